@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Modules under Sources/Shared, lowest first. A module may use only those above it in this list.
+
+let modules: [Target] = [
+    module("Diagnostics"),
+    module("Formats", uses: ["Diagnostics"]),
+    module("TensorStream", uses: ["Diagnostics", "Formats"]),
+    module("Tensors", uses: ["Diagnostics", "COpenBLAS"]),
+    module("Checkpoints", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
+    module("Layers", uses: ["Diagnostics", "Tensors", "COpenBLAS"], flags: ["-Ounchecked"]),
+    module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Checkpoints", "Layers"]),
+    module("Diffusion", uses: ["Diagnostics", "Formats", "Tensors"]),
+    module("Solvers", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion"]),
+    module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
+    module(
+        "Models",
+        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Diffusion", "Solvers"]),
+    module(
+        "Metrics",
+        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Images", "Models"]),
+    module(
+        "Fitting",
+        uses: [
+            "Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion", "Solvers", "Images", "Models", "Metrics",
+        ]),
+    module("Commands", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion", "Solvers", "Models"]),
+]
+
+let programs: [Target] = [
+    program("ld3-noise", uses: []),
+    program("ld3-teacher", uses: ["Diffusion", "Solvers", "Models"]),
+    program("ld3-fit", uses: ["Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
+    program("ld3-sample", uses: ["Diffusion", "Solvers", "Images", "Models"]),
+    program("ld3-fid", uses: ["Images", "Models", "Metrics"]),
+]
+
+let tests: [Target] =
+    [.target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport")]
+    + modules.map { target in
+        .testTarget(
+            name: target.name + "Tests",
+            dependencies: [.target(name: target.name), "TestSupport"] + target.dependencies,
+            path: "Tests/\(target.name)Tests")
+    }
+    + [
+        .testTarget(
+            name: "PipelineTests",
+            dependencies: ["TestSupport", "Formats", "TensorStream"] + programs.map { .target(name: $0.name) },
+            path: "Tests/PipelineTests")
+    ]
+
+let package = Package(
+    name: "ld3",
+    products: programs.map { .executable(name: $0.name, targets: [$0.name]) },
+    targets: [
+        .systemLibrary(name: "CPNG", path: "Sources/CPNG", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+    ] + modules + programs + tests,
+    swiftLanguageModes: [.v6]
+)
+
+/// One folder of Sources/Shared. `flags` reach release builds only.
+func module(_ name: String, uses: [String] = [], flags: [String] = []) -> Target {
+    .target(
+        name: name,
+        dependencies: uses.map { .target(name: $0) },
+        path: "Sources/Shared/\(name)",
+        swiftSettings: flags.isEmpty ? [] : [.unsafeFlags(flags, .when(configuration: .release))])
+}
+
+/// One executable; all of them share the modules of the stream and the command line.
+func program(_ name: String, uses: [String]) -> Target {
+    let shared = ["Diagnostics", "Formats", "TensorStream", "Tensors", "Commands"]
+    return .executableTarget(
+        name: name, dependencies: (shared + uses).map { .target(name: $0) }, path: "Sources/\(name)")
+}

@@ -1,0 +1,9 @@
+// OpenBLAS as Debian ships it: CBLAS by its header, LAPACK by Fortran prototypes (there is no LAPACKE).
+#pragma once
+#include <cblas.h>
+
+void dsyevd_(const char *job, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
+             const int *lwork, int *iwork, const int *liwork, int *info);
+void dgesv_(const int *n, const int *nrhs, double *a, const int *lda, int *ipiv, double *b, const int *ldb, int *info);
+void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *ipiv, int *info);
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);

@@ -1,0 +1,58 @@
+/// The exit statuses of every program (sysexits where it has one). The README and the man pages list them.
+package enum ExitStatus: Int32, Sendable {
+    case done = 0
+    /// Unknown option, bad value, output to a terminal refused.
+    case usage = 64
+    /// A stream, shape, kind, count, checkpoint or number that is not what it must be.
+    case data = 65
+    /// An input or model that does not exist or cannot be opened.
+    case noInput = 66
+    /// A defect of ours, or a network that returned NaN or infinity.
+    case `internal` = 70
+    /// An output that cannot be created; a directory that is not empty.
+    case cannotCreate = 73
+    /// Reading or writing failed; a foreign denoiser died or answered wrongly.
+    case inputOutput = 74
+    case interrupted = 130
+    /// The reader of our output has gone; nothing is printed.
+    case readerGone = 141
+}
+
+/// The one error type: where, what, which exit status, and what to do about it.
+///
+/// Printed as one line, `ld3-fit: standard input: frame 3 ends after 512 of 3072 bytes; <suggestion>`.
+/// Messages are lower case and carry no final period.
+package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
+    package var status: ExitStatus
+    /// A file, a stream, an option, a tensor: nil where the message stands by itself.
+    package var place: String?
+    package var message: String
+    package var suggestion: String?
+
+    package init(_ status: ExitStatus, place: String? = nil, _ message: String, suggestion: String? = nil) {
+        self.status = status
+        self.place = place
+        self.message = message
+        self.suggestion = suggestion
+    }
+
+    /// The same failure seen from further out: `place` is put before the place already there.
+    package func at(_ outer: String) -> Failure {
+        var failure = self
+        failure.place = place.map { "\(outer): \($0)" } ?? outer
+        return failure
+    }
+
+    package var description: String {
+        (place.map { "\($0): " } ?? "") + message + (suggestion.map { "; \($0)" } ?? "")
+    }
+}
+
+/// Runs `body`; a `Failure` that leaves it gets `place` in front of its own.
+package func locating<Result>(_ place: @autoclosure () -> String, _ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let failure as Failure {
+        throw failure.at(place())
+    }
+}

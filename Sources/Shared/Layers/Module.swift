@@ -1,0 +1,1 @@
+/// The module's border; see DESIGN section 2.

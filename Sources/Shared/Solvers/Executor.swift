@@ -1,0 +1,109 @@
+import Diagnostics
+import Diffusion
+import Tensors
+
+/// Runs step programs forward with a denoiser. The only executor there is; `Adjoint.swift` runs it backwards.
+///
+/// Coefficients are Double; a combination accumulates in Double and rounds once to the element type.
+package struct Executor<Model: Denoiser> {
+    package typealias Element = Model.Element
+
+    package let denoiser: Model
+    /// Class numbers of the batch, or nil.
+    package var labels: [Int]?
+    /// Names of the samples in errors; positions where nil.
+    package var seeds: [Int64]?
+
+    package init(denoiser: Model, labels: [Int]? = nil, seeds: [Int64]? = nil) {
+        self.denoiser = denoiser
+        self.labels = labels
+        self.seeds = seeds
+    }
+
+    /// The result of the program from `start`, [B, sample shape].
+    ///
+    /// - Parameters:
+    ///   - known: outputs of instructions that need no work, by register (M5.12 R2).
+    ///   - observe: called with every register as it is written; for trajectories and caches.
+    package func run(
+        _ program: StepProgram<Double>, from start: Tensor<Element>, known: [Int: Tensor<Element>] = [:],
+        observe: (_ register: Int, _ value: Tensor<Element>) -> Void = { _, _ in }
+    ) throws -> Tensor<Element> {
+        var registers = [Tensor<Element>?](repeating: nil, count: program.registerCount)
+        let lastUses = program.lastUses
+        registers[0] = start
+        observe(0, start)
+        for (index, instruction) in program.instructions.enumerated() {
+            let value: Tensor<Element>
+            if let given = known[index + 1] {
+                value = given
+            } else {
+                switch instruction {
+                case .combine(let terms):
+                    value = combine(terms, registers)
+                case .evaluate(let state, let time, let step):
+                    let times = [Double](repeating: time, count: start.batch)
+                    value = try denoiser.denoise(read(registers, state), at: times, labels: labels)
+                    try requireFinite(value, step: step, time: time)
+                }
+            }
+            registers[index + 1] = value
+            observe(index + 1, value)
+            for register in registers.indices where lastUses[register] == index { registers[register] = nil }
+        }
+        return read(registers, program.result)
+    }
+
+    /// The combination of registers that one instruction asks for.
+    func combine(_ terms: [StepProgram<Double>.Term], _ registers: [Tensor<Element>?]) -> Tensor<Element> {
+        weightedSum(terms.map { ($0.coefficient, read(registers, $0.register)) })
+    }
+
+    func read(_ registers: [Tensor<Element>?], _ index: Int) -> Tensor<Element> {
+        guard let value = registers[index] else { preconditionFailure("register \(index) is read before it is written") }
+        return value
+    }
+
+    /// NaN or infinity from a network is an error that names the sample and the step (exit status 70).
+    func requireFinite(_ value: Tensor<Element>, step: Int, time: Double) throws {
+        let size = value.sampleCount
+        let bad = value.withElements { elements in elements.firstIndex { !$0.isFinite } }
+        guard let bad, size > 0 else { return }
+        let sample = bad / size
+        let name = seeds.map { "seed \($0[sample])" } ?? "sample \(sample)"
+        throw Failure(.internal, place: "\(name), step \(step), t = \(time)", "the network returned NaN or infinity")
+    }
+}
+
+/// The sum of coefficient times tensor, accumulated in Double and rounded once. At least one term.
+package func weightedSum<Element: TensorElement>(_ terms: [(Double, Tensor<Element>)]) -> Tensor<Element> {
+    precondition(!terms.isEmpty && terms.allSatisfy { $0.1.shape == terms[0].1.shape })
+    var accumulator = terms[0].1.map { Double($0) * terms[0].0 }
+    for (coefficient, tensor) in terms.dropFirst() { accumulator.add(tensor, times: coefficient) }
+    return accumulator.converted()
+}
+
+extension Tensor {
+    /// self += factor * other.
+    package mutating func add<Other: TensorElement>(_ other: Tensor<Other>, times factor: Double) {
+        precondition(other.shape == shape)
+        let scale = Element(factor)
+        withMutableElements { target in
+            other.withElements { source in
+                for index in target.indices { target[index] += scale * Element(source[index]) }
+            }
+        }
+    }
+
+    /// The inner product over all elements, accumulated in Double.
+    package func dot(_ other: Tensor) -> Double {
+        precondition(other.shape == shape)
+        return withElements { left in
+            other.withElements { right in
+                var sum = 0.0
+                for index in left.indices { sum += Double(left[index]) * Double(right[index]) }
+                return sum
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+/// What a tensor may hold: Float in the network engine, Double in analytic denoisers, schedules and tests.
+package protocol TensorElement: BinaryFloatingPoint, SIMDScalar, Sendable {}
+
+extension Float: TensorElement {}
+extension Double: TensorElement {}
+
+/// A dense row-major array of any rank, 64-byte aligned, with value semantics (copied on write).
+///
+/// The first dimension is the batch wherever one is meant; `shape` is data, nothing here assumes images.
+package struct Tensor<Element: TensorElement>: Sendable {
+    package private(set) var shape: [Int]
+    private var storage: AlignedStorage<Element>
+
+    package var count: Int { storage.count }
+
+    /// Uninitialised memory; `fill` must write every element.
+    package init(shape: [Int], fill: (UnsafeMutableBufferPointer<Element>) throws -> Void) rethrows {
+        self.shape = shape
+        storage = AlignedStorage(count: shape.reduce(1, *))
+        try fill(storage.elements)
+    }
+
+    package init(shape: [Int], repeating value: Element = 0) {
+        self.init(shape: shape) { $0.update(repeating: value) }
+    }
+
+    /// `elements` must be as many as `shape` says.
+    package init(shape: [Int], elements: some Collection<Element>) {
+        precondition(elements.count == shape.reduce(1, *), "\(elements.count) elements for shape \(shape)")
+        self.init(shape: shape) { _ = $0.update(fromContentsOf: elements) }
+    }
+
+    /// The elements in row-major order.
+    package var elements: [Element] { withElements { Array($0) } }
+
+    package func withElements<Result>(_ body: (UnsafeBufferPointer<Element>) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(storage) { try body(UnsafeBufferPointer(storage.elements)) }
+    }
+
+    package mutating func withMutableElements<Result>(
+        _ body: (UnsafeMutableBufferPointer<Element>) throws -> Result
+    ) rethrows -> Result {
+        if !isKnownUniquelyReferenced(&storage) { storage = AlignedStorage(copying: storage) }
+        return try withExtendedLifetime(storage) { try body(storage.elements) }
+    }
+
+    package subscript(index: Int) -> Element {
+        get {
+            precondition(index >= 0 && index < count)
+            return withElements { $0[index] }
+        }
+        set {
+            precondition(index >= 0 && index < count)
+            withMutableElements { $0[index] = newValue }
+        }
+    }
+
+    package func reshaped(_ newShape: [Int]) -> Tensor {
+        precondition(newShape.reduce(1, *) == count, "cannot reshape \(shape) to \(newShape)")
+        var result = self
+        result.shape = newShape
+        return result
+    }
+
+    package func map<Other: TensorElement>(_ transform: (Element) -> Other) -> Tensor<Other> {
+        Tensor<Other>(shape: shape) { target in
+            withElements { source in for index in source.indices { target[index] = transform(source[index]) } }
+        }
+    }
+
+    package func converted<Other: TensorElement>(to type: Other.Type = Other.self) -> Tensor<Other> {
+        if let same = self as? Tensor<Other> { return same }
+        return map { Other($0) }
+    }
+}
+
+// MARK: - Batches
+
+extension Tensor {
+    /// Samples in the batch: the first dimension.
+    package var batch: Int { shape.first ?? 1 }
+    /// The shape of one sample.
+    package var sampleShape: [Int] { Array(shape.dropFirst()) }
+    /// Elements of one sample.
+    package var sampleCount: Int { sampleShape.reduce(1, *) }
+
+    /// A copy of the samples `range`.
+    package func samples(_ range: Range<Int>) -> Tensor {
+        precondition(range.lowerBound >= 0 && range.upperBound <= batch)
+        let size = sampleCount
+        return Tensor(shape: [range.count] + sampleShape) { target in
+            withElements { source in
+                _ = target.update(fromContentsOf: source[range.lowerBound * size..<range.upperBound * size])
+            }
+        }
+    }
+
+    /// The samples at `indices`, in that order.
+    package func gather(_ indices: [Int]) -> Tensor {
+        let size = sampleCount
+        return Tensor(shape: [indices.count] + sampleShape) { target in
+            withElements { source in
+                for (row, index) in indices.enumerated() {
+                    precondition(index >= 0 && index < batch)
+                    for offset in 0..<size { target[row * size + offset] = source[index * size + offset] }
+                }
+            }
+        }
+    }
+
+    /// Puts the samples of `other` in place of those at `indices`.
+    package mutating func scatter(_ other: Tensor, to indices: [Int]) {
+        precondition(other.batch == indices.count && other.sampleShape == sampleShape)
+        let (size, last) = (sampleCount, batch)
+        withMutableElements { target in
+            other.withElements { source in
+                for (row, index) in indices.enumerated() {
+                    precondition(index >= 0 && index < last)
+                    for offset in 0..<size { target[index * size + offset] = source[row * size + offset] }
+                }
+            }
+        }
+    }
+
+    /// Stacks batches of one sample shape.
+    package static func concatenate(_ parts: [Tensor]) -> Tensor {
+        guard let first = parts.first else { return Tensor(shape: [0]) }
+        precondition(parts.allSatisfy { $0.sampleShape == first.sampleShape })
+        return Tensor(shape: [parts.reduce(0) { $0 + $1.batch }] + first.sampleShape) { target in
+            var offset = 0
+            for part in parts {
+                part.withElements { source in for index in source.indices { target[offset + index] = source[index] } }
+                offset += part.count
+            }
+        }
+    }
+}
+
+extension Tensor: Equatable {
+    package static func == (left: Tensor, right: Tensor) -> Bool {
+        left.shape == right.shape
+            && left.withElements { a in right.withElements { b in a.elementsEqual(b) } }
+    }
+}
+
+/// Memory of a fixed length, aligned to a cache line and to the widest vector.
+private final class AlignedStorage<Element: TensorElement>: @unchecked Sendable {
+    let elements: UnsafeMutableBufferPointer<Element>
+    var count: Int { elements.count }
+
+    init(count: Int) {
+        let bytes = max(count, 1) * MemoryLayout<Element>.stride
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        elements = UnsafeMutableBufferPointer(start: raw.bindMemory(to: Element.self, capacity: count), count: count)
+    }
+
+    convenience init(copying other: AlignedStorage) {
+        self.init(count: other.count)
+        _ = elements.update(fromContentsOf: other.elements)
+    }
+
+    deinit { UnsafeMutableRawPointer(elements.baseAddress)?.deallocate() }
+}
