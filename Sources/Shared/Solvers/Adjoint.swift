@@ -37,7 +37,8 @@ package struct ProgramGradient<Element: TensorElement> {
         for (instruction, cotangents) in zip(program.instructions, coefficients) {
             switch instruction {
             case .evaluate(_, let time, _): accumulate(time, cotangents[0])
-            case .combine(let terms): for (term, cotangent) in zip(terms, cotangents) { accumulate(term.coefficient, cotangent) }
+            case .combine(let terms):
+                for (term, cotangent) in zip(terms, cotangents) { accumulate(term.coefficient, cotangent) }
             }
         }
         return gradient

@@ -60,7 +60,9 @@ package struct Executor<Model: Denoiser> {
     }
 
     func read(_ registers: [Tensor<Element>?], _ index: Int) -> Tensor<Element> {
-        guard let value = registers[index] else { preconditionFailure("register \(index) is read before it is written") }
+        guard let value = registers[index] else {
+            preconditionFailure("register \(index) is read before it is written")
+        }
         return value
     }
 

@@ -1,5 +1,5 @@
 /// What a tensor may hold: Float in the network engine, Double in analytic denoisers, schedules and tests.
-package protocol TensorElement: BinaryFloatingPoint, SIMDScalar, Sendable {}
+package protocol TensorElement: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {}
 
 extension Float: TensorElement {}
 extension Double: TensorElement {}
