@@ -1,0 +1,55 @@
+# LD3 in Swift. `make` builds, `make demo` shows, `make test` proves; both first see to the system libraries.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+# -march=native turns SIMD16<Float> into 512-bit instructions where the machine has them. The programs are for this machine.
+FLAGS = -c release -Xcc -march=native
+BUILD = .build/release
+PROGRAMS = ld3-noise ld3-teacher ld3-fit ld3-sample ld3-fid
+RESOURCES = Sources/Shared/Models/Resources
+
+.PHONY: build setup demo reproduce-demo test bench format fuzz install uninstall clean
+
+build: setup
+	$(SWIFT) build $(FLAGS)
+
+setup:
+	@scripts/setup
+
+demo: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/demo
+
+reproduce-demo: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/demo --full
+
+test: setup
+	@scripts/setup --python
+	$(SWIFT) build --build-tests $(FLAGS)
+	$(SWIFT) test $(FLAGS) --skip-build
+
+bench: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/bench-engine
+
+fuzz: build
+	@scripts/fuzz
+
+format:
+	$(SWIFT) format -i -r Sources Tests Package.swift
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/ld3" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man5"
+	install $(addprefix $(BUILD)/,$(PROGRAMS)) "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 $(RESOURCES)/* "$(DESTDIR)$(PREFIX)/share/ld3"
+	install -m 644 docs/man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1"
+	install -m 644 docs/man/*.5 "$(DESTDIR)$(PREFIX)/share/man/man5"
+
+uninstall:
+	rm -f $(addprefix "$(DESTDIR)$(PREFIX)/bin"/,$(PROGRAMS))
+	rm -f $(foreach page,$(notdir $(wildcard docs/man/*.1)),"$(DESTDIR)$(PREFIX)/share/man/man1/$(page)")
+	rm -f $(foreach page,$(notdir $(wildcard docs/man/*.5)),"$(DESTDIR)$(PREFIX)/share/man/man5/$(page)")
+	rm -rf "$(DESTDIR)$(PREFIX)/share/ld3"
+
+clean:
+	$(SWIFT) package clean
+	rm -rf demo results
