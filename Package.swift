@@ -16,7 +16,8 @@ let modules: [Target] = [
     module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
     module(
         "Models",
-        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Diffusion", "Solvers"]),
+        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Diffusion", "Solvers"],
+        exclude: ["Resources"]),
     module(
         "Metrics",
         uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Images", "Models"]),
@@ -62,11 +63,12 @@ let package = Package(
 )
 
 /// One folder of Sources/Shared. `flags` reach release builds only.
-func module(_ name: String, uses: [String] = [], flags: [String] = []) -> Target {
+func module(_ name: String, uses: [String] = [], exclude: [String] = [], flags: [String] = []) -> Target {
     .target(
         name: name,
         dependencies: uses.map { .target(name: $0) },
         path: "Sources/Shared/\(name)",
+        exclude: exclude,
         swiftSettings: flags.isEmpty ? [] : [.unsafeFlags(flags, .when(configuration: .release))])
 }
 

@@ -1,0 +1,46 @@
+import Diagnostics
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The digest that `ld3.model_sha256` carries: SHA-256 of the file's length (u64, little-endian), its first and its last
+/// MiB, or the whole file where it has at most 2 MiB. So a checkpoint of many GiB is told from another at once.
+///
+/// Throws `noInput` where the file cannot be opened, `inputOutput` where it cannot be read.
+package func modelDigest(ofFile path: String) throws -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemMessage()) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw Failure(.noInput, place: path, "is not a regular file")
+    }
+    let (length, piece) = (Int(status.st_size), 1 << 20)
+    var hash = SHA256()
+    hash.update((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) })
+    if length <= 2 * piece {
+        hash.update(try readBytes(descriptor, at: 0, count: length, path: path))
+    } else {
+        hash.update(try readBytes(descriptor, at: 0, count: piece, path: path))
+        hash.update(try readBytes(descriptor, at: length - piece, count: piece, path: path))
+    }
+    return hash.finish()
+}
+
+private func readBytes(_ descriptor: Int32, at offset: Int, count: Int, path: String) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        while filled < count {
+            let got = pread(descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
+            if got < 0 && errno == EINTR { continue }
+            guard got > 0 else {
+                throw Failure(.inputOutput, place: path, got == 0 ? "shrank while it was read" : systemMessage())
+            }
+            filled += got
+        }
+    }
+}
+
+private func systemMessage() -> String { String(cString: strerror(errno)) }

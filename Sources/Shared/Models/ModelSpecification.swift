@@ -1,0 +1,76 @@
+import Diagnostics
+
+/// What `--model` names.
+package enum ModelSpecification: Equatable, Sendable {
+    /// The model that ships with the programs.
+    case embedded
+    /// A checkpoint in any container.
+    case checkpoint(path: String)
+    /// Data N(mean, deviation^2) in every element of `shape`.
+    case gaussian(shape: [Int], mean: Double, deviation: Double)
+    /// A Gaussian mixture from a safetensors file.
+    case mixture(path: String)
+    /// A finite data set from a safetensors file.
+    case points(path: String)
+    /// A foreign denoiser: a command for /bin/sh.
+    case foreign(command: String)
+    /// A named architecture with the engine's own random weights; for timing.
+    case random(architecture: String)
+
+    package static let embeddedName = "mnist32"
+
+    /// Throws `usage` where a model of our own grammar is misspelt. Anything else is the path of a checkpoint;
+    /// write `./gmm:x` for a file of such a name.
+    package init(_ text: String) throws {
+        guard !text.isEmpty else { throw Failure(.usage, place: "--model", "the model's name is empty") }
+        guard let colon = text.firstIndex(of: ":") else {
+            self = text == Self.embeddedName ? .embedded : .checkpoint(path: text)
+            return
+        }
+        let rest = String(text[text.index(after: colon)...])
+        switch text[..<colon] {
+        case "gaussian": self = try Self.parseGaussian(rest, place: "--model \(text)")
+        case "gmm": self = .mixture(path: try Self.require(rest, "a file", in: text))
+        case "points": self = .points(path: try Self.require(rest, "a file", in: text))
+        case "exec": self = .foreign(command: try Self.require(rest, "a command", in: text))
+        case "random": self = .random(architecture: try Self.require(rest, "an architecture", in: text))
+        default: self = .checkpoint(path: text)
+        }
+    }
+
+    private static func require(_ text: String, _ what: String, in model: String) throws -> String {
+        guard !text.isEmpty else { throw Failure(.usage, place: "--model \(model)", "needs \(what) after the colon") }
+        return text
+    }
+
+    /// `shape=3,32,32,mean=0,std=0.5`: an item without `=` continues the list before it. Mean 0 and deviation 0.5 are
+    /// the defaults.
+    private static func parseGaussian(_ text: String, place: String) throws -> ModelSpecification {
+        var values: [String: [String]] = [:]
+        var key = ""
+        for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            if parts.count == 2 {
+                key = parts[0]
+                guard ["shape", "mean", "std"].contains(key), values[key] == nil else {
+                    throw Failure(.usage, place: place, "`\(key)` is not one of shape, mean and std, or comes twice")
+                }
+            }
+            values[key, default: []].append(parts[parts.count - 1])
+        }
+        let shape = (values["shape"] ?? []).map { Int($0) ?? 0 }
+        guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 && $0 <= 1 << 16 }), shape.count <= 8 else {
+            throw Failure(.usage, place: place, "needs shape=D or shape=C,H,W with positive sizes")
+        }
+        func number(_ name: String, default fallback: Double) throws -> Double {
+            guard let texts = values[name] else { return fallback }
+            guard texts.count == 1, let value = Double(texts[0]), value.isFinite else {
+                throw Failure(.usage, place: place, "\(name) must be one finite number")
+            }
+            return value
+        }
+        let deviation = try number("std", default: 0.5)
+        guard deviation > 0 else { throw Failure(.usage, place: place, "std must be positive") }
+        return .gaussian(shape: shape, mean: try number("mean", default: 0), deviation: deviation)
+    }
+}

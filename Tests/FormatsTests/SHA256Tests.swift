@@ -1,0 +1,60 @@
+import Diagnostics
+import Formats
+import Foundation
+import Testing
+
+/// FIPS 180-4 and NIST's example vectors; the digest's pieces.
+struct SHA256Tests {
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+    ])
+    func vectors(text: String, digest: String) {
+        var hash = SHA256()
+        hash.update(Array(text.utf8))
+        #expect(hash.finish() == digest)
+    }
+
+    @Test func aMillionLettersInUnevenPieces() {
+        var hash = SHA256()
+        var left = 1_000_000
+        for size in sequence(first: 1, next: { $0 * 3 % 7919 + 1 }) where left > 0 {
+            hash.update([UInt8](repeating: 0x61, count: min(size, left)))
+            left -= min(size, left)
+            if left == 0 { break }
+        }
+        #expect(hash.finish() == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+    }
+
+    /// Beyond 2 MiB the middle does not count; the length, the first and the last MiB do.
+    @Test func digestOfALargeFileIgnoresItsMiddleOnly() throws {
+        let path = NSTemporaryDirectory() + "digest-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let mebibyte = 1 << 20
+        var bytes = [UInt8](repeating: 7, count: 3 * mebibyte)
+        func digest() throws -> String {
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            return try modelDigest(ofFile: path)
+        }
+        let original = try digest()
+        var expected = SHA256()
+        expected.update([0, 0, 0x30, 0, 0, 0, 0, 0])
+        expected.update([UInt8](repeating: 7, count: 2 * mebibyte))
+        #expect(original == expected.finish())
+        bytes[mebibyte + 5] = 1
+        #expect(try digest() == original)
+        bytes[mebibyte - 1] = 1
+        #expect(try digest() != original)
+    }
+
+    @Test func digestOfNoFile() {
+        #expect(throws: Failure.self) { try modelDigest(ofFile: "/nonexistent/file") }
+        #expect(throws: Failure(.noInput, place: "/dev/null", "is not a regular file")) {
+            try modelDigest(ofFile: "/dev/null")
+        }
+    }
+}
