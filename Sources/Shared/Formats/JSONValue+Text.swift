@@ -1,0 +1,76 @@
+extension JSONValue {
+    /// The document as text in one line. Not-a-number and the infinities, which JSON has no words for, become null.
+    package var text: String {
+        var output = ""
+        write(to: &output, indentation: nil)
+        return output
+    }
+
+    /// The document over several lines, indented by two spaces; arrays of plain values stay on one line.
+    package var indentedText: String {
+        var output = ""
+        write(to: &output, indentation: 0)
+        return output + "\n"
+    }
+
+    private func write(to output: inout String, indentation: Int?) {
+        switch self {
+        case .null: output += "null"
+        case .boolean(let flag): output += flag ? "true" : "false"
+        case .integer(let value): output += String(value)
+        case .number(let value): output += value.isFinite ? value.description : "null"
+        case .string(let text): Self.write(text, to: &output)
+        case .array(let elements):
+            let spread = elements.contains { $0.isCompound } ? indentation : nil
+            Self.write(elements, between: ("[", "]"), to: &output, spread, spacing: indentation) {
+                $0.write(to: &$1, indentation: spread.map { $0 + 1 })
+            }
+        case .object(let members):
+            Self.write(members, between: ("{", "}"), to: &output, indentation, spacing: indentation) {
+                Self.write($0.name, to: &$1)
+                $1 += indentation == nil ? ":" : ": "
+                $0.value.write(to: &$1, indentation: indentation.map { $0 + 1 })
+            }
+        }
+    }
+
+    private var isCompound: Bool {
+        switch self {
+        case .array, .object: true
+        default: false
+        }
+    }
+
+    private static func write<Item>(
+        _ items: [Item], between: (String, String), to output: inout String, _ indentation: Int?, spacing: Int?,
+        item: (Item, inout String) -> Void
+    ) {
+        func newLine(_ depth: Int) { output += "\n" + String(repeating: "  ", count: depth) }
+        output += between.0
+        for (index, element) in items.enumerated() {
+            if index > 0 { output += indentation == nil && spacing != nil ? ", " : "," }
+            if let indentation { newLine(indentation + 1) }
+            item(element, &output)
+        }
+        if let indentation, !items.isEmpty { newLine(indentation) }
+        output += between.1
+    }
+
+    private static func write(_ text: String, to output: inout String) {
+        output += "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": output += "\\\""
+            case "\\": output += "\\\\"
+            case "\n": output += "\\n"
+            case "\r": output += "\\r"
+            case "\t": output += "\\t"
+            case "\u{0}"..<" ":
+                let digits = String(scalar.value, radix: 16)
+                output += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: output.unicodeScalars.append(scalar)
+            }
+        }
+        output += "\""
+    }
+}

@@ -1,0 +1,47 @@
+import Diagnostics
+
+/// A safetensors file, memory-mapped: opening reads the header only, a tensor is widened when it is asked for.
+package struct SafetensorsFile: WeightSource {
+    package let path: String
+    package let metadata: [String: String]
+    package let tensorNames: [String]
+    private let file: MappedFile
+    private let dataStart: Int
+    private let entries: [String: SafetensorsHeader.Entry]
+
+    /// Throws `.noInput` where it cannot be opened, `.data` where it is corrupt; both name the path.
+    package init(path: String) throws {
+        let file = try MappedFile(path: path)
+        let (header, start) = try locating(path) { try Safetensors.header(of: file.bytes) }
+        self.path = path
+        self.file = file
+        metadata = header.metadata
+        dataStart = start
+        tensorNames = header.entries.map(\.name)
+        entries = Dictionary(uniqueKeysWithValues: header.entries.map { ($0.name, $0) })
+    }
+
+    package func type(of name: String) -> DataType? { entries[name]?.type }
+    package func shape(of name: String) -> [Int]? { entries[name]?.shape }
+    /// The metadata key `config`.
+    package var configuration: String? { metadata["config"] }
+
+    package func floats(_ name: String) throws -> [Float] { try entry(name).type.widen(data(of: name)) }
+
+    /// A copy of the tensor as it is stored.
+    package func tensor(_ name: String) throws -> NamedTensor {
+        let entry = try entry(name)
+        return NamedTensor(name: name, type: entry.type, shape: entry.shape, bytes: Array(try data(of: name)))
+    }
+
+    private func data(of name: String) throws -> UnsafeRawBufferPointer {
+        let range = try entry(name).range
+        return UnsafeRawBufferPointer(
+            rebasing: file.bytes[dataStart + range.lowerBound..<dataStart + range.upperBound])
+    }
+
+    private func entry(_ name: String) throws -> SafetensorsHeader.Entry {
+        guard let entry = entries[name] else { throw Failure(.data, place: path, "no tensor named `\(name)`") }
+        return entry
+    }
+}
