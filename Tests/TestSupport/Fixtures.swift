@@ -1,0 +1,42 @@
+import Foundation
+
+/// Where recorded numbers are found: small ones in the repository, the whole collection beside it where it is there.
+package enum Fixtures {
+    /// The package's root folder.
+    package static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// The file `name` under Tests/Fixtures, for example "solvers/vp_linear.safetensors".
+    package static func path(_ name: String) -> String { "\(root)/Tests/Fixtures/\(name)" }
+
+    /// The file or folder `name` of the whole collection: in $LD3_FIXTURES, else in ../shared/fixtures beside the
+    /// repository; nil where it is not there. A test of it carries `.enabled(if: Fixtures.shared("...") != nil)`.
+    package static func shared(_ name: String) -> String? {
+        let folders =
+            [ProcessInfo.processInfo.environment["LD3_FIXTURES"]].compactMap { $0 } + [
+                "\(root)/../shared/fixtures", "\(root)/../../shared/fixtures",
+            ]
+        return folders.map { "\($0)/\(name)" }.first { FileManager.default.fileExists(atPath: $0) }
+    }
+}
+
+/// A fresh folder that is removed with everything in it when the object goes.
+package final class TemporaryFolder {
+    package let path: String
+
+    package init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("ld3-test-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Writes `bytes` to the file `name` and returns its path.
+    @discardableResult
+    package func write(_ bytes: some Sequence<UInt8>, to name: String) throws -> String {
+        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
+}
