@@ -1,0 +1,69 @@
+import Diagnostics
+import Formats
+
+/// A stretch of immutable bytes: a mapped file, an array, or a part of either. Parts are checked and share memory.
+package struct ByteRegion: Sendable {
+    private enum Owner: Sendable {
+        case file(MappedFile)
+        case array([UInt8])
+    }
+
+    private let owner: Owner
+    private let start: Int
+    package let count: Int
+
+    /// Bytes already in memory.
+    package init(_ bytes: [UInt8]) {
+        self.init(owner: .array(bytes), start: 0, count: bytes.count)
+    }
+
+    /// The whole of a mapped file; pages are read as they are touched.
+    package init(_ file: MappedFile) {
+        self.init(owner: .file(file), start: 0, count: file.bytes.count)
+    }
+
+    private init(owner: Owner, start: Int, count: Int) {
+        self.owner = owner
+        self.start = start
+        self.count = count
+    }
+
+    /// The bytes for the time of `body`. Release builds do not check the buffer's subscript: compare with its count.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        let range = start..<start + count
+        switch owner {
+        case .file(let file):
+            return try withExtendedLifetime(file) { try body(UnsafeRawBufferPointer(rebasing: file.bytes[range])) }
+        case .array(let array):
+            return try array.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        }
+    }
+
+    /// `length` bytes from `offset`; throws where that leaves the region. Nothing is copied.
+    package func part(at offset: Int, count length: Int) throws -> ByteRegion {
+        guard offset >= 0, length >= 0, offset <= count, length <= count - offset else {
+            throw Failure(.data, "\(length) bytes at \(offset) lie outside the \(count) bytes present")
+        }
+        return ByteRegion(owner: owner, start: start + offset, count: length)
+    }
+
+    package func part(_ range: Range<Int>) throws -> ByteRegion {
+        try part(at: range.lowerBound, count: range.count)
+    }
+
+    /// A little-endian integer at `offset`; throws where it leaves the region.
+    package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(
+        at offset: Int, as type: Integer.Type = Integer.self
+    ) throws -> Integer {
+        try part(at: offset, count: MemoryLayout<Integer>.size).withBytes {
+            Integer(littleEndian: $0.loadUnaligned(as: Integer.self))
+        }
+    }
+
+    package func starts(with prefix: [UInt8]) -> Bool {
+        withBytes { $0.starts(with: prefix) }
+    }
+
+    /// A copy.
+    package var array: [UInt8] { withBytes { Array($0) } }
+}
