@@ -1,0 +1,36 @@
+// The same option has one spelling, one default and one sentence in every program.
+
+extension Option {
+    package static let model = Option.value(
+        "model", "MODEL",
+        "mnist32 (embedded), a checkpoint file, gaussian:shape=8,mean=0,std=0.5, gmm:FILE, points:FILE or "
+            + "exec:COMMAND [what the stream names, else mnist32]")
+    package static let process = Option.value(
+        "process", "NAME",
+        "noise process of a model that does not say: edm[:MIN,MAX], vp-linear, vp-cosine, vp-discrete:sd, "
+            + "vp-discrete:ldm, vp-discrete:FILE or flow")
+    package static let guidance = Option.value(
+        "guidance", "W", "classifier-free guidance of a conditional model: 1 is none [1]")
+    package static let allowOtherModel = Option.flag(
+        "allow-other-model", "accept a model whose digest is not the stream's")
+    package static let batch = Option.value(
+        "batch", "N", "samples computed together; changes no number [chosen by the program]"
+    ).withoutEffectOnNumbers()
+    package static let threads = Option.value(
+        "threads", "N", "threads; changes no number [one a core]"
+    ).withoutEffectOnNumbers()
+}
+
+extension OptionGroup {
+    package static let modelGroup = OptionGroup(
+        "model", [.model, .process, .guidance, .allowOtherModel])
+    package static let general = OptionGroup(
+        "general",
+        [
+            .threads, .batch,
+            Option.flag("progress", "show progress even where standard error is no terminal").withoutEffectOnNumbers(),
+            Option.flag("quiet", short: "q", "print errors only").withoutEffectOnNumbers(),
+            Option.flag("help", short: "h", "print this text").withoutEffectOnNumbers(),
+            Option.flag("version", "print the version").withoutEffectOnNumbers(),
+        ])
+}

@@ -1,0 +1,41 @@
+import Diagnostics
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The version of every program.
+package let version = "0.1.0"
+
+/// A whole program: start-up, parsing, help and version, `body`, and the exit status of what it throws.
+package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) -> Never {
+    Startup.openStandardDescriptors()
+    Startup.chooseLinearAlgebraKernels()
+    Signals.install()
+    let words = Array(CommandLine.arguments.dropFirst())
+    do {
+        if let text = informationAskedFor(words, command) {
+            try Descriptor.write(Descriptor.standardOutput, text)
+        } else {
+            try body(try Arguments(parsing: words, for: command))
+        }
+        try Descriptor.close(Descriptor.standardOutput)
+    } catch {
+        Publishing.removeUnfinished()
+        let failure = error as? Failure ?? Failure(.internal, "\(error)")
+        if failure.status != .readerGone { Reporter(program: command.name).error(failure) }
+        exit(failure.status.rawValue)
+    }
+    exit(ExitStatus.done.rawValue)
+}
+
+/// --help and --version win over everything else on the line that is before a `--`.
+private func informationAskedFor(_ words: [String], _ command: Command) -> String? {
+    for word in words.prefix(while: { $0 != "--" }) {
+        if word == "--help" || word == "-h" { return command.helpText }
+        if word == "--version" { return "\(command.name) \(version)\n" }
+    }
+    return nil
+}

@@ -1,0 +1,72 @@
+import Diagnostics
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What is done before a program's first own line, while it has one thread and has read nothing.
+enum Startup {
+    /// Gives closed standard descriptors a file on which reading or writing fails, so that no file that is opened
+    /// later takes their place and output is not lost in silence.
+    static func openStandardDescriptors() {
+        for (descriptor, mode) in [(Int32(0), O_WRONLY), (1, O_RDONLY), (2, O_RDONLY)] {
+            if fcntl(descriptor, F_GETFD) < 0, errno == EBADF { _ = open("/dev/null", mode) }
+        }
+    }
+
+    /// OpenBLAS chooses its kernels when it is loaded and does not know newer processors: where 512-bit vectors are
+    /// at hand and the user has chosen nothing, the program starts itself again with the choice made.
+    ///
+    /// Neither the choice nor the mark against starting twice is handed to children.
+    static func chooseLinearAlgebraKernels() {
+        #if os(Linux) && arch(x86_64)
+            let (mark, choice) = ("LD3_STARTED_AGAIN", "OPENBLAS_CORETYPE")
+            if getenv(mark) != nil {
+                unsetenv(mark)
+                unsetenv(choice)
+            } else if getenv(choice) == nil, hasWideVectors() {
+                setenv(mark, "1", 1)
+                setenv(choice, "SKYLAKEX", 1)
+                startAgain()
+                unsetenv(mark)
+                unsetenv(choice)
+            }
+        #endif
+    }
+
+    #if os(Linux)
+        /// The vector extensions that those kernels use, from the first processor's flags.
+        private static func hasWideVectors() -> Bool {
+            guard let descriptor = try? Descriptor.open("/proc/cpuinfo") else { return false }
+            defer { close(descriptor) }
+            let text = [UInt8](unsafeUninitializedCapacity: 1 << 14) { buffer, count in
+                count = (try? Descriptor.read(descriptor, into: UnsafeMutableRawBufferPointer(buffer))) ?? 0
+            }
+            let flags = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("flags") }
+            let words = Set((flags ?? "").split(separator: " "))
+            return words.isSuperset(of: ["avx512f", "avx512bw", "avx512dq", "avx512vl"])
+        }
+
+        /// Returns only where it is not possible.
+        private static func startAgain() {
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+            guard readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0 else { return }
+            execve(buffer, CommandLine.unsafeArgv, environ)
+        }
+    #endif
+}
+
+/// Processors that this process may use: its affinity, which schedulers of clusters set, where the system tells it.
+func coreCount() -> Int {
+    #if os(Linux)
+        if let status = try? Descriptor.contents(of: "/proc/self/status") {
+            let lines = String(decoding: status, as: UTF8.self).split(separator: "\n")
+            let mask = lines.first { $0.hasPrefix("Cpus_allowed:") }?.dropFirst("Cpus_allowed:".count) ?? ""
+            let cores = mask.reduce(0) { $0 + ($1.hexDigitValue ?? 0).nonzeroBitCount }
+            if cores > 0 { return cores }
+        }
+    #endif
+    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+}

@@ -1,0 +1,57 @@
+import Synchronization
+
+/// The one voice of a program on standard error: errors, warnings, notes and progress, a line each.
+package final class Reporter: Sendable {
+    package let program: String
+    package let isQuiet: Bool
+    package let showsProgress: Bool
+    /// A progress line can be rewritten.
+    private let isTerminal: Bool
+    private let line = Mutex<Bool>(false)
+
+    /// Progress is shown on a terminal, or where `progress` asks for it; `quiet` silences all but errors.
+    package init(program: String, quiet: Bool = false, progress: Bool = false) {
+        self.program = program
+        isTerminal = Descriptor.isTerminal(Descriptor.standardError)
+        isQuiet = quiet
+        showsProgress = !quiet && (progress || isTerminal)
+    }
+
+    /// Something is left out or looks wrong, but the work goes on.
+    package func warn(_ message: String) {
+        if !isQuiet { print("\(program): warning: \(message)") }
+    }
+
+    /// Something that the user may want to know.
+    package func note(_ message: String) {
+        if !isQuiet { print("\(program): \(message)") }
+    }
+
+    package func error(_ failure: Failure) { print("\(program): \(failure)") }
+
+    /// Shows `text` as the state of the work: in place on a terminal, else as a line of its own.
+    func showProgress(_ text: String) {
+        line.withLock { isOpen in
+            Self.emit(isTerminal ? "\r\u{1B}[K\(program): \(text)" : "\(program): \(text)\n")
+            isOpen = isTerminal
+        }
+    }
+
+    /// Takes the progress line off a terminal.
+    func clearProgress() {
+        line.withLock { isOpen in
+            if isOpen { Self.emit("\r\u{1B}[K") }
+            isOpen = false
+        }
+    }
+
+    private func print(_ text: String) {
+        line.withLock { isOpen in
+            Self.emit((isOpen ? "\r\u{1B}[K" : "") + text + "\n")
+            isOpen = false
+        }
+    }
+
+    /// A diagnostic that cannot be written is lost: there is nowhere else to say so.
+    private static func emit(_ text: String) { try? Descriptor.write(Descriptor.standardError, text) }
+}

@@ -1,0 +1,47 @@
+import Diagnostics
+import Formats
+
+/// ld3.history: which programs made a stream, one entry a run.
+package struct Provenance: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
+        package var program: String
+        package var version: String
+        /// Without the options that cannot change numbers.
+        package var arguments: [String]
+
+        package init(program: String, version: String, arguments: [String]) {
+            self.program = program
+            self.version = version
+            self.arguments = arguments
+        }
+    }
+
+    package var entries: [Entry]
+
+    package init(entries: [Entry] = []) { self.entries = entries }
+
+    /// Parses the value of ld3.history.
+    package init(parsing text: String) throws {
+        let document = try locating("ld3.history") { try JSONValue(parsing: text) }
+        entries = try (document.elements ?? [.null]).map { value in
+            guard let program = value["program"]?.string, let version = value["version"]?.string,
+                let words = value["arguments"]?.elements, let arguments = words.map(\.string) as? [String]
+            else { throw Failure(.data, "ld3.history is not a list of program, version and arguments") }
+            return Entry(program: program, version: version, arguments: arguments)
+        }
+    }
+
+    /// The value of ld3.history.
+    package var text: String {
+        JSONValue.array(
+            entries.map { entry in
+                [
+                    "program": .string(entry.program), "version": .string(entry.version),
+                    "arguments": .array(entry.arguments.map { .string($0) }),
+                ]
+            }
+        ).text
+    }
+
+    package func appending(_ entry: Entry) -> Provenance { Provenance(entries: entries + [entry]) }
+}
