@@ -1,0 +1,81 @@
+import CPNG
+import Diagnostics
+
+/// PNG files through libpng's simplified interface, which reports errors as values.
+///
+/// Read: 8-bit gray, RGB and palette pictures; an alpha channel is dropped, as the FID tools do. 16-bit files are
+/// refused, since narrowing them is the user's decision. Written: 8-bit gray and RGB.
+package enum PNG {
+    /// No side of a picture may be longer, and no picture may have more pixels than `largestArea`.
+    package static let largestSide = 1 << 16
+    package static let largestArea = 1 << 26
+
+    /// Status 65 where the bytes are no PNG that we read; the caller adds the file's name.
+    package static func decode(_ bytes: [UInt8]) throws -> Image {
+        try bytes.withUnsafeBytes { source in
+            var control = png_image()
+            control.version = png_uint_32(PNG_IMAGE_VERSION)
+            defer { png_image_free(&control) }
+            guard let start = source.baseAddress, png_image_begin_read_from_memory(&control, start, source.count) != 0
+            else { throw Failure(.data, "not a PNG file (\(message(control)))") }
+            try checkHeader(control)
+            return try readPixels(&control)
+        }
+    }
+
+    package static func encode(_ image: Image) throws -> [UInt8] {
+        var control = png_image()
+        control.version = png_uint_32(PNG_IMAGE_VERSION)
+        control.width = png_uint_32(image.width)
+        control.height = png_uint_32(image.height)
+        control.format = image.channels == 3 ? png_uint_32(PNG_FORMAT_FLAG_COLOR) : 0
+        defer { png_image_free(&control) }
+        var size = 0
+        guard png_image_write_to_memory(&control, nil, &size, 0, image.pixels, 0, nil) != 0 else {
+            throw Failure(.internal, "libpng cannot encode a \(image.form) picture (\(message(control)))")
+        }
+        var written = size
+        let bytes = try [UInt8](unsafeUninitializedCapacity: size) { target, count in
+            guard png_image_write_to_memory(&control, target.baseAddress, &written, 0, image.pixels, 0, nil) != 0
+            else { throw Failure(.internal, "libpng cannot encode a \(image.form) picture (\(message(control)))") }
+            count = written
+        }
+        return bytes
+    }
+
+    private static func checkHeader(_ control: png_image) throws {
+        let (width, height) = (Int(control.width), Int(control.height))
+        guard width > 0, height > 0, width <= largestSide, height <= largestSide, width * height <= largestArea else {
+            throw Failure(.data, "a PNG of \(width)x\(height) pixels is beyond the limit of \(largestArea) pixels")
+        }
+        guard control.format & png_uint_32(PNG_FORMAT_FLAG_LINEAR) == 0 else {
+            throw Failure(.data, "a 16-bit PNG", suggestion: "convert it to 8 bits a channel")
+        }
+    }
+
+    /// Reads gray or RGB; with an alpha channel where the file has one, dropped afterwards, so that no background
+    /// is mixed in.
+    private static func readPixels(_ control: inout png_image) throws -> Image {
+        let alpha = png_uint_32(PNG_FORMAT_FLAG_ALPHA)
+        let colour = png_uint_32(PNG_FORMAT_FLAG_COLOR)
+        control.format &= alpha | colour
+        let kept = control.format & colour != 0 ? 3 : 1
+        let stored = kept + (control.format & alpha != 0 ? 1 : 0)
+        let (width, height) = (Int(control.width), Int(control.height))
+        let levels = try [UInt8](unsafeUninitializedCapacity: width * height * stored) { target, count in
+            guard png_image_finish_read(&control, nil, target.baseAddress, 0, nil) != 0 else {
+                throw Failure(.data, "a damaged PNG file (\(message(control)))")
+            }
+            count = width * height * stored
+        }
+        guard stored != kept else { return Image(width: width, height: height, channels: kept, pixels: levels) }
+        let opaque = (0..<width * height).flatMap { levels[$0 * stored..<$0 * stored + kept] }
+        return Image(width: width, height: height, channels: kept, pixels: opaque)
+    }
+
+    private static func message(_ control: png_image) -> String {
+        withUnsafeBytes(of: control.message) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+}

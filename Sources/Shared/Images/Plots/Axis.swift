@@ -1,0 +1,108 @@
+import Tensors
+
+/// How values become places along an axis.
+package enum AxisScale: Sendable, Equatable {
+    case linear
+    /// Logarithmic: values that are not positive are left out.
+    case logarithmic
+}
+
+/// The range of one axis with its marks.
+struct Axis: Sendable, Equatable {
+    let scale: AxisScale
+    /// Ends of the axis, in the scale's own measure (the common logarithm of the value, where logarithmic).
+    let low: Double
+    let high: Double
+    let ticks: [Tick]
+
+    struct Tick: Sendable, Equatable {
+        /// In the scale's own measure.
+        let place: Double
+        /// Empty for a mark without a number.
+        let label: String
+    }
+
+    /// An axis that holds `values`, those that cannot be drawn left out. `about` is the number of marks wished for.
+    init(_ values: some Sequence<Double>, scale: AxisScale, about: Int) {
+        let places = values.compactMap { Axis.measure($0, scale) }
+        var (first, last) = (places.min() ?? 0, places.max() ?? 1)
+        if last - first < 1e-9 * max(abs(first), abs(last), 1e-6) {
+            let margin = scale == .logarithmic ? 0.5 : max(abs(first) / 2, 0.5)
+            (first, last) = (first - margin, last + margin)
+        }
+        let margin = 0.04 * (last - first)
+        (low, high) = (first - margin, last + margin)
+        self.scale = scale
+        let (start, end) = (low, high)
+        switch scale {
+        case .linear: ticks = Axis.linearTicks(start, end, about)
+        case .logarithmic: ticks = Axis.logarithmicTicks(start, end, about)
+        }
+    }
+
+    /// Where `value` lies between the ends, 0...1; nil where it cannot be drawn.
+    func fraction(_ value: Double) -> Double? {
+        Axis.measure(value, scale).map { ($0 - low) / (high - low) }
+    }
+
+    func fraction(_ tick: Tick) -> Double { (tick.place - low) / (high - low) }
+
+    private static func measure(_ value: Double, _ scale: AxisScale) -> Double? {
+        guard value.isFinite else { return nil }
+        if scale == .linear { return value }
+        return value > 0 ? Double.log(value) / Double.log(10) : nil
+    }
+
+    /// Multiples of 1, 2, 2.5 or 5 times a power of ten.
+    private static func linearTicks(_ low: Double, _ high: Double, _ about: Int) -> [Tick] {
+        let raw = (high - low) / Double(max(about, 2))
+        let power = Int((Double.log(raw) / Double.log(10)).rounded(.down))
+        let unit = Double.pow(10, Double(power))
+        let factor = [1, 2, 2.5, 5, 10].first { $0 * unit >= raw } ?? 10
+        let step = factor * unit
+        let places = max(0, -power + (factor == 2.5 ? 1 : 0) - (factor == 10 ? 1 : 0))
+        let first = Int((low / step).rounded(.up))
+        let last = max(first, Int((high / step).rounded(.down)))
+        return (first...last).map { Tick(place: Double($0) * step, label: decimal(Double($0) * step, places: places)) }
+    }
+
+    /// Powers of ten, with 2 and 5 between them where there are few, every other one or fewer where there are many.
+    private static func logarithmicTicks(_ low: Double, _ high: Double, _ about: Int) -> [Tick] {
+        let decades = high - low
+        if decades < 1 { return narrowLogarithmicTicks(low, high, about) }
+        let stride = max(1, Int((decades / Double(max(about, 2))).rounded(.up)))
+        let factors: [Double] = decades <= Double(about) / 2 ? [1, 2, 5] : [1]
+        return (Int(low.rounded(.down))...Int(high.rounded(.up))).flatMap { power in
+            factors.compactMap { factor in
+                let place = Double(power) + Double.log(factor) / Double.log(10)
+                guard place >= low, place <= high, power.isMultiple(of: stride) else { return nil }
+                return Tick(place: place, label: value(factor, power))
+            }
+        }
+    }
+
+    /// Within one decade: linear marks at their logarithms.
+    private static func narrowLogarithmicTicks(_ low: Double, _ high: Double, _ about: Int) -> [Tick] {
+        linearTicks(Double.pow(10, low), Double.pow(10, high), about).compactMap { tick in
+            measure(tick.place, .logarithmic).map { Tick(place: $0, label: tick.label) }
+        }
+    }
+
+    /// `factor` times ten to `power`, written out where that is short.
+    private static func value(_ factor: Double, _ power: Int) -> String {
+        guard (-4...4).contains(power) else { return "\(Int(factor))e\(power)" }
+        return decimal(factor * Double.pow(10, Double(power)), places: max(0, -power))
+    }
+
+    /// `value` with a fixed number of decimals; exponents where it would be long.
+    static func decimal(_ value: Double, places: Int) -> String {
+        guard abs(value) < 1e6, places <= 6 else { return "\(value)" }
+        let unit = Double.pow(10, Double(places))
+        let scaled = Int((abs(value) * unit).rounded())
+        let digits = String(scaled)
+        let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+        let whole = padded.dropLast(places)
+        let text = places == 0 ? padded : "\(whole).\(padded.suffix(places))"
+        return value < 0 && scaled != 0 ? "\u{2212}" + text : text
+    }
+}

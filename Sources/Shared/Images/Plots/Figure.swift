@@ -1,0 +1,68 @@
+/// A set of line plots beside each other, drawn by `render` as one RGB picture.
+package struct Figure: Sendable {
+    /// Empty for none.
+    package var title: String
+    package var panels: [Panel]
+    /// Panels in one row.
+    package var columns: Int
+
+    package init(title: String = "", panels: [Panel], columns: Int? = nil) {
+        self.title = title
+        self.panels = panels
+        self.columns = max(1, columns ?? panels.count)
+    }
+}
+
+/// One pair of axes with its series and a legend of their names.
+package struct Panel: Sendable {
+    package var title: String
+    package var horizontal: String
+    package var vertical: String
+    package var horizontalScale: AxisScale
+    package var verticalScale: AxisScale
+    package var series: [Series]
+
+    package init(
+        title: String = "", horizontal: String, vertical: String, horizontalScale: AxisScale = .linear,
+        verticalScale: AxisScale = .linear, series: [Series]
+    ) {
+        self.title = title
+        self.horizontal = horizontal
+        self.vertical = vertical
+        self.horizontalScale = horizontalScale
+        self.verticalScale = verticalScale
+        self.series = series
+    }
+}
+
+/// Points joined in their order. Values that an axis cannot show (NaN, infinity, not positive on a logarithmic axis)
+/// interrupt the line.
+package struct Series: Sendable {
+    package enum Style: Sendable {
+        case line
+        case lineAndDots
+        case dashed
+    }
+
+    /// In the legend; empty for none.
+    package var name: String
+    package var points: [Point]
+    package var style: Style
+    /// Drawn thicker and above the others.
+    package var isEmphasised: Bool
+
+    /// `points` in the axes' own values.
+    package init(_ name: String, _ points: [Point], style: Style = .line, isEmphasised: Bool = false) {
+        self.name = name
+        self.points = points
+        self.style = style
+        self.isEmphasised = isEmphasised
+    }
+
+    /// `values` over 0, 1, 2, ...
+    package init(_ name: String, values: [Double], style: Style = .line, isEmphasised: Bool = false) {
+        self.init(
+            name, values.enumerated().map { Point(Double($0.offset), $0.element) }, style: style,
+            isEmphasised: isEmphasised)
+    }
+}

@@ -1,0 +1,74 @@
+import Diagnostics
+import Tensors
+
+/// How a value of [-1, 1] becomes one of 256 levels. The two rules differ by one level for half of all values.
+package enum Quantization: String, Sendable, CaseIterable {
+    /// floor(127.5 x + 128), clipped: EDM's generate.py, which rounds half up.
+    case round
+    /// floor(127.5 (x + 1)), clipped: guided-diffusion's and LD3's own.
+    case truncate
+
+    /// The level of `x`, a number; infinities are clipped.
+    package func level(_ x: Float) -> UInt8 {
+        let scaled =
+            switch self {
+            case .round: x * 127.5 + 128
+            case .truncate: (x + 1) * 127.5
+            }
+        return UInt8(Swift.min(Swift.max(scaled, 0), 255))
+    }
+
+    /// The levels, as numbers 0...255, of a batch [B, sample shape]; `seeds` name the samples in a message. NaN is
+    /// refused with status 65.
+    package func levels(_ batch: Tensor<Float>, seeds: [Int64]) throws -> Tensor<Float> {
+        try refuseNaN(batch, seeds: seeds)
+        return batch.map { Float(level($0)) }
+    }
+
+    /// The pictures of a batch [B, 1 or 3, H, W].
+    package func images(_ batch: Tensor<Float>, seeds: [Int64]) throws -> [Image] {
+        let shape = batch.sampleShape
+        guard shape.count == 3, shape[0] == 1 || shape[0] == 3, shape[1] > 0, shape[2] > 0 else {
+            throw Failure(
+                .data, "samples of shape \(shape) are no pictures", suggestion: "pictures are [1, H, W] or [3, H, W]")
+        }
+        try refuseNaN(batch, seeds: seeds)
+        let (channels, height, width) = (shape[0], shape[1], shape[2])
+        return batch.withElements { values in
+            (0..<batch.batch).map { sample in
+                let planes = values[sample * channels * height * width..<(sample + 1) * channels * height * width]
+                let first = planes.startIndex
+                let pixels = [UInt8](unsafeUninitializedCapacity: planes.count) { target, count in
+                    for place in 0..<height * width {
+                        for channel in 0..<channels {
+                            target[place * channels + channel] = level(planes[first + channel * height * width + place])
+                        }
+                    }
+                    count = planes.count
+                }
+                return Image(width: width, height: height, channels: channels, pixels: pixels)
+            }
+        }
+    }
+
+    private func refuseNaN(_ batch: Tensor<Float>, seeds: [Int64]) throws {
+        let size = max(batch.sampleCount, 1)
+        guard let index = batch.withElements({ $0.firstIndex { $0.isNaN } }) else { return }
+        let sample = index / size
+        let name = sample < seeds.count ? "seed \(seeds[sample])" : "sample \(sample)"
+        throw Failure(.data, place: name, "NaN in an image (element \(index % size))")
+    }
+}
+
+extension Image {
+    /// Levels 0...255 as [1, channels, H, W]: what feature networks take.
+    package var planes: Tensor<Float> {
+        Tensor(shape: [1, channels, height, width]) { target in
+            for place in 0..<height * width {
+                for channel in 0..<channels {
+                    target[channel * height * width + place] = Float(pixels[place * channels + channel])
+                }
+            }
+        }
+    }
+}
