@@ -1,0 +1,43 @@
+import Diagnostics
+import Testing
+
+@testable import Images
+
+@Suite struct GridTests {
+    @Test func rowsAndColumns() {
+        let expected: [(Int, Int, Int)] = [
+            (1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 2, 2), (6, 2, 3), (7, 3, 3), (10, 2, 5), (12, 3, 4), (50, 5, 10),
+            (64, 8, 8), (97, 10, 10), (100, 10, 10),
+        ]
+        for (count, rows, columns) in expected {
+            #expect(Grid(count: count) == Grid(rows: rows, columns: columns), "\(count)")
+        }
+    }
+
+    @Test func everyCountFits() {
+        for count in 1...300 {
+            let grid = Grid(count: count)
+            #expect(grid.rows * grid.columns >= count)
+            #expect((grid.rows - 1) * grid.columns < count)
+        }
+    }
+
+    @Test func picturesLandInTheirPlaces() throws {
+        let images = (0..<3).map { Image(width: 2, height: 3, channels: 1, level: UInt8(10 * $0)) }
+        let sheet = try Grid(rows: 2, columns: 2).compose(images, gap: 1, scale: 2)
+        #expect(sheet.width == 11)
+        #expect(sheet.height == 15)
+        #expect(sheet.level(x: 1, y: 1, channel: 0) == 0)
+        #expect(sheet.level(x: 6, y: 1, channel: 0) == 10)
+        #expect(sheet.level(x: 4, y: 13, channel: 0) == 20)
+        #expect(sheet.level(x: 6, y: 8, channel: 0) == 255)
+        #expect(sheet.level(x: 5, y: 1, channel: 0) == 255)
+    }
+
+    @Test func refusesMixedForms() throws {
+        let images = [
+            Image(width: 2, height: 2, channels: 1, level: 0), Image(width: 2, height: 3, channels: 1, level: 0),
+        ]
+        #expect(throws: Failure.self) { try Grid(count: 2).compose(images) }
+    }
+}
