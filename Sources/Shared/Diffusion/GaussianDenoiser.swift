@@ -1,0 +1,65 @@
+import Tensors
+
+/// The exact denoiser of data N(mean, deviation^2 I), under any process (M11.1):
+/// D(x; t) = m + gain (x - alpha m), gain = alpha c^2 / (alpha^2 c^2 + sigma^2).
+package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
+    package let sampleShape: [Int]
+    package let mean: Double
+    package let deviation: Double
+    package let process: NoiseProcess
+
+    package var hasPullback: Bool { true }
+    package var labelCount: Int { 0 }
+
+    package init(sampleShape: [Int], mean: Double = 0, deviation: Double = 0.5, process: NoiseProcess = .edm) {
+        self.sampleShape = sampleShape
+        self.mean = mean
+        self.deviation = deviation
+        self.process = process
+    }
+
+    /// D = gain x + offset, with derivatives in t.
+    private func line(at time: Double) -> (gain: Dual, offset: Dual) {
+        let t = Dual.variable(time, index: 0, of: 1)
+        let (alpha, sigma) = (process.alpha(t), process.sigma(t))
+        let variance = deviation * deviation
+        let gain = variance * alpha / (variance * alpha * alpha + sigma * sigma)
+        return (gain, mean * (1.0 - gain * alpha))
+    }
+
+    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+        let lines = times.map(line)
+        let size = x.sampleCount
+        return Tensor(shape: x.shape) { target in
+            x.withElements { source in
+                for index in source.indices {
+                    let (gain, offset) = lines[index / size]
+                    target[index] = Element(gain.value * Double(source[index]) + offset.value)
+                }
+            }
+        }
+    }
+
+    package func linearize(
+        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+    ) throws -> Linearization<Element> {
+        let lines = times.map(line)
+        let size = x.sampleCount
+        return Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
+            var timeCotangents = [Double](repeating: 0, count: times.count)
+            let pulled = Tensor<Element>(shape: x.shape) { target in
+                x.withElements { source in
+                    cotangent.withElements { incoming in
+                        for index in source.indices {
+                            let (gain, offset) = lines[index / size]
+                            let slope = gain.partial(0) * Double(source[index]) + offset.partial(0)
+                            timeCotangents[index / size] += Double(incoming[index]) * slope
+                            target[index] = Element(gain.value * Double(incoming[index]))
+                        }
+                    }
+                }
+            }
+            return Cotangents(x: pulled, times: timeCotangents)
+        }
+    }
+}

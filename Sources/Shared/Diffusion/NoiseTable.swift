@@ -1,0 +1,89 @@
+import Diagnostics
+import Tensors
+
+/// The noise levels of a discrete-time model: log alpha, piecewise linear through t_n = (n + 1) / N (M1.5).
+///
+/// Entries with lambda < -5.1 at the tail are dropped and T set to the last knot kept, so that the model's input
+/// N t - 1 stays n exactly (M1.6, our rule).
+package struct NoiseTable: Sendable, Equatable {
+    /// As `--process vp-discrete:NAME` spells it: sd, ldm or a file.
+    package let name: String
+    /// Entries of the table before clipping.
+    package let count: Int
+    /// a_n = 0.5 log alphas_cumprod[n], strictly decreasing.
+    let logAlphas: [Double]
+
+    package var start: Double { knot(logAlphas.count - 1) }
+    package var end: Double { knot(0) }
+
+    /// - Parameter alphasCumprod: at least two values in (0, 1), strictly decreasing.
+    package init(name: String, alphasCumprod: [Double]) throws {
+        guard alphasCumprod.count >= 2 else {
+            throw Failure(.data, place: name, "a noise table needs at least 2 values, not \(alphasCumprod.count)")
+        }
+        for (index, value) in alphasCumprod.enumerated() {
+            guard value > 0, value < 1, index == 0 || value < alphasCumprod[index - 1] else {
+                throw Failure(
+                    .data, place: name,
+                    "alphas_cumprod must fall strictly inside (0, 1); entry \(index) is \(value)")
+            }
+        }
+        self.name = name
+        count = alphasCumprod.count
+        logAlphas = alphasCumprod.map { 0.5 * Double.log($0) }
+            .filter { $0 - 0.5 * Double.log(-Double.expm1(2 * $0)) >= -5.1 }
+        guard logAlphas.count >= 2 else {
+            throw Failure(.data, place: name, "fewer than 2 noise levels have a half log-SNR of at least -5.1")
+        }
+    }
+
+    /// Stable Diffusion v1 and v2: 1000 betas, scaled linear from 0.00085 to 0.012.
+    package static let stableDiffusion = NoiseTable(name: "sd", first: 0.00085, last: 0.012)
+    /// LDM (LSUN, ImageNet-256): 1000 betas, scaled linear from 0.0015 to 0.0195.
+    package static let latentDiffusion = NoiseTable(name: "ldm", first: 0.0015, last: 0.0195)
+
+    /// betas = linspace(sqrt(first), sqrt(last), 1000)^2.
+    private init(name: String, first: Double, last: Double) {
+        let (low, high) = (first.squareRoot(), last.squareRoot())
+        var cumulative = 1.0
+        self.name = name
+        count = 1000
+        logAlphas = (0..<1000).map { index in
+            let root = low + (high - low) * Double(index) / 999
+            cumulative *= 1 - root * root
+            return 0.5 * Double.log(cumulative)
+        }
+    }
+
+    /// t_n = (n + 1) / N.
+    private func knot(_ index: Int) -> Double { Double(index + 1) / Double(count) }
+
+    /// Rise of log alpha over segment [t_n, t_{n+1}], times N: its slope.
+    private func slope(segment: Int) -> Double {
+        (logAlphas[segment + 1] - logAlphas[segment]) * Double(count)
+    }
+
+    /// The segment that holds t; the first and the last reach beyond the table.
+    private func segment(at t: Double) -> Int {
+        let position = t * Double(count) - 1
+        guard position > 0 else { return 0 }
+        return min(Int(min(position, Double(logAlphas.count))), logAlphas.count - 2)
+    }
+
+    func slope(at t: Double) -> Double { slope(segment: segment(at: t)) }
+
+    func logAlpha<T: Real>(_ t: T) -> T {
+        let index = segment(at: t.value)
+        return T(slope(segment: index)) * (t - knot(index)) + logAlphas[index]
+    }
+
+    /// The exact inverse of `logAlpha`.
+    func time<T: Real>(logAlpha: T) -> T {
+        var (low, high) = (0, logAlphas.count - 2)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if logAlphas[middle] >= logAlpha.value { low = middle } else { high = middle - 1 }
+        }
+        return (logAlpha - logAlphas[low]) / slope(segment: low) + knot(low)
+    }
+}
