@@ -5,16 +5,14 @@ import Tensors
 /// Runs step programs forward with a denoiser. The only executor there is; `Adjoint.swift` runs it backwards.
 ///
 /// Coefficients are Double; a combination accumulates in Double and rounds once to the element type.
-package struct Executor<Model: Denoiser> {
-    package typealias Element = Model.Element
-
-    package let denoiser: Model
+package struct Executor<Element: TensorElement> {
+    package let denoiser: any Denoiser<Element>
     /// Class numbers of the batch, or nil.
     package var labels: [Int]?
     /// Names of the samples in errors; positions where nil.
     package var seeds: [Int64]?
 
-    package init(denoiser: Model, labels: [Int]? = nil, seeds: [Int64]? = nil) {
+    package init(denoiser: some Denoiser<Element>, labels: [Int]? = nil, seeds: [Int64]? = nil) {
         self.denoiser = denoiser
         self.labels = labels
         self.seeds = seeds
@@ -80,9 +78,21 @@ package struct Executor<Model: Denoiser> {
 /// The sum of coefficient times tensor, accumulated in Double and rounded once. At least one term.
 package func weightedSum<Element: TensorElement>(_ terms: [(Double, Tensor<Element>)]) -> Tensor<Element> {
     precondition(!terms.isEmpty && terms.allSatisfy { $0.1.shape == terms[0].1.shape })
-    var accumulator = terms[0].1.map { Double($0) * terms[0].0 }
-    for (coefficient, tensor) in terms.dropFirst() { accumulator.add(tensor, times: coefficient) }
-    return accumulator.converted()
+    let blockSize = 512
+    return Tensor(shape: terms[0].1.shape) { target in
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: blockSize) { sums in
+            for start in stride(from: 0, to: target.count, by: blockSize) {
+                let block = start..<min(start + blockSize, target.count)
+                sums.initialize(repeating: 0)
+                for (coefficient, tensor) in terms {
+                    tensor.withElements { source in
+                        for index in block { sums[index - start] += coefficient * Double(source[index]) }
+                    }
+                }
+                for index in block { target[index] = Element(sums[index - start]) }
+            }
+        }
+    }
 }
 
 extension Tensor {

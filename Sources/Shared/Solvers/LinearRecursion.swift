@@ -1,0 +1,117 @@
+import Diffusion
+import Tensors
+
+/// The form that every solver takes (M4.0): with y_0 = x_0 and m_j = M(y_j, tau_j),
+///
+///     y_i = sum_{j<i} A_ij x_j + sum_{j<i} P_ij m_j          the predictor; y_i is where the network looks
+///     x_i = sum_{j<i} C_ij x_j + sum_{j<=i} Q_ij m_j         the corrector; without one, x_i = y_i
+///
+/// M is the data, noise or (on the flow process) velocity prediction, converted at tau. A step of two evaluations
+/// takes two rows. Only the coefficients that are there are stored: an output that no row uses is never evaluated.
+package struct LinearRecursion<Coefficient: Real>: Sendable {
+    /// Weights of earlier states and outputs, by their index.
+    package struct Combination: Sendable {
+        package private(set) var states: [(index: Int, weight: Coefficient)] = []
+        package private(set) var outputs: [(index: Int, weight: Coefficient)] = []
+
+        package init() {}
+
+        package mutating func add(state index: Int, _ weight: Coefficient) { Self.add(index, weight, to: &states) }
+        package mutating func add(output index: Int, _ weight: Coefficient) { Self.add(index, weight, to: &outputs) }
+
+        private static func add(
+            _ index: Int, _ weight: Coefficient, to list: inout [(index: Int, weight: Coefficient)]
+        ) {
+            if let place = list.firstIndex(where: { $0.index == index }) {
+                list[place].weight += weight
+            } else {
+                list.append((index, weight))
+            }
+        }
+
+        /// Puts the state `factor` x_0 in place of the output m_0.
+        mutating func replaceFirstOutput(by factor: Coefficient) {
+            guard let place = outputs.firstIndex(where: { $0.index == 0 }) else { return }
+            add(state: 0, outputs.remove(at: place).weight * factor)
+        }
+    }
+
+    package struct Row: Sendable {
+        package var predictor: Combination
+        package var corrector: Combination?
+        /// Whether x_i is a solver's state, or a point within a step.
+        package var completesStep: Bool
+
+        package init(predictor: Combination, corrector: Combination? = nil, completesStep: Bool = true) {
+            self.predictor = predictor
+            self.corrector = corrector
+            self.completesStep = completesStep
+        }
+    }
+
+    /// What m is.
+    package var prediction: Prediction
+    /// tau_0 ... tau_N, one more than there are rows.
+    package var modelTimes: [Coefficient]
+    /// Row i - 1 makes y_i and x_i.
+    package var rows: [Row] = []
+
+    package init(prediction: Prediction, modelTimes: [Coefficient], rows: [Row] = []) {
+        self.prediction = prediction
+        self.modelTimes = modelTimes
+        self.rows = rows
+    }
+}
+
+extension StepProgram {
+    /// The recursion as a program: outputs are evaluated when first used, so exactly the evaluations that are needed.
+    package init(_ recursion: LinearRecursion<Coefficient>, process: NoiseProcess) {
+        self.init()
+        var builder = ProgramBuilder(recursion, process: process)
+        for row in recursion.rows {
+            let predicted = builder.combine(row.predictor, in: &self)
+            builder.points.append(predicted)
+            let state = row.corrector.map { builder.combine($0, in: &self) } ?? predicted
+            builder.states.append(state)
+            if row.completesStep { finishStep(state) }
+        }
+    }
+}
+
+/// The registers of a recursion while its program is written.
+private struct ProgramBuilder<Coefficient: Real> {
+    let recursion: LinearRecursion<Coefficient>
+    let process: NoiseProcess
+    /// x_i and y_i by index.
+    var states = [0]
+    var points = [0]
+    /// m_i, where evaluated.
+    private var outputs: [Int: Int] = [:]
+
+    init(_ recursion: LinearRecursion<Coefficient>, process: NoiseProcess) {
+        self.recursion = recursion
+        self.process = process
+    }
+
+    mutating func combine(
+        _ combination: LinearRecursion<Coefficient>.Combination, in program: inout StepProgram<Coefficient>
+    ) -> Int {
+        var terms: [(coefficient: Coefficient, register: Int)] = []
+        for (index, weight) in combination.states { terms.append((weight, states[index])) }
+        for (index, weight) in combination.outputs { terms.append((weight, output(index, in: &program))) }
+        return program.combine(terms)
+    }
+
+    /// The register of m_i = M(y_i, tau_i), evaluated once; conversions take alpha and sigma at tau (M2.1).
+    private mutating func output(_ index: Int, in program: inout StepProgram<Coefficient>) -> Int {
+        if let known = outputs[index] { return known }
+        let time = recursion.modelTimes[index]
+        var register = program.evaluate(points[index], at: time)
+        if recursion.prediction != .data {
+            let weights = recursion.prediction.weights(process, at: time)
+            register = program.combine([(weights.state, points[index]), (weights.data, register)])
+        }
+        outputs[index] = register
+        return register
+    }
+}
