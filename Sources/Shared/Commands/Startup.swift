@@ -58,15 +58,16 @@ enum Startup {
     #endif
 }
 
-/// Processors that this process may use: its affinity, which schedulers of clusters set, where the system tells it.
+/// Processors that this process may use: those at hand within its affinity, which schedulers of clusters set.
 func coreCount() -> Int {
+    let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     #if os(Linux)
         if let status = try? Descriptor.contents(of: "/proc/self/status") {
             let lines = String(decoding: status, as: UTF8.self).split(separator: "\n")
             let mask = lines.first { $0.hasPrefix("Cpus_allowed:") }?.dropFirst("Cpus_allowed:".count) ?? ""
             let cores = mask.reduce(0) { $0 + ($1.hexDigitValue ?? 0).nonzeroBitCount }
-            if cores > 0 { return cores }
+            if cores > 0 { return min(cores, online) }
         }
     #endif
-    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    return online
 }

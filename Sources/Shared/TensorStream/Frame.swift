@@ -13,5 +13,59 @@ package struct Frame: Sendable, Equatable {
         self.tensors = tensors
     }
 
+    /// Parses an image that is all of `image`. Throws `.data`.
+    package init(parsing image: [UInt8]) throws {
+        let (metadata, tensors) = try Safetensors.parse(image)
+        self.init(metadata: metadata, tensors: tensors)
+    }
+
+    /// The frame's bytes.
+    package var image: [UInt8] { Safetensors.serialize(metadata: metadata, tensors: tensors) }
+
     package subscript(name: String) -> NamedTensor? { tensors.first { $0.name == name } }
+
+    /// The tensor `name`. Throws `.data` where there is none.
+    package func tensor(_ name: String) throws -> NamedTensor {
+        guard let tensor = self[name] else { throw Failure(.data, "no tensor named `\(name)`") }
+        return tensor
+    }
+}
+
+/// The metadata keys that the stream gives a meaning.
+package enum Key {
+    package static let format = "ld3.format"
+    package static let kind = "ld3.kind"
+    package static let count = "ld3.count"
+    package static let model = "ld3.model"
+    package static let modelDigest = "ld3.model_sha256"
+    package static let process = "ld3.process"
+    package static let history = "ld3.history"
+}
+
+/// What a stream carries: the value of ld3.kind.
+package enum StreamKind: String, Sendable, CaseIterable {
+    case noise, pairs, schedule, samples, features, statistics, denoise, denoised, model
+
+    /// The tensor that is one row a sample and says how many samples a frame holds; nil where a frame is one item.
+    package var mainTensor: String? {
+        switch self {
+        case .noise, .pairs: "noise"
+        case .samples: "image"
+        case .features: "feature"
+        case .denoise: "x"
+        case .denoised: "denoised"
+        case .schedule, .statistics, .model: nil
+        }
+    }
+
+    /// The program that writes such a stream, for suggestions.
+    var producer: String? {
+        switch self {
+        case .noise: "ld3-noise"
+        case .pairs: "ld3-teacher"
+        case .schedule: "ld3-fit"
+        case .samples: "ld3-sample"
+        default: nil
+        }
+    }
 }

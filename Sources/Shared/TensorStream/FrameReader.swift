@@ -1,0 +1,108 @@
+import Diagnostics
+import Formats
+
+/// Reads frames one after the other from a descriptor. Every length is checked before memory is taken for it, and
+/// memory is taken as the bytes arrive.
+package final class FrameReader {
+    /// What the input is called in messages: "standard input", a path.
+    package let place: String
+    /// Frames read so far; messages count from 1.
+    package private(set) var frameCount = 0
+    /// Whether the input is a .npy file.
+    package private(set) var isArrayFile = false
+
+    private let descriptor: Int32
+    private let closesDescriptor: Bool
+    /// Most bytes that are taken at once on the word of a header.
+    private static let chunk = 1 << 20
+
+    package init(descriptor: Int32, place: String, closesDescriptor: Bool = false) {
+        self.descriptor = descriptor
+        self.place = place
+        self.closesDescriptor = closesDescriptor
+    }
+
+    deinit {
+        if closesDescriptor { try? Descriptor.close(descriptor) }
+    }
+
+    /// The next frame, or nil at the end of the input. A .npy file in place of the first frame becomes a frame with
+    /// one tensor named `arrayName`; where that is nil it is refused.
+    ///
+    /// Throws `.data` on half a frame and on anything that is not a frame, `.inputOutput` where reading fails.
+    package func next(arrayName: String? = nil) throws -> Frame? {
+        let prefix = try locating(place) { try read(SafetensorsHeader.prefix) }
+        if prefix.isEmpty { return nil }
+        frameCount += 1
+        if frameCount == 1, let arrayName, prefix.starts(with: NPY.magic) {
+            isArrayFile = true
+            return try locating(place) { Frame(tensors: [try array(named: arrayName, start: prefix)]) }
+        }
+        try checkLength(prefix.count, SafetensorsHeader.prefix)
+        let headerLength = try inFrame { try SafetensorsHeader.length(prefix: prefix) }
+        let start = SafetensorsHeader.prefix + headerLength
+        let text = try read(headerLength)
+        try checkLength(SafetensorsHeader.prefix + text.count, start)
+        let header = try inFrame { try SafetensorsHeader(parsing: text) }
+        let tensors = try header.entries.map { entry in
+            let bytes = try read(entry.range.count)
+            try checkLength(
+                start + entry.range.lowerBound + bytes.count, start + header.bufferLength,
+                entry.range.count - bytes.count)
+            return NamedTensor(name: entry.name, type: entry.type, shape: entry.shape, bytes: bytes)
+        }
+        return Frame(metadata: header.metadata, tensors: tensors)
+    }
+
+    /// Runs `body`; its failures name this input and the frame read last.
+    package func inFrame<Result>(_ body: () throws -> Result) throws -> Result {
+        try locating("\(place): frame \(frameCount)", body)
+    }
+
+    private func checkLength(_ count: Int, _ due: Int, _ missing: Int? = nil) throws {
+        guard missing ?? (due - count) == 0 else {
+            throw Failure(.data, place: place, "frame \(frameCount) ends after \(count) of \(due) bytes")
+        }
+    }
+
+    /// A .npy file whose first eight bytes have been read; nothing may follow it.
+    private func array(named name: String, start: [UInt8]) throws -> NamedTensor {
+        var bytes = start
+        func extend(to length: Int) throws {
+            bytes += try read(length - bytes.count)
+            guard bytes.count == length else { throw Failure(.data, "ends after \(bytes.count) of \(length) bytes") }
+        }
+        let prefixLength = try NPY.prefixLength(of: start)
+        try extend(to: prefixLength)
+        let textLength = try NPY.headerLength(prefix: bytes)
+        try extend(to: prefixLength + textLength)
+        let header = try NPYHeader(parsing: bytes[prefixLength...])
+        let length = try header.byteCount(name: name)
+        let data = try read(length)
+        guard data.count == length else {
+            throw Failure(.data, "ends after \(bytes.count + data.count) of \(bytes.count + length) bytes")
+        }
+        guard try read(1).isEmpty else { throw Failure(.data, "bytes follow the .npy array") }
+        return header.tensor(name: name, bytes: data)
+    }
+
+    /// `count` bytes, or fewer where the input ends.
+    private func read(_ count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let part = try [UInt8](unsafeUninitializedCapacity: min(count - bytes.count, Self.chunk)) {
+                buffer, filled in
+                let raw = UnsafeMutableRawBufferPointer(buffer)
+                while filled < raw.count {
+                    let got = try Descriptor.read(
+                        descriptor, into: UnsafeMutableRawBufferPointer(rebasing: raw[filled...]))
+                    if got == 0 { break }
+                    filled += got
+                }
+            }
+            if part.isEmpty { break }
+            if bytes.isEmpty { bytes = part } else { bytes += part }
+        }
+        return bytes
+    }
+}

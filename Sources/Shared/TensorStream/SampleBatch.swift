@@ -1,0 +1,134 @@
+import Diagnostics
+import Formats
+
+/// Some samples of one part: what a stage works on, and what it hands to a `StreamWriter`.
+package struct SampleBatch: Sendable, Equatable {
+    /// Each sample's identity.
+    package var seeds: [Int64]
+    /// Each sample's class, -1 for none; nil where the stream carries no labels.
+    package var labels: [Int]?
+    /// Every other tensor, [B, ...]: those of the kind, and foreign ones that pass.
+    package var tensors: [NamedTensor]
+    package var part: StreamPart
+    /// Whether the part begins with this batch.
+    package var startsPart: Bool
+
+    package init(
+        seeds: [Int64], labels: [Int]? = nil, tensors: [NamedTensor], part: StreamPart, startsPart: Bool
+    ) {
+        self.seeds = seeds
+        self.labels = labels
+        self.tensors = tensors
+        self.part = part
+        self.startsPart = startsPart
+    }
+
+    package var count: Int { seeds.count }
+
+    package subscript(name: String) -> NamedTensor? { tensors.first { $0.name == name } }
+
+    /// The shape of one sample in tensor `name`. Throws `.data` where there is no such tensor.
+    package func sampleShape(_ name: String) throws -> [Int] { Array(try tensor(name).shape.dropFirst()) }
+
+    /// The elements of the tensor `name`, row-major, from any float or integer type.
+    ///
+    /// Throws `.data` where it is missing, where a sample's shape is not `sampleShape`, and where an element is NaN or
+    /// infinite, naming the seed.
+    package func floats(_ name: String, sampleShape: [Int]? = nil) throws -> [Float] {
+        let tensor = try tensor(name)
+        let shape = Array(tensor.shape.dropFirst())
+        if let sampleShape, shape != sampleShape {
+            throw failure("tensor `\(name)` has samples of shape \(shape) where \(sampleShape) is expected")
+        }
+        let values = try tensor.floats()
+        if let fault = values.firstIndex(where: { !$0.isFinite }) {
+            let (word, seed) = (values[fault].isNaN ? "NaN" : "infinity", seeds[fault / (values.count / count)])
+            throw failure("tensor `\(name)` has \(word) in the sample with seed \(seed)")
+        }
+        return values
+    }
+
+    /// The same samples with `tensor` [B, ...] put in, or in the place of the one of its name.
+    package func setting(_ tensor: NamedTensor) -> SampleBatch {
+        precondition(tensor.shape.first == count)
+        var batch = removing([tensor.name])
+        batch.tensors.append(tensor)
+        return batch
+    }
+
+    package func removing(_ names: Set<String>) -> SampleBatch {
+        var batch = self
+        batch.tensors.removeAll { names.contains($0.name) }
+        return batch
+    }
+
+    /// The frame's tensors, seeds and labels among them.
+    package var frameTensors: [NamedTensor] {
+        var result = tensors
+        result.append(NamedTensor(name: "seed", shape: [count], int64s: seeds))
+        if let labels { result.append(NamedTensor(name: "label", shape: [count], int64s: labels.map { Int64($0) })) }
+        return result
+    }
+
+    private func tensor(_ name: String) throws -> NamedTensor {
+        guard let tensor = self[name] else { throw failure("no tensor named `\(name)`") }
+        return tensor
+    }
+
+    /// A fault of these samples, at the input that they came from.
+    private func failure(_ message: String) -> Failure { Failure(.data, place: part.place, message) }
+}
+
+extension SampleBatch {
+    /// The samples at `rows`; only with the first of them does a part start.
+    package func samples(_ rows: Range<Int>) -> SampleBatch {
+        if rows == 0..<count { return self }
+        var result = self
+        result.seeds = Array(seeds[rows])
+        result.labels = labels.map { Array($0[rows]) }
+        result.tensors = tensors.map { $0.rows(rows) }
+        result.startsPart = startsPart && rows.lowerBound == 0
+        return result
+    }
+
+    /// Puts the samples of `other`, of the same part, behind these. Throws `.data` where the tensors do not agree.
+    mutating func append(_ other: SampleBatch) throws {
+        guard (labels == nil) == (other.labels == nil) else {
+            throw Failure(.data, "some frames have the tensor `label`, others not")
+        }
+        for tensor in tensors where other[tensor.name] == nil { throw Self.disagreement(tensor, nil) }
+        for tensor in other.tensors {
+            guard let index = tensors.firstIndex(where: { $0.name == tensor.name }) else {
+                throw Self.disagreement(tensor, nil)
+            }
+            guard tensors[index].type == tensor.type, tensors[index].shape.dropFirst() == tensor.shape.dropFirst()
+            else {
+                throw Self.disagreement(tensor, tensors[index])
+            }
+            tensors[index].bytes += tensor.bytes
+            tensors[index].shape[0] += tensor.shape[0]
+        }
+        seeds += other.seeds
+        if let more = other.labels { labels?.append(contentsOf: more) }
+    }
+
+    private static func disagreement(_ tensor: NamedTensor, _ earlier: NamedTensor?) -> Failure {
+        guard let earlier else { return Failure(.data, "some frames have the tensor `\(tensor.name)`, others not") }
+        let (now, before) = (tensor.shape.dropFirst(), earlier.shape.dropFirst())
+        return Failure(
+            .data,
+            "tensor `\(tensor.name)` has \(tensor.type.rawValue) samples of shape \(Array(now)), "
+                + "and \(earlier.type.rawValue) \(Array(before)) before")
+    }
+}
+
+extension NamedTensor {
+    /// Rows of the first dimension.
+    fileprivate func rows(_ range: Range<Int>) -> NamedTensor {
+        let size = shape[0] == 0 ? 0 : bytes.count / shape[0]
+        var result = self
+        result.shape[0] = range.count
+        result.bytes = Array(bytes[range.lowerBound * size..<range.upperBound * size])
+        return result
+    }
+}

@@ -1,0 +1,57 @@
+import Diagnostics
+import Formats
+
+/// Writes a stream of one kind: whole frames, and the metadata of each part on its first frame.
+package struct StreamWriter: Sendable {
+    package let kind: StreamKind
+    /// What this run adds to each part's history.
+    package let entry: Provenance.Entry
+    private let descriptor: Int32
+    private let place: String
+
+    package init(descriptor: Int32, place: String, kind: StreamKind, entry: Provenance.Entry) {
+        self.descriptor = descriptor
+        self.place = place
+        self.kind = kind
+        self.entry = entry
+    }
+
+    /// The stream on standard output. Throws `.usage` where that is a terminal.
+    package static func standardOutput(_ kind: StreamKind, entry: Provenance.Entry) throws -> StreamWriter {
+        guard !Descriptor.isTerminal(Descriptor.standardOutput) else {
+            throw Failure(
+                .usage, place: "standard output", "is a terminal, which cannot show a stream",
+                suggestion: "pipe it into the next program or send it to a file with >")
+        }
+        return StreamWriter(
+            descriptor: Descriptor.standardOutput, place: "standard output", kind: kind, entry: entry)
+    }
+
+    /// Writes samples as one frame. Where they start a part, `metadata` goes on top of what the part said so far.
+    ///
+    /// Throws `.readerGone` where nobody reads any more, `.inputOutput` where writing fails.
+    package func write(_ batch: SampleBatch, metadata: [String: String] = [:]) throws {
+        let metadata = batch.startsPart ? try batch.part.continued(as: kind, by: entry, adding: metadata) : [:]
+        try write(Frame(metadata: metadata, tensors: batch.frameTensors))
+    }
+
+    /// Writes one item of a kind that is not made of samples, such as a schedule made from the samples of `part`.
+    /// With `count`, the number of such items, a part begins.
+    package func write(
+        _ tensors: [NamedTensor], from part: StreamPart, count: Int?, metadata: [String: String]
+    ) throws {
+        let output = StreamPart(metadata: part.metadata, count: count)
+        let metadata = try output.continued(as: kind, by: entry, adding: metadata)
+        try write(Frame(metadata: metadata, tensors: tensors))
+    }
+
+    /// Writes a frame as it is.
+    package func write(_ frame: Frame) throws { try frame.write(to: descriptor, place: place) }
+}
+
+extension Frame {
+    /// Writes the whole frame to a descriptor. Throws `.readerGone` or `.inputOutput`.
+    package func write(to descriptor: Int32, place: String) throws {
+        try locating(place) { try Descriptor.write(descriptor, image) }
+    }
+}
