@@ -1,0 +1,138 @@
+import Diagnostics
+import Formats
+
+/// A model file of any container, as named tensors. The file is memory-mapped; a tensor is read when it is asked for.
+package struct CheckpointFile: WeightSource {
+    package enum Container: String, Sendable {
+        case safetensors
+        case torchArchive = "PyTorch zip archive"
+        case torchStream = "PyTorch legacy stream"
+        case pickle
+    }
+
+    package let path: String
+    package let container: Container
+    package let tensorNames: [String]
+    package let configuration: String?
+    /// The key under which the file keeps these weights, for example `ema`; nil where they are all it holds.
+    package let key: String?
+    /// Classes outside the allow-list that the file names beside its weights.
+    package let foreignGlobals: [String]
+
+    private let tensors: [String: StoredTensor]
+    private let archive: TorchArchive?
+    private let storages: [String: ByteRegion]
+    private let isBigEndian: Bool
+
+    /// Opens a file of whatever container, told by its content: safetensors, torch.save in both its forms, NVIDIA's
+    /// pickles. Throws `.noInput` where it cannot be opened, `.data` where it is none of these, corrupt, or names a
+    /// global that is not allowed; the path is named.
+    package static func open(_ path: String) throws -> any WeightSource {
+        let region = ByteRegion(try MappedFile(path: path))
+        if isSafetensors(region) { return try SafetensorsFile(path: path) }
+        return try locating(path) { try CheckpointFile(region, path: path) }
+    }
+
+    /// A PyTorch or NVIDIA file already in memory; `path` names it.
+    package init(_ region: ByteRegion, path: String) throws {
+        self.path = path
+        let document: PickleDocument
+        if ZipArchive.isArchive(region) {
+            let archive = try TorchArchive(ZipArchive(region))
+            (container, document, isBigEndian) = (.torchArchive, archive.document, archive.isBigEndian)
+            (self.archive, storages) = (archive, [:])
+        } else if TorchStream.isStream(region) {
+            let stream = try TorchStream(region)
+            (container, document, isBigEndian) = (.torchStream, stream.document, stream.isBigEndian)
+            (archive, storages) = (nil, try stream.storages())
+        } else if Self.isPickle(region) {
+            document = try PickleMachine.run(region)
+            (container, isBigEndian, archive, storages) = (.pickle, false, nil, [:])
+        } else {
+            throw Self.unknown(region)
+        }
+        let dictionary = try StateDictionary(document)
+        (tensorNames, tensors, key) = (dictionary.names, dictionary.tensors, dictionary.key)
+        configuration = try document.configuration(of: dictionary.root)?.text
+        foreignGlobals = document.foreignGlobals.map(\.description)
+        try checkStorages()
+    }
+
+    package func type(of name: String) -> DataType? { tensors[name]?.type }
+    package func shape(of name: String) -> [Int]? { tensors[name]?.shape }
+
+    package func floats(_ name: String) throws -> [Float] {
+        let tensor = try stored(name)
+        return try bytes(of: tensor, name).withBytes { tensor.type.widen($0) }
+    }
+
+    /// A copy of the tensor, row-major, in its own element type.
+    package func tensor(_ name: String) throws -> NamedTensor {
+        let tensor = try stored(name)
+        return NamedTensor(name: name, type: tensor.type, shape: tensor.shape, bytes: try bytes(of: tensor, name).array)
+    }
+}
+
+// MARK: - Storages
+
+extension CheckpointFile {
+    private func stored(_ name: String) throws -> StoredTensor {
+        guard let tensor = tensors[name] else { throw Failure(.data, place: path, "no tensor named `\(name)`") }
+        return tensor
+    }
+
+    private func bytes(of tensor: StoredTensor, _ name: String) throws -> ByteRegion {
+        try locating("\(path): \(name)") {
+            switch tensor.storage.place {
+            case .region(let region): return try tensor.bytes(in: region, isBigEndian: tensor.storage.isBigEndian)
+            case .key(let key): return try tensor.bytes(in: storage(key), isBigEndian: isBigEndian)
+            }
+        }
+    }
+
+    private func storage(_ key: String) throws -> ByteRegion {
+        if let archive { return try archive.storage(key) }
+        guard let region = storages[key] else { throw Failure(.data, "storage \(key) is missing") }
+        return region
+    }
+
+    /// Every storage that a tensor needs is there and large enough, so that what is wrong is told when opening.
+    private func checkStorages() throws {
+        for name in tensorNames {
+            guard let tensor = tensors[name], case .key(let key) = tensor.storage.place else { continue }
+            try locating("tensor `\(name)`") {
+                let present = try archive?.member(key).count ?? storage(key).count
+                try tensor.checkStorage(bytes: present)
+            }
+        }
+    }
+}
+
+// MARK: - Telling containers apart
+
+extension CheckpointFile {
+    private static func isSafetensors(_ region: ByteRegion) -> Bool {
+        guard let length: UInt64 = try? region.integer(at: 0), let first: UInt8 = try? region.integer(at: 8) else {
+            return false
+        }
+        return first == UInt8(ascii: "{") && length <= UInt64(SafetensorsHeader.maximumLength)
+    }
+
+    private static func isPickle(_ region: ByteRegion) -> Bool {
+        guard let first: UInt8 = try? region.integer(at: 0), let version: UInt8 = try? region.integer(at: 1) else {
+            return false
+        }
+        return first == PickleOpcode.proto.rawValue && (2...5).contains(version)
+    }
+
+    private static func unknown(_ region: ByteRegion) -> Failure {
+        if region.count == 0 { return Failure(.data, "is empty") }
+        if region.starts(with: Array("version https://git-lfs".utf8)) {
+            return Failure(.data, "is a Git LFS pointer, not the file itself", suggestion: "fetch it with git lfs pull")
+        }
+        let start = region.withBytes { $0.prefix(4).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) } }
+        return Failure(
+            .data, "is not a checkpoint that is read: it begins with \(start.joined(separator: " "))",
+            suggestion: "safetensors, PyTorch and NVIDIA pickle files are")
+    }
+}

@@ -1,0 +1,92 @@
+import Diagnostics
+import Formats
+
+/// Tensors among the values of a pickle: PyTorch's rebuild functions and NumPy's arrays, read from their arguments.
+extension PickleDocument {
+    /// The tensor that `value` is; nil where it is something else. Throws where it is a tensor that cannot be read;
+    /// `name` is told.
+    func tensor(_ value: PickleValue, name: String) throws -> StoredTensor? {
+        guard let (global, arguments) = call(value) else { return nil }
+        switch "\(global)" {
+        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
+            guard let data = arguments.first else { throw Self.unreadable(name, global) }
+            return try rebuilt(data, name: name)
+        case "torch._tensor._rebuild_from_type_v2":
+            // The function that makes the plain tensor and its arguments; the subclass and its state are left.
+            guard arguments.count >= 3, let function = self.global(arguments[0]), let inner = elements(arguments[2])
+            else { throw Self.unreadable(name, global) }
+            return try rebuilt(function, inner, name: name)
+        case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
+            return try rebuilt(global, arguments, name: name)
+        case "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
+            "numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer":
+            return try array(value, name: name)
+        default: return nil
+        }
+    }
+
+    /// The tensor inside a parameter: never another parameter, so that nesting cannot grow.
+    private func rebuilt(_ value: PickleValue, name: String) throws -> StoredTensor {
+        guard let (global, arguments) = call(value) else { throw Failure(.data, "parameter `\(name)` has no tensor") }
+        return try rebuilt(global, arguments, name: name)
+    }
+
+    private func rebuilt(_ global: PickleGlobal, _ arguments: [PickleValue], name: String) throws -> StoredTensor {
+        let isUntyped = global == PickleGlobal("torch._utils", "_rebuild_tensor_v3")
+        guard global.module == "torch._utils", global.name.hasPrefix("_rebuild_tensor"),
+            arguments.count >= (isUntyped ? 7 : 4), let storage = try storage(arguments[0], name: name),
+            let offset = integer(arguments[1]), let shape = integers(arguments[2]), let strides = integers(arguments[3])
+        else { throw Self.unreadable(name, global) }
+        let named = isUntyped ? self.global(arguments[6]).flatMap { TorchType.named($0.name) } : storage.type
+        guard let type = named else { throw Failure(.data, "tensor `\(name)` has an element type that is not read") }
+        return try StoredTensor(
+            storage: storage, type: type, offset: offset, shape: shape, strides: strides, name: name)
+    }
+
+    private static func unreadable(_ name: String, _ global: PickleGlobal) -> Failure {
+        Failure(.data, "tensor `\(name)` is made by '\(global)', which is not allowed or not understood here")
+    }
+
+    // MARK: - Storages
+
+    /// The storage that `value` is: a persistent identifier, or a whole torch.save stream inside the pickle.
+    private func storage(_ value: PickleValue, name: String) throws -> StoredTensor.Storage? {
+        if let storage = try persistentStorage(value) { return storage }
+        guard let (global, arguments) = call(value), global == PickleGlobal("torch.storage", "_load_from_bytes"),
+            case .bytes(let range)? = arguments.first
+        else { return nil }
+        return try locating("storage of `\(name)`") { try TorchStream(region.part(range)).singleStorage() }
+    }
+
+    /// The storage of a persistent identifier ('storage', class, key, location, count, ...).
+    func persistentStorage(_ value: PickleValue) throws -> StoredTensor.Storage? {
+        guard let object = object(value), object.kind == .persistent, let parts = elements(object.arguments),
+            parts.count >= 5, string(parts[0]) == "storage", let type = global(parts[1]),
+            let key = string(parts[2]) ?? integer(parts[2]).map(String.init), let count = integer(parts[4])
+        else { return nil }
+        // PyTorch 0.1 could put a view (key, offset, size) of another storage last, where now there is None.
+        guard parts.count == 5 || parts[5] == .none else {
+            throw Failure(.data, "storage \(key) is a view of another, as PyTorch 0.1 wrote")
+        }
+        if type.name == "UntypedStorage" { return .init(place: .key(key), type: nil, count: count) }
+        guard let element = TorchType.storage(type.name), type.standing == .allowed else {
+            throw Failure(.data, "storage \(key) is a '\(type)', which is not read")
+        }
+        return .init(place: .key(key), type: element, count: count)
+    }
+
+    /// The element type of every storage that the pickle refers to by a key; nil for untyped ones.
+    func storageTypes() throws -> [String: DataType?] {
+        var types: [String: DataType?] = [:]
+        for index in objects.indices {
+            guard let storage = try persistentStorage(.object(index)), case .key(let key) = storage.place else {
+                continue
+            }
+            if let known = types[key], known != storage.type {
+                throw Failure(.data, "storage \(key) has two element types")
+            }
+            types[key] = .some(storage.type)
+        }
+        return types
+    }
+}

@@ -1,0 +1,110 @@
+import Diagnostics
+
+/// The tensors of a checkpoint under the names of PyTorch's state dictionaries, found wherever the file keeps them:
+/// a dictionary of tensors, one nested under a usual key, or the modules of a pickled network.
+struct StateDictionary {
+    private(set) var names: [String] = []
+    private(set) var tensors: [String: StoredTensor] = [:]
+    /// The key under which the weights were found, for example `ema`; nil at the top.
+    private(set) var key: String?
+    /// The value that holds them.
+    private(set) var root: PickleValue
+
+    private let document: PickleDocument
+    private var visits = 0
+
+    /// Where checkpoints keep weights beside other things, the averaged ones first.
+    private static let keys = [
+        "ema", "model_ema", "ema_state_dict", "params_ema", "G_ema", "state_dict", "model_state_dict", "model", "net",
+        "network", "module", "params", "weights",
+    ]
+    private static let maximumDepth = 64
+    /// Most values that are looked at: shared containers are looked at once for each way that leads to them.
+    private static let maximumVisits = 1 << 20
+
+    init(_ document: PickleDocument) throws {
+        self.document = document
+        root = document.root
+        if !holdsTensors(root), let key = Self.keys.first(where: { holdsTensors(document.value($0, in: root)) }),
+            let value = document.value(key, in: root)
+        {
+            (self.key, root) = (key, value)
+        }
+        try collect(root, path: [])
+        guard !names.isEmpty else {
+            if let global = document.foreignGlobals.first {
+                throw Failure(.data, "no tensors found, and '\(global)' is not a class that is read")
+            }
+            throw Failure(.data, "no tensors found")
+        }
+    }
+
+    /// Whether `value` is a module, or a dictionary with a tensor directly in it.
+    private func holdsTensors(_ value: PickleValue?) -> Bool {
+        guard let value else { return false }
+        if document.module(value) != nil { return true }
+        guard let entries = document.entries(value) else { return false }
+        return entries.contains { document.isTensor($0.value) }
+    }
+
+    private mutating func collect(_ value: PickleValue, path: [String]) throws {
+        visits += 1
+        guard visits <= Self.maximumVisits, path.count <= Self.maximumDepth else {
+            throw Failure(.data, place: path.prefix(4).joined(separator: "."), "is nested too deep or too wide")
+        }
+        let name = path.isEmpty ? "value" : path.joined(separator: ".")
+        if let tensor = try document.tensor(value, name: name) {
+            if tensors.updateValue(tensor, forKey: name) == nil { names.append(name) }
+        } else if let module = document.module(value) {
+            for part in ["_parameters", "_buffers", "_modules"] {
+                for entry in document.entries(document.value(part, in: module.state)) ?? [] {
+                    try collect(entry, under: path)
+                }
+            }
+        } else if let entries = document.entries(value) {
+            for entry in entries { try collect(entry, under: path) }
+        } else if let elements = document.elements(value) {
+            for (index, element) in elements.enumerated() { try collect(element, path: path + [String(index)]) }
+        } else if let (global, arguments) = document.call(value), global.standing == .foreign {
+            try refuseTensors(in: arguments, of: global, name: name)
+        }
+    }
+
+    private mutating func collect(_ entry: PickleObject.Entry, under path: [String]) throws {
+        guard let key = document.string(entry.key) ?? document.integer(entry.key).map(String.init) else { return }
+        try collect(entry.value, path: path + [key])
+    }
+
+    /// A tensor that someone's own function would make cannot be had: that is said, not passed over.
+    private func refuseTensors(in arguments: [PickleValue], of global: PickleGlobal, name: String) throws {
+        guard arguments.contains(where: { document.isTensor($0) || document.object($0)?.kind == .persistent }) else {
+            return
+        }
+        throw Failure(.data, "`\(name)` is a tensor made by '\(global)', which is not allowed")
+    }
+}
+
+// MARK: - Modules
+
+extension PickleDocument {
+    /// Whether `value` is made by a function that makes tensors.
+    func isTensor(_ value: PickleValue) -> Bool {
+        guard let global = call(value)?.global else { return false }
+        return global.module == "torch._utils" && global.name.hasPrefix("_rebuild_")
+            || global.module == "torch._tensor" || global.name == "_frombuffer"
+            || global.name == "_reconstruct" && global.module.hasSuffix("core.multiarray")
+    }
+
+    /// A pickled network module: its class and its attributes. NVIDIA's persistent objects carry the class as text;
+    /// others are records of a class with a state.
+    func module(_ value: PickleValue) -> (className: String, isPersistent: Bool, state: PickleValue)? {
+        guard let (global, arguments) = call(value) else { return nil }
+        let isPersistent = global == PickleGlobal("torch_utils.persistence", "_reconstruct_persistent_obj")
+        let state = isPersistent ? self.value("state", in: arguments.first) : object(value)?.state
+        guard let state, self.value("_parameters", in: state) != nil, self.value("_modules", in: state) != nil else {
+            return nil
+        }
+        let name = isPersistent ? string(self.value("class_name", in: arguments.first)) : global.name
+        return name.map { ($0, isPersistent, state) }
+    }
+}
