@@ -80,20 +80,22 @@ package struct Arguments: Sendable {
         }
     }
 
-    /// The seeds of --seeds or --count, cut down by --shard.
-    package func seeds() throws -> SeedList {
-        guard !(isGiven("seeds") && isGiven("count")) else {
-            throw Failure(.usage, place: "--count", "cannot be given together with --seeds")
-        }
+    /// The seeds of --seeds or --count, else `fallback`; and the places among them that --shard leaves to this run.
+    package func seeds(else fallback: SeedList? = nil) throws -> (all: SeedList, places: Range<Int>) {
         let all: SeedList
         if let count = try integerIfGiven("count", in: 0...1 << 48) {
+            guard !isGiven("seeds") else {
+                throw Failure(.usage, place: "--count", "cannot be given together with --seeds")
+            }
             all = SeedList(count: count)
+        } else if let fallback, !isGiven("seeds") {
+            all = fallback
         } else {
-            all = try locating("--seeds") { try SeedList(parsing: try string("seeds")) }
+            let text = try string("seeds")
+            all = try locating("--seeds") { try SeedList(parsing: text) }
         }
-        return try stringIfGiven("shard").map { text in
-            try locating("--shard") { all.part(try Shard(parsing: text)) }
-        } ?? all
+        let shard = try locating("--shard") { try stringIfGiven("shard").map { try Shard(parsing: $0) } }
+        return (all, shard?.places(of: all.count) ?? 0..<all.count)
     }
 
     /// --threads, else one a core.

@@ -56,8 +56,6 @@ package struct SeedList: Sendable, Equatable {
         return SeedList(ranges: result, count: places.count)
     }
 
-    package func part(_ shard: Shard) -> SeedList { slice(shard.places(of: count)) }
-
     package var seeds: [Int64] { ranges.flatMap { Array($0) } }
 }
 

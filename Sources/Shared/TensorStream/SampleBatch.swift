@@ -124,7 +124,7 @@ extension SampleBatch {
 
 extension NamedTensor {
     /// Rows of the first dimension.
-    fileprivate func rows(_ range: Range<Int>) -> NamedTensor {
+    package func rows(_ range: Range<Int>) -> NamedTensor {
         let size = shape[0] == 0 ? 0 : bytes.count / shape[0]
         var result = self
         result.shape[0] = range.count

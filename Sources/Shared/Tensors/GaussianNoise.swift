@@ -1,0 +1,85 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Standard normal numbers, each sample from its own seed, so that a sample is the same in any batch and shard.
+package enum GaussianNoise: String, CaseIterable, Sendable {
+    /// Philox4x32-10 and Box-Muller in Double; the definition is in docs/STREAM.md.
+    case philox
+    /// What `torch.randn(n, generator=torch.Generator().manual_seed(seed))` gives on a CPU, to 4e-7.
+    case torch
+
+    /// Fills one sample.
+    package func fill(_ sample: UnsafeMutableBufferPointer<Float>, seed: Int64) {
+        switch self {
+        case .philox: Self.fillPhilox(sample, Philox(seed: seed))
+        case .torch:
+            var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
+            if sample.count < 16 {
+                Self.fillTorchFew(sample, &generator)
+            } else {
+                Self.fillTorchMany(sample, &generator)
+            }
+        }
+    }
+
+    /// A class of 0 ..< classes, uniform, from the seed's own Philox sequence beside the noise: floor(w K / 2^32).
+    package static func label(seed: Int64, classes: Int) -> Int {
+        let word = Philox(seed: seed).words(block: 0, stream: 1)[0]
+        return Int(UInt64(word) * UInt64(classes) >> 32)
+    }
+
+    /// Block c gives the elements 4c ... 4c+3: the pairs of words (0, 1) and (2, 3) give a cosine and a sine each.
+    private static func fillPhilox(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: Philox) {
+        let scale = 1 / 4_294_967_296.0
+        for block in 0..<(sample.count + 3) / 4 {
+            let words = generator.words(block: UInt64(block))
+            let uniform = (SIMD4<Double>(words) + 0.5) * scale
+            for pair in 0..<2 {
+                let radius = (-2 * log(uniform[2 * pair])).squareRoot()
+                let angle = 2 * Double.pi * uniform[2 * pair + 1]
+                let index = 4 * block + 2 * pair
+                if index < sample.count { sample[index] = Float(radius * cos(angle)) }
+                if index + 1 < sample.count { sample[index + 1] = Float(radius * sin(angle)) }
+            }
+        }
+    }
+
+    /// From 16 elements on: uniforms of 24 bits, then Box-Muller in Float on lanes j and j + 8 of each 16; where the
+    /// count is no multiple of 16, the last 16 elements are drawn anew.
+    private static func fillTorchMany(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: inout MersenneTwister) {
+        func draw(_ range: Range<Int>) {
+            for index in range { sample[index] = Float(generator.next() & 0xFF_FFFF) * 0x1p-24 }
+        }
+        func transform(_ start: Int) {
+            for index in start..<start + 8 {
+                let radius = (-2 * logf(1 - sample[index])).squareRoot()
+                let angle = 2 * Float.pi * sample[index + 8]
+                sample[index] = radius * cosf(angle)
+                sample[index + 8] = radius * sinf(angle)
+            }
+        }
+        draw(0..<sample.count)
+        for block in 0..<sample.count / 16 { transform(16 * block) }
+        if sample.count % 16 != 0 {
+            draw(sample.count - 16..<sample.count)
+            transform(sample.count - 16)
+        }
+    }
+
+    /// Below 16 elements: uniforms of 53 bits, Box-Muller in Double, the sine kept for the next element.
+    private static func fillTorchFew(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: inout MersenneTwister) {
+        func uniform() -> Double {
+            let bits = UInt64(generator.next()) << 32 | UInt64(generator.next())
+            return Double(bits & ((1 << 53) - 1)) * 0x1p-53
+        }
+        for index in stride(from: 0, to: sample.count, by: 2) {
+            let angle = 2 * Double.pi * uniform()
+            let radius = (-2 * log1p(-uniform())).squareRoot()
+            sample[index] = Float(radius * cos(angle))
+            if index + 1 < sample.count { sample[index + 1] = Float(radius * sin(angle)) }
+        }
+    }
+}
