@@ -1,0 +1,117 @@
+"""Read and write the ld3 tensor stream (docs/STREAM.md). Python's standard library; NumPy where it is installed.
+
+A stage that doubles the noise:
+
+    from ld3_stream import Frame, frames
+    for frame in frames():
+        frame["noise"] = 2 * frame["noise"].numpy()
+        frame.history("doubled.py")
+        frame.write()
+
+A frame maps tensor names to `Tensor`s; `frame.metadata` is its metadata, present on the first frame of a part.
+"""
+import array
+import json
+import struct
+import sys
+from typing import NamedTuple
+
+# dtype -> (bytes of an element, code of Python's array module, NumPy's name)
+TYPES = {
+    "F64": (8, "d", "float64"), "F32": (4, "f", "float32"), "F16": (2, None, "float16"), "BF16": (2, None, None),
+    "I64": (8, "q", "int64"), "I32": (4, "i", "int32"), "I16": (2, "h", "int16"), "I8": (1, "b", "int8"),
+    "U64": (8, "Q", "uint64"), "U32": (4, "I", "uint32"), "U16": (2, "H", "uint16"), "U8": (1, "B", "uint8"),
+    "BOOL": (1, None, "bool"),
+}
+LONGEST_HEADER = 16 << 20
+
+
+class Tensor(NamedTuple):
+    dtype: str
+    shape: tuple
+    data: bytes  # little-endian, row-major
+
+    def values(self):
+        """The elements as a flat array.array."""
+        return array.array(TYPES[self.dtype][1], self.data)
+
+    def numpy(self):
+        """The elements as a NumPy array."""
+        import numpy
+        return numpy.frombuffer(self.data, TYPES[self.dtype][2]).reshape(self.shape)
+
+    @staticmethod
+    def of(value, shape=None):
+        """A tensor from a NumPy array, or from an array.array (with its shape)."""
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, array.array):
+            dtype = next(name for name, (_, code, _) in TYPES.items() if code == value.typecode)
+            return Tensor(dtype, tuple(shape or (len(value),)), value.tobytes())
+        dtype = next(name for name, (_, _, numpy_name) in TYPES.items() if numpy_name == value.dtype.name)
+        return Tensor(dtype, tuple(value.shape), value.tobytes())
+
+
+class Frame(dict):
+    """Tensor names -> Tensor (or NumPy array, once you put one in)."""
+
+    def __init__(self, metadata=None, tensors=()):
+        super().__init__(tensors)
+        self.metadata = dict(metadata or {})
+
+    def history(self, program, arguments=(), version="1"):
+        """Appends this program to ld3.history, where a part begins with this frame."""
+        if "ld3.kind" in self.metadata:
+            entries = json.loads(self.metadata.get("ld3.history", "[]"))
+            entries.append({"program": program, "version": version, "arguments": list(arguments)})
+            self.metadata["ld3.history"] = json.dumps(entries)
+
+    def write(self, output=None):
+        """Writes the frame, to standard output if not told otherwise."""
+        output = output or sys.stdout.buffer
+        tensors = {name: Tensor.of(value) for name, value in self.items()}
+        header, end = ({"__metadata__": self.metadata} if self.metadata else {}), 0
+        for name, tensor in tensors.items():
+            header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": (end, end + len(tensor.data))}
+            end += len(tensor.data)
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        try:
+            output.write(struct.pack("<Q", len(text)) + text)
+            for tensor in tensors.values():
+                output.write(tensor.data)
+            output.flush()
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(141)
+
+
+def frames(source=None):
+    """The frames of a stream, of standard input if not told otherwise, until its end."""
+    source = source or sys.stdin.buffer
+    number = 0
+    while True:
+        prefix = source.read(8)
+        if not prefix:
+            return
+        number += 1
+        length = struct.unpack("<Q", _whole(prefix, 8, number))[0]
+        if length > LONGEST_HEADER:
+            raise ValueError(f"frame {number}: a header of {length} bytes is not possible")
+        header = json.loads(_whole(source.read(length), length, number))
+        metadata = header.pop("__metadata__", {})
+        tensors, end = {}, 0
+        for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            begin, stop = entry["data_offsets"]
+            if begin != end or stop < begin:
+                raise ValueError(f"frame {number}: tensor {name} overlaps or leaves a hole")
+            end = stop
+            data = _whole(source.read(stop - begin), stop - begin, number)
+            tensors[name] = Tensor(entry["dtype"], tuple(entry["shape"]), data)
+        yield Frame(metadata, tensors)
+
+
+def _whole(data, due, number):
+    if len(data) < due:
+        raise EOFError(f"frame {number} ends early: {len(data)} of {due} bytes")
+    return data
