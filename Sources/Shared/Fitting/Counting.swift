@@ -1,0 +1,61 @@
+import Diffusion
+import Synchronization
+import Tensors
+
+/// Work done by a network, in evaluations of one sample.
+package struct EvaluationCount: Sendable, Equatable {
+    package var forwards = 0
+    package var pullbacks = 0
+
+    package static func - (left: EvaluationCount, right: EvaluationCount) -> EvaluationCount {
+        EvaluationCount(forwards: left.forwards - right.forwards, pullbacks: left.pullbacks - right.pullbacks)
+    }
+}
+
+package final class EvaluationCounter: Sendable {
+    private let total = Mutex(EvaluationCount())
+
+    package init() {}
+
+    package var count: EvaluationCount { total.withLock { $0 } }
+
+    func add(forwards: Int = 0, pullbacks: Int = 0) {
+        total.withLock {
+            $0.forwards += forwards
+            $0.pullbacks += pullbacks
+        }
+    }
+}
+
+/// A denoiser that counts what it is asked for.
+package struct CountingDenoiser<Model: Denoiser>: Denoiser {
+    package typealias Element = Model.Element
+
+    package let model: Model
+    package let counter: EvaluationCounter
+
+    package init(_ model: Model, counter: EvaluationCounter) {
+        self.model = model
+        self.counter = counter
+    }
+
+    package var sampleShape: [Int] { model.sampleShape }
+    package var hasPullback: Bool { model.hasPullback }
+    package var labelCount: Int { model.labelCount }
+
+    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+        counter.add(forwards: x.batch)
+        return try model.denoise(x, at: times, labels: labels)
+    }
+
+    package func linearize(
+        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+    ) throws -> Linearization<Element> {
+        counter.add(forwards: x.batch)
+        let linearization = try model.linearize(x, at: times, labels: labels)
+        return Linearization(value: linearization.value) { cotangent in
+            counter.add(pullbacks: cotangent.batch)
+            return try linearization.pullback(cotangent)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Diagnostics
+import Solvers
+import Tensors
+
+/// What a generalized fit may change.
+package struct LearnedParts: OptionSet, Sendable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) { self.rawValue = rawValue }
+
+    package static let times = LearnedParts(rawValue: 1)
+    package static let modelTimes = LearnedParts(rawValue: 2)
+    package static let coefficients = LearnedParts(rawValue: 4)
+}
+
+/// A solver whose times, network times and coefficients are all parameters (M13.2).
+///
+/// Parameters are those of `TimesFamily`, then for each row i of the multistep form the offset of x_T's weight,
+/// relative to sigma(t_i) / sigma(T), and the offsets of the i outputs' weights. All-zero offsets are the base solver.
+package struct GeneralizedFamily: ProgramFamily {
+    package let times: TimesFamily
+    /// Network evaluations: the rows of the multistep form.
+    package let evaluations: Int
+
+    /// Fails for a solver whose first evaluation is not at the start.
+    package init(_ times: TimesFamily) throws {
+        self.times = times
+        let uniform = [Double](repeating: 1, count: times.parameterization.steps + 1)
+        let program = try times.program(uniform + uniform.map { _ in 0 })
+        guard let form = MultistepForm(program) else {
+            throw Failure(.usage, "the coefficients of this solver cannot be learned")
+        }
+        evaluations = form.evaluations
+    }
+
+    package var coefficientCount: Int { (1...evaluations).reduce(0) { $0 + $1 + 1 } }
+    package var parameterCount: Int { times.parameterCount + coefficientCount }
+
+    package func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T> { try form(parameters).program }
+
+    package func form<T: Real>(_ parameters: [T]) throws -> MultistepForm<T> {
+        let base = try times.program(Array(parameters.prefix(times.parameterCount)))
+        guard var form = MultistepForm(base) else {
+            throw Failure(.usage, "the coefficients of this solver cannot be learned")
+        }
+        var offsets = parameters.dropFirst(times.parameterCount)
+        for row in 0..<evaluations {
+            form.startWeights[row] += startScale(row) * offsets.removeFirst()
+            for column in 0...row { form.outputWeights[row][column] += offsets.removeFirst() }
+        }
+        return form
+    }
+
+    /// Indices of the parameters that `parts` sets free. xi_0 and the masked ends of the model offsets never are.
+    package func indices(of parts: LearnedParts) -> [Int] {
+        let steps = times.parameterization.steps
+        var indices: [Int] = []
+        // A common shift of xi changes nothing: the last entry stays.
+        if parts.contains(.times) { indices += Array(1..<max(steps, 1)) }
+        if parts.contains(.modelTimes), !times.isTied { indices += Array(steps + 2..<2 * steps + 1) }
+        if parts.contains(.coefficients) { indices += Array(times.parameterCount..<parameterCount) }
+        return indices
+    }
+
+    /// The natural size of x_T's weight in row `row`: it falls from 1 to sigma(t_min) / sigma(T), evenly in logarithm.
+    private func startScale(_ row: Int) -> Double {
+        let process = times.parameterization.process
+        let ratio = process.sigma(process.end) / process.sigma(process.start)
+        return Double.pow(max(ratio, 1e-6), Double(row + 1) / Double(evaluations))
+    }
+}

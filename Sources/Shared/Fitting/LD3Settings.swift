@@ -1,0 +1,47 @@
+import Solvers
+
+/// The hyper-parameters of LD3 (M5.5, M5.6, M5.8), with the paper's defaults for a resolution and an NFE.
+package struct LD3Settings: Sendable, Equatable {
+    /// Rounds that train the times alone, then rounds that train the decoupled times too.
+    package var timeRounds = 2
+    package var allRounds = 5
+    /// Samples of a training step.
+    package var batch = 2
+    /// Of xi.
+    package var learningRate = 0.005
+    package var smallestLearningRate = 5e-5
+    package var momentum = 0.9
+    /// Of the model offsets.
+    package var offsetLearningRate: Double
+    package var smallestOffsetLearningRate = 1e-6
+    /// Steps without a better validation loss before the best parameters return and the learning rates fall.
+    package var patience = 5
+    package var decay = 0.8
+    /// Falls at the smallest offset learning rate before training ends.
+    package var offsetPatience = 5
+    package var gradientLimit = 1.0
+    /// How far a latent may move, and how far along its own loss' gradient it steps. Radius 0 is the hard loss.
+    package var ball: Ball
+    package var latentStep: Double
+    package var latentDecay = 0.5
+    /// Training steps between validations: 1 validates after each, as the paper does.
+    package var validationInterval = 1
+    package var seed: UInt64 = 0
+
+    /// - Parameters:
+    ///   - sampleShape: of the latent; from 64 x 64 on, with a latent model, the paper's rates are smaller.
+    ///   - isLatent: a model in the latent space of an autoencoder.
+    package init(dimension: Int, evaluations: Int, isLatent: Bool = false) {
+        offsetLearningRate = roundedToEightDecimals((isLatent ? 0.001 : 0.1) / Double(evaluations))
+        ball = Ball(dimension: dimension, evaluations: evaluations)
+        // The reference steps 12 / NFE along the mean loss of a batch of 2.
+        latentStep = 12 / Double(evaluations) / 2
+        if isLatent {
+            allRounds = 3
+            batch = 1
+            learningRate = 0.001
+        }
+    }
+
+    package var isHard: Bool { ball.radius == 0 }
+}

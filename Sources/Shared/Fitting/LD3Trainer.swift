@@ -1,0 +1,202 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+/// LD3: learns the times of a solver, and the times its network is told, from a teacher's pairs (M5.6; paper Alg. 1).
+///
+/// It differs from the official trainer where that one is at odds with its own aims (M5.13, DEF-1, -2, -12, -13):
+/// exact gradients; latents are accepted by comparing losses at equal parameters; validation latents move at the best
+/// parameters, and the best loss is then the one on the moved latents, so that rounds are compared on the same data.
+package struct LD3Trainer<Model: Denoiser> {
+    package typealias Element = Model.Element
+
+    package let student: Student<Model, TimesFamily>
+    package let settings: LD3Settings
+    package private(set) var train: FittingSet<Element>
+    package private(set) var validation: FittingSet<Element>
+    package private(set) var best: Checkpoint
+    package private(set) var iteration = 0
+
+    private var parameters: [Double]
+    private var rmsprop: RMSprop
+    private var sgd: SGD
+    private var latentStep: Double
+    private var stepsWithoutGain = 0
+    private var fallsAtSmallestRate = 0
+    private var generator: SplitMix
+    private let observe: (LD3Event) -> Void
+
+    /// Parameters with the validation losses that they reach, by pair.
+    package struct Checkpoint: Sendable, Equatable {
+        package var parameters: [Double]
+        package var losses: [Double]
+        package var loss: Double { losses.reduce(0, +) / Double(losses.count) }
+    }
+
+    /// - Parameter observe: told of every training step and round, for progress and plots.
+    package init(
+        student: Student<Model, TimesFamily>, settings: LD3Settings, initial: [Double], train: FittingSet<Element>,
+        validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
+    ) throws {
+        self.student = student
+        self.settings = settings
+        self.train = train
+        self.validation = validation
+        self.observe = observe
+        parameters = initial
+        rmsprop = RMSprop(
+            learningRate: settings.learningRate, momentum: settings.momentum,
+            count: student.family.parameterization.steps + 1)
+        sgd = SGD(learningRate: settings.offsetLearningRate)
+        latentStep = settings.latentStep
+        generator = SplitMix(seed: settings.seed)
+        best = Checkpoint(parameters: initial, losses: [])
+        if student.savings.contains(.firstEvaluation) {
+            let start = student.family.parameterization.process.start
+            self.train.firstOutputs = try train.firstOutputs ?? student.firstOutputs(train, at: start)
+            self.validation.firstOutputs = try validation.firstOutputs ?? student.firstOutputs(validation, at: start)
+        }
+        best.losses = try student.losses(student.program(initial), self.validation) ?? []
+    }
+
+    /// Runs all rounds and returns the parameters of least validation loss.
+    package mutating func run() throws -> Checkpoint {
+        for round in 0..<settings.timeRounds + settings.allRounds {
+            parameters = best.parameters
+            if !student.savings.contains(.knownLosses) {
+                best.losses = try student.losses(student.program(best.parameters), validation) ?? []
+            }
+            let learnsOffsets = round >= settings.timeRounds && !student.family.isTied
+            guard try trainingPass(learnsOffsets: learnsOffsets) else { break }
+            try validationPass()
+            observe(.round(number: round + 1, validationLoss: best.loss))
+        }
+        return best
+    }
+
+    // MARK: - Training
+
+    private var movesLatents: Bool { !(settings.isHard && student.savings.contains(.hardLatents)) }
+
+    /// One pass over the training pairs. False once the learning rates are exhausted.
+    private mutating func trainingPass(learnsOffsets: Bool) throws -> Bool {
+        for indices in generator.permutation(train.count).chunks(of: settings.batch) {
+            let solvedAt = parameters
+            let gradients = try student.gradients(parameters, train, at: indices, ofLatents: movesLatents)
+            step(along: gradients.parameters, learnsOffsets: learnsOffsets)
+            iteration += 1
+            try examine(
+                trainingLoss: gradients.losses.reduce(0, +) / Double(indices.count), learnsOffsets: learnsOffsets)
+            if fallsAtSmallestRate >= settings.offsetPatience { return false }
+            if let slopes = gradients.latents {
+                let program = try student.program(solvedAt)
+                _ = try move(&train, indices, along: slopes, from: gradients.losses, program)
+            }
+        }
+        return true
+    }
+
+    private mutating func step(along gradient: [Double], learnsOffsets: Bool) {
+        let count = student.family.parameterization.steps + 1
+        var xi = Array(parameters.prefix(count))
+        var offsets = Array(parameters.dropFirst(count))
+        rmsprop.step(&xi, gradient: clipped(Array(gradient.prefix(count)), to: settings.gradientLimit))
+        if learnsOffsets {
+            sgd.step(&offsets, gradient: clipped(Array(gradient.dropFirst(count)), to: settings.gradientLimit))
+        }
+        parameters = xi + offsets
+    }
+
+    /// Compares the parameters with the best so far; after too many steps without a gain the best return and the
+    /// learning rates fall.
+    private mutating func examine(trainingLoss: Double, learnsOffsets: Bool) throws {
+        var validationLoss: Double?
+        if iteration % settings.validationInterval == 0 {
+            validationLoss = try challenge()
+            if stepsWithoutGain >= settings.patience {
+                parameters = best.parameters
+                stepsWithoutGain = 0
+                lowerRates(learnsOffsets: learnsOffsets)
+            }
+        }
+        observe(
+            .iteration(number: iteration, trainingLoss: trainingLoss, validationLoss: validationLoss, best: best.loss))
+    }
+
+    /// Makes the parameters the best ones if their validation loss is smaller. Nil where that was given up early.
+    private mutating func challenge() throws -> Double? {
+        let isAbortable = student.savings.contains(.earlyAbort)
+        // The worst of the best run first: they tell soonest that a challenger loses.
+        let order =
+            isAbortable ? best.losses.indices.sorted { best.losses[$0] > best.losses[$1] } : Array(best.losses.indices)
+        let bound = isAbortable ? best.losses.reduce(0, +) : .infinity
+        let ordered = try student.losses(
+            student.program(parameters), validation, at: order, abandoningAbove: bound)
+        guard let ordered else {
+            stepsWithoutGain += 1
+            return nil
+        }
+        var losses = ordered
+        for (position, index) in order.enumerated() { losses[index] = ordered[position] }
+        let challenger = Checkpoint(parameters: parameters, losses: losses)
+        if challenger.loss < best.loss {
+            best = challenger
+            stepsWithoutGain = 0
+        } else {
+            stepsWithoutGain += 1
+        }
+        return challenger.loss
+    }
+
+    private mutating func lowerRates(learnsOffsets: Bool) {
+        rmsprop.learningRate = max(settings.decay * rmsprop.learningRate, settings.smallestLearningRate)
+        guard learnsOffsets else { return }
+        sgd.learningRate = max(settings.decay * sgd.learningRate, settings.smallestOffsetLearningRate)
+        if sgd.learningRate <= settings.smallestOffsetLearningRate { fallsAtSmallestRate += 1 }
+    }
+
+    // MARK: - Latents
+
+    /// Moves the validation latents at the best parameters, so that the next round meets the best soft loss.
+    private mutating func validationPass() throws {
+        guard movesLatents else { return }
+        let program = try student.program(best.parameters)
+        var accepted = 0
+        for indices in Array(0..<validation.count).chunks(of: student.batch) {
+            let gradients = try student.gradients(best.parameters, validation, at: indices, ofLatents: true)
+            guard let slopes = gradients.latents else { continue }
+            let losses = try move(&validation, indices, along: slopes, from: gradients.losses, program)
+            for (position, index) in indices.enumerated() {
+                if losses[position] < gradients.losses[position] { accepted += 1 }
+                best.losses[index] = losses[position]
+            }
+        }
+        if accepted == 0, !settings.isHard { latentStep *= settings.latentDecay }
+    }
+
+    /// Steps the latents of the pairs at `indices` down their own losses, back into the ball, and keeps each that lowers
+    /// its loss under the same program. Returns the losses after.
+    private func move(
+        _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
+        _ program: StepProgram<Double>
+    ) throws -> [Double] {
+        var moved = set.latents.gather(indices)
+        moved.add(slopes, times: -latentStep)
+        moved = settings.ball.project(moved, around: set.pairs.noise.gather(indices))
+        let solved = try student.solve(program, set, indices, latents: moved, firstOutputs: nil)
+        let after = try set.loss.values(solved.results, pairs: indices)
+        let accepted = indices.indices.filter { after[$0] < losses[$0] }
+        let places = accepted.map { indices[$0] }
+        set.latents.scatter(moved.gather(accepted), to: places)
+        set.firstOutputs?.scatter(solved.firstOutputs.gather(accepted), to: places)
+        return losses.indices.map { min(after[$0], losses[$0]) }
+    }
+}
+
+/// What a trainer tells while it runs.
+package enum LD3Event: Sendable {
+    /// `validationLoss` is nil where the validation was skipped or given up early.
+    case iteration(number: Int, trainingLoss: Double, validationLoss: Double?, best: Double)
+    case round(number: Int, validationLoss: Double)
+}

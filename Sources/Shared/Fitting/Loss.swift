@@ -1,0 +1,87 @@
+import Diagnostics
+import Tensors
+
+/// A distance between a student's results and fixed targets, sample by sample.
+///
+/// A loss is made once for the targets of a set of pairs, so that whatever depends on them alone (features) is
+/// computed once (M5.12 R5). `pairs` names the target of each row of `samples` by its place in that set.
+package protocol Loss<Element>: Sendable {
+    associatedtype Element: TensorElement
+
+    /// The loss of each sample, [B] from [B, sample shape].
+    func values(_ samples: Tensor<Element>, pairs: [Int]) throws -> [Double]
+
+    /// The same with the gradient of each loss with respect to its own sample, [B, sample shape].
+    func gradients(_ samples: Tensor<Element>, pairs: [Int]) throws -> LossGradients<Element>
+}
+
+package struct LossGradients<Element: TensorElement>: Sendable {
+    package let values: [Double]
+    package let samples: Tensor<Element>
+
+    package init(values: [Double], samples: Tensor<Element>) {
+        self.values = values
+        self.samples = samples
+    }
+}
+
+/// The mean square (l2) or mean absolute (l1) difference over the elements of a sample (M7.1).
+package struct PixelLoss<Element: TensorElement>: Loss {
+    package enum Power: String, Sendable {
+        case l1
+        case l2
+    }
+
+    package let power: Power
+    /// [P, sample shape]
+    package let targets: Tensor<Element>
+    /// What the sum is divided by: the elements of a sample.
+    package let divisor: Double
+
+    /// - Parameter divisor: the reference divides by the latent's element count even for decoded images (DEF-24);
+    ///   nil is the true count.
+    package init(_ power: Power, targets: Tensor<Element>, divisor: Double? = nil) {
+        self.power = power
+        self.targets = targets
+        self.divisor = divisor ?? Double(targets.sampleCount)
+    }
+
+    package func values(_ samples: Tensor<Element>, pairs: [Int]) -> [Double] {
+        let differences = differences(samples, pairs: pairs)
+        return (0..<samples.batch).map { sample in
+            differences.withElements { elements in
+                let row = elements[sample * samples.sampleCount..<(sample + 1) * samples.sampleCount]
+                let sum =
+                    power == .l2
+                    ? row.reduce(0.0) { $0 + Double($1) * Double($1) }
+                    : row.reduce(0.0) { $0 + abs(Double($1)) }
+                return sum / divisor
+            }
+        }
+    }
+
+    package func gradients(_ samples: Tensor<Element>, pairs: [Int]) -> LossGradients<Element> {
+        let slopes = differences(samples, pairs: pairs).map { difference -> Element in
+            switch power {
+            case .l2: return Element(2 * Double(difference) / divisor)
+            case .l1: return difference == 0 ? 0 : Element((difference > 0 ? 1 : -1) / divisor)
+            }
+        }
+        return LossGradients(values: values(samples, pairs: pairs), samples: slopes)
+    }
+
+    private func differences(_ samples: Tensor<Element>, pairs: [Int]) -> Tensor<Element> {
+        var differences = samples
+        differences.subtract(targets.gather(pairs))
+        return differences
+    }
+}
+
+extension Tensor {
+    fileprivate mutating func subtract(_ other: Tensor) {
+        precondition(other.shape == shape)
+        withMutableElements { target in
+            other.withElements { source in for index in target.indices { target[index] -= source[index] } }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Diagnostics
+import Tensors
+
+/// Noises with the teacher's results, in seed order: what a schedule is fitted to.
+package struct Pairs<Element: TensorElement>: Sendable {
+    package let seeds: [Int64]
+    /// Class numbers, -1 for none; nil for an unconditional model.
+    package let labels: [Int]?
+    /// Unit variance, [P, sample shape].
+    package let noise: Tensor<Element>
+    /// The teacher's x_0, [P, target shape].
+    package let targets: Tensor<Element>
+
+    package var count: Int { seeds.count }
+
+    /// Sorts by seed, so that the order of arrival changes nothing.
+    package init(seeds: [Int64], labels: [Int]?, noise: Tensor<Element>, targets: Tensor<Element>) {
+        precondition(noise.batch == seeds.count && targets.batch == seeds.count)
+        let order = seeds.indices.sorted { seeds[$0] < seeds[$1] }
+        self.seeds = order.map { seeds[$0] }
+        self.labels = labels.map { labels in order.map { labels[$0] } }
+        self.noise = noise.gather(order)
+        self.targets = targets.gather(order)
+    }
+
+    package subscript(range: Range<Int>) -> Pairs {
+        Pairs(
+            seeds: Array(seeds[range]), labels: labels.map { Array($0[range]) }, noise: noise.samples(range),
+            targets: targets.samples(range))
+    }
+
+    /// The first pairs in seed order to train on and the following ones to validate with.
+    ///
+    /// Without counts the first half trains and the rest validates.
+    package func split(train: Int?, validation: Int?) throws -> (train: Pairs, validation: Pairs) {
+        let trainCount = train ?? validation.map { count - $0 } ?? count / 2
+        let validationCount = validation ?? count - trainCount
+        guard trainCount >= 1, validationCount >= 1, trainCount + validationCount <= count else {
+            throw Failure(
+                .data, "\(count) pairs cannot give \(trainCount) to train on and \(validationCount) to validate with",
+                suggestion: "at least one of each is needed")
+        }
+        return (self[0..<trainCount], self[trainCount..<trainCount + validationCount])
+    }
+}

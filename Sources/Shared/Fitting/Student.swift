@@ -1,0 +1,146 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+/// A few-step solver with parameters, ready to be run and differentiated on pairs.
+package struct Student<Model: Denoiser, Family: ProgramFamily>: Sendable {
+    package typealias Element = Model.Element
+
+    package let denoiser: Model
+    package let family: Family
+    /// x_T is this times the latent.
+    package let startScale: Double
+    package var policy = ActivationPolicy.keep
+    /// Samples that one call of the network takes at most. Changes no result.
+    package var batch = 16
+    package var savings = Savings.all
+
+    package init(_ denoiser: Model, family: Family, startScale: Double) {
+        self.denoiser = denoiser
+        self.family = family
+        self.startScale = startScale
+    }
+
+    /// The step program of parameters, with the reference's unused last evaluation if that is asked for (M5.12 R1).
+    package func program(_ parameters: [Double]) throws -> StepProgram<Double> {
+        var program = try family.program(parameters)
+        if !savings.contains(.unusedEvaluation), let last = program.lastEvaluationTime {
+            _ = program.evaluate(program.result, at: last)
+        }
+        return program
+    }
+
+    /// Results and D(x_T; T) of the pairs at `indices`, all at once.
+    func solve(
+        _ program: StepProgram<Double>, _ set: FittingSet<Element>, _ indices: [Int], latents: Tensor<Element>,
+        firstOutputs: Tensor<Element>?
+    ) throws -> (results: Tensor<Element>, firstOutputs: Tensor<Element>) {
+        let start = latents.map { Element(startScale * Double($0)) }
+        var first = firstOutputs
+        let results = try executor(set, indices).run(program, from: start, known: firstOutputs.map { [1: $0] } ?? [:]) {
+            register, value in
+            if register == 1 { first = value }
+        }
+        return (results, first ?? results)
+    }
+
+    /// Losses of the pairs at `indices` (all by default), in that order.
+    ///
+    /// - Parameter bound: losses are never negative, so the work is given up, and nil returned, once their sum must
+    ///   exceed this (M5.12 R3).
+    package func losses(
+        _ program: StepProgram<Double>, _ set: FittingSet<Element>, at indices: [Int]? = nil,
+        abandoningAbove bound: Double = .infinity
+    ) throws -> [Double]? {
+        let indices = indices ?? Array(0..<set.count)
+        var losses: [Double] = []
+        var sum = 0.0
+        for chunk in indices.chunks(of: batch) {
+            let solved = try solve(
+                program, set, chunk, latents: set.latents.gather(chunk),
+                firstOutputs: set.firstOutputs?.gather(chunk))
+            losses += try set.loss.values(solved.results, pairs: chunk)
+            sum = losses.reduce(0, +)
+            // The margin covers the rounding of a sum taken in another order.
+            if losses.count < indices.count, sum > bound * (1 + 1e-12) { return nil }
+        }
+        return losses
+    }
+
+    /// Results of all pairs, [P, sample shape].
+    package func results(_ program: StepProgram<Double>, _ set: FittingSet<Element>) throws -> Tensor<Element> {
+        Tensor.concatenate(
+            try Array(0..<set.count).chunks(of: batch).map { chunk in
+                try solve(
+                    program, set, chunk, latents: set.latents.gather(chunk),
+                    firstOutputs: set.firstOutputs?.gather(chunk)
+                ).results
+            })
+    }
+
+    /// D(x_T; T) of every latent of the set.
+    package func firstOutputs(_ set: FittingSet<Element>, at start: Double) throws -> Tensor<Element> {
+        Tensor.concatenate(
+            try Array(0..<set.count).chunks(of: batch).map { chunk in
+                let states = set.latents.gather(chunk).map { Element(startScale * Double($0)) }
+                return try denoiser.denoise(
+                    states, at: [Double](repeating: start, count: chunk.count), labels: set.labels(chunk))
+            })
+    }
+
+    /// Losses with their exact gradients: the mean loss' with respect to the parameters, each loss' own with respect
+    /// to its latent (nil unless wanted).
+    package func gradients(
+        _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofLatents: Bool
+    ) throws -> StudentGradients<Element> {
+        let differentiated = try family.differentiated(parameters)
+        let program = try program(parameters)
+        let executor = executor(set, indices)
+        let start = set.latents.gather(indices).map { Element(startScale * Double($0)) }
+        // The first output is a constant unless the latents' gradient is wanted, which flows through it.
+        var known: [Int: Tensor<Element>] = [:]
+        if let first = set.firstOutputs, !ofLatents || policy == .recompute { known[1] = first.gather(indices) }
+        let trace = try executor.trace(program, from: start, policy: policy, known: known)
+        let loss = try set.loss.gradients(trace.result, pairs: indices)
+        let pulled = try executor.pullback(trace, cotangent: loss.samples, constants: ofLatents ? [] : [1])
+        let sums = pulled.chained(through: differentiated, count: parameters.count)
+        return StudentGradients(
+            losses: loss.values, parameters: sums.map { $0 / Double(indices.count) },
+            latents: ofLatents ? pulled.start.map { Element(startScale * Double($0)) } : nil)
+    }
+
+    func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Model> {
+        Executor(denoiser: denoiser, labels: set.labels(indices), seeds: indices.map { set.pairs.seeds[$0] })
+    }
+}
+
+package struct StudentGradients<Element: TensorElement>: Sendable {
+    /// [B]
+    package let losses: [Double]
+    /// Of the mean loss of the batch.
+    package let parameters: [Double]
+    /// Of each sample's own loss, whatever the batch (DEF-12).
+    package let latents: Tensor<Element>?
+}
+
+extension FittingSet {
+    func labels(_ indices: [Int]) -> [Int]? { pairs.labels.map { labels in indices.map { labels[$0] } } }
+}
+
+extension StepProgram where Coefficient == Double {
+    /// The time of the last evaluation.
+    fileprivate var lastEvaluationTime: Double? {
+        for instruction in instructions.reversed() {
+            if case .evaluate(_, let time, _) = instruction { return time }
+        }
+        return nil
+    }
+}
+
+extension Array {
+    /// Consecutive pieces of at most `size` elements.
+    func chunks(of size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: Swift.max(size, 1)).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}
