@@ -66,7 +66,7 @@ extension Dictionary where Key == Int {
         case .combine(let terms):
             let sum = weightedSum(terms.compactMap { term in self[term.register].map { (term.coefficient, $0) } })
             guard let moved = self[terms[term].register], moved.dot(moved) > 0 else { return 1e-3 }
-            return 0.002 * (max(sum.dot(sum), .leastNormalMagnitude) / moved.dot(moved)).squareRoot()
+            return 0.002 * (Swift.max(sum.dot(sum), .leastNormalMagnitude) / moved.dot(moved)).squareRoot()
         }
     }
 }

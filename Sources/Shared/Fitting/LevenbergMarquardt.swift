@@ -91,8 +91,7 @@ package struct LevenbergMarquardt<Model: Denoiser> {
                 let parameters = moved(current.parameters, by: move)
                 let rest = penalty(parameters, ridge)
                 let bound = (penalized - rest) * Double(train.count)
-                let losses = try? student.losses(student.program(parameters), train, abandoningAbove: bound)
-                if let losses, mean(losses) + rest < penalized {
+                if let losses = try finiteLosses(parameters, below: bound), mean(losses) + rest < penalized {
                     damping = max(damping / 4, 1e-9)
                     let validation = try student.losses(student.program(parameters), validation) ?? []
                     return State(
@@ -102,6 +101,15 @@ package struct LevenbergMarquardt<Model: Denoiser> {
             damping *= 4
         }
         return nil
+    }
+
+    /// Training losses, or nil where they exceed the bound or the network is not finite: the step was too long.
+    private func finiteLosses(_ parameters: [Double], below bound: Double) throws -> [Double]? {
+        do {
+            return try student.losses(student.program(parameters), train, abandoningAbove: bound)
+        } catch let failure as Failure where failure.status == .internal {
+            return nil
+        }
     }
 
     /// Gradient and Gauss-Newton matrix of the penalized mean training loss in the free parameters.

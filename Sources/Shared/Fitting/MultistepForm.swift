@@ -21,7 +21,7 @@ package struct MultistepForm<Coefficient: Real>: Sendable {
         evaluationTimes = []
         startWeights = []
         outputWeights = []
-        var registers = [Expression(start: 1, outputs: [])]
+        var registers = [Expression(start: Coefficient(1), outputs: [])]
         for instruction in program.instructions {
             switch instruction {
             case .evaluate(let state, let time, _):

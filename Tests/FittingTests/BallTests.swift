@@ -1,0 +1,35 @@
+import Fitting
+import Tensors
+import Testing
+
+@Suite struct BallTests {
+    /// The radii of METHODS M5.4.
+    @Test func radii() {
+        let published = [4: 0.192, 5: 0.12288, 7: 0.06269388, 10: 0.03072]
+        for (evaluations, radius) in published {
+            #expect(Ball(dimension: 3072, evaluations: evaluations).radius == radius)
+        }
+        #expect(Ball(dimension: 16384, evaluations: 4).radius == 1.024)
+    }
+
+    @Test func projectionKeepsTheInsideAndMovesTheOutsideOntoTheSphere() {
+        let centres = gaussian(shape: [3, 5], seed: 5)
+        var points = centres
+        points.withMutableElements { elements in
+            for index in 0..<5 { elements[index] += 0.01 }
+            for index in 5..<10 { elements[index] += 0.5 }
+        }
+        let projected = Ball(radius: 0.1).project(points, around: centres)
+        #expect(projected.samples(0..<1) == points.samples(0..<1))
+        #expect(projected.samples(2..<3) == points.samples(2..<3))
+        #expect(abs(distance(projected, centres, row: 1) - 0.1) < 1e-12)
+        #expect(Ball(radius: 0).project(points, around: centres) == centres)
+    }
+}
+
+/// The Euclidean distance of two rows.
+func distance(_ left: Tensor<Double>, _ right: Tensor<Double>, row: Int) -> Double {
+    var difference = left.samples(row..<row + 1)
+    difference.add(right.samples(row..<row + 1), times: -1)
+    return difference.dot(difference).squareRoot()
+}

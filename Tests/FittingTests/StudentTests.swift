@@ -1,0 +1,89 @@
+import Diffusion
+import Fitting
+import Solvers
+import Tensors
+import Testing
+
+@Suite struct StudentTests {
+    /// Every gradient that training uses, against central differences (M11.6).
+    @Test(arguments: Solver.tested)
+    func gradientsAreExact(solver: Solver) throws {
+        let toy = try Toy()
+        let steps = 5
+        let student = toy.student(toy.family(solver, steps: steps))
+        let parameters = [1, 0.8, 1.2, 0.9, 1.3, 1.1] + [0, 0.05, -0.04, 0.02, 0.03, 0]
+        let set = toy.set(toy.train)
+        let indices = [0, 2, 3]
+        let gradients = try student.gradients(parameters, set, at: indices, ofLatents: true)
+        func loss(_ parameters: [Double], _ set: FittingSet<Double>) throws -> Double {
+            let losses = try student.losses(student.program(parameters), set, at: indices) ?? []
+            return losses.reduce(0, +) / 3
+        }
+        for index in parameters.indices {
+            var (above, below) = (parameters, parameters)
+            above[index] += 1e-6
+            below[index] -= 1e-6
+            let difference = (try loss(above, set) - loss(below, set)) / 2e-6
+            #expect(abs(difference - gradients.parameters[index]) < 1e-7)
+        }
+        let latents = try #require(gradients.latents)
+        for (row, pair) in indices.enumerated() {
+            for element in 0..<4 {
+                var (above, below) = (set, set)
+                above.latents[pair * 4 + element] += 1e-6
+                below.latents[pair * 4 + element] -= 1e-6
+                let difference = 3 * (try loss(parameters, above) - loss(parameters, below)) / 2e-6
+                #expect(abs(difference - latents[row * 4 + element]) < 1e-7)
+            }
+        }
+    }
+
+    @Test func rematerializationAndKnownFirstOutputsChangeNoBit() throws {
+        let toy = try Toy()
+        var student = toy.student(toy.family(.ddim, steps: 4))
+        let parameters = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
+        var set = toy.set(toy.train)
+        let kept = try student.gradients(parameters, set, at: [0, 1], ofLatents: true)
+        student.policy = .recompute
+        set.firstOutputs = try student.firstOutputs(set, at: 80)
+        let recomputed = try student.gradients(parameters, set, at: [0, 1], ofLatents: true)
+        #expect(kept.parameters == recomputed.parameters)
+        #expect(kept.latents == recomputed.latents)
+        #expect(kept.losses == recomputed.losses)
+    }
+
+    /// Without the latents' gradient the first evaluation needs neither forward nor backward (M5.12 R2).
+    @Test func evaluationsAreThoseNeeded() throws {
+        let toy = try Toy()
+        let counter = EvaluationCounter()
+        var student = Student(
+            CountingDenoiser(toy.denoiser, counter: counter), family: toy.family(.ddim, steps: 4), startScale: 80)
+        let parameters = [Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5)
+        var set = toy.set(toy.train)
+        set.firstOutputs = try student.firstOutputs(set, at: 80)
+        let before = counter.count
+        _ = try student.gradients(parameters, set, at: [0, 1], ofLatents: false)
+        #expect(counter.count - before == EvaluationCount(forwards: 6, pullbacks: 6))
+        let next = counter.count
+        _ = try student.losses(student.program(parameters), set)
+        #expect(counter.count - next == EvaluationCount(forwards: 3 * set.count, pullbacks: 0))
+        student.savings = []
+        set.firstOutputs = nil
+        let last = counter.count
+        _ = try student.losses(student.program(parameters), set)
+        #expect(counter.count - last == EvaluationCount(forwards: 5 * set.count, pullbacks: 0))
+    }
+
+    @Test func validationIsGivenUpOnceItCannotWin() throws {
+        let toy = try Toy()
+        let student = toy.student(toy.family(.ddim, steps: 4))
+        var small = student
+        small.batch = 2
+        let set = toy.set(toy.train)
+        let program = try student.program([Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5))
+        let losses = try #require(try student.losses(program, set))
+        #expect(try small.losses(program, set) == losses)
+        #expect(try small.losses(program, set, abandoningAbove: losses[0]) == nil)
+        #expect(try small.losses(program, set, abandoningAbove: losses.reduce(0, +)) == losses)
+    }
+}

@@ -1,0 +1,51 @@
+import Diffusion
+import Fitting
+import Solvers
+import Tensors
+
+/// A three-component mixture in four dimensions with pairs from a fine solve: everything a fit needs, in Double.
+struct Toy {
+    let denoiser: MixtureDenoiser<Double>
+    let process = NoiseProcess.edm
+    let train: Pairs<Double>
+    let validation: Pairs<Double>
+
+    init(pairs count: Int = 12) throws {
+        denoiser = try MixtureDenoiser(
+            weights: [0.3, 0.5, 0.2],
+            means: Tensor(shape: [3, 4], elements: [-0.4, 0.5, 0.1, -0.8, 0.6, -0.2, 0.3, 0.4, 0, 0.9, -0.7, -0.1]),
+            deviations: Tensor(shape: [3], elements: [0.1, 0.2, 0.15]))
+        let noise = gaussian(shape: [count, 4], seed: 1)
+        let times = Parameterization(process: .edm, steps: 60, mode: .lambda).times([Double](repeating: 1, count: 61))
+        let teacher = try Solver.ddim.program(process: .edm, times: times, modelTimes: times)
+        let targets = try Executor(denoiser: denoiser).run(teacher, from: noise.map { 80 * $0 })
+        (train, validation) = try Pairs(
+            seeds: (0..<count).map(Int64.init), labels: nil, noise: noise, targets: targets
+        ).split(train: nil, validation: nil)
+    }
+
+    func family(_ solver: Solver, steps: Int, isTied: Bool = false) -> TimesFamily {
+        TimesFamily(
+            solver: solver, parameterization: Parameterization(process: process, steps: steps, mode: .lambda),
+            isTied: isTied)
+    }
+
+    func set(_ pairs: Pairs<Double>) -> FittingSet<Double> {
+        FittingSet(pairs, loss: PixelLoss(.l2, targets: pairs.targets))
+    }
+
+    func student<Family: ProgramFamily>(_ family: Family) -> Student<MixtureDenoiser<Double>, Family> {
+        Student(denoiser, family: family, startScale: process.priorScale)
+    }
+}
+
+/// Normal numbers, the same for a seed.
+func gaussian(shape: [Int], seed: UInt64) -> Tensor<Double> {
+    var generator = SplitMix(seed: seed)
+    let count = shape.reduce(1, *)
+    let values = (0..<count).map { _ in
+        let radius = (-2 * Double.log(1 - generator.uniform())).squareRoot()
+        return radius * Double.cos(2 * .pi * generator.uniform())
+    }
+    return Tensor(shape: shape, elements: values)
+}
