@@ -1,8 +1,8 @@
 import Diffusion
 import Fitting
 import Formats
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct ParameterizationTests {

@@ -1,8 +1,9 @@
 import Diffusion
-import Fitting
 import Solvers
 import Tensors
 import Testing
+
+@testable import Fitting
 
 @Suite struct StudentTests {
     /// Every gradient that training uses, against central differences (M11.6).
@@ -40,12 +41,12 @@ import Testing
 
     @Test func rematerializationAndKnownFirstOutputsChangeNoBit() throws {
         let toy = try Toy()
-        var student = toy.student(toy.family(.ddim, steps: 4))
+        var student = toy.student(toy.family(try Solver(.ddim), steps: 4))
         let parameters = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
         var set = toy.set(toy.train)
         let kept = try student.gradients(parameters, set, at: [0, 1], ofLatents: true)
         student.policy = .recompute
-        set.firstOutputs = try student.firstOutputs(set, at: 80)
+        set.firstOutputs = try student.firstOutputs(set, program: student.program(parameters))
         let recomputed = try student.gradients(parameters, set, at: [0, 1], ofLatents: true)
         #expect(kept.parameters == recomputed.parameters)
         #expect(kept.latents == recomputed.latents)
@@ -57,10 +58,11 @@ import Testing
         let toy = try Toy()
         let counter = EvaluationCounter()
         var student = Student(
-            CountingDenoiser(toy.denoiser, counter: counter), family: toy.family(.ddim, steps: 4), startScale: 80)
+            CountingDenoiser(toy.denoiser, counter: counter), family: toy.family(try Solver(.ddim), steps: 4),
+            startScale: 80)
         let parameters = [Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5)
         var set = toy.set(toy.train)
-        set.firstOutputs = try student.firstOutputs(set, at: 80)
+        set.firstOutputs = try student.firstOutputs(set, program: student.program(parameters))
         let before = counter.count
         _ = try student.gradients(parameters, set, at: [0, 1], ofLatents: false)
         #expect(counter.count - before == EvaluationCount(forwards: 6, pullbacks: 6))
@@ -76,7 +78,7 @@ import Testing
 
     @Test func validationIsGivenUpOnceItCannotWin() throws {
         let toy = try Toy()
-        let student = toy.student(toy.family(.ddim, steps: 4))
+        let student = toy.student(toy.family(try Solver(.ddim), steps: 4))
         var small = student
         small.batch = 2
         let set = toy.set(toy.train)

@@ -6,7 +6,7 @@ import Tensors
 /// A three-component mixture in four dimensions with pairs from a fine solve: everything a fit needs, in Double.
 struct Toy {
     let denoiser: MixtureDenoiser<Double>
-    let process = NoiseProcess.edm
+    let process: NoiseProcess = .edm
     let train: Pairs<Double>
     let validation: Pairs<Double>
 
@@ -17,7 +17,7 @@ struct Toy {
             deviations: Tensor(shape: [3], elements: [0.1, 0.2, 0.15]))
         let noise = gaussian(shape: [count, 4], seed: 1)
         let times = Parameterization(process: .edm, steps: 60, mode: .lambda).times([Double](repeating: 1, count: 61))
-        let teacher = try Solver.ddim.program(process: .edm, times: times, modelTimes: times)
+        let teacher = try Solver(.unipc).program(process: .edm, times: times, modelTimes: times)
         let targets = try Executor(denoiser: denoiser).run(teacher, from: noise.map { 80 * $0 })
         (train, validation) = try Pairs(
             seeds: (0..<count).map(Int64.init), labels: nil, noise: noise, targets: targets
@@ -34,7 +34,7 @@ struct Toy {
         FittingSet(pairs, loss: PixelLoss(.l2, targets: pairs.targets))
     }
 
-    func student<Family: ProgramFamily>(_ family: Family) -> Student<MixtureDenoiser<Double>, Family> {
+    func student<Family: ProgramFamily>(_ family: Family) -> Student<Double, Family> {
         Student(denoiser, family: family, startScale: process.priorScale)
     }
 }
@@ -48,4 +48,12 @@ func gaussian(shape: [Int], seed: UInt64) -> Tensor<Double> {
         return radius * Double.cos(2 * .pi * generator.uniform())
     }
     return Tensor(shape: shape, elements: values)
+}
+
+extension Solver {
+    /// One of each kind of recursion.
+    static let tested: [Solver] = ["ddim", "ipndm3", "dpm_solver++3", "uni_pc_bh1_3", "uni_pc_bh2_2", "heun"].compactMap
+    {
+        try? Solver(name: $0)
+    }
 }

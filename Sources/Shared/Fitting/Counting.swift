@@ -28,13 +28,11 @@ package final class EvaluationCounter: Sendable {
 }
 
 /// A denoiser that counts what it is asked for.
-package struct CountingDenoiser<Model: Denoiser>: Denoiser {
-    package typealias Element = Model.Element
-
-    package let model: Model
+package struct CountingDenoiser<Element: TensorElement>: Denoiser {
+    package let model: any Denoiser<Element>
     package let counter: EvaluationCounter
 
-    package init(_ model: Model, counter: EvaluationCounter) {
+    package init(_ model: some Denoiser<Element>, counter: EvaluationCounter) {
         self.model = model
         self.counter = counter
     }

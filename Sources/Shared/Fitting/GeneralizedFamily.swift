@@ -27,10 +27,10 @@ package struct GeneralizedFamily: ProgramFamily {
         self.times = times
         let uniform = [Double](repeating: 1, count: times.parameterization.steps + 1)
         let program = try times.program(uniform + uniform.map { _ in 0 })
-        guard let form = MultistepForm(program) else {
-            throw Failure(.usage, "the coefficients of this solver cannot be learned")
+        guard program.evaluatesStart else {
+            throw Failure(.usage, "the coefficients of solver \(times.solver.name) cannot be learned")
         }
-        evaluations = form.evaluations
+        evaluations = program.evaluations
     }
 
     package var coefficientCount: Int { (1...evaluations).reduce(0) { $0 + $1 + 1 } }
@@ -39,10 +39,7 @@ package struct GeneralizedFamily: ProgramFamily {
     package func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T> { try form(parameters).program }
 
     package func form<T: Real>(_ parameters: [T]) throws -> MultistepForm<T> {
-        let base = try times.program(Array(parameters.prefix(times.parameterCount)))
-        guard var form = MultistepForm(base) else {
-            throw Failure(.usage, "the coefficients of this solver cannot be learned")
-        }
+        var form = MultistepForm(try times.program(Array(parameters.prefix(times.parameterCount))))
         var offsets = parameters.dropFirst(times.parameterCount)
         for row in 0..<evaluations {
             form.startWeights[row] += startScale(row) * offsets.removeFirst()

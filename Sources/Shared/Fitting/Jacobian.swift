@@ -3,9 +3,9 @@ import Solvers
 import Tensors
 
 /// The derivative of the results of some pairs with respect to some parameters.
-struct Jacobian<Element: TensorElement> {
+package struct Jacobian<Element: TensorElement> {
     /// One a parameter, each [B, sample shape].
-    let columns: [Tensor<Element>]
+    package let columns: [Tensor<Element>]
 
     /// The matrix of inner products of the columns, row-major.
     var gram: [Double] {
@@ -28,7 +28,7 @@ extension Student {
     /// Each coefficient of the program is moved a little and only what follows it is run again, so that a column costs
     /// the evaluations after its coefficient, and those of the last combination cost none. Forward differences are
     /// accurate enough for the curvature of Gauss-Newton; gradients come from the exact adjoint.
-    func jacobian(
+    package func jacobian(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], free: [Int]
     ) throws -> Jacobian<Element> {
         let differentiated = try family.differentiated(parameters)

@@ -8,10 +8,8 @@ import Tensors
 /// It differs from the official trainer where that one is at odds with its own aims (M5.13, DEF-1, -2, -12, -13):
 /// exact gradients; latents are accepted by comparing losses at equal parameters; validation latents move at the best
 /// parameters, and the best loss is then the one on the moved latents, so that rounds are compared on the same data.
-package struct LD3Trainer<Model: Denoiser> {
-    package typealias Element = Model.Element
-
-    package let student: Student<Model, TimesFamily>
+package struct LD3Trainer<Element: TensorElement> {
+    package let student: Student<Element, TimesFamily>
     package let settings: LD3Settings
     package private(set) var train: FittingSet<Element>
     package private(set) var validation: FittingSet<Element>
@@ -36,7 +34,7 @@ package struct LD3Trainer<Model: Denoiser> {
 
     /// - Parameter observe: told of every training step and round, for progress and plots.
     package init(
-        student: Student<Model, TimesFamily>, settings: LD3Settings, initial: [Double], train: FittingSet<Element>,
+        student: Student<Element, TimesFamily>, settings: LD3Settings, initial: [Double], train: FittingSet<Element>,
         validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws {
         self.student = student
@@ -52,12 +50,10 @@ package struct LD3Trainer<Model: Denoiser> {
         latentStep = settings.latentStep
         generator = SplitMix(seed: settings.seed)
         best = Checkpoint(parameters: initial, losses: [])
-        if student.savings.contains(.firstEvaluation) {
-            let start = student.family.parameterization.process.start
-            self.train.firstOutputs = try train.firstOutputs ?? student.firstOutputs(train, at: start)
-            self.validation.firstOutputs = try validation.firstOutputs ?? student.firstOutputs(validation, at: start)
-        }
-        best.losses = try student.losses(student.program(initial), self.validation) ?? []
+        let program = try student.program(initial)
+        self.train.firstOutputs = try train.firstOutputs ?? student.firstOutputs(train, program: program)
+        self.validation.firstOutputs = try validation.firstOutputs ?? student.firstOutputs(validation, program: program)
+        best.losses = try student.losses(program, self.validation) ?? []
     }
 
     /// Runs all rounds and returns the parameters of least validation loss.

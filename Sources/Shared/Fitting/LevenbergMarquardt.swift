@@ -23,10 +23,8 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
 ///
 /// For the l2 loss, J'J is the Gauss-Newton matrix of its least-squares form (M7.3). For another loss the same matrix
 /// only preconditions the loss' own exact gradient.
-package struct LevenbergMarquardt<Model: Denoiser> {
-    package typealias Element = Model.Element
-
-    let student: Student<Model, GeneralizedFamily>
+package struct LevenbergMarquardt<Element: TensorElement> {
+    let student: Student<Element, GeneralizedFamily>
     let settings: LevenbergMarquardtSettings
     let free: [Int]
     let train: FittingSet<Element>
@@ -41,7 +39,7 @@ package struct LevenbergMarquardt<Model: Denoiser> {
     }
 
     package init(
-        student: Student<Model, GeneralizedFamily>, settings: LevenbergMarquardtSettings, learning: LearnedParts,
+        student: Student<Element, GeneralizedFamily>, settings: LevenbergMarquardtSettings, learning: LearnedParts,
         train: FittingSet<Element>, validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
     ) {
         self.student = student

@@ -16,8 +16,8 @@ package struct MultistepForm<Coefficient: Real>: Sendable {
 
     package var evaluations: Int { evaluationTimes.count }
 
-    /// Expands every state of `program`. Nil where the first evaluation is not at x_T itself.
-    package init?(_ program: StepProgram<Coefficient>) {
+    /// Expands every state of `program`, whose first evaluation must be at x_T itself.
+    package init(_ program: StepProgram<Coefficient>) {
         evaluationTimes = []
         startWeights = []
         outputWeights = []
@@ -25,11 +25,7 @@ package struct MultistepForm<Coefficient: Real>: Sendable {
         for instruction in program.instructions {
             switch instruction {
             case .evaluate(let state, let time, _):
-                if evaluationTimes.isEmpty {
-                    guard state == program.start else { return nil }
-                } else {
-                    append(registers[state])
-                }
+                if !evaluationTimes.isEmpty { append(registers[state]) }
                 evaluationTimes.append(time)
                 registers.append(Expression(output: evaluationTimes.count - 1))
             case .combine(let terms):

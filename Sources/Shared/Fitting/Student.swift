@@ -4,10 +4,8 @@ import Solvers
 import Tensors
 
 /// A few-step solver with parameters, ready to be run and differentiated on pairs.
-package struct Student<Model: Denoiser, Family: ProgramFamily>: Sendable {
-    package typealias Element = Model.Element
-
-    package let denoiser: Model
+package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable {
+    package let denoiser: any Denoiser<Element>
     package let family: Family
     /// x_T is this times the latent.
     package let startScale: Double
@@ -16,7 +14,7 @@ package struct Student<Model: Denoiser, Family: ProgramFamily>: Sendable {
     package var batch = 16
     package var savings = Savings.all
 
-    package init(_ denoiser: Model, family: Family, startScale: Double) {
+    package init(_ denoiser: some Denoiser<Element>, family: Family, startScale: Double) {
         self.denoiser = denoiser
         self.family = family
         self.startScale = startScale
@@ -79,9 +77,12 @@ package struct Student<Model: Denoiser, Family: ProgramFamily>: Sendable {
             })
     }
 
-    /// D(x_T; T) of every latent of the set.
-    package func firstOutputs(_ set: FittingSet<Element>, at start: Double) throws -> Tensor<Element> {
-        Tensor.concatenate(
+    /// D(x_T; T) of every latent of the set; nil where the solver does not ask for it, or it is not to be kept.
+    package func firstOutputs(_ set: FittingSet<Element>, program: StepProgram<Double>) throws -> Tensor<Element>? {
+        guard savings.contains(.firstEvaluation), program.evaluatesStart,
+            case .evaluate(_, let start, _) = program.instructions[0]
+        else { return nil }
+        return Tensor.concatenate(
             try Array(0..<set.count).chunks(of: batch).map { chunk in
                 let states = set.latents.gather(chunk).map { Element(startScale * Double($0)) }
                 return try denoiser.denoise(
@@ -103,14 +104,15 @@ package struct Student<Model: Denoiser, Family: ProgramFamily>: Sendable {
         if let first = set.firstOutputs, !ofLatents || policy == .recompute { known[1] = first.gather(indices) }
         let trace = try executor.trace(program, from: start, policy: policy, known: known)
         let loss = try set.loss.gradients(trace.result, pairs: indices)
-        let pulled = try executor.pullback(trace, cotangent: loss.samples, constants: ofLatents ? [] : [1])
+        let constants: Set<Int> = !ofLatents && program.evaluatesStart ? [1] : []
+        let pulled = try executor.pullback(trace, cotangent: loss.samples, constants: constants)
         let sums = pulled.chained(through: differentiated, count: parameters.count)
         return StudentGradients(
             losses: loss.values, parameters: sums.map { $0 / Double(indices.count) },
             latents: ofLatents ? pulled.start.map { Element(startScale * Double($0)) } : nil)
     }
 
-    func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Model> {
+    func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Element> {
         Executor(denoiser: denoiser, labels: set.labels(indices), seeds: indices.map { set.pairs.seeds[$0] })
     }
 }
@@ -126,6 +128,14 @@ package struct StudentGradients<Element: TensorElement>: Sendable {
 
 extension FittingSet {
     func labels(_ indices: [Int]) -> [Int]? { pairs.labels.map { labels in indices.map { labels[$0] } } }
+}
+
+extension StepProgram {
+    /// Whether the first instruction is D(x_T; T). (The analytic first step has none.)
+    var evaluatesStart: Bool {
+        if case .evaluate(state: start, _, _)? = instructions.first { return true }
+        return false
+    }
 }
 
 extension StepProgram where Coefficient == Double {

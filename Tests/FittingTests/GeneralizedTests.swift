@@ -1,0 +1,65 @@
+import Diffusion
+import Fitting
+import Solvers
+import Tensors
+import Testing
+
+@Suite struct GeneralizedTests {
+    private let initial = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
+
+    /// All-zero offsets are the base solver (M13.2).
+    @Test(arguments: Solver.tested)
+    func theMultistepFormIsTheSolver(solver: Solver) throws {
+        let toy = try Toy()
+        let family = toy.family(solver, steps: 4)
+        let generalized = try GeneralizedFamily(family)
+        let set = toy.set(toy.train)
+        let base = try toy.student(family).results(family.program(initial), set)
+        let parameters = initial + [Double](repeating: 0, count: generalized.coefficientCount)
+        let program: StepProgram<Double> = try generalized.program(parameters)
+        #expect(program.evaluations == solver.evaluations(steps: 4))
+        var same = try toy.student(generalized).results(program, set)
+        same.add(base, times: -1)
+        #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
+    }
+
+    /// Each column of the Jacobian against central differences of whole solves.
+    @Test(arguments: Solver.tested)
+    func jacobianIsTheDerivative(solver: Solver) throws {
+        let toy = try Toy()
+        let family = try GeneralizedFamily(toy.family(solver, steps: 4))
+        let student = toy.student(family)
+        let set = toy.set(toy.train)
+        let parameters = initial + gaussian(shape: [family.coefficientCount], seed: 9).map { 0.01 * $0 }.elements
+        let free = family.indices(of: [.times, .modelTimes, .coefficients])
+        let jacobian = try student.jacobian(parameters, set, at: Array(0..<set.count), free: free)
+        for (column, parameter) in free.enumerated() {
+            var (above, below) = (parameters, parameters)
+            above[parameter] += 1e-5
+            below[parameter] -= 1e-5
+            var difference = try student.results(family.program(above), set)
+            difference.add(try student.results(family.program(below), set), times: -1)
+            let slope = difference.map { $0 / 2e-5 }
+            var error = jacobian.columns[column]
+            error.add(slope, times: -1)
+            #expect(error.dot(error).squareRoot() < 0.03 * slope.dot(slope).squareRoot() + 1e-6)
+        }
+    }
+
+    @Test(arguments: Solver.tested)
+    func learnedCoefficientsBeatLearnedTimes(solver: Solver) throws {
+        let toy = try Toy(pairs: 24)
+        let family = try GeneralizedFamily(toy.family(solver, steps: 4))
+        func fit(_ parts: LearnedParts, from start: [Double]) throws -> LevenbergMarquardt<Double>.State {
+            try LevenbergMarquardt(
+                student: toy.student(family), settings: LevenbergMarquardtSettings(), learning: parts,
+                train: toy.set(toy.train), validation: toy.set(toy.validation)
+            ).run(from: start)
+        }
+        let start = [Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5 + family.coefficientCount)
+        let times = try fit([.times, .modelTimes], from: start)
+        let all = try fit([.times, .modelTimes, .coefficients], from: times.parameters)
+        #expect(all.validationLoss < times.validationLoss)
+        #expect(all.trainingLoss < times.trainingLoss)
+    }
+}

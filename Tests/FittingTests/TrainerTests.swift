@@ -1,0 +1,137 @@
+import Diffusion
+import Fitting
+import Solvers
+import Tensors
+import Testing
+
+/// METHODS M11.8 on a mixture.
+@Suite struct TrainerTests {
+    private func settings(_ toy: Toy, steps: Int) -> LD3Settings {
+        var settings = LD3Settings(dimension: 4, evaluations: steps)
+        // A radius that this small dimension can feel.
+        settings.ball = Ball(radius: 0.05)
+        settings.timeRounds = 2
+        settings.allRounds = 2
+        return settings
+    }
+
+    private func trainer(
+        _ toy: Toy, solver: Solver, steps: Int, savings: Savings = .all, policy: ActivationPolicy = .keep,
+        hard: Bool = false, observe: @escaping (LD3Event) -> Void = { _ in }
+    ) throws -> LD3Trainer<Double> {
+        var student = toy.student(toy.family(solver, steps: steps))
+        student.savings = savings
+        student.policy = policy
+        student.batch = 4
+        var settings = settings(toy, steps: steps)
+        if hard { settings.ball.radius = 0 }
+        return try LD3Trainer(
+            student: student, settings: settings,
+            initial: [Double](repeating: 1, count: steps + 1) + [Double](repeating: 0, count: steps + 1),
+            train: toy.set(toy.train), validation: toy.set(toy.validation), observe: observe)
+    }
+
+    @Test(arguments: ["ipndm3", "uni_pc_bh1_3"])
+    func trainingLowersTheLossAndKeepsEveryBound(name: String) throws {
+        let toy = try Toy()
+        let solver = try Solver(name: name)
+        var trainer = try trainer(toy, solver: solver, steps: 5)
+        let start = trainer.best.loss
+        let best = try trainer.run()
+        #expect(best.loss < 0.8 * start)
+        let (times, modelTimes) = trainer.student.family.timeLists(best.parameters)
+        #expect(times.first == 80 && times.last == 0.002)
+        #expect(zip(times, times.dropFirst()).allSatisfy { $0 > $1 })
+        #expect(zip(modelTimes, modelTimes.dropFirst()).allSatisfy { $0 >= $1 })
+        for set in [trainer.train, trainer.validation] {
+            for row in 0..<set.count {
+                #expect(distance(set.latents, set.pairs.noise, row: row) <= 0.05 * (1 + 1e-6))
+            }
+        }
+        // The losses told are those of the parameters and latents returned.
+        let losses = try trainer.student.losses(trainer.student.program(best.parameters), trainer.validation)
+        #expect(losses == best.losses)
+    }
+
+    /// Within a round the best loss falls; moving the validation latents at the best parameters lowers it too.
+    @Test func theBestLossNeverRises() throws {
+        let toy = try Toy()
+        let log = Log()
+        var trainer = try trainer(toy, solver: try Solver(.ipndm), steps: 4) { log.append($0) }
+        var last = trainer.best.loss
+        _ = try trainer.run()
+        #expect(log.bests.count > 10)
+        for best in log.bests {
+            #expect(best <= last)
+            last = best
+        }
+    }
+
+    /// R1 to R4, R6 and R7 change no bit of the result (M5.12).
+    @Test(arguments: Savings.named.map(\.name) + ["all", "recompute"], [false, true])
+    func savingsChangeNothing(name: String, hard: Bool) throws {
+        let toy = try Toy(pairs: 8)
+        let solver = try Solver(.unipc)
+        var usual = try trainer(toy, solver: solver, steps: 4, hard: hard)
+        let removed = Savings.named.first { $0.name == name }?.saving
+        let savings = removed.map { Savings.all.subtracting($0) } ?? (name == "all" ? [] : .all)
+        var other = try trainer(
+            toy, solver: solver, steps: 4, savings: savings, policy: name == "recompute" ? .recompute : .keep,
+            hard: hard)
+        let (expected, result) = (try usual.run(), try other.run())
+        #expect(expected == result)
+        #expect(usual.train.latents == other.train.latents)
+    }
+
+    @Test func theSeedAloneDecides() throws {
+        let toy = try Toy(pairs: 8)
+        let solver = try Solver(.ipndm)
+        var (first, second) = (try trainer(toy, solver: solver, steps: 4), try trainer(toy, solver: solver, steps: 4))
+        #expect(try first.run() == second.run())
+    }
+
+    /// The closed-form optimum of Euler on Gaussian data (M11.3), to four digits.
+    @Test(arguments: [4, 5, 6])
+    func gaussianTimesConvergeToTheClosedForm(steps: Int) throws {
+        let denoiser = GaussianDenoiser<Double>(sampleShape: [8], deviation: 0.5)
+        let noise = gaussian(shape: [8, 8], seed: 2)
+        // The exact flow: every component shrinks by the same factor.
+        let factor = ((0.002 * 0.002 + 0.25) / (80.0 * 80 + 0.25)).squareRoot()
+        let pairs = Pairs(
+            seeds: (0..<8).map(Int64.init), labels: nil, noise: noise, targets: noise.map { 80 * factor * $0 })
+        let split = try pairs.split(train: nil, validation: nil)
+        let family = TimesFamily(
+            solver: try Solver(.euler), parameterization: Parameterization(process: .edm, steps: steps, mode: .lambda),
+            isTied: true)
+        var settings = LD3Settings(dimension: 8, evaluations: steps)
+        settings.ball.radius = 0
+        settings.batch = 4
+        settings.timeRounds = 1500
+        settings.allRounds = 0
+        settings.smallestLearningRate = 1e-8
+        func set(_ pairs: Pairs<Double>) -> FittingSet<Double> {
+            FittingSet(pairs, loss: PixelLoss(.l2, targets: pairs.targets))
+        }
+        var trainer = try LD3Trainer(
+            student: Student(denoiser, family: family, startScale: 80), settings: settings,
+            initial: family.parameters(times: Discretization.edm.times(steps: steps, process: .edm)),
+            train: set(split.train), validation: set(split.validation))
+        let best = try trainer.run()
+        let (first, last) = (Double.atan(80 / 0.5), Double.atan(0.002 / 0.5))
+        for (index, time) in family.timeLists(best.parameters).times.enumerated() {
+            let optimum = 0.5 * Double.tan(first + Double(index) / Double(steps) * (last - first))
+            #expect(abs(time / optimum - 1) < 1e-4)
+        }
+    }
+}
+
+private final class Log {
+    var bests: [Double] = []
+
+    func append(_ event: LD3Event) {
+        switch event {
+        case .iteration(_, _, _, let best): bests.append(best)
+        case .round(_, let loss): bests.append(loss)
+        }
+    }
+}
