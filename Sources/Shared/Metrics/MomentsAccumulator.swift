@@ -1,0 +1,68 @@
+import Diagnostics
+import Tensors
+
+/// Adds up the moments of features as they come. The bits depend on the order of the samples alone, not on how they
+/// are cut into batches: products are formed over blocks of a fixed number of rows.
+package struct MomentsAccumulator {
+    private static let blockRows = 128
+
+    private let dimension: Int
+    private var count = 0
+    private var sum: [Double]
+    /// Lower triangle, row-major.
+    private var outer: [Double]
+    private var block: [Double] = []
+    private var seeds = SeedRanges()
+    private var isSeeded = true
+
+    package init(dimension: Int) {
+        precondition(dimension > 0)
+        self.dimension = dimension
+        sum = [Double](repeating: 0, count: dimension)
+        outer = [Double](repeating: 0, count: dimension * dimension)
+        block.reserveCapacity(Self.blockRows * dimension)
+    }
+
+    /// `features` is [B, D]; `seeds` are the samples' own, or nil where they have none. Status 65 on a seed that was
+    /// there before, 70 on a feature that is not finite.
+    package mutating func add(_ features: Tensor<Float>, seeds newSeeds: [Int64]?) throws {
+        precondition(features.sampleCount == dimension)
+        if let newSeeds {
+            for seed in newSeeds { try seeds.insert(seed) }
+        } else {
+            isSeeded = false
+        }
+        let first = count
+        if let bad = features.withElements({ $0.firstIndex { !$0.isFinite } }) {
+            let sample = bad / dimension
+            let name = newSeeds.map { "seed \($0[sample])" } ?? "sample \(first + sample)"
+            throw Failure(.internal, place: name, "feature \(bad % dimension) is not a finite number")
+        }
+        features.withElements { values in
+            for sample in 0..<features.batch {
+                for place in 0..<dimension {
+                    let value = Double(values[sample * dimension + place])
+                    sum[place] += value
+                    block.append(value)
+                }
+                count += 1
+                if block.count == Self.blockRows * dimension { flush() }
+            }
+        }
+    }
+
+    /// The moments so far.
+    package mutating func finish() -> Moments {
+        flush()
+        for row in 0..<dimension {
+            for column in 0..<row { outer[column * dimension + row] = outer[row * dimension + column] }
+        }
+        return Moments(
+            dimension: dimension, count: count, sum: sum, outer: outer, seeds: isSeeded ? seeds : SeedRanges())
+    }
+
+    private mutating func flush() {
+        addGram(of: block, columns: dimension, toLowerTriangleOf: &outer)
+        block.removeAll(keepingCapacity: true)
+    }
+}
