@@ -1,0 +1,89 @@
+import Diagnostics
+import Diffusion
+import Formats
+import Tensors
+
+/// Opens what `--model` names.
+package enum ModelCatalogue {
+    /// - Parameters:
+    ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
+    ///     under any. nil: the model's own, else EDM's.
+    ///   - guidance: classifier-free guidance weight; 1 is none.
+    ///   - architecture: JSON file with `precond` and `init_kwargs` for checkpoints without their own.
+    ///
+    /// Throws `noInput` where there is no such model, `data` where it is corrupt, `usage` where options do not fit it.
+    package static func open(
+        _ name: String, process: String? = nil, guidance: Double = 1, architecture: String? = nil
+    ) throws -> Model {
+        let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
+        let opened = try open(ModelSpecification(name), name: name, process: asked, architecture: architecture)
+        guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
+        guard opened.denoiser.labelCount > 0 else {
+            throw Failure(.usage, place: "--guidance", "the model \(name) has no classes to guide towards")
+        }
+        return opened.model(name: name, guidance: guidance)
+    }
+
+    private static func open(
+        _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?
+    ) throws -> Opened {
+        let ownOrEDM = process ?? .edm
+        switch specification {
+        case .embedded:
+            return try network(file: ResourceLocator.standard.path(of: "mnist32-edm.safetensors"), process: process)
+        case .checkpoint(let path):
+            return try network(file: path, process: process, architecture: architecture)
+        case .random(let architecture):
+            return try network(try RandomNetwork(architecture), digest: nil, process: process)
+        case .gaussian(let shape, let mean, let deviation):
+            let denoiser = GaussianDenoiser<Float>(
+                sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)
+            return Opened(sha256: nil, process: ownOrEDM, denoiser: denoiser, batch: analyticBatch(denoiser))
+        case .mixture(let path):
+            let denoiser = try AnalyticModelFile(path: path).mixture(under: ownOrEDM)
+            let digest = try modelDigest(ofFile: path)
+            return Opened(sha256: digest, process: ownOrEDM, denoiser: denoiser, batch: analyticBatch(denoiser))
+        case .points(let path):
+            let denoiser = try AnalyticModelFile(path: path).points(under: ownOrEDM)
+            let digest = try modelDigest(ofFile: path)
+            return Opened(sha256: digest, process: ownOrEDM, denoiser: denoiser, batch: analyticBatch(denoiser))
+        case .foreign(let command):
+            return try foreign(command, name: name, process: process)
+        }
+    }
+
+    private static func foreign(_ command: String, name: String, process: NoiseProcess?) throws -> Opened {
+        let denoiser = try ForeignDenoiser(command: command)
+        let own = try denoiser.model.process.map { spelling in
+            try locating("ld3.process of \(name)") { try NoiseProcess(spelling: spelling) }
+        }
+        if let own, let process, own != process {
+            throw Failure(
+                .usage, place: "--process", "the denoiser's own process is \(own.spelling), not \(process.spelling)")
+        }
+        return Opened(sha256: nil, process: own ?? process ?? .edm, denoiser: denoiser, batch: networkBatch(denoiser))
+    }
+
+    /// 64 samples of 1x32x32, 21 of 3x32x32, 5 of 3x64x64.
+    private static func networkBatch(_ denoiser: any Denoiser<Float>) -> Int {
+        max(1, min(64, (1 << 16) / max(1, denoiser.sampleShape.reduce(1, *))))
+    }
+
+    private static func analyticBatch(_ denoiser: any Denoiser<Float>) -> Int {
+        max(1, min(1024, (1 << 20) / max(1, denoiser.sampleShape.reduce(1, *))))
+    }
+}
+
+/// A model before guidance.
+private struct Opened {
+    var sha256: String?
+    var process: NoiseProcess
+    var denoiser: any Denoiser<Float>
+    var batch: Int
+
+    func model(name: String, guidance: Double) -> Model {
+        Model(
+            name: name, sha256: sha256, process: process, guidance: guidance,
+            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance), defaultBatch: batch)
+    }
+}
