@@ -1,1 +1,34 @@
-import Diagnostics
+import Commands
+
+let command = Command(
+    name: "ld3-sample", purpose: "solves the diffusion ODE with few steps: noise in, samples or pictures out",
+    usage: ["--schedule NAME [options] < noise > samples", "--schedule NAME -o DIR < noise"],
+    groups: [
+        .modelGroup,
+        OptionGroup(
+            "solution",
+            [
+                .schedule(default: "required"), .solver(default: "the file's, else ipndm"), .order, .variant,
+                .nfe(default: "the file's"), .steps,
+            ]),
+        OptionGroup(
+            "output",
+            [
+                .value("output", short: "o", "DIR", "write a PNG file for each sample, %06d.png by seed")
+                    .withoutEffectOnNumbers(),
+                .value("grid", "FILE", "write one PNG file with all samples, in the order of the stream")
+                    .withoutEffectOnNumbers(),
+                .value("quantize", "RULE", default: "round", "how pixels become bytes: round (EDM) or truncate (LD3)")
+                    .withoutEffectOnNumbers(),
+                Option.flag("force", "write into a directory that is not empty").withoutEffectOnNumbers(),
+                Option.flag("stream", "write the sample stream too where -o or --grid is given")
+                    .withoutEffectOnNumbers(),
+            ]),
+    ],
+    examples: [
+        "ld3-noise --seeds 0-63 | ld3-sample --schedule five.safetensors --grid five.png",
+        "ld3-noise --seeds 0-63 | ld3-sample --schedule logsnr --solver unipc --nfe 8 -o samples",
+        "ld3-noise -n 10000 | ld3-sample --schedule five.safetensors | ld3-fid --reference mnist",
+    ])
+
+runProgram(command) { try SampleRun($0).run() }

@@ -1,1 +1,39 @@
+import Commands
 import Diagnostics
+import Models
+
+let command = Command(
+    name: "ld3-teacher", purpose: "solves the diffusion ODE finely: noise in, pairs of noise and target out",
+    usage: ["[options] < noise > pairs", "--serve [--model MODEL]"],
+    groups: [
+        .modelGroup,
+        OptionGroup(
+            "solution",
+            [
+                .schedule(default: "logsnr"), .solver(default: "unipc"), .order, .variant, .nfe(default: "20"), .steps,
+            ]),
+        OptionGroup(
+            "serving",
+            [.flag("serve", "offer the model to another program: answer denoise frames on standard input")]),
+    ],
+    examples: [
+        "ld3-noise --seeds 0-99 | ld3-teacher > pairs.ld3",
+        "ld3-noise --seeds 0-99 | ld3-teacher --solver ipndm --nfe 60 --schedule edm > pairs.ld3",
+        "ld3-teacher --serve --model gaussian:shape=8,std=0.5",
+    ])
+
+runProgram(command) { arguments in
+    if arguments.flag("serve") { try serve(arguments) } else { try TeacherRun(arguments).run() }
+}
+
+/// Answers `denoise` frames until the end of input.
+func serve(_ arguments: Arguments) throws {
+    if let other = ["schedule", "solver", "order", "variant", "nfe", "steps"].first(where: arguments.isGiven) {
+        throw Failure(.usage, place: "--\(other)", "has no meaning with --serve")
+    }
+    guard !Descriptor.isTerminal(Descriptor.standardOutput), !Descriptor.isTerminal(Descriptor.standardInput) else {
+        throw Failure(.usage, place: "--serve", "speaks in frames over pipes, not with a terminal")
+    }
+    let model = try arguments.modelRequest().open { arguments.reporter.warn($0) }
+    try DenoiseServer(model: model).run(input: Descriptor.standardInput, output: Descriptor.standardOutput)
+}

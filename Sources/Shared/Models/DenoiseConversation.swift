@@ -1,8 +1,8 @@
 import Diagnostics
 import Diffusion
 import Formats
-import Tensors
 import TensorStream
+import Tensors
 
 // The frames of DESIGN section 3 between a program and a denoiser in another process: one `model` frame, then an answer
 // for each request. Both sides of the conversation are written from these three values.
@@ -38,7 +38,8 @@ struct ModelFrame {
         try requireKind("model", of: frame)
         let text = frame.metadata["ld3.shape"] ?? ""
         guard let shape = try? JSONValue(parsing: text).integers, !shape.isEmpty,
-            shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }), (try? DataType.float32.byteCount(of: shape, tensor: "x")) != nil
+            shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }),
+            (try? DataType.float32.byteCount(of: shape, tensor: "x")) != nil
         else {
             throw Failure(.inputOutput, "ld3.shape of the model frame is `\(text)`, not a list of positive sizes")
         }
@@ -118,7 +119,8 @@ struct DenoiseAnswer {
     /// Throws what `ld3.error` says, and where the answer does not fit the request.
     init(_ frame: Frame, to request: DenoiseRequest) throws {
         if let message = frame.metadata["ld3.error"] {
-            throw Failure(.inputOutput, "it says \"\(message.split(whereSeparator: \.isNewline).joined(separator: " | "))\"")
+            throw Failure(
+                .inputOutput, "it says \"\(message.split(whereSeparator: \.isNewline).joined(separator: " | "))\"")
         }
         try requireKind("denoised", of: frame)
         denoised = try frame.tensor("denoised", shape: request.x.shape, status: .inputOutput)
@@ -130,7 +132,8 @@ struct DenoiseAnswer {
 
     /// What a request with a cotangent is answered with, all of it finite.
     func requiredCotangents() throws -> Cotangents<Float> {
-        guard let cotangents, cotangents.x.elements.allSatisfy(\.isFinite), cotangents.times.allSatisfy(\.isFinite) else {
+        guard let cotangents, cotangents.x.elements.allSatisfy(\.isFinite), cotangents.times.allSatisfy(\.isFinite)
+        else {
             throw Failure(.internal, "the denoiser's cotangents hold NaN or infinity")
         }
         return cotangents
@@ -151,7 +154,8 @@ extension Frame {
     ) throws -> Tensor<Element> {
         guard let tensor = self[name] else { throw Failure(status, "the frame has no tensor `\(name)`") }
         guard tensor.shape == shape, tensor.type.isFloat else {
-            throw Failure(status, "`\(name)` is \(tensor.type.rawValue) \(tensor.shape), where a float \(shape) was due")
+            throw Failure(
+                status, "`\(name)` is \(tensor.type.rawValue) \(tensor.shape), where a float \(shape) was due")
         }
         return try tensor.tensor()
     }

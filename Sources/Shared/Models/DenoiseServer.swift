@@ -1,7 +1,7 @@
 import Diagnostics
 import Diffusion
-import Tensors
 import TensorStream
+import Tensors
 
 /// The other side of a foreign denoiser: offers a model of ours to another program (`ld3-teacher --serve`).
 package struct DenoiseServer {

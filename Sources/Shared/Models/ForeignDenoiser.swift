@@ -1,8 +1,8 @@
 import Diagnostics
 import Diffusion
 import Synchronization
-import Tensors
 import TensorStream
+import Tensors
 
 /// A denoiser in another process, spoken to in frames over its standard input and output (DESIGN section 3). One request
 /// is in flight at a time; the pullback asks again, with the cotangent.

@@ -9,14 +9,14 @@ package enum ModelCatalogue {
     ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
     ///     under any. nil: the model's own, else EDM's.
     ///   - guidance: classifier-free guidance weight; 1 is none.
-    ///   - architecture: JSON file with `precond` and `init_kwargs` for checkpoints without their own.
+    ///   - threads: of the network engine; nil for one a core.
     ///
     /// Throws `noInput` where there is no such model, `data` where it is corrupt, `usage` where options do not fit it.
     package static func open(
-        _ name: String, process: String? = nil, guidance: Double = 1, architecture: String? = nil
+        _ name: String, process: String? = nil, guidance: Double = 1, threads: Int? = nil
     ) throws -> Model {
         let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
-        let opened = try open(ModelSpecification(name), name: name, process: asked, architecture: architecture)
+        let opened = try open(ModelSpecification(name), name: name, process: asked, threads: threads)
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.denoiser.labelCount > 0 else {
             throw Failure(.usage, place: "--guidance", "the model \(name) has no classes to guide towards")
@@ -25,16 +25,12 @@ package enum ModelCatalogue {
     }
 
     private static func open(
-        _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?
+        _ specification: ModelSpecification, name: String, process: NoiseProcess?, threads: Int?
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
-        case .embedded:
-            return try network(file: ResourceLocator.standard.path(of: "mnist32-edm.safetensors"), process: process)
-        case .checkpoint(let path):
-            return try network(file: path, process: process, architecture: architecture)
-        case .random(let architecture):
-            return try network(try RandomNetwork(architecture), digest: nil, process: process)
+        case .embedded, .checkpoint, .random:
+            throw Failure(.noInput, place: name, "this build has no network engine yet")
         case .gaussian(let shape, let mean, let deviation):
             let denoiser = GaussianDenoiser<Float>(
                 sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)

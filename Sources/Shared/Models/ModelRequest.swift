@@ -1,4 +1,5 @@
 import Diagnostics
+import TensorStream
 
 /// Which model a stage is to work with: what its options say, else what its input names, else the embedded one.
 package struct ModelRequest: Sendable {
@@ -10,49 +11,67 @@ package struct ModelRequest: Sendable {
     package var guidance: Double?
     /// --allow-other-model
     package var allowsOther: Bool
-    /// --architecture: a JSON file for checkpoints that do not tell theirs.
-    package var architecture: String?
+    /// --threads; nil for one a core.
+    package var threads: Int?
 
     package init(
         name: String? = nil, process: String? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil
+        threads: Int? = nil
     ) {
         self.name = name
         self.process = process
         self.guidance = guidance
         self.allowsOther = allowsOther
-        self.architecture = architecture
+        self.threads = threads
     }
 
-    /// The model for input that carries `metadata`, which `place` names.
+    /// An input of the stage with the metadata that tells which model made it.
+    package struct Origin: Sendable {
+        package var place: String
+        package var metadata: [String: String]
+
+        package init(place: String, metadata: [String: String]) {
+            self.place = place
+            self.metadata = metadata
+        }
+    }
+
+    /// The model for input from `origins`: the first of them that names a model decides where --model does not.
     ///
-    /// Throws `data` where the input was made with a model of another digest, unless `allowsOther`; `warn` is told where
-    /// the names differ and no digest decides.
-    package func open(for metadata: [String: String], from place: String, warn: (String) -> Void) throws -> Model {
-        let streamName = metadata["ld3.model"]
-        let sameModel = name == nil || name == streamName
+    /// Throws `data` where an input was made with a model of another digest, unless `allowsOther`; `warn` is told where
+    /// only names can be compared and differ.
+    package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
+        let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
+        let inputName = origin?.metadata[Key.model]
+        let isInputsModel = name == nil || name == inputName
         let model = try ModelCatalogue.open(
-            name ?? streamName ?? ModelSpecification.embeddedName,
-            process: process ?? (sameModel ? metadata["ld3.process"] : nil),
-            guidance: try guidance ?? streamGuidance(metadata, place), architecture: architecture)
-        guard !allowsOther, let streamName else { return model }
-        if let digest = metadata["ld3.model_sha256"], let own = model.sha256 {
-            guard digest == own else {
-                throw Failure(
-                    .data, place: place, "was made with the model \(streamName) of digest \(digest.prefix(12)), not with "
-                        + "\(model.name) of digest \(own.prefix(12))",
-                    suggestion: "--allow-other-model goes on all the same")
-            }
-        } else if streamName != model.name {
-            warn("\(place) was made with the model \(streamName), not with \(model.name)")
+            name ?? inputName ?? ModelSpecification.embeddedName,
+            process: process ?? (isInputsModel ? origin?.metadata[Key.process] : nil),
+            guidance: try guidance ?? origin.map(Self.guidance) ?? 1, threads: threads)
+        if !allowsOther {
+            for origin in origins { try Self.check(model, against: origin, warn: warn) }
         }
         return model
     }
 
-    private func streamGuidance(_ metadata: [String: String], _ place: String) throws -> Double {
-        guard let text = metadata["ld3.guidance"] else { return 1 }
+    private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {
+        guard let name = origin.metadata[Key.model] else { return }
+        if let digest = origin.metadata[Key.modelDigest], let own = model.sha256 {
+            guard digest == own else {
+                throw Failure(
+                    .data, place: origin.place,
+                    "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
+                        + "\(own.prefix(12))", suggestion: "--allow-other-model goes on all the same")
+            }
+        } else if name != model.name {
+            warn("\(origin.place) was made with the model \(name), not with \(model.name)")
+        }
+    }
+
+    private static func guidance(of origin: Origin) throws -> Double {
+        guard let text = origin.metadata["ld3.guidance"] else { return 1 }
         guard let weight = Double(text), weight.isFinite else {
-            throw Failure(.data, place: place, "ld3.guidance is `\(text)`, not a number")
+            throw Failure(.data, place: origin.place, "ld3.guidance is `\(text)`, not a number")
         }
         return weight
     }

@@ -12,7 +12,8 @@ package final class SampleReader {
     }
 
     package let stream: StreamReader
-    private let batch: Int?
+    /// Samples of a batch; nil for the frames' own size. May be chosen late, when the model is known.
+    package var batch: Int?
     private let known: Set<String>
     private let foreign: Foreign
     private let reporter: Reporter?
@@ -27,7 +28,6 @@ package final class SampleReader {
     package init(
         _ stream: StreamReader, batch: Int? = nil, known: [String], foreign: Foreign = .pass, reporter: Reporter? = nil
     ) {
-        precondition(batch.map { $0 > 0 } ?? true)
         (self.stream, self.batch, self.known, self.foreign) = (stream, batch, Set(known), foreign)
         self.reporter = reporter
     }
@@ -44,6 +44,7 @@ package final class SampleReader {
         guard var current = try pending ?? nextFrame() else { return nil }
         pending = nil
         guard let batch else { return current }
+        precondition(batch > 0)
         if current.count - taken < batch {
             current = current.samples(taken..<current.count)
             taken = 0

@@ -1,0 +1,42 @@
+import Diagnostics
+import Models
+import Solvers
+
+extension Option {
+    package static func solver(default name: String) -> Option {
+        .value("solver", "NAME", "\(Solver.spellings) [\(name)]")
+    }
+    package static let order = Option.value("order", "K", "order of the solver [the highest up to 3]")
+    package static let variant = Option.value(
+        "variant", "WORDS", "deviations from the solver's usual form: bh1, bh2, no-corrector, ... with commas between")
+    package static let steps = Option.value("steps", "N", "number of steps, in place of --nfe")
+    package static func nfe(default budget: String) -> Option {
+        .value("nfe", "N", "budget of network evaluations a sample [\(budget)]")
+    }
+    package static func schedule(default name: String) -> Option {
+        .value("schedule", "NAME", "\(Discretization.spellings), or a file that ld3-fit wrote [\(name)]")
+    }
+}
+
+extension Arguments {
+    /// --solver, --order, --variant, --nfe, --steps and --schedule, with the program's own default for the last.
+    package func scheduleRequest(defaultSchedule: String?) throws -> ScheduleRequest {
+        guard let schedule = stringIfGiven("schedule") ?? defaultSchedule else {
+            throw Failure(
+                .usage, place: "--schedule", "is required",
+                suggestion: "a file that ld3-fit wrote, or one of \(Discretization.spellings)")
+        }
+        return try ScheduleRequest(
+            schedule: schedule, solver: stringIfGiven("solver"), order: try integerIfGiven("order", in: 1...10),
+            variant: stringIfGiven("variant"), evaluations: try integerIfGiven("nfe", in: 1...100_000),
+            steps: try integerIfGiven("steps", in: 1...100_000))
+    }
+
+    /// --model, --process, --guidance and --allow-other-model.
+    package func modelRequest() throws -> ModelRequest {
+        ModelRequest(
+            name: stringIfGiven("model"), process: stringIfGiven("process"),
+            guidance: try doubleIfGiven("guidance", in: -1000...1000), allowsOther: flag("allow-other-model"),
+            threads: try threads())
+    }
+}
