@@ -27,7 +27,7 @@ package struct StoredTensor: Sendable {
     private let strides: [Int]
 
     /// Most elements of a tensor that repeats elements of a smaller storage.
-    private static let maximumExpanded = 1 << 24
+    private static let maximumExpanded = 1 << 20
 
     /// Throws where shape and strides do not fit each other or reach beyond the storage.
     init(storage: Storage, type: DataType, offset: Int, shape: [Int], strides: [Int], name: String) throws {

@@ -1,0 +1,126 @@
+import Formats
+
+/// What a model file holds, told before anything is computed: container, architecture, process, sizes, tensors.
+package struct ModelDescription: Sendable {
+    package struct Entry: Sendable, Equatable {
+        package var name: String
+        package var type: DataType
+        package var shape: [Int]
+
+        var count: Int { shape.reduce(1, *) }
+    }
+
+    package let path: String
+    /// `safetensors`, `PyTorch zip archive`, ...
+    package let container: String
+    /// The key under which the file keeps the weights; nil where they are all it holds.
+    package let key: String?
+    /// `precond`, `init_kwargs` and the like; nil where the file does not tell.
+    package let configuration: JSONValue?
+    /// The noise process, as --process spells it, where the caller knows it.
+    package let process: String?
+    package let tensors: [Entry]
+    /// Classes outside the allow-list that the file names; they were not looked into.
+    package let foreignClasses: [String]
+
+    /// Describes the file at `path`; `process` is asked with the configuration that the file carries.
+    /// Throws what `CheckpointFile.open` throws, and `.data` where the configuration is not JSON.
+    package init(path: String, process: (JSONValue?) throws -> String? = { _ in nil }) throws {
+        let source = try CheckpointFile.open(path)
+        let file = source as? CheckpointFile
+        self.path = path
+        container = (file?.container ?? .safetensors).rawValue
+        key = file?.key
+        foreignClasses = file?.foreignGlobals ?? []
+        configuration = try source.configuration.map { try JSONValue(parsing: Array($0.utf8)) }
+        self.process = try process(configuration)
+        tensors = source.tensorNames.compactMap { name in
+            guard let type = source.type(of: name), let shape = source.shape(of: name) else { return nil }
+            return Entry(name: name, type: type, shape: shape)
+        }
+    }
+
+    /// Numbers in all tensors: parameters, and the few buffers that state dictionaries keep with them.
+    package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
+
+    /// The preconditioner and the network, for example `EDMPrecond, SongUNet`; nil where the file does not tell.
+    package var architecture: String? {
+        guard let configuration else { return nil }
+        let arguments = configuration["init_kwargs"]
+        let names = [
+            configuration["precond"]?.string, arguments?["model_type"]?.string, configuration["kind"]?.string,
+            configuration["architecture"]?.string,
+        ]
+        let known = names.compactMap(\.self)
+        return known.isEmpty ? nil : known.joined(separator: ", ")
+    }
+}
+
+// MARK: - Rendering
+
+extension ModelDescription {
+    package var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("path", .string(path)), .init("container", .string(container)),
+            .init("key", key.map { .string($0) } ?? .null),
+            .init("architecture", architecture.map { .string($0) } ?? .null),
+            .init("process", process.map { .string($0) } ?? .null),
+            .init("parameters", .integer(parameterCount)),
+            .init("configuration", configuration ?? .null),
+        ]
+        members.append(.init("foreign_classes", .array(foreignClasses.map { .string($0) })))
+        let entries = tensors.map { tensor -> JSONValue in
+            [
+                "name": .string(tensor.name), "dtype": .string(tensor.type.rawValue),
+                "shape": .array(tensor.shape.map { .integer($0) }),
+            ]
+        }
+        members.append(.init("tensors", .array(entries)))
+        return .object(members)
+    }
+
+    /// A few lines of facts, the constructor arguments, and a table of the tensors.
+    package var text: String {
+        var lines = [
+            "\(path): \(container)" + (key.map { ", weights under `\($0)`" } ?? ""),
+            "architecture  \(architecture ?? "not told by the file")",
+            "process       \(process ?? "not told by the file")",
+            "parameters    \(parameterCount) in \(tensors.count) tensors (\(typeSummary))",
+        ]
+        if !foreignClasses.isEmpty { lines.append("not read      \(foreignClasses.joined(separator: ", "))") }
+        lines += argumentLines(configuration?.members ?? [], indentation: 0)
+        lines.append("tensors")
+        let width = tensors.map(\.name.count).max() ?? 0
+        for tensor in tensors {
+            let padding = String(repeating: " ", count: width - tensor.name.count)
+            let type = tensor.type.rawValue.padded(to: 5)
+            lines.append("  \(tensor.name)\(padding)  \(type) \(tensor.shape)")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// For example `206 BF16, 11 F32`.
+    private var typeSummary: String {
+        let counts = Dictionary(grouping: tensors, by: \.type).mapValues(\.count)
+        return counts.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
+            .map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")
+    }
+
+    private func argumentLines(_ members: [JSONValue.Member], indentation: Int) -> [String] {
+        members.flatMap { member -> [String] in
+            let start = String(repeating: " ", count: indentation)
+            guard let inner = member.value.members else {
+                return [
+                    "\(start)\(member.name.padded(to: 20 - indentation)) \(member.value.string ?? member.value.text)"
+                ]
+            }
+            return [start + member.name] + argumentLines(inner, indentation: indentation + 2)
+        }
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
+}
