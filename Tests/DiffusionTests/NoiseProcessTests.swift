@@ -1,0 +1,171 @@
+import Diagnostics
+import Diffusion
+import Formats
+import Tensors
+import TestSupport
+import Testing
+
+/// The processes that the tests run through.
+let everyProcess: [NoiseProcess] = [
+    .edm, .edm(minimum: 0.01, maximum: 50), .vpLinear, .vpCosine, .vpDiscrete(.stableDiffusion),
+    .vpDiscrete(.latentDiffusion), .flow,
+]
+
+/// Times inside the process, away from the knots of a table.
+func times(of process: NoiseProcess) -> [Double] {
+    [0.93, 0.61, 0.3137, 0.1, 0.0123].map { process.end + $0 * (process.start - process.end) }
+}
+
+@Suite struct NoiseProcessTests {
+    /// M1.3, M1.4, M1.5, M1.7.
+    @Test func oracles() {
+        func expect(_ value: Double, _ oracle: Double) {
+            #expect(abs(value - oracle) <= 2e-13 * abs(oracle))
+        }
+        let linear = NoiseProcess.vpLinear
+        expect(linear.lambda(1e-3), 4.557714932729866)
+        expect(linear.lambda(0.1), 1.078290592942433)
+        expect(linear.lambda(0.5), -1.2275677344107871)
+        expect(linear.lambda(1.0), -5.024978406659204)
+        expect(linear.scaledSigma(1e-3), 0.010485992786703322)
+        expect(linear.scaledSigma(1.0), 152.16697028394637)
+        expect(NoiseProcess.edm.lambda(80.0), -4.382026634673881)
+        expect(NoiseProcess.vpCosine.lambda(1e-3), 5.047494405730061)
+        expect(NoiseProcess.vpCosine.lambda(0.9946), -4.777640469375063)
+        let stable = NoiseProcess.vpDiscrete(.stableDiffusion)
+        expect(stable.lambda(1.0), -2.682023850149251)
+        expect(stable.lambda(1e-3), 3.5347119235125364)
+        expect(stable.scaledSigma(1.0), 14.614641229333644)
+        expect(NoiseProcess.vpDiscrete(.latentDiffusion).scaledSigma(1.0), 83.82249447302868)
+    }
+
+    @Test(arguments: ["ve", "vp_linear", "vp_cosine", "vp_discrete_sd", "vp_discrete_ldm"])
+    func fixtureFunctions(name: String) throws {
+        let file = try SafetensorsFile(path: Fixtures.path("schedules/heuristics.safetensors"))
+        let processes: [String: NoiseProcess] = [
+            "ve": .edm, "vp_linear": .vpLinear, "vp_cosine": .vpCosine,
+            "vp_discrete_sd": .vpDiscrete(.stableDiffusion), "vp_discrete_ldm": .vpDiscrete(.latentDiffusion),
+        ]
+        let process = try #require(processes[name])
+        func numbers(_ function: String) throws -> [Double] {
+            try file.tensor("functions/\(name)/\(function)").doubles()
+        }
+        func compare(_ function: String, _ values: [Double]) throws {
+            for (value, expected) in zip(values, try numbers(function)) {
+                #expect(abs(value - expected) <= 1e-9 * max(1, abs(expected)), "\(name) \(function)")
+            }
+        }
+        let t = try numbers("t")
+        try compare("marginal_log_mean_coeff", t.map { process.logAlpha($0) })
+        try compare("marginal_alpha", t.map { process.alpha($0) })
+        try compare("marginal_std", t.map { process.sigma($0) })
+        try compare("marginal_lambda", t.map { process.lambda($0) })
+        try compare("inverse_lambda", t.map { process.time(lambda: process.lambda($0)) })
+        try compare("lambda_min_max", [process.lambda(process.start), process.lambda(process.end)])
+    }
+
+    @Test func inversesAreExact() {
+        for process in everyProcess {
+            for t in times(of: process) {
+                #expect(abs(process.time(lambda: process.lambda(t)) - t) <= 1e-12 * t, "\(process.spelling)")
+                #expect(abs(process.time(scaledSigma: process.scaledSigma(t)) - t) <= 1e-12 * t)
+            }
+        }
+    }
+
+    /// Dual numbers against central differences, for every function of M1.2.
+    @Test func derivatives() {
+        for process in everyProcess {
+            let functions: [(String, (Double) -> Double, (Dual) -> Dual)] = [
+                ("logAlpha", { process.logAlpha($0) }, { process.logAlpha($0) }),
+                ("logAlphaRate", { process.logAlphaRate($0) }, { process.logAlphaRate($0) }),
+                ("alpha", { process.alpha($0) }, { process.alpha($0) }),
+                ("sigma", { process.sigma($0) }, { process.sigma($0) }),
+                ("lambda", { process.lambda($0) }, { process.lambda($0) }),
+                ("scaledSigma", { process.scaledSigma($0) }, { process.scaledSigma($0) }),
+                ("noiseRate", { process.noiseRate($0) }, { process.noiseRate($0) }),
+                ("scaledSigmaRate", { process.scaledSigmaRate($0) }, { process.scaledSigmaRate($0) }),
+                ("time", { process.time(lambda: process.lambda($0)) }, { process.time(lambda: process.lambda($0)) }),
+            ]
+            for (name, value, dual) in functions {
+                for t in times(of: process) {
+                    let h = 1e-6 * t
+                    let difference = (value(t + h) - value(t - h)) / (2 * h)
+                    let slope = dual(.variable(t, index: 0, of: 1)).partial(0)
+                    #expect(
+                        abs(slope - difference) <= 1e-6 * max(1, abs(difference)),
+                        "\(process.spelling) \(name) at \(t): \(slope), \(difference)")
+                }
+            }
+        }
+    }
+
+    /// The rates are the derivatives that they claim to be (M1.1, M1.2).
+    @Test func ratesAreDerivatives() {
+        for process in everyProcess {
+            for t in times(of: process) {
+                let variable = Dual.variable(t, index: 0, of: 1)
+                let sigmaRate = process.sigma(variable).partial(0)
+                let drift = process.logAlpha(variable).partial(0)
+                func close(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-11 * max(1, abs(b)) }
+                #expect(close(process.logAlphaRate(t), drift))
+                #expect(close(process.noiseRate(t), sigmaRate - drift * process.sigma(t)))
+                #expect(close(process.scaledSigmaRate(t), process.scaledSigma(variable).partial(0)))
+            }
+        }
+    }
+
+    @Test func spelling() throws {
+        for process in everyProcess { #expect(try NoiseProcess(spelling: process.spelling) == process) }
+        for text in ["", "edm:", "edm:80", "edm:2,1", "edm:0,1", "vp", "vp-discrete", "vp-discrete:", "flow:1"] {
+            #expect(throws: Failure.self) { try NoiseProcess(spelling: text) }
+        }
+        #expect(throws: Failure.self) { try NoiseProcess(spelling: "vp-discrete:no-such-file") }
+    }
+}
+
+@Suite struct NoiseTableTests {
+    /// M1.6: four entries of iDDPM's cosine table are dropped, and the model's input N t - 1 stays the index.
+    @Test func clipping() throws {
+        func bar(_ t: Double) -> Double {
+            let cosine = Double.cos((t + 0.008) / 1.008 * .pi / 2)
+            return cosine * cosine
+        }
+        var product = 1.0
+        let table = try NoiseTable(
+            name: "cosine",
+            alphasCumprod: (0..<1000).map { n in
+                product *= 1 - min(1 - bar(Double(n + 1) / 1000) / bar(Double(n) / 1000), 0.999)
+                return product
+            })
+        #expect(table.count == 1000 && table.start == 0.996 && table.end == 0.001)
+        let process = NoiseProcess.vpDiscrete(table)
+        #expect(abs(process.lambda(process.start) + 5.0777557) < 1e-6)
+    }
+
+    @Test func filesOfEveryForm() throws {
+        let folder = try TemporaryFolder()
+        let values = [0.99, 0.5, 0.1, 0.01]
+        let tensor = NamedTensor(name: "alphas_cumprod", shape: [4], doubles: values)
+        let paths = [
+            try folder.write("0.99, 0.5\n0.1 1e-2\n".utf8, to: "a.txt"),
+            try folder.write("[0.99, 0.5, 0.1, 0.01]".utf8, to: "a.json"),
+            try folder.write(#"{"alphas_cumprod": [0.99, 0.5, 0.1, 0.01]}"#.utf8, to: "b.json"),
+            try folder.write(NPY.serialize(tensor), to: "a.npy"),
+            try folder.write(Safetensors.serialize(metadata: [:], tensors: [tensor]), to: "a.safetensors"),
+        ]
+        for path in paths {
+            let process = try NoiseProcess(spelling: "vp-discrete:\(path)")
+            #expect(process.end == 0.25 && process.start == 1)
+            #expect(abs(process.alpha(0.5) - 0.5.squareRoot()) < 1e-15)
+            #expect(process.spelling == "vp-discrete:\(path)")
+        }
+    }
+
+    @Test(arguments: ["0.5", "0.5 0.6", "1.0 0.5", "0.5 0.0", "0.5 x", "0.5 nan", ""])
+    func badTables(text: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(text.utf8, to: "table.txt")
+        #expect(throws: Failure.self) { try NoiseProcess(spelling: "vp-discrete:\(path)") }
+    }
+}

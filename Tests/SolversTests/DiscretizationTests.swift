@@ -1,0 +1,72 @@
+import Diffusion
+import Formats
+import Solvers
+import TestSupport
+import Testing
+
+@Suite struct DiscretizationTests {
+    /// Names of the fixtures' noise schedules.
+    static let processes: [(String, NoiseProcess)] = [
+        ("ve", .edm), ("vp_linear", .vpLinear), ("vp_cosine", .vpCosine),
+        ("vp_discrete_sd", .vpDiscrete(.stableDiffusion)), ("vp_discrete_ldm", .vpDiscrete(.latentDiffusion)),
+    ]
+    static let skips: [(String, Discretization)] = [
+        ("time_uniform", .uniform), ("time_quadratic", .quadratic), ("edm", .edmTime), ("logSNR", .logSNR),
+        ("poly_3.0", .polynomial(rho: 3)),
+    ]
+
+    /// Every grid of fixtures/schedules/heuristics, N = 4...20.
+    @Test(arguments: processes.map(\.0)) func heuristics(name: String) throws {
+        let file = try SafetensorsFile(path: Fixtures.path("schedules/heuristics.safetensors"))
+        let process = try #require(Self.processes.first { $0.0 == name }?.1)
+        for (skip, discretization) in Self.skips {
+            let rows = try file.tensor("f64/\(name)/\(skip)").doubles()
+            for (row, steps) in (4...20).enumerated() {
+                let expected = Array(rows[row * 21..<row * 21 + steps + 1])
+                let times = try discretization.times(steps: steps, process: process)
+                for (time, value) in zip(times, expected) {
+                    #expect(abs(time - value) <= 1e-9 * value, "\(name) \(skip) N = \(steps)")
+                }
+            }
+        }
+    }
+
+    /// M3.5 and M11.3.
+    @Test func oracles() throws {
+        func close(_ discretization: Discretization, _ steps: Int, _ expected: [Double]) throws {
+            let times = try discretization.times(steps: steps, process: .edm)
+            for (time, value) in zip(times, expected) { #expect(abs(time - value) <= 1e-5 * max(1, value)) }
+            #expect(times.count == expected.count)
+        }
+        try close(.edm, 4, [80, 17.527832, 2.515219, 0.169753, 0.002])
+        try close(.logSNR, 4, [80, 5.656854, 0.4, 0.028284, 0.002])
+        try close(.arctan(deviation: 0.5), 5, [80, 1.51713, 0.68509, 0.36319, 0.16354, 0.002])
+    }
+
+    @Test func endpointsAndOrder() throws {
+        let every: [Discretization] = [
+            .uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5),
+        ]
+        for process in Self.processes.map(\.1) + [.flow, .edm(minimum: 0.01, maximum: 50)] {
+            for discretization in every where process != .flow || ![.edm, .logSNR].contains(discretization) {
+                for steps in [1, 2, 3, 7, 50] {
+                    let times = try discretization.times(steps: steps, process: process)
+                    #expect(times.count == steps + 1 && times[0] == process.start && times[steps] == process.end)
+                    #expect(zip(times, times.dropFirst()).allSatisfy { $0 > $1 })
+                }
+            }
+        }
+        #expect(throws: (any Error).self) { try Discretization.logSNR.times(steps: 4, process: .flow) }
+    }
+
+    @Test func spellings() throws {
+        for text in ["uniform", "quadratic", "polynomial:3.0", "edm", "edm-time", "logsnr", "arctan:0.5"] {
+            let discretization = try #require(try Discretization(spelling: text))
+            #expect(discretization.spelling == text)
+        }
+        #expect(try Discretization(spelling: "five.safetensors") == nil)
+        for text in ["polynomial", "polynomial:", "polynomial:-1", "arctan:x"] {
+            #expect(throws: (any Error).self) { try Discretization(spelling: text) }
+        }
+    }
+}

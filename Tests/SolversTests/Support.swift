@@ -1,0 +1,54 @@
+import Diffusion
+import Solvers
+import Tensors
+
+/// max |a - b| / max |b|.
+func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
+    let scale = b.reduce(0) { max($0, abs($1)) }
+    let distance = zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    guard a.count == b.count, a.allSatisfy(\.isFinite) else { return .infinity }
+    return distance == 0 ? 0 : distance / scale
+}
+
+func relativeDistance(_ a: Tensor<Double>, _ b: Tensor<Double>) -> Double {
+    a.shape == b.shape ? relativeDistance(a.elements, b.elements) : .infinity
+}
+
+/// Gradients of <cotangent, x_N>.
+struct RunGradients {
+    let value: Tensor<Double>
+    let start: Tensor<Double>
+    let times: [Double]
+    let modelTimes: [Double]
+}
+
+func gradients(
+    of solver: Solver, process: NoiseProcess, times: [Double], modelTimes: [Double], executor: Executor<Double>,
+    start: Tensor<Double>, cotangent: Tensor<Double>, policy: ActivationPolicy = .recompute
+) throws -> RunGradients {
+    let count = times.count
+    let variables = (times + modelTimes).enumerated().map { Dual.variable($1, index: $0, of: 2 * count) }
+    let program = try solver.program(
+        process: process, times: Array(variables[..<count]), modelTimes: Array(variables[count...]))
+    let trace = try executor.trace(program.values, from: start, policy: policy)
+    let gradient = try executor.pullback(trace, cotangent: cotangent)
+    let chained = gradient.chained(through: program, count: 2 * count)
+    return RunGradients(
+        value: trace.result, start: gradient.start, times: Array(chained[..<count]),
+        modelTimes: Array(chained[count...]))
+}
+
+/// The 1-D mixture of M11.12.
+func smallMixture(_ process: NoiseProcess) throws -> MixtureDenoiser<Double> {
+    try MixtureDenoiser(
+        weights: [0.3, 0.7], means: Tensor(shape: [2, 1], elements: [-0.4, 0.5]),
+        deviations: Tensor(shape: [2, 1], elements: [0.1, 0.2]), process: process)
+}
+
+/// A mixture of K = 4 components in d = 2 with c = 0.3 (M11.4).
+func planeMixture(_ process: NoiseProcess = .edm) throws -> MixtureDenoiser<Double> {
+    try MixtureDenoiser(
+        weights: [0.2, 0.3, 0.1, 0.4],
+        means: Tensor(shape: [4, 2], elements: [0.7, 0.2, -0.5, 0.6, 0.1, -0.8, -0.3, -0.4]),
+        deviations: Tensor(shape: [4], elements: [0.3, 0.3, 0.3, 0.3]), process: process)
+}
