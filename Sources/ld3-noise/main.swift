@@ -3,7 +3,7 @@ import Commands
 import Diagnostics
 
 let command = Command(
-    name: "ld3-noise", purpose: "writes Gaussian noise as a tensor stream, each sample from its own seed",
+    name: "ld3-noise", purpose: "Gaussian noise as a tensor stream, each sample from its own seed",
     usage: ["--seeds LIST [options] > noise", "-n N [options] | ld3-teacher ..."],
     groups: [
         OptionGroup(

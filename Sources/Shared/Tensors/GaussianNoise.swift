@@ -47,18 +47,20 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// From 16 elements on: uniforms of 24 bits, then Box-Muller in Float on lanes j and j + 8 of each 16; where the
-    /// count is no multiple of 16, the last 16 elements are drawn anew.
+    /// From 16 elements on: uniforms of 24 bits, then Box-Muller on lanes j and j + 8 of each 16; where the count is no
+    /// multiple of 16, the last 16 elements are drawn anew. The angle is rounded to Float before its cosine is taken,
+    /// as PyTorch does, and its 2 pi is the nearest Float (`Float.pi` is the one below).
     private static func fillTorchMany(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: inout MersenneTwister) {
+        let fullTurn = Float(2 * Double.pi)
         func draw(_ range: Range<Int>) {
             for index in range { sample[index] = Float(generator.next() & 0xFF_FFFF) * 0x1p-24 }
         }
         func transform(_ start: Int) {
             for index in start..<start + 8 {
-                let radius = (-2 * logf(1 - sample[index])).squareRoot()
-                let angle = 2 * Float.pi * sample[index + 8]
-                sample[index] = radius * cosf(angle)
-                sample[index + 8] = radius * sinf(angle)
+                let radius = (-2 * log(Double(1 - sample[index]))).squareRoot()
+                let angle = Double(fullTurn * sample[index + 8])
+                sample[index] = Float(radius * cos(angle))
+                sample[index + 8] = Float(radius * sin(angle))
             }
         }
         draw(0..<sample.count)

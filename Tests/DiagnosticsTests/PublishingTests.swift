@@ -1,0 +1,82 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Diagnostics
+
+@Suite struct PublishingTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()) ?? [] }
+
+    @Test func filesAppearWhole() throws {
+        let path = folder.file("a")
+        try Publishing.publish(path, text: "one")
+        try Publishing.publish(path) { descriptor in
+            try Descriptor.write(descriptor, "tw")
+            #expect(try Descriptor.contents(of: path) == Array("one".utf8))
+            try Descriptor.write(descriptor, "o")
+        }
+        #expect(try Descriptor.contents(of: path) == Array("two".utf8))
+        #expect(names == ["a"])
+    }
+
+    @Test func failureLeavesWhatWasThere() throws {
+        let path = folder.file("a")
+        try Publishing.publish(path, text: "one")
+        #expect(throws: Failure.self) {
+            try Publishing.publish(path) { descriptor in
+                try Descriptor.write(descriptor, "half")
+                throw Failure(.data, "broken")
+            }
+        }
+        #expect(try Descriptor.contents(of: path) == Array("one".utf8))
+        #expect(names == ["a"])
+    }
+
+    @Test func linksStayLinks() throws {
+        try Publishing.publish(folder.file("target"), text: "one")
+        try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: "target")
+        try Publishing.publish(folder.file("link"), text: "two")
+        #expect(try Descriptor.contents(of: folder.file("target")) == Array("two".utf8))
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder.file("link")) == "target")
+    }
+
+    @Test func impossiblePlacesAreNamed() throws {
+        let path = folder.file("no/a")
+        #expect { try Publishing.publish(path, text: "") } throws: {
+            ($0 as? Failure) == Failure(.cannotCreate, place: path, "cannot create: no such file or directory")
+        }
+        #expect { try Publishing.publish(folder.path, text: "") } throws: {
+            ($0 as? Failure)?.message == "is a directory"
+        }
+        #expect { try Publishing.publish("/dev/full", text: "x") } throws: { ($0 as? Failure)?.status == .inputOutput }
+    }
+
+    @Test func contentsAreLimited() throws {
+        let path = folder.file("a")
+        try Publishing.publish(path, bytes: [UInt8](repeating: 1, count: 100))
+        #expect(try Descriptor.contents(of: path, limit: 100).count == 100)
+        #expect { try Descriptor.contents(of: path, limit: 99) } throws: { ($0 as? Failure)?.status == .data }
+        #expect { try Descriptor.contents(of: folder.file("b")) } throws: { ($0 as? Failure)?.status == .noInput }
+    }
+}
+
+@Suite struct FailureTests {
+    @Test func isOneLine() {
+        let failure = Failure(.data, place: "frame 3", "ends early", suggestion: "try again")
+        #expect(failure.at("standard input").description == "standard input: frame 3: ends early; try again")
+        #expect(Failure(.data, "alone").at("here").description == "here: alone")
+    }
+
+    @Test func nearestWordIsSuggested() {
+        let words = ["--seeds", "--shard", "--shape", "--labels"]
+        #expect(nearest(to: "--seedz", among: words) == "--seeds")
+        #expect(nearest(to: "--shrad", among: words) == "--shard")
+        #expect(nearest(to: "--lab", among: words) == "--labels")
+        #expect(nearest(to: "--frobnicate", among: words) == nil)
+        #expect(nearest(to: "", among: []) == nil)
+    }
+}

@@ -1,0 +1,71 @@
+import Formats
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Float] {
+    [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+        generator.fill(UnsafeMutableBufferPointer(rebasing: buffer[..<count]), seed: seed)
+        filled = count
+    }
+}
+
+@Suite struct NoiseTests {
+    /// The known-answer tests of the authors' Random123 library.
+    @Test func philoxKnownAnswers() {
+        let zero = Philox(key: SIMD2(0, 0)).words(at: SIMD4(0, 0, 0, 0))
+        #expect(zero == SIMD4(0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8))
+        let ones = Philox(key: SIMD2(repeating: .max)).words(at: SIMD4(repeating: .max))
+        #expect(ones == SIMD4(0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD))
+        let pi = Philox(key: SIMD2(0xA409_3822, 0x299F_31D0)).words(
+            at: SIMD4(0x243F_6A88, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344))
+        #expect(pi == SIMD4(0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1))
+    }
+
+    /// The 10,000th word of the authors' generator with their default seed (the value that C++ requires of mt19937).
+    @Test func mersenneTwisterKnownAnswer() {
+        var generator = MersenneTwister(seed: 5489)
+        for _ in 1..<10_000 { _ = generator.next() }
+        #expect(generator.next() == 4_123_659_995)
+    }
+
+    @Test func elementsDoNotDependOnTheCount() {
+        let long = sample(.philox, seed: 3, count: 103)
+        for count in [1, 2, 3, 4, 5, 102] { #expect(sample(.philox, seed: 3, count: count) == Array(long[..<count])) }
+    }
+
+    @Test(arguments: GaussianNoise.allCases) func isStandardNormal(_ generator: GaussianNoise) {
+        let values = (0..<64).flatMap { sample(generator, seed: $0, count: 4096) }.map { Double($0) }
+        let count = Double(values.count)
+        func moment(_ power: Int) -> Double {
+            values.reduce(0) { sum, value in sum + (0..<power).reduce(1.0) { product, _ in product * value } } / count
+        }
+        // Five standard errors of each moment's estimate.
+        let error = 5 / count.squareRoot()
+        #expect(abs(moment(1)) < error)
+        #expect(abs(moment(2) - 1) < error * 2.squareRoot())
+        #expect(abs(moment(3)) < error * 15.squareRoot())
+        #expect(abs(moment(4) - 3) < error * 96.squareRoot())
+        #expect(Set(values).count > values.count * 95 / 100)
+    }
+
+    @Test func torchIsMatched() throws {
+        let recorded = try SafetensorsFile(path: Fixtures.path("noise/torch.safetensors"))
+        #expect(recorded.tensorNames.count == 15)
+        for name in recorded.tensorNames {
+            let parts = name.split(separator: "/")
+            let (count, seed) = (try #require(Int(parts[0])), try #require(Int64(parts[1])))
+            let theirs = try recorded.floats(name)
+            let worst = zip(sample(.torch, seed: seed, count: count), theirs).map { abs($0 - $1) }.max()
+            #expect(theirs.count == count)
+            #expect(try #require(worst) <= 4e-7, "\(name)")
+        }
+    }
+
+    @Test func labelsAreUniform() {
+        var counts = [Int](repeating: 0, count: 10)
+        for seed in 0..<Int64(10_000) { counts[GaussianNoise.label(seed: seed, classes: 10)] += 1 }
+        for count in counts { #expect(abs(count - 1000) < 150) }
+    }
+}
