@@ -1,7 +1,6 @@
+import Commands
 import Diagnostics
 import Testing
-
-@testable import Commands
 
 private let command = Command(
     name: "ld3-test", purpose: "tests", usage: ["[options]"], positional: "FILE",

@@ -1,8 +1,7 @@
+import Diagnostics
 import Foundation
 import TestSupport
 import Testing
-
-@testable import Diagnostics
 
 @Suite struct PublishingTests {
     private let folder: TemporaryFolder

@@ -1,7 +1,6 @@
 import Diagnostics
+import Formats
 import Testing
-
-@testable import Formats
 
 @Suite struct JSONTests {
     @Test func parsesEveryKindOfValue() throws {
@@ -49,7 +48,7 @@ import Testing
 
     @Test func textRoundTrips() throws {
         let value: JSONValue = [
-            "numbers": [0.1, -5e-324, 1.7976931348623157e308, 3], "text": "\"\\\n\u{1}é😀", "empty": [],
+            "numbers": [0.1, -2.5e-300, 1.7976931348623157e308, 3], "text": "\"\\\n\u{1}é😀", "empty": [],
             "nested": [["a": [:]]],
         ]
         #expect(try JSONValue(parsing: value.text) == value)

@@ -16,7 +16,7 @@ private func entry(_ name: String, _ type: String, _ shape: String, _ offsets: S
 @Suite struct SafetensorsTests {
     private let tensors = [
         NamedTensor(name: "half", type: .float16, shape: [1], bytes: [0x00, 0x3C]),
-        NamedTensor(name: "x", shape: [2, 3], floats: [1, -2, 3.5, 0, .infinity, 1e-40]),
+        NamedTensor(name: "x", shape: [2, 3], floats: [1, -2, 3.5, 0, .infinity, .leastNonzeroMagnitude]),
         NamedTensor(name: "seed", shape: [2], int64s: [7, -1]), NamedTensor(name: "none", shape: [0, 4], floats: []),
         NamedTensor(name: "flag", type: .bool, shape: [3], bytes: [1, 0, 1]),
         NamedTensor(name: "scalar", shape: [], doubles: [0.1]),
@@ -142,7 +142,7 @@ private func entry(_ name: String, _ type: String, _ shape: String, _ offsets: S
         let file = try SafetensorsFile(path: path)
         #expect(file.configuration == "{}")
         #expect(file.shape(of: "x") == [2, 3] && file.type(of: "half") == .float16 && file.shape(of: "no") == nil)
-        #expect(try file.floats("x") == [1, -2, 3.5, 0, .infinity, 1e-40])
+        #expect(try file.floats("x") == [1, -2, 3.5, 0, .infinity, .leastNonzeroMagnitude])
         #expect(try file.floats("half") == [1])
         #expect(try file.tensor("seed").int64s() == [7, -1])
         #expect { try file.floats("no") } throws: { ($0 as? Failure)?.description == "\(path): no tensor named `no`" }

@@ -1,9 +1,8 @@
 import Diagnostics
 import Formats
+import TensorStream
 import TestSupport
 import Testing
-
-@testable import TensorStream
 
 @Suite struct FrameReaderTests {
     private let frames = [noiseFrame([1, 2], count: 5), noiseFrame([3]), noiseFrame([4, 5])]

@@ -1,8 +1,7 @@
 import Diagnostics
 import Formats
+import TensorStream
 import TestSupport
-
-@testable import TensorStream
 
 /// Runs a reader over bytes, by way of a file.
 func reading<Result>(_ bytes: [UInt8], _ kinds: [StreamKind] = [.noise], _ body: (StreamReader) throws -> Result) throws

@@ -1,8 +1,7 @@
 import Formats
+import Tensors
 import TestSupport
 import Testing
-
-@testable import Tensors
 
 private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Float] {
     [Float](unsafeUninitializedCapacity: count) { buffer, filled in

@@ -120,14 +120,14 @@ package enum Programs {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
+    /// A pseudo-terminal by Linux's own means: posix_openpt is not among the functions that Swift imports there.
     private static func openTerminal() throws -> (descriptor: Int32, path: String) {
-        let descriptor = posix_openpt(O_RDWR | O_NOCTTY)
-        guard descriptor >= 0, grantpt(descriptor) == 0, unlockpt(descriptor) == 0, let name = ptsname(descriptor)
-        else {
-            throw ProgramError(text: "no pseudo-terminal: \(String(cString: strerror(errno)))")
-        }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        return (descriptor, String(cString: name))
+        let (setLock, getNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
+        var (unlocked, number): (Int32, UInt32) = (0, 0)
+        let descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0, ioctl(descriptor, setLock, &unlocked) == 0, ioctl(descriptor, getNumber, &number) == 0
+        else { throw ProgramError(text: "no pseudo-terminal: \(String(cString: strerror(errno)))") }
+        return (descriptor, "/dev/pts/\(number)")
     }
 }
 

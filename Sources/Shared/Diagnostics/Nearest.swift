@@ -2,7 +2,7 @@
 package func nearest(to word: String, among candidates: [String]) -> String? {
     let scored = candidates.map { ($0, editDistance(word, $0)) }
     guard let best = scored.min(by: { $0.1 < $1.1 }) else { return nil }
-    return best.1 <= max(1, word.count / 3) || best.0.hasPrefix(word) ? best.0 : nil
+    return best.1 <= max(1, (word.count + 1) / 3) || best.0.hasPrefix(word) ? best.0 : nil
 }
 
 /// "did you mean `x`?" for `Failure.suggestion`, or `otherwise` where nothing is near.

@@ -28,7 +28,7 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
     /// A class of 0 ..< classes, uniform, from the seed's own Philox sequence beside the noise: floor(w K / 2^32).
     package static func label(seed: Int64, classes: Int) -> Int {
         let word = Philox(seed: seed).words(block: 0, stream: 1)[0]
-        return Int(UInt64(word) * UInt64(classes) >> 32)
+        return Int((UInt64(word) * UInt64(classes)) >> 32)
     }
 
     /// Block c gives the elements 4c ... 4c+3: the pairs of words (0, 1) and (2, 3) give a cosine and a sine each.
