@@ -36,8 +36,8 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
     ) throws -> (results: Tensor<Element>, firstOutputs: Tensor<Element>) {
         let start = latents.map { Element(startScale * Double($0)) }
         var first = firstOutputs
-        let results = try executor(set, indices).run(program, from: start, known: firstOutputs.map { [1: $0] } ?? [:]) {
-            register, value in
+        let known = program.evaluatesStart ? firstOutputs.map { [1: $0] } ?? [:] : [:]
+        let results = try executor(set, indices).run(program, from: start, known: known) { register, value in
             if register == 1 { first = value }
         }
         return (results, first ?? results)
@@ -101,7 +101,9 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         let start = set.latents.gather(indices).map { Element(startScale * Double($0)) }
         // The first output is a constant unless the latents' gradient is wanted, which flows through it.
         var known: [Int: Tensor<Element>] = [:]
-        if let first = set.firstOutputs, !ofLatents || policy == .recompute { known[1] = first.gather(indices) }
+        if let first = set.firstOutputs, program.evaluatesStart, !ofLatents || policy == .recompute {
+            known[1] = first.gather(indices)
+        }
         let trace = try executor.trace(program, from: start, policy: policy, known: known)
         let loss = try set.loss.gradients(trace.result, pairs: indices)
         let constants: Set<Int> = !ofLatents && program.evaluatesStart ? [1] : []

@@ -1,0 +1,141 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+/// One schedule to be found: a solver with its number of steps, a model, and pairs to train on and to validate with.
+///
+/// The methods of the other files (LD3, generalized solvers, heuristics and the published baselines) all start here and
+/// end in a `Fit`.
+package struct FitProblem<Element: TensorElement>: Sendable {
+    package let denoiser: CountingDenoiser<Element>
+    package let process: NoiseProcess
+    package let solver: Solver
+    package let steps: Int
+    package let train: FittingSet<Element>
+    package let validation: FittingSet<Element>
+    package var mode: Parameterization.Mode
+    package var isTied = false
+    package var windowRate = 0.5
+    /// DEF-1: the window as the official code takes it.
+    package var windowOfLogits = false
+    package var policy = ActivationPolicy.keep
+    package var savings = Savings.all
+    package var batch = 16
+    /// Schedules to start from besides the heuristics, such as that of the next smaller budget.
+    package var starts: [Candidate] = []
+
+    package init(
+        denoiser: CountingDenoiser<Element>, process: NoiseProcess, solver: Solver, steps: Int,
+        train: FittingSet<Element>, validation: FittingSet<Element>
+    ) {
+        self.denoiser = denoiser
+        self.process = process
+        self.solver = solver
+        self.steps = steps
+        self.train = train
+        self.validation = validation
+        mode = Self.usualMode(process)
+    }
+
+    /// Lambda on EDM's process, time on the others (M5.2), as the paper has it.
+    package static func usualMode(_ process: NoiseProcess) -> Parameterization.Mode {
+        if case .edm = process { return .lambda }
+        return .time
+    }
+
+    package var evaluations: Int { solver.evaluations(steps: steps) }
+
+    package var family: TimesFamily {
+        var parameterization = Parameterization(process: process, steps: steps, mode: mode)
+        parameterization.windowRate = windowRate
+        parameterization.windowOfLogits = windowOfLogits
+        return TimesFamily(solver: solver, parameterization: parameterization, isTied: isTied)
+    }
+
+    package func student<Family: ProgramFamily>(_ family: Family) -> Student<Element, Family> {
+        var student = Student(denoiser, family: family, startScale: process.priorScale)
+        student.policy = policy
+        student.savings = savings
+        student.batch = batch
+        return student
+    }
+
+    /// The mean loss of a program on a set's own noises.
+    package func hardLoss(_ program: StepProgram<Double>, on set: FittingSet<Element>) throws -> Double {
+        let losses = try student(family).losses(program, isHard(set) ? set : set.hard) ?? []
+        return mean(losses)
+    }
+
+    private func isHard(_ set: FittingSet<Element>) -> Bool { set.latents == set.pairs.noise }
+}
+
+/// A schedule that a fit may start from.
+package struct Candidate: Sendable, Equatable {
+    package var name: String
+    package var times: [Double]
+    package var modelTimes: [Double]?
+
+    package init(name: String, times: [Double], modelTimes: [Double]? = nil) {
+        self.name = name
+        self.times = times
+        self.modelTimes = modelTimes
+    }
+
+    /// The schedule of another number of steps, by linear interpolation of lambda over i / N (M5.9), of t where lambda
+    /// is infinite.
+    package init(_ name: String, interpolating times: [Double], steps: Int, process: NoiseProcess) {
+        let isFinite = process.lambda(process.start).isFinite && process.lambda(process.end).isFinite
+        let levels = times.map { isFinite ? process.lambda($0) : $0 }
+        var result = (0...steps).map { index in
+            let place = Double(index) * Double(times.count - 1) / Double(steps)
+            let lower = min(Int(place), times.count - 2)
+            let level = levels[lower] + (place - Double(lower)) * (levels[lower + 1] - levels[lower])
+            return isFinite ? process.time(lambda: level) : level
+        }
+        result[0] = process.start
+        result[steps] = process.end
+        self.init(name: name, times: result)
+    }
+}
+
+/// A candidate with its hard validation loss.
+package struct RatedCandidate: Sendable, Equatable {
+    package var candidate: Candidate
+    package var loss: Double
+}
+
+/// A schedule found, and how.
+package struct Fit: Sendable {
+    package var schedule: Schedule
+    /// What it started from, and everything that was rated for that, best first.
+    package var candidates: [RatedCandidate]
+    /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule.
+    package var lossBefore: Double
+    package var lossAfter: Double
+    /// Training and validation losses by training step.
+    package var history = FitHistory()
+    /// Work of this fit.
+    package var work = EvaluationCount()
+}
+
+/// The course of a fit, for plots.
+package struct FitHistory: Sendable, Equatable {
+    package struct Point: Sendable, Equatable {
+        package var iteration: Int
+        package var loss: Double
+    }
+
+    package var training: [Point] = []
+    package var validation: [Point] = []
+    package var best: [Point] = []
+
+    package init() {}
+
+    package mutating func append(_ event: LD3Event) {
+        guard case .iteration(let number, let trainingLoss, let validationLoss, let bestLoss) = event else { return }
+        training.append(Point(iteration: number, loss: trainingLoss))
+        if let validationLoss { validation.append(Point(iteration: number, loss: validationLoss)) }
+        best.append(Point(iteration: number, loss: bestLoss))
+    }
+}

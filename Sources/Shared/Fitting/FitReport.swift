@@ -1,0 +1,85 @@
+import Diffusion
+import Formats
+import Foundation
+import Solvers
+
+extension Fit {
+    /// The schedule for people: a table of its steps, and how it came about.
+    package var text: String { lines.joined(separator: "\n") + "\n" }
+
+    private var lines: [String] {
+        let process = schedule.process
+        var lines = [summary, ""]
+        lines.append(" i          t    t_model    log-SNR       step")
+        for index in schedule.times.indices {
+            let time = schedule.times[index]
+            // Of lambda, half the log-SNR.
+            let level = 2 * process.lambda(time)
+            let step = index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), 3, width: 11)
+            lines.append(
+                number(index, width: 2) + significant(time, width: 11) + significant(schedule.modelTimes[index], width: 11)
+                    + decimal(level, 3, width: 11) + step)
+        }
+        lines.append("")
+        let started = candidates.map { "\($0.candidate.name) \(significant($0.loss))" }
+        if !started.isEmpty { lines.append("started from the best of " + started.joined(separator: ", ")) }
+        lines.append(
+            "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(significant(lossBefore)) -> \(significant(lossAfter))"
+                + " (times \(decimal(lossAfter / lossBefore, 3)))")
+        lines.append("work: \(work.forwards) network evaluations forward, \(work.pullbacks) backward")
+        return lines
+    }
+
+    /// Steps, evaluations and number of values, always together.
+    private var summary: String {
+        let evaluations = (try? schedule.evaluations()) ?? schedule.steps
+        let coefficients = schedule.coefficients == nil ? "" : ", learned coefficients"
+        return "\(schedule.solver.name): \(schedule.steps) steps, \(evaluations) evaluations, "
+            + "\(schedule.times.count) times; method \(schedule.method)\(coefficients)"
+    }
+
+    /// The same for programs.
+    package var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("solver", .string(schedule.solver.family.rawValue)),
+            .init("order", .integer(schedule.solver.order)),
+            .init("variant", .string(schedule.solver.variant)),
+            .init("process", .string(schedule.process.spelling)),
+            .init("method", .string(schedule.method)),
+            .init("steps", .integer(schedule.steps)),
+            .init("nfe", .integer((try? schedule.evaluations()) ?? schedule.steps)),
+            .init("t", .array(schedule.times.map { .number($0) })),
+            .init("t_model", .array(schedule.modelTimes.map { .number($0) })),
+        ]
+        if let loss = schedule.loss { members.append(.init("loss", .string(loss))) }
+        members += [
+            .init("loss_before", .number(lossBefore)), .init("loss_after", .number(lossAfter)),
+            .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
+        ]
+        if let coefficients = schedule.coefficients {
+            func matrix(_ rows: [[Double]]) -> JSONValue { .array(rows.map { .array($0.map { .number($0) }) }) }
+            members += [
+                .init("prediction", .string(coefficients.prediction.rawValue)),
+                .init("predictor_state", matrix(coefficients.predictorState)),
+                .init("predictor_output", matrix(coefficients.predictorOutput)),
+            ]
+        }
+        members.append(
+            .init(
+                "candidates",
+                .array(
+                    candidates.map {
+                        .object([.init("name", .string($0.candidate.name)), .init("loss", .number($0.loss))])
+                    })))
+        return .object(members)
+    }
+}
+
+/// Five significant digits.
+func significant(_ value: Double, width: Int = 0) -> String { String(format: "%*.5g", width, value) }
+
+func decimal(_ value: Double, _ digits: Int, width: Int = 0) -> String {
+    String(format: "%*.*f", width, digits, value)
+}
+
+private func number(_ value: Int, width: Int) -> String { String(format: "%*d", width, value) }

@@ -1,0 +1,63 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+extension FitProblem {
+    /// The discretizations that make sense for this process and number of steps (M5.9), and the given starts.
+    func candidates() -> [Candidate] {
+        var candidates = starts.filter { $0.times.count == steps + 1 }
+        var seen = candidates.map(\.times)
+        for discretization in Self.discretizations {
+            // Some need a finite log-SNR at both ends, which not every process has.
+            guard let times = try? discretization.times(steps: steps, process: process), !seen.contains(times),
+                zip(times, times.dropFirst()).allSatisfy({ $0 > $1 })
+            else { continue }
+            seen.append(times)
+            candidates.append(Candidate(name: discretization.spelling, times: times))
+        }
+        return candidates
+    }
+
+    private static var discretizations: [Discretization] {
+        [.uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5)]
+    }
+
+    /// The candidates with their hard validation losses, best first.
+    package func ratedCandidates() throws -> [RatedCandidate] {
+        let rated = try candidates().map { candidate -> RatedCandidate in
+            let program = try solver.program(
+                process: process, times: candidate.times, modelTimes: candidate.modelTimes ?? candidate.times)
+            return RatedCandidate(candidate: candidate, loss: try finiteLoss(program))
+        }
+        let sorted = rated.sorted { $0.loss < $1.loss }
+        guard let best = sorted.first, best.loss.isFinite else {
+            throw Failure(.internal, "no discretization gives a finite validation loss")
+        }
+        return sorted
+    }
+
+    /// Infinity where the network breaks down along a bad schedule.
+    private func finiteLoss(_ program: StepProgram<Double>) throws -> Double {
+        do {
+            let loss = try hardLoss(program, on: validation)
+            return loss.isNaN ? .infinity : loss
+        } catch let failure as Failure where failure.status == .internal {
+            return .infinity
+        }
+    }
+
+    /// The best of the candidates, as it is.
+    package func heuristic() throws -> Fit {
+        let before = denoiser.counter.count
+        let rated = try ratedCandidates()
+        var schedule = Schedule(
+            solver: solver, process: process, times: rated[0].candidate.times, modelTimes: rated[0].candidate.modelTimes,
+            method: rated[0].candidate.name)
+        schedule.lossBefore = rated[0].loss
+        schedule.lossAfter = rated[0].loss
+        return Fit(
+            schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: rated[0].loss,
+            work: denoiser.counter.count - before)
+    }
+}

@@ -1,0 +1,57 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+extension FitProblem {
+    /// Trains by LD3 from the best candidate.
+    package func ld3(_ settings: LD3Settings, observe: @escaping (LD3Event) -> Void = { _ in }) throws -> Fit {
+        let before = denoiser.counter.count
+        let rated = try ratedCandidates()
+        let family = family
+        let log = FitLog(observe)
+        let start = rated[0].candidate
+        var trainer = try LD3Trainer(
+            student: student(family), settings: settings,
+            initial: family.parameters(times: start.times, modelTimes: start.modelTimes), train: train,
+            validation: validation, observe: log.append)
+        let best = try trainer.run()
+        let lists = family.timeLists(best.parameters)
+        var schedule = Schedule(
+            solver: solver, process: process, times: lists.times, modelTimes: lists.modelTimes, method: "ld3")
+        schedule.lossBefore = rated[0].loss
+        let lossAfter = try hardLoss(schedule.program(), on: validation)
+        schedule.lossAfter = lossAfter
+        return Fit(
+            schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: lossAfter,
+            history: log.history, work: denoiser.counter.count - before)
+    }
+}
+
+/// Passes events on and remembers them.
+final class FitLog {
+    private(set) var history = FitHistory()
+    private let observe: (LD3Event) -> Void
+
+    init(_ observe: @escaping (LD3Event) -> Void) { self.observe = observe }
+
+    func append(_ event: LD3Event) {
+        history.append(event)
+        observe(event)
+    }
+}
+
+/// Network forwards that the official trainer takes for a run, in evaluations of one sample (M5.11).
+package func officialCost(
+    settings: LD3Settings, solver: Solver, steps: Int, train: Int, validation: Int, recomputes: Bool
+) -> EvaluationCount {
+    let needed = solver.evaluations(steps: steps)
+    let wastes = solver.family == .unipc || solver.family == .dpmSolverPlusPlus
+    let perSolve = needed + (wastes ? 1 : 0)
+    let batches = (train + settings.batch - 1) / settings.batch
+    let solves = 2 * (train + validation) + (batches + 1) * validation
+    let rounds = settings.timeRounds + settings.allRounds
+    let backward = (train + validation) * needed
+    return EvaluationCount(
+        forwards: rounds * (solves * perSolve + (recomputes ? backward : 0)), pullbacks: rounds * backward)
+}
