@@ -1,1 +1,43 @@
-import Diagnostics
+// ld3-fit: learns the discretization of a solver from a teacher's pairs, or finds a baseline's.
+import Commands
+
+let command = Command(
+    name: "ld3-fit", purpose: "learns the times of a few-step solver from a teacher's pairs",
+    usage: ["[options] < pairs > schedule", "--format text [options] < pairs"],
+    groups: [
+        .modelGroup,
+        OptionGroup(
+            "what is fitted",
+            [
+                .solver(default: "ipndm"), .order, .variant,
+                .value("nfe", "LIST", default: "5", "evaluations, such as 5, 4-10 or 4,6,8: one schedule for each"),
+                .value("steps", "N", "the number of steps instead"),
+                .value("method", "NAME", default: "ld3", FitMethod.help),
+                .value(
+                    "learn", "PARTS",
+                    "times, model-times, coefficients (of the solver), with commas between: fitted by Gauss-Newton"),
+                .value("loss", "NAME", default: "l2", FitLoss.help),
+                .flag("tied", "the network is told the solver's own times"),
+                .flag("hard", "noises stay where they are: no soft teacher forcing (radius 0)"),
+                .value("train", "N", "pairs to train on, the first in seed order [half of them]"),
+                .value("validation", "N", "pairs to validate with, the following ones [the rest]"),
+                .value("heuristics", "LIST", "the discretizations to start from [all that make sense]"),
+                .value("start", "FILE", "start from this schedule if it is better than the heuristics").repeatable(),
+            ]),
+        OptionGroup(
+            "output",
+            [
+                Option.value("format", "NAME", "stream, json or text [stream; text on a terminal]")
+                    .withoutEffectOnNumbers(),
+                Option.value("plot", "FILE", "draw the schedule and the course of the losses as PNG")
+                    .withoutEffectOnNumbers(),
+            ]),
+        .training, .gaussNewton, .savings,
+    ],
+    examples: [
+        "ld3-noise --seeds 0-99 | ld3-teacher | ld3-fit --solver ipndm --nfe 5 > five.safetensors",
+        "ld3-fit --solver unipc --nfe 4-10 --learn times,model-times,coefficients < pairs > all.safetensors",
+        "ld3-fit --method heuristic --nfe 8 --format text < pairs",
+    ])
+
+runProgram(command) { try FitRun($0).run() }

@@ -18,6 +18,11 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
         self.process = process
     }
 
+    /// The same denoiser in another precision.
+    package func converted<Other: TensorElement>(to type: Other.Type) -> GaussianDenoiser<Other> {
+        GaussianDenoiser<Other>(sampleShape: sampleShape, mean: mean, deviation: deviation, process: process)
+    }
+
     /// D = gain x + offset, with derivatives in t.
     private func line(at time: Double) -> (gain: Dual, offset: Dual) {
         let t = Dual.variable(time, index: 0, of: 1)

@@ -22,6 +22,10 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var policy = ActivationPolicy.keep
     package var savings = Savings.all
     package var batch = 16
+    /// The discretizations to start from, as far as they make sense for the process.
+    package var heuristics: [Discretization] = [
+        .uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5),
+    ]
     /// Schedules to start from besides the heuristics, such as that of the next smaller budget.
     package var starts: [Candidate] = []
 

@@ -17,7 +17,8 @@ extension Fit {
             let level = 2 * process.lambda(time)
             let step = index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), 3, width: 11)
             lines.append(
-                number(index, width: 2) + significant(time, width: 11) + significant(schedule.modelTimes[index], width: 11)
+                number(index, width: 2) + significant(time, width: 11)
+                    + significant(schedule.modelTimes[index], width: 11)
                     + decimal(level, 3, width: 11) + step)
         }
         lines.append("")

@@ -6,21 +6,18 @@ import Tensors
 extension FitProblem {
     /// The discretizations that make sense for this process and number of steps (M5.9), and the given starts.
     func candidates() -> [Candidate] {
-        var candidates = starts.filter { $0.times.count == steps + 1 }
+        func falls(_ times: [Double]) -> Bool { zip(times, times.dropFirst()).allSatisfy { $0 > $1 } }
+        var candidates = starts.filter { $0.times.count == steps + 1 && falls($0.times) }
         var seen = candidates.map(\.times)
-        for discretization in Self.discretizations {
+        for discretization in heuristics {
             // Some need a finite log-SNR at both ends, which not every process has.
             guard let times = try? discretization.times(steps: steps, process: process), !seen.contains(times),
-                zip(times, times.dropFirst()).allSatisfy({ $0 > $1 })
+                falls(times)
             else { continue }
             seen.append(times)
             candidates.append(Candidate(name: discretization.spelling, times: times))
         }
         return candidates
-    }
-
-    private static var discretizations: [Discretization] {
-        [.uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5)]
     }
 
     /// The candidates with their hard validation losses, best first.
@@ -52,7 +49,8 @@ extension FitProblem {
         let before = denoiser.counter.count
         let rated = try ratedCandidates()
         var schedule = Schedule(
-            solver: solver, process: process, times: rated[0].candidate.times, modelTimes: rated[0].candidate.modelTimes,
+            solver: solver, process: process, times: rated[0].candidate.times,
+            modelTimes: rated[0].candidate.modelTimes,
             method: rated[0].candidate.name)
         schedule.lossBefore = rated[0].loss
         schedule.lossAfter = rated[0].loss

@@ -29,6 +29,10 @@ package struct Pairs<Element: TensorElement>: Sendable {
             targets: targets.samples(range))
     }
 
+    package func converted<Other: TensorElement>(to type: Other.Type = Other.self) -> Pairs<Other> {
+        Pairs<Other>(seeds: seeds, labels: labels, noise: noise.converted(), targets: targets.converted())
+    }
+
     /// The first pairs in seed order to train on and the following ones to validate with.
     ///
     /// Without counts the first half trains and the rest validates.

@@ -1,0 +1,189 @@
+import Commands
+import Diagnostics
+import Fitting
+import Solvers
+
+/// --method
+enum FitMethod: String, CaseIterable {
+    case ld3
+    case heuristic
+
+    static let help = "ld3, or heuristic: the discretization of least validation loss"
+}
+
+/// --loss
+enum FitLoss: String, CaseIterable {
+    case l2
+    case l1
+
+    static let help = "l2 or l1, means over elements"
+}
+
+/// --format
+enum FitFormat: String, CaseIterable {
+    case stream
+    case json
+    case text
+}
+
+extension OptionGroup {
+    static let training = OptionGroup(
+        "training (defaults: the paper's for the resolution and the NFE)",
+        [
+            .value("rounds", "A,B", "passes that train the times, then passes that train the model times too [2,5]"),
+            .value("train-batch", "N", "pairs of a training step [2]"),
+            .value("learning-rate", "X", "of the times' logits [0.005]"),
+            .value("learning-rate-floor", "X", "its least value [5e-5]"),
+            .value("model-learning-rate", "X", "of the model times [0.1/NFE]"),
+            .value("model-learning-rate-floor", "X", "its least value [1e-6]"),
+            .value("momentum", "X", "of RMSprop [0.9]"),
+            .value("gradient-limit", "X", "longer gradients are scaled down to this norm [1]"),
+            .value("patience", "N", "steps without a gain before the rates fall [5]"),
+            .value("decay", "X", "what they fall by [0.8]"),
+            .value("window", "X", "share of the smallest step that a model time may move [0.5]"),
+            .value("radius", "X", "of the ball in which a noise may move [0.001 d/NFE^2]"),
+            .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE]"),
+            .value("latent-decay", "X", "of that step when no validation noise gains [0.5]"),
+            .value("validate-every", "N", "training steps between validations [1]"),
+            .value("mode", "NAME", "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
+            .value("seed", "N", default: "0", "of the order of the pairs"),
+            .flag("latent", "a latent model: the paper's smaller rates"),
+            .flag("compat-window", "the window of the model times as the official code takes it"),
+            .flag("compat-divisor", "losses divided by the latent's size, as the official code does"),
+        ])
+
+    static let gaussNewton = OptionGroup(
+        "Gauss-Newton (--learn)",
+        [
+            .value("iterations", "N", default: "20", "at most, for each start"),
+            .value("starts", "N", default: "3", "heuristics that the times are fitted from"),
+            .value("ridge", "X", default: "1e-3", "weight of the squared coefficient offsets, in initial losses"),
+            .value("curvature-pairs", "N", default: "16", "pairs that give the curvature"),
+        ])
+
+    static let savings = OptionGroup(
+        "work saved; changes no number",
+        [
+            Option.value(
+                "activations", "NAME", default: "auto", "keep, recompute, or auto: by the memory at hand"
+            ).withoutEffectOnNumbers(),
+            Option.value("without-savings", "LIST", "do the work of r1, r2, r3, r4, r6 of METHODS M5.12 all the same")
+                .withoutEffectOnNumbers(),
+        ])
+}
+
+extension Arguments {
+    /// The hyper-parameters of LD3: the paper's, with what was given in their place.
+    func ld3Settings(dimension: Int, evaluations: Int) throws -> LD3Settings {
+        var settings = LD3Settings(dimension: dimension, evaluations: evaluations, isLatent: flag("latent"))
+        func replace(_ name: String, _ value: inout Double, in range: ClosedRange<Double> = 0...1e9) throws {
+            if let given = try doubleIfGiven(name, in: range) { value = given }
+        }
+        func replace(_ name: String, _ value: inout Int) throws {
+            if let given = try integerIfGiven(name, in: 1...1 << 30) { value = given }
+        }
+        if let rounds = try rounds() { (settings.timeRounds, settings.allRounds) = rounds }
+        try replace("train-batch", &settings.batch)
+        try replace("learning-rate", &settings.learningRate)
+        try replace("learning-rate-floor", &settings.smallestLearningRate)
+        try replace("model-learning-rate", &settings.offsetLearningRate)
+        try replace("model-learning-rate-floor", &settings.smallestOffsetLearningRate)
+        try replace("momentum", &settings.momentum, in: 0...1)
+        try replace("gradient-limit", &settings.gradientLimit)
+        try replace("patience", &settings.patience)
+        try replace("decay", &settings.decay, in: 0...1)
+        try replace("radius", &settings.ball.radius)
+        try replace("latent-step", &settings.latentStep)
+        try replace("latent-decay", &settings.latentDecay, in: 0...1)
+        try replace("validate-every", &settings.validationInterval)
+        if flag("hard") { settings.ball.radius = 0 }
+        settings.seed = UInt64(try integer("seed", in: 0...Int.max))
+        return settings
+    }
+
+    private func rounds() throws -> (Int, Int)? {
+        guard let text = stringIfGiven("rounds") else { return nil }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let first = parts[0], let second = parts[1], first >= 0, second >= 0 else {
+            throw Failure(.usage, place: "--rounds", "`\(text)` is not A,B such as 2,5")
+        }
+        return (first, second)
+    }
+
+    func gaussNewtonSettings() throws -> LevenbergMarquardtSettings {
+        var settings = LevenbergMarquardtSettings()
+        settings.iterations = try integer("iterations", in: 1...10_000)
+        settings.ridge = try double("ridge", in: 0...1e9)
+        settings.curvaturePairs = try integer("curvature-pairs", in: 1...1 << 30)
+        return settings
+    }
+
+    /// --learn; nil where it is not given.
+    func learnedParts() throws -> LearnedParts? {
+        guard let text = stringIfGiven("learn") else { return nil }
+        let known: [String: LearnedParts] = [
+            "times": .times, "model-times": .modelTimes, "coefficients": .coefficients,
+        ]
+        var parts: LearnedParts = []
+        for word in text.split(separator: ",").map(String.init) {
+            guard let part = known[word] else {
+                throw Failure(
+                    .usage, place: "--learn", "`\(word)` is none of times, model-times, coefficients",
+                    suggestion: suggestion(for: word, among: Array(known.keys)))
+            }
+            parts.insert(part)
+        }
+        return parts
+    }
+
+    /// --heuristics; nil where it is not given.
+    func heuristics() throws -> [Discretization]? {
+        guard let text = stringIfGiven("heuristics") else { return nil }
+        return try text.split(separator: ",").map { word in
+            guard let discretization = try Discretization(spelling: String(word)) else {
+                throw Failure(
+                    .usage, place: "--heuristics", "`\(word)` is none of \(Discretization.spellings)")
+            }
+            return discretization
+        }
+    }
+
+    /// The savings less those of --without-savings.
+    func savings() throws -> Savings {
+        var savings = Savings.all
+        for word in (stringIfGiven("without-savings") ?? "").split(separator: ",") {
+            guard let named = Savings.named.first(where: { $0.name == word.lowercased() }) else {
+                throw Failure(.usage, place: "--without-savings", "`\(word)` is none of r1, r2, r3, r4, r6")
+            }
+            savings.remove(named.saving)
+        }
+        return savings
+    }
+
+    /// The solvers with their steps, one for each budget of --nfe, or the one of --steps.
+    func plans() throws -> [(solver: Solver, steps: Int)] {
+        let solver = try Solver(
+            name: stringIfGiven("solver") ?? "ipndm", order: try integerIfGiven("order", in: 1...10),
+            variant: stringIfGiven("variant"))
+        if isGiven("steps") {
+            guard !isGiven("nfe") else {
+                throw Failure(.usage, place: "--steps", "cannot be given together with --nfe")
+            }
+            return [(solver, try integer("steps", in: 1...1000))]
+        }
+        return try budgets().map { try solver.plan(evaluations: $0) }
+    }
+
+    private func budgets() throws -> [Int] {
+        let text = try string("nfe")
+        var budgets: [Int] = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = word.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first >= 1, first <= last,
+                last <= 1000
+            else { throw Failure(.usage, place: "--nfe", "`\(text)` is not a list such as 5, 4-10 or 4,6,8") }
+            budgets += first...last
+        }
+        return Array(Set(budgets)).sorted()
+    }
+}

@@ -1,0 +1,99 @@
+import Commands
+import Diagnostics
+import Diffusion
+import Fitting
+import Models
+import Solvers
+import TensorStream
+import Tensors
+
+/// One run of ld3-fit: all pairs are read, then a schedule is found for each budget, from small to large.
+struct FitRun {
+    private let arguments: Arguments
+    private let reporter: Reporter
+    private let plans: [(solver: Solver, steps: Int)]
+    private let output: FitOutput
+    private let model: Model
+    private let part: StreamPart
+    private let train: Pairs<Float>
+    private let validation: Pairs<Float>
+
+    init(_ arguments: Arguments) throws {
+        self.arguments = arguments
+        reporter = arguments.reporter
+        let reporter = arguments.reporter
+        plans = try arguments.plans()
+        output = try FitOutput(arguments)
+        let stream = try StreamReader.standardInput(.pairs)
+        let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
+        part = try samples.firstPart()
+        let origin = ModelRequest.Origin(place: stream.frames.place, metadata: part.metadata)
+        model = try arguments.modelRequest().open(for: [origin]) { reporter.warn($0) }
+        guard model.denoiser.hasPullback else {
+            throw Failure(
+                .usage, place: "--model", "\(model.name) gives no gradients, which a fit needs",
+                suggestion: "its `model` frame says ld3.pullback false")
+        }
+        let pairs = try Pairs(samples.all(), model: model)
+        (train, validation) = try locating(stream.frames.place) {
+            try pairs.split(
+                train: try arguments.integerIfGiven("train", in: 1...1 << 30),
+                validation: try arguments.integerIfGiven("validation", in: 1...1 << 30))
+        }
+    }
+
+    func run() throws {
+        // Single precision would blur the optimum of a model whose every number is known exactly.
+        if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
+            try run(
+                FitSession(
+                    arguments, model: model, denoiser: gaussian.converted(to: Double.self), train: train.converted(),
+                    validation: validation.converted()))
+        } else {
+            try run(FitSession(arguments, model: model, denoiser: model.denoiser, train: train, validation: validation))
+        }
+    }
+
+    private func run<Element>(_ session: FitSession<Element>) throws {
+        var fits: [Fit] = []
+        for plan in plans {
+            let fit = try session.fit(plan, after: fits.last)
+            fits.append(fit)
+            try report(fit)
+            try output.write(fit, from: part, metadata: model.metadata, count: fits.count == 1 ? plans.count : nil)
+        }
+        try output.finish(fits)
+    }
+
+    private func report(_ fit: Fit) throws {
+        let start = fit.candidates.first?.candidate.name ?? "its start"
+        reporter.note(
+            "\(try fit.schedule.summary()); hard validation loss \(fit.lossBefore) (\(start)) -> \(fit.lossAfter)")
+    }
+}
+
+extension Pairs<Float> {
+    /// Every pair of a stream. Throws `data`, naming the seed, where one comes twice or does not fit the model.
+    init(_ parts: [SampleBatch], model: Model) throws {
+        let batches = parts.filter { $0.count > 0 }
+        guard let first = batches.first else { throw Failure(.data, place: parts.first?.part.place, "holds no pairs") }
+        let seeds = batches.flatMap(\.seeds)
+        var seen: Set<Int64> = []
+        for seed in seeds where !seen.insert(seed).inserted {
+            throw Failure(.data, place: first.part.place, "seed \(seed) comes twice")
+        }
+        let noises = try batches.map { try model.noise(of: $0) }
+        let targets = try batches.map { batch in
+            Tensor(
+                shape: [batch.count] + model.sampleShape,
+                elements: try batch.floats("target", sampleShape: model.sampleShape))
+        }
+        let labels = try batches.map { try model.labels(of: $0) }
+        let isLabelled = labels.contains { $0 != nil }
+        self.init(
+            seeds: seeds,
+            labels: isLabelled
+                ? zip(labels, batches).flatMap { $0 ?? [Int](repeating: -1, count: $1.count) } : nil,
+            noise: Tensor.concatenate(noises), targets: Tensor.concatenate(targets))
+    }
+}

@@ -1,0 +1,99 @@
+import Commands
+import Diagnostics
+import Diffusion
+import Fitting
+import Models
+import Solvers
+import TensorStream
+import Tensors
+
+/// The fits of one run, in the precision of its denoiser.
+struct FitSession<Element: TensorElement> {
+    private let arguments: Arguments
+    private let model: Model
+    private let denoiser: CountingDenoiser<Element>
+    private let train: FittingSet<Element>
+    private let validation: FittingSet<Element>
+
+    init(
+        _ arguments: Arguments, model: Model, denoiser: some Denoiser<Element>, train: Pairs<Element>,
+        validation: Pairs<Element>
+    ) throws {
+        let loss: FitLoss = try arguments.choice("loss")
+        let divisor = arguments.flag("compat-divisor") ? Double(model.sampleShape.reduce(1, *)) : nil
+        self.arguments = arguments
+        self.model = model
+        self.denoiser = CountingDenoiser(denoiser, counter: EvaluationCounter())
+        self.train = FittingSet(train, loss: try loss.made(for: train.targets, divisor: divisor))
+        self.validation = FittingSet(validation, loss: try loss.made(for: validation.targets, divisor: divisor))
+    }
+
+    /// - Parameter last: the fit of the budget before.
+    func fit(_ plan: (solver: Solver, steps: Int), after last: Fit?) throws -> Fit {
+        var problem = FitProblem(
+            denoiser: denoiser, process: model.process, solver: plan.solver, steps: plan.steps, train: train,
+            validation: validation)
+        if arguments.isGiven("mode") { problem.mode = try arguments.choice("mode") }
+        problem.isTied = arguments.flag("tied")
+        if let window = try arguments.doubleIfGiven("window", in: 0...0.5) { problem.windowRate = window }
+        problem.windowOfLogits = arguments.flag("compat-window")
+        problem.savings = try arguments.savings()
+        problem.batch = try arguments.batch() ?? min(model.defaultBatch, 16)
+        problem.starts = try starts(plan, after: last)
+        if let heuristics = try arguments.heuristics() { problem.heuristics = heuristics }
+        var fit = try solve(problem)
+        fit.schedule.loss = try arguments.string("loss")
+        fit.schedule.model = model.name
+        fit.schedule.modelDigest = model.sha256
+        return fit
+    }
+
+    /// Schedules to start from besides the heuristics: those of --start, and that of the budget before (M5.9).
+    private func starts(_ plan: (solver: Solver, steps: Int), after last: Fit?) throws -> [Candidate] {
+        var schedules: [(String, Schedule)] = []
+        for path in arguments.strings("start") {
+            let stream = try StreamReader.file(path, .schedule)
+            while let (frame, _) = try stream.next() {
+                schedules.append((path, try locating(path) { try Schedule(frame: frame, process: model.process) }))
+            }
+        }
+        if let last { schedules.append(("neighbour", last.schedule)) }
+        return schedules.map { name, schedule in
+            schedule.steps == plan.steps
+                ? Candidate(name: name, times: schedule.times, modelTimes: schedule.modelTimes)
+                : Candidate(name, interpolating: schedule.times, steps: plan.steps, process: model.process)
+        }
+    }
+
+    private func solve(_ problem: FitProblem<Element>) throws -> Fit {
+        let method: FitMethod = try arguments.choice("method")
+        let progress = Progress(
+            arguments.reporter, "fitting \(problem.solver.name), NFE \(problem.evaluations)", unit: "steps", total: nil)
+        defer { progress.finish() }
+        func observe(_ event: LD3Event) {
+            if case .iteration(_, _, _, let best) = event { progress.advance(by: 1, "validation loss \(best)") }
+        }
+        if let parts = try arguments.learnedParts() {
+            return try problem.generalized(
+                try arguments.gaussNewtonSettings(), learning: parts,
+                starts: try arguments.integer("starts", in: 1...100), observe: observe)
+        }
+        switch method {
+        case .heuristic: return try problem.heuristic()
+        case .ld3:
+            let settings = try arguments.ld3Settings(
+                dimension: model.sampleShape.reduce(1, *), evaluations: problem.evaluations)
+            return try problem.ld3(settings, observe: observe)
+        }
+    }
+}
+
+extension FitLoss {
+    /// The loss for a set of targets.
+    func made<Element>(for targets: Tensor<Element>, divisor: Double?) throws -> any Loss<Element> {
+        switch self {
+        case .l2: PixelLoss(.l2, targets: targets, divisor: divisor)
+        case .l1: PixelLoss(.l1, targets: targets, divisor: divisor)
+        }
+    }
+}
