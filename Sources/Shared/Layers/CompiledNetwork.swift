@@ -1,0 +1,174 @@
+import Diagnostics
+import Synchronization
+import Tensors
+
+/// A graph ready to run on batches of any size.
+///
+/// A batch is cut into chunks. A large network takes a few images at a time through the graph, every operation spread
+/// over the pool's threads, so that weights are read once for the chunk; a small one runs each image on one thread,
+/// several at once. Neither changes an image's bits: an operation never lets one image, or the number of threads,
+/// into another's sums.
+package final class CompiledNetwork: Sendable {
+    private let graph: Graph
+    private let inputs: [Value]
+    private let outputs: [Value]
+    private let differentiable: [Value]
+    private let pool: ThreadPool
+    private let arenas: Arenas
+    /// Multiply-adds of an image below which images, not operations, are spread over threads.
+    private static let smallNetwork = 4_000_000_000
+    /// Images of a large network that go through the graph together.
+    private static let chunkImages = 8
+
+    /// - Parameters:
+    ///   - differentiable: inputs whose cotangents the pullback gives.
+    package init(_ graph: Graph, inputs: [Value], outputs: [Value], differentiable: [Value], pool: ThreadPool) {
+        self.graph = graph
+        self.inputs = inputs
+        self.outputs = outputs
+        self.differentiable = differentiable
+        self.pool = pool
+        arenas = Arenas(graph, inputs: inputs, outputs: outputs, differentiable: differentiable)
+    }
+
+    /// Values of the outputs for a batch.
+    ///
+    /// - Parameter tensors: one an input, [B, C, H, W] or [B, C], of one batch size.
+    package func evaluate(_ tensors: [Tensor<Float>]) throws -> [Tensor<Float>] {
+        let batch = try check(tensors, inputs)
+        try prepare(pullback: false)
+        var results = outputs.map { Tensor<Float>(shape: Border.tensorShape($0.shape, batch: batch)) }
+        let targets = Self.pointers(&results)
+        forEachChunk(batch, pullback: false) { range, extent, pool in
+            let arena = arenas.take(extent)
+            defer { arenas.give(arena) }
+            forward(arena, tensors, range, pool, targets)
+        }
+        return withExtendedLifetime(results) { results }
+    }
+
+    /// The same with the means to pull cotangents of the outputs back.
+    ///
+    /// - Returns: `pullback` takes one cotangent an output (nil for zero) and gives one a differentiable input. It may be
+    ///   called more than once, and holds the activations' memory as long as it lives.
+    package func linearize(
+        _ tensors: [Tensor<Float>]
+    ) throws -> (values: [Tensor<Float>], pullback: ([Tensor<Float>?]) throws -> [Tensor<Float>]) {
+        let batch = try check(tensors, inputs)
+        try prepare(pullback: true)
+        var results = outputs.map { Tensor<Float>(shape: Border.tensorShape($0.shape, batch: batch)) }
+        let targets = Self.pointers(&results)
+        let tape = Tape(arenas)
+        forEachChunk(batch, pullback: true) { range, extent, pool in
+            let arena = arenas.take(extent)
+            tape.add(arena, range)
+            forward(arena, tensors, range, pool, targets)
+        }
+        return (results, { [self] cotangents in try pull(tape, cotangents, batch: batch) })
+    }
+
+    private func prepare(pullback: Bool) throws {
+        guard !arenas.isPrepared(pullback: pullback) else { return }
+        for operation in graph.operations { try operation.prepare(pullback: pullback) }
+        arenas.markPrepared(pullback: pullback)
+    }
+
+    /// The common batch size of tensors that must have these shapes.
+    private func check(_ tensors: [Tensor<Float>], _ values: [Value]) throws -> Int {
+        precondition(tensors.count == values.count)
+        let batch = tensors.first?.batch ?? 0
+        for (tensor, value) in zip(tensors, values) {
+            let expected = [value.shape.channels, value.shape.height, value.shape.width]
+            let short = value.shape.pixels == 1 ? [value.shape.channels] : expected
+            guard tensor.batch == batch, tensor.sampleShape == expected || tensor.sampleShape == short else {
+                throw Failure(.data, "a tensor of shape \(tensor.shape) came where [\(batch)] + \(short) is needed")
+            }
+        }
+        return batch
+    }
+
+    private func forEachChunk(
+        _ batch: Int, pullback: Bool, _ body: (_ range: Range<Int>, _ extent: Extent, _ pool: ThreadPool?) -> Void
+    ) {
+        if batch > 1, graph.multiplications < Self.smallNetwork {
+            let extent = Extent(batch: 1, slots: 1, withPullback: pullback)
+            pool.parallelFor(batch) { image, _ in body(image..<image + 1, extent, nil) }
+            return
+        }
+        var first = 0
+        while first < batch {
+            let count = min(Self.chunkImages, batch - first)
+            let extent = Extent(batch: count, slots: pool.threads, withPullback: pullback)
+            body(first..<first + count, extent, pool)
+            first += count
+        }
+    }
+
+    private func forward(
+        _ arena: Arena, _ tensors: [Tensor<Float>], _ range: Range<Int>, _ pool: ThreadPool?, _ targets: [Targets]
+    ) {
+        var run = Run(plan: arena.plan, memory: arena.memory, batch: range.count, pool: pool)
+        for (tensor, input) in zip(tensors, inputs) {
+            Border.enter(tensor, range, shape: input.shape, target: run.activations(input))
+        }
+        for (step, operation) in graph.operations.enumerated() {
+            run.step = step
+            Profile.shared.measure(operation.kind) { operation.forward(run) }
+        }
+        for (output, target) in zip(outputs, targets) {
+            Border.leave(Source(run.activations(output)), shape: output.shape, range, elements: target.start)
+        }
+    }
+
+    private func pull(_ tape: Tape, _ cotangents: [Tensor<Float>?], batch: Int) throws -> [Tensor<Float>] {
+        let given = zip(cotangents, outputs).map { cotangent, output in
+            cotangent ?? Tensor(shape: Border.tensorShape(output.shape, batch: batch))
+        }
+        precondition(given.count == outputs.count)
+        guard try check(given, outputs) == batch else {
+            throw Failure(.data, "a cotangent of \(given[0].batch) samples came for a batch of \(batch)")
+        }
+        var results = differentiable.map { Tensor<Float>(shape: Border.tensorShape($0.shape, batch: batch)) }
+        let targets = Self.pointers(&results)
+        let chunks = tape.chunks
+        let parallel = chunks.count > 1 && chunks.allSatisfy { $0.arena.plan.extent.slots == 1 }
+        let body: (Int, ThreadPool?) -> Void = { [self] index, pool in
+            backward(chunks[index].arena, given, chunks[index].range, pool, targets)
+        }
+        if parallel {
+            pool.parallelFor(chunks.count) { index, _ in body(index, nil) }
+        } else {
+            for index in chunks.indices { body(index, pool) }
+        }
+        return results
+    }
+
+    private func backward(
+        _ arena: Arena, _ cotangents: [Tensor<Float>], _ range: Range<Int>, _ pool: ThreadPool?, _ targets: [Targets]
+    ) {
+        var run = Run(plan: arena.plan, memory: arena.memory, batch: range.count, pool: pool)
+        run.backwards = true
+        for (tensor, output) in zip(cotangents, outputs) {
+            Border.enter(tensor, range, shape: output.shape, target: run.cotangent(output))
+        }
+        for (step, operation) in graph.operations.enumerated().reversed() {
+            run.step = step
+            Profile.shared.measure(operation.kind) { operation.pullback(run) }
+        }
+        for (input, target) in zip(differentiable, targets) {
+            Border.leave(Source(run.cotangent(input)), shape: input.shape, range, elements: target.start)
+        }
+    }
+
+    /// Where disjoint chunks write their results at once.
+    private struct Targets: @unchecked Sendable {
+        let start: Pointer
+    }
+
+    /// The tensors must outlive the pointers and be written through nothing else meanwhile.
+    private static func pointers(_ tensors: inout [Tensor<Float>]) -> [Targets] {
+        tensors.indices.compactMap { index in
+            tensors[index].withMutableElements { $0.baseAddress.map { Targets(start: $0) } }
+        }
+    }
+}

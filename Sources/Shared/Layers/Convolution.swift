@@ -1,0 +1,305 @@
+import Diagnostics
+
+/// A convolution of concatenated maps, with everything that is added to its sum:
+///
+///     output = scale (conv(inputs) + bias + image bias + residual), then max(., 0) if it rectifies
+///
+/// Weights are [out, in, height, width] over the inputs' unpadded channels. A linear layer is the 1x1 case on maps of
+/// one pixel.
+package struct Convolution: Operation {
+    package struct Options: Sendable {
+        /// [batch, 1, 1, out]: one vector an image, added before the scale.
+        package var imageBias: Value?
+        /// A map of the output's shape, added before the scale.
+        package var residual: Value?
+        package var scale: Float = 1
+        package var rectifies = false
+        /// Overrides the choice of kernel; for tests.
+        package var kernel: ConvolutionKernel?
+
+        package init(
+            imageBias: Value? = nil, residual: Value? = nil, scale: Float = 1, rectifies: Bool = false,
+            kernel: ConvolutionKernel? = nil
+        ) {
+            self.imageBias = imageBias
+            self.residual = residual
+            self.scale = scale
+            self.rectifies = rectifies
+            self.kernel = kernel
+        }
+    }
+
+    package let sources: Sources
+    package let output: Value
+    let window: Window
+    let weight: Parameter
+    let bias: Parameter?
+    let options: Options
+    private let forwardWeights = Lazily<Weights>()
+    private let pullbackWeights = Lazily<[Weights]>()
+
+    /// Laid-out weights of one direction.
+    enum Weights: Sendable {
+        case panels(PanelMatrix, depth: Int, bias: FloatBuffer?)
+        case winograd(WinogradWeights, ConvolutionKernel, bias: FloatBuffer?)
+    }
+
+    package init(
+        _ sources: Sources, output: Value, window: Window, weight: Parameter, bias: Parameter?,
+        options: Options = Options()
+    ) {
+        precondition(window.output(of: sources.shape, channels: output.shape.channels) == output.shape)
+        precondition(options.residual.map { $0.shape == output.shape } ?? true)
+        precondition(!options.rectifies || options.imageBias == nil && options.residual == nil)
+        self.sources = sources
+        self.output = output
+        self.window = window
+        self.weight = weight
+        self.bias = bias
+        self.options = options
+    }
+
+    package var kind: LayerKind {
+        if window.taps == 1 { return output.shape.pixels == 1 ? .linear : .convolution1x1 }
+        return window.height == 3 && window.width == 3 ? .convolution3x3 : .convolution
+    }
+
+    package var multiplications: Int {
+        output.shape.pixels * output.shape.channels * sources.shape.channels * window.taps
+    }
+
+    package var inputs: [Value] {
+        sources.values + [options.imageBias, options.residual].compactMap { $0 }
+    }
+
+    package var pullbackReadsOutput: Bool { options.rectifies }
+
+    // MARK: - Kernels and geometry
+
+    var forwardKernel: ConvolutionKernel {
+        options.kernel ?? .choose(window, output: output.shape, inputs: sources.values.count)
+    }
+
+    /// The pullback to one source is a convolution too: that of the transposed, flipped kernel.
+    var pullbackKernel: ConvolutionKernel {
+        let size = slidingShape
+        let chosen = options.kernel ?? .choose(window, output: size, inputs: 1)
+        return ConvolutionKernel.supportsWinograd(window, inputs: 1) ? chosen : .indirect
+    }
+
+    private var slidingShape: MapShape {
+        let size = window.slidingSize(sources.shape)
+        return MapShape(height: size.height, width: size.width, segments: sources.shape.segments)
+    }
+
+    private var forwardGathering: Gathering {
+        Gathering(
+            window: window, transposed: false, inputHeight: sources.shape.height, inputWidth: sources.shape.width,
+            outputHeight: output.shape.height, outputWidth: output.shape.width)
+    }
+
+    private var pullbackGathering: Gathering {
+        var plain = window
+        plain.upsamples = false
+        return Gathering(
+            window: plain, transposed: true, inputHeight: output.shape.height, inputWidth: output.shape.width,
+            outputHeight: slidingShape.height, outputWidth: slidingShape.width)
+    }
+
+    /// Channels read from a map: its padding too, except where a narrow map would be mostly padding.
+    private static func reads(_ shape: MapShape) -> Int {
+        shape.segments.count == 1 && shape.channels < lanes ? shape.channels : shape.stride
+    }
+
+    package func scratchCount(_ extent: Extent, pullback: Bool) -> Int {
+        guard pullback else {
+            return Self.scratchCount(forwardKernel, forwardGathering, depth: sources.shape.stride, extent: extent)
+        }
+        let enlarged = window.upsamples ? extent.batch * slidingShape.pixels * widestSource : 0
+        return enlarged
+            + Self.scratchCount(pullbackKernel, pullbackGathering, depth: output.shape.stride, extent: extent)
+    }
+
+    private var widestSource: Int { sources.values.map(\.shape.stride).max() ?? 0 }
+
+    private static func scratchCount(
+        _ kernel: ConvolutionKernel, _ gathering: Gathering, depth: Int, extent: Extent
+    ) -> Int {
+        switch kernel {
+        case .indirect: 0
+        case .winograd2: Winograd<WinogradF2>.scratchCount(gathering, depth: depth, extent: extent)
+        case .winograd4: Winograd<WinogradF4>.scratchCount(gathering, depth: depth, extent: extent)
+        }
+    }
+
+    // MARK: - Weights
+
+    package func prepare(pullback: Bool) throws {
+        try forwardWeights.prepare { try makeForwardWeights() }
+        if pullback { try pullbackWeights.prepare { try makePullbackWeights() } }
+    }
+
+    private func makeForwardWeights() throws -> Weights {
+        let weight = try self.weight.load()
+        let shape = sources.shape
+        let biases = try bias.map { parameter in
+            let elements = try parameter.load()
+            let buffer = FloatBuffer(zeros: output.shape.stride)
+            for (channel, position) in output.shape.positions.enumerated() { buffer.start[position] = elements[channel] }
+            return buffer
+        }
+        let (taps, channels) = (window.taps, shape.channels)
+        if forwardKernel != .indirect {
+            let weights = Self.winograd(
+                forwardKernel, weight, depth: shape.positions, depthCount: shape.stride, columns: output.shape.positions,
+                columnCount: output.shape.stride, flipped: false
+            ) { ($1 * channels + $0) * 9 }
+            return .winograd(weights, forwardKernel, bias: biases)
+        }
+        let reads = sources.values.map { Self.reads($0.shape) }
+        let rowsPerTap = reads.reduce(0, +)
+        let rows = shape.segments.count == 1 ? Array(0..<channels) : shape.positions
+        let columns = output.shape.positions
+        let panels = PanelMatrix(rows: taps * rowsPerTap, columns: output.shape.stride) { put in
+            for (n, column) in columns.enumerated() {
+                for (k, row) in rows.enumerated() {
+                    for tap in 0..<taps { put(tap * rowsPerTap + row, column, weight[(n * channels + k) * taps + tap]) }
+                }
+            }
+        }
+        return .panels(panels, depth: reads.reduce(0, greatestCommonDivisor), bias: biases)
+    }
+
+    private func makePullbackWeights() throws -> [Weights] {
+        let weight = try self.weight.load()
+        let (taps, channels) = (window.taps, sources.shape.channels)
+        var firstChannel = 0
+        return sources.values.map { source in
+            defer { firstChannel += source.shape.channels }
+            let first = firstChannel
+            if pullbackKernel != .indirect {
+                let weights = Self.winograd(
+                    pullbackKernel, weight, depth: output.shape.positions, depthCount: output.shape.stride,
+                    columns: source.shape.positions, columnCount: source.shape.stride, flipped: true
+                ) { ($0 * channels + first + $1) * 9 }
+                return .winograd(weights, pullbackKernel, bias: nil)
+            }
+            let rowsPerTap = Self.reads(output.shape)
+            let rows = output.shape.positions
+            let columns = source.shape.positions
+            let panels = PanelMatrix(rows: taps * rowsPerTap, columns: source.shape.stride) { put in
+                for (n, row) in rows.enumerated() {
+                    for (k, column) in columns.enumerated() {
+                        for tap in 0..<taps {
+                            put(tap * rowsPerTap + row, column, weight[(n * channels + first + k) * taps + tap])
+                        }
+                    }
+                }
+            }
+            return .panels(panels, depth: rowsPerTap, bias: nil)
+        }
+    }
+
+    /// - Parameter place: of the kernel from input channel k to output channel n, in `weight`.
+    private static func winograd(
+        _ kernel: ConvolutionKernel, _ weight: [Float], depth: [Int], depthCount: Int, columns: [Int], columnCount: Int,
+        flipped: Bool, place: (_ k: Int, _ n: Int) -> Int
+    ) -> WinogradWeights {
+        var channelOfRow = [Int](repeating: -1, count: depthCount)
+        for (channel, position) in depth.enumerated() { channelOfRow[position] = channel }
+        var channelOfColumn = [Int](repeating: -1, count: columnCount)
+        for (channel, position) in columns.enumerated() { channelOfColumn[position] = channel }
+        func fill(_ k: Int, _ n: Int, _ target: inout [Double]) -> Bool {
+            let (row, column) = (channelOfRow[k], channelOfColumn[n])
+            guard row >= 0, column >= 0 else { return false }
+            let start = place(row, column)
+            for tap in 0..<9 { target[flipped ? 8 - tap : tap] = Double(weight[start + tap]) }
+            return true
+        }
+        return kernel == .winograd2
+            ? WinogradWeights(WinogradF2.self, depth: depthCount, columns: columnCount, kernel: fill)
+            : WinogradWeights(WinogradF4.self, depth: depthCount, columns: columnCount, kernel: fill)
+    }
+
+    // MARK: - Forward and pullback
+
+    package func forward(_ run: Run) {
+        guard let weights = forwardWeights.value else { preconditionFailure("\(weight.name) was not prepared") }
+        let stride = output.shape.stride
+        let epilogue = Epilogue(
+            bias: nil, imageBias: options.imageBias.map { Source(run.activations($0)) },
+            residual: options.residual.map { Source(run.activations($0)) }, scale: options.scale,
+            rectifies: options.rectifies, target: run.activations(output), stride: stride)
+        let inputs = sources.values.map {
+            InputMap(start: Source(run.activations($0)), stride: $0.shape.stride)
+        }
+        Self.convolve(
+            run, weights, forwardGathering, inputs: inputs, reads: sources.values.map { Self.reads($0.shape) }, epilogue)
+    }
+
+    package func pullback(_ run: Run) {
+        guard let weights = pullbackWeights.value else { preconditionFailure("\(weight.name) was not prepared") }
+        let cotangent = run.cotangent(output)
+        if options.rectifies {
+            Elementwise.mask(run, cotangent, where: run.activations(output), count: run.batch * output.shape.count)
+        }
+        for (index, source) in sources.values.enumerated() {
+            guard let (target, adds) = run.delivery(index, of: source) else { continue }
+            pull(run, weights[index], cotangent: cotangent, to: source, target: target, adds: adds)
+        }
+        var index = sources.values.count
+        if let imageBias = options.imageBias {
+            if let (target, adds) = run.delivery(index, of: imageBias) {
+                Elementwise.sumPixels(
+                    run, Source(cotangent), shape: output.shape, scale: options.scale, target: target, adds: adds)
+            }
+            index += 1
+        }
+        if let residual = options.residual, let (target, adds) = run.delivery(index, of: residual) {
+            Elementwise.scale(
+                run, Source(cotangent), by: options.scale, target: target, adds: adds,
+                count: run.batch * output.shape.count)
+        }
+    }
+
+    private func pull(
+        _ run: Run, _ weights: Weights, cotangent: Pointer, to source: Value, target: Pointer, adds: Bool
+    ) {
+        let inputs = [InputMap(start: Source(cotangent), stride: output.shape.stride)]
+        let reads = [Self.reads(output.shape)]
+        var epilogue = Epilogue(scale: options.scale, adds: adds, target: target, stride: source.shape.stride)
+        guard window.upsamples else {
+            return Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)
+        }
+        // The cotangent on the enlarged grid lies behind the kernel's own scratch.
+        let enlarged =
+            run.scratch
+            + Self.scratchCount(
+                pullbackKernel, pullbackGathering, depth: output.shape.stride, extent: run.plan.extent)
+        epilogue.target = enlarged
+        epilogue.adds = false
+        Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)
+        Elementwise.sumSquares(run, Source(enlarged), shape: source.shape, target: target, adds: adds)
+    }
+
+    private static func convolve(
+        _ run: Run, _ weights: Weights, _ gathering: Gathering, inputs: [InputMap], reads: [Int], _ epilogue: Epilogue
+    ) {
+        var epilogue = epilogue
+        switch weights {
+        case .panels(let panels, let depth, let bias):
+            epilogue.bias = bias.map { Source($0.start) }
+            IndirectConvolution.run(
+                run, gathering, inputs: inputs, reads: reads, depth: depth, weights: panels, epilogue: epilogue)
+        case .winograd(let weights, let kernel, let bias):
+            epilogue.bias = bias.map { Source($0.start) }
+            if kernel == .winograd2 {
+                Winograd<WinogradF2>.run(run, gathering, input: inputs[0], weights: weights, epilogue: epilogue)
+            } else {
+                Winograd<WinogradF4>.run(run, gathering, input: inputs[0], weights: weights, epilogue: epilogue)
+            }
+        }
+    }
+}
+
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -1,0 +1,224 @@
+import Diagnostics
+
+// Group norm with what follows it, in one operation: per image and group of channels
+//
+//     z = gamma (x - mean) / sqrt(variance + eps) + beta,   z = z (1 + scale) + shift where the block is adaptive,
+//     y = silu(z) = z / (1 + exp(-z))  where asked for,     y = 2x2 means of y  where the block shrinks its map.
+//
+// Both passes see z as x A + O with one A and one O a channel. Sums over pixels are taken about the first pixel's value
+// in Float, in two levels (of 32 pixels, then of those), and put together in Double. For the pullback, with
+// g = cotangent of z, n elements a group and r = 1 / sqrt(variance + eps),
+//
+//     cotangent of x = A g - r mean(gamma' g) - (x - mean) r^2 mean(gamma' g x^),    x^ = (x - mean) r
+//
+// where gamma' = gamma (1 + scale). The pullback reads x again and recomputes z: nothing but x and four numbers a
+// channel is kept.
+
+package struct GroupNorm: Operation {
+    package struct Options: Sendable {
+        package var groups: Int
+        package var epsilon: Float
+        /// Applies x / (1 + exp(-x)) to the result.
+        package var silu: Bool
+        /// Halves the map by 2x2 means, after SiLU.
+        package var halves: Bool
+        /// [batch, 1, 1, segments (C, C)]: scale and shift (DhariwalUNet).
+        package var adaptation: Value?
+
+        package init(
+            groups: Int, epsilon: Float, silu: Bool, halves: Bool = false, adaptation: Value? = nil
+        ) {
+            self.groups = groups
+            self.epsilon = epsilon
+            self.silu = silu
+            self.halves = halves
+            self.adaptation = adaptation
+        }
+    }
+
+    package let sources: Sources
+    package let output: Value
+    let gamma: Parameter
+    let beta: Parameter
+    let options: Options
+    private let weights = Lazily<FloatBuffer>()
+
+    /// gamma and beta, [2, stride].
+    var preparedWeights: FloatBuffer? { weights.value }
+
+    /// The output's shape; `halves` needs an even height and width.
+    package static func outputShape(_ input: MapShape, halves: Bool) -> MapShape {
+        precondition(!halves || input.height % 2 == 0 && input.width % 2 == 0)
+        return halves
+            ? MapShape(height: input.height / 2, width: input.width / 2, segments: input.segments) : input
+    }
+
+    package init(_ sources: Sources, output: Value, gamma: Parameter, beta: Parameter, options: Options) {
+        precondition(output.shape == Self.outputShape(sources.shape, halves: options.halves))
+        precondition(sources.shape.channels % options.groups == 0)
+        self.sources = sources
+        self.output = output
+        self.gamma = gamma
+        self.beta = beta
+        self.options = options
+    }
+
+    package var kind: LayerKind { .normalization }
+    package var inputs: [Value] { sources.values + [options.adaptation].compactMap { $0 } }
+    package var pullbackReadsInputs: Bool { true }
+
+    var stride: Int { sources.shape.stride }
+    /// A, O, mean and r, [4, stride] an image.
+    package var savedCount: Int { 4 * stride }
+
+    package func scratchCount(_ extent: Extent, pullback: Bool) -> Int {
+        // Two sums a channel; the pullback also keeps its two coefficients and g where the map is halved.
+        guard pullback else { return extent.batch * 2 * stride }
+        return extent.batch * (4 * stride + sources.shape.count)
+    }
+
+    package func prepare(pullback: Bool) throws {
+        try weights.prepare {
+            let (gamma, beta) = (try gamma.load(), try beta.load())
+            let buffer = FloatBuffer(zeros: 2 * stride)
+            for (channel, position) in sources.shape.positions.enumerated() {
+                buffer.start[position] = gamma[channel]
+                buffer.start[stride + position] = beta[channel]
+            }
+            return buffer
+        }
+    }
+
+    /// Each source with its first column in the concatenation.
+    var parts: [(index: Int, value: Value, first: Int)] {
+        var first = 0
+        return sources.values.enumerated().map { index, value in
+            defer { first += value.shape.stride }
+            return (index, value, first)
+        }
+    }
+
+    // MARK: - Forward
+
+    package func forward(_ run: Run) {
+        for part in parts { sums(run, part.value, first: part.first) }
+        guard let weights = weights.value else { preconditionFailure("\(gamma.name) was not prepared") }
+        for image in 0..<run.batch { finish(run, image, weights) }
+        for part in parts { apply(run, part.value, first: part.first) }
+    }
+
+    /// Sums of x - x_0 and of its square over each channel's pixels, x_0 being the first pixel: scratch [batch][2][stride].
+    private func sums(_ run: Run, _ value: Value, first: Int) {
+        let (own, pixels) = (value.shape.stride, value.shape.pixels)
+        let blocks = own / lanes
+        let input = Source(run.activations(value))
+        run.parallelFor(run.batch * blocks) { item, _ in
+            let (image, column) = (item / blocks, item % blocks * lanes)
+            let start = input + image * value.shape.count + column
+            let origin = load(start)
+            var sum = Vector.zero, squares = Vector.zero
+            var pixel = 0
+            while pixel < pixels {
+                let end = min(pixel + 32, pixels)
+                var partSum = Vector.zero, partSquares = Vector.zero
+                while pixel < end {
+                    let x = load(start + pixel * own) - origin
+                    partSum += x
+                    partSquares = multiplyAdd(partSquares, x, x)
+                    pixel += 1
+                }
+                sum += partSum
+                squares += partSquares
+            }
+            let target = run.scratch + image * 2 * stride + first + column
+            store(sum, target)
+            store(squares, target + stride)
+        }
+    }
+
+    /// Mean and variance of each group of one image, and from them A, O, mean and r of each channel.
+    private func finish(_ run: Run, _ image: Int, _ weights: FloatBuffer) {
+        let sums = run.scratch + image * 2 * stride
+        let saved = run.saved + image * savedCount
+        for index in 0..<savedCount { saved[index] = 0 }
+        let positions = sources.shape.positions
+        let origins = positions.map { origin(run, image, position: $0) }
+        let size = positions.count / options.groups
+        let pixels = Double(sources.shape.pixels)
+        for group in 0..<options.groups {
+            let range = group * size..<(group + 1) * size
+            var mean = 0.0
+            for channel in range { mean += Double(origins[channel]) + Double(sums[positions[channel]]) / pixels }
+            mean /= Double(size)
+            var squares = 0.0
+            for channel in range {
+                let (sum, square) = (Double(sums[positions[channel]]), Double(sums[stride + positions[channel]]))
+                let distance = Double(origins[channel]) - mean
+                squares += square + 2 * distance * sum + pixels * distance * distance
+            }
+            let r = 1 / (max(squares, 0) / (pixels * Double(size)) + Double(options.epsilon)).squareRoot()
+            for channel in range {
+                let position = positions[channel]
+                var gamma = Double(weights.start[position]), beta = Double(weights.start[stride + position])
+                if let (scale, shift) = adaptation(run, image, channel: channel) {
+                    gamma *= 1 + Double(scale)
+                    beta = beta * (1 + Double(scale)) + Double(shift)
+                }
+                saved[position] = Float(gamma * r)
+                saved[stride + position] = Float(beta - mean * gamma * r)
+                saved[2 * stride + position] = Float(mean)
+                saved[3 * stride + position] = Float(r)
+            }
+        }
+    }
+
+    private func origin(_ run: Run, _ image: Int, position: Int) -> Float {
+        for part in parts where position < part.first + part.value.shape.stride {
+            return run.activations(part.value)[image * part.value.shape.count + position - part.first]
+        }
+        return 0
+    }
+
+    private func adaptation(_ run: Run, _ image: Int, channel: Int) -> (scale: Float, shift: Float)? {
+        guard let value = options.adaptation else { return nil }
+        let start = run.activations(value) + image * value.shape.stride
+        let half = value.shape.stride / 2
+        return (start[channel], start[half + channel])
+    }
+
+    private func apply(_ run: Run, _ value: Value, first: Int) {
+        let own = value.shape.stride
+        let input = Source(run.activations(value)), target = run.activations(output)
+        let (height, width) = (output.shape.height, output.shape.width)
+        let inputWidth = value.shape.width
+        run.parallelFor(run.batch * height) { row, _ in
+            let image = row / height
+            let a = Source(run.saved + image * savedCount + first), o = a + stride
+            for x in 0..<width {
+                let place = target + (row * width + x) * stride + first
+                let pixel = options.halves
+                    ? input + image * value.shape.count + (2 * (row % height) * inputWidth + 2 * x) * own
+                    : input + (row * width + x) * own
+                var k = 0
+                while k < own {
+                    let (scale, offset) = (load(a + k), load(o + k))
+                    var y = activate(load(pixel + k), scale, offset)
+                    if options.halves {
+                        let below = pixel + inputWidth * own + k
+                        let right = activate(load(pixel + own + k), scale, offset)
+                        let bottom = activate(load(below), scale, offset) + activate(load(below + own), scale, offset)
+                        y = Vector(repeating: 0.25) * ((y + right) + bottom)
+                    }
+                    store(y, place + k)
+                    k += lanes
+                }
+            }
+        }
+    }
+
+    @inline(__always)
+    private func activate(_ x: Vector, _ scale: Vector, _ offset: Vector) -> Vector {
+        let z = multiplyAdd(offset, x, scale)
+        return options.silu ? z * logistic(z) : z
+    }
+}

@@ -1,1 +1,0 @@
-/// The module's border; see DESIGN section 2.

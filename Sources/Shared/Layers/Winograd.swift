@@ -1,0 +1,235 @@
+// 3x3 convolution by Winograd's minimal filtering (Lavin and Gray 2015), for stride 1.
+//
+// The output is cut into tiles of m x m; each needs an (m+2) x (m+2) window d of the input, and
+//
+//     Y = A^T [ (G g G^T) * (B^T d B) ] A,        * elementwise,
+//
+// so that the channel sums become (m+2)^2 independent products of matrices [tiles x C_in] [C_in x C_out]: 36 for m = 4
+// where the direct way multiplies 144 times a tile, 16 for m = 2 where it multiplies 36 times.
+//
+// V = B^T d B is laid out [block of 8 tiles][point][8][channels + 16]: what one call of the inner loop reads is
+// contiguous, and the 16 extra floats keep the points' rows out of one cache set. A work item takes 32 output channels
+// of up to 64 tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms
+// the sums back while they are still in the second-level cache.
+
+/// The three matrices of one tile size.
+protocol WinogradForm {
+    /// Output pixels of a tile, along one axis.
+    static var tile: Int { get }
+    /// G, (tile + 2) x 3, in row-major order.
+    static var filter: [Double] { get }
+    /// B^T d B for 16 channels: `window[i]` points at the pixel's channels, the result's point i goes to
+    /// `target + i * stride`. `temporary` holds (tile + 2)^2 vectors.
+    static func transformInput(
+        _ window: UnsafePointer<Source>, offset: Int, temporary: UnsafeMutablePointer<Vector>, target: Pointer,
+        stride: Int)
+    /// A^T M A for 16 channels: point i is at `sums + i * stride`; the tile is written to `result` row by row.
+    static func transformOutput(
+        _ sums: Source, stride: Int, temporary: UnsafeMutablePointer<Vector>, result: UnsafeMutablePointer<Vector>)
+}
+
+extension WinogradForm {
+    /// Input pixels of a tile, along one axis.
+    static var side: Int { tile + 2 }
+    static var points: Int { side * side }
+}
+
+/// Transformed weights: for each panel of output channels, for each point, [depth][width].
+struct WinogradWeights: Sendable {
+    let depth: Int
+    let columns: Int
+    let points: Int
+    private let buffer: FloatBuffer
+
+    /// - Parameter kernel: the 3x3 kernel from input channel `k` to output channel `n`, or nil where either is padding.
+    init<Form: WinogradForm>(
+        _ form: Form.Type, depth: Int, columns: Int, kernel: (_ k: Int, _ n: Int, _ target: inout [Double]) -> Bool
+    ) {
+        self.depth = depth
+        self.columns = columns
+        points = Form.points
+        buffer = FloatBuffer(zeros: points * depth * columns)
+        let (side, g) = (Form.side, Form.filter)
+        var w = [Double](repeating: 0, count: 9)
+        var half = [Double](repeating: 0, count: side * 3)
+        for n in 0..<columns {
+            let (panel, width) = (n / 32, min(32, columns - n / 32 * 32))
+            let start = buffer.start + panel * 32 * points * depth + n % 32
+            for k in 0..<depth where kernel(k, n, &w) {
+                for i in 0..<side {
+                    for j in 0..<3 {
+                        half[i * 3 + j] = g[i * 3] * w[j] + g[i * 3 + 1] * w[3 + j] + g[i * 3 + 2] * w[6 + j]
+                    }
+                }
+                for i in 0..<side {
+                    for j in 0..<side {
+                        let value =
+                            half[i * 3] * g[j * 3] + half[i * 3 + 1] * g[j * 3 + 1] + half[i * 3 + 2] * g[j * 3 + 2]
+                        start[((i * side + j) * depth + k) * width] = Float(value)
+                    }
+                }
+            }
+        }
+    }
+
+    var panelCount: Int { (columns + 31) / 32 }
+    func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
+    func panel(_ index: Int, point: Int) -> Source {
+        Source(buffer.start + index * 32 * points * depth + point * depth * width(ofPanel: index))
+    }
+}
+
+enum Winograd<Form: WinogradForm> {
+    /// Tiles whose V is held at once: large enough to read weights seldom, small enough for the last-level cache.
+    private static var groupTiles: Int { 128 }
+    /// Tiles of one work item.
+    private static var itemTiles: Int { 64 }
+
+    /// Floats of scratch that `run` needs.
+    static func scratchCount(_ gathering: Gathering, depth: Int, extent: Extent) -> Int {
+        let tiles = min(roundUp(extent.batch * tileCount(gathering), to: 8), groupTiles)
+        return tiles * Form.points * (depth + lanes) + extent.slots * min(tiles, itemTiles) * Form.points * 32
+    }
+
+    private static func tileCount(_ gathering: Gathering) -> Int {
+        let (across, down) = grid(gathering)
+        return across * down
+    }
+
+    private static func grid(_ gathering: Gathering) -> (across: Int, down: Int) {
+        let tile = Form.tile
+        return ((gathering.outputWidth + tile - 1) / tile, (gathering.outputHeight + tile - 1) / tile)
+    }
+
+    /// - Parameters:
+    ///   - gathering: stride 1, 3x3; a transposed one reads with padding 2 - p and flipped weights.
+    static func run(
+        _ run: Run, _ gathering: Gathering, input: InputMap, weights: WinogradWeights, epilogue: Epilogue
+    ) {
+        let total = run.batch * tileCount(gathering)
+        let blockSize = Form.points * 8 * (weights.depth + lanes)
+        let transformed = run.scratch
+        let sums = run.scratch + min(roundUp(total, to: 8), groupTiles) / 8 * blockSize
+        let slotSize = min(roundUp(total, to: 8), itemTiles) * Form.points * 32
+        var first = 0
+        while first < total {
+            let count = min(groupTiles, total - first)
+            run.parallelFor((count + 7) / 8) { block, _ in
+                transformBlock(
+                    run, gathering, input, depth: weights.depth, tiles: first + block * 8..<first + min(block * 8 + 8, count),
+                    target: transformed + block * blockSize)
+            }
+            let items = (count + itemTiles - 1) / itemTiles
+            run.parallelFor(items * weights.panelCount) { item, slot in
+                let start = item % items * itemTiles
+                multiply(
+                    gathering, Source(transformed + start / 8 * blockSize), weights, panel: item / items,
+                    tiles: first + start..<first + min(start + itemTiles, count),
+                    sums: sums + slot * slotSize, epilogue)
+            }
+            first += count
+        }
+    }
+
+    /// V of up to eight tiles.
+    private static func transformBlock(
+        _ run: Run, _ gathering: Gathering, _ input: InputMap, depth: Int, tiles: Range<Int>, target: Pointer
+    ) {
+        let (across, down) = grid(gathering)
+        let (rowStride, pointStride) = (depth + lanes, 8 * (depth + lanes))
+        let inputPixels = gathering.inputHeight * gathering.inputWidth
+        withUnsafeTemporaryAllocation(of: Source.self, capacity: Form.points) { window in
+            withUnsafeTemporaryAllocation(of: Vector.self, capacity: Form.points) { temporary in
+                guard let window = window.baseAddress, let temporary = temporary.baseAddress else { return }
+                for (row, tile) in tiles.enumerated() {
+                    let (image, place) = (tile / (across * down), tile % (across * down))
+                    let (y, x) = (place / across * Form.tile, place % across * Form.tile)
+                    let start = input.start + image * inputPixels * input.stride
+                    for i in 0..<Form.side {
+                        for j in 0..<Form.side {
+                            let pixel = gathering.windowPixel(y: y + i, x: x + j)
+                            window[i * Form.side + j] = pixel < 0 ? run.zeros : start + pixel * input.stride
+                        }
+                    }
+                    var k = 0
+                    while k < depth {
+                        Form.transformInput(
+                            window, offset: k, temporary: temporary, target: target + row * rowStride + k,
+                            stride: pointStride)
+                        k += lanes
+                    }
+                }
+            }
+        }
+    }
+
+    /// One panel of output channels for up to `itemTiles` tiles.
+    private static func multiply(
+        _ gathering: Gathering, _ transformed: Source, _ weights: WinogradWeights, panel: Int, tiles: Range<Int>,
+        sums: Pointer, _ epilogue: Epilogue
+    ) {
+        let (depth, width) = (weights.depth, weights.width(ofPanel: panel))
+        let rowStride = depth + lanes
+        let blocks = (tiles.count + 7) / 8
+        // Sums lie [block][point][8][width].
+        withUnsafeTemporaryAllocation(of: Source.self, capacity: 8) { rows in
+            guard let rows = rows.baseAddress else { return }
+            for point in 0..<Form.points {
+                let weight = weights.panel(panel, point: point)
+                for block in 0..<blocks {
+                    let start = transformed + (block * Form.points + point) * 8 * rowStride
+                    for row in 0..<8 { rows[row] = start + row * rowStride }
+                    multiplyPanel(
+                        width: width, taps: 1, rows: rows, depth: depth, panel: weight,
+                        c: sums + (block * Form.points + point) * 8 * width, ldc: width)
+                }
+            }
+        }
+        transformBack(gathering, Source(sums), panel: panel, width: width, tiles: tiles, epilogue)
+    }
+
+    private static func transformBack(
+        _ gathering: Gathering, _ sums: Source, panel: Int, width: Int, tiles: Range<Int>, _ epilogue: Epilogue
+    ) {
+        let (across, down) = grid(gathering)
+        let pixels = gathering.outputHeight * gathering.outputWidth
+        withUnsafeTemporaryAllocation(of: Vector.self, capacity: Form.points + Form.tile * Form.tile) { memory in
+            guard let temporary = memory.baseAddress else { return }
+            let result = temporary + Form.points
+            for (index, tile) in tiles.enumerated() {
+                let (image, place) = (tile / (across * down), tile % (across * down))
+                let (y, x) = (place / across * Form.tile, place % across * Form.tile)
+                let (rowsLeft, columnsLeft) = (gathering.outputHeight - y, gathering.outputWidth - x)
+                let start = sums + (index / 8 * Form.points * 8 + index % 8) * width
+                var column = 0
+                while column < width {
+                    Form.transformOutput(start + column, stride: 8 * width, temporary: temporary, result: result)
+                    for i in 0..<min(Form.tile, rowsLeft) {
+                        for j in 0..<min(Form.tile, columnsLeft) {
+                            let pixel = image * pixels + (y + i) * gathering.outputWidth + x + j
+                            epilogue.write(
+                                result[i * Form.tile + j], pixel: pixel, image: image, column: panel * 32 + column)
+                        }
+                    }
+                    column += lanes
+                }
+            }
+        }
+    }
+}
+
+extension Gathering {
+    /// The input pixel at row `y` and column `x` of the padded map, or -1 in the padding. Stride 1.
+    ///
+    /// A transposed convolution slides over its input with padding 2 - p and flipped weights.
+    @inline(__always)
+    func windowPixel(y: Int, x: Int) -> Int {
+        let row = y - (transposed ? 2 - window.paddingHeight : window.paddingHeight)
+        let column = x - (transposed ? 2 - window.paddingWidth : window.paddingWidth)
+        let doubles = window.upsamples && !transposed
+        guard row >= 0, column >= 0, row < (doubles ? 2 * inputHeight : inputHeight),
+            column < (doubles ? 2 * inputWidth : inputWidth)
+        else { return -1 }
+        return doubles ? (row >> 1) * inputWidth + (column >> 1) : row * inputWidth + column
+    }
+}

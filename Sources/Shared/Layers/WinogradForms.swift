@@ -1,0 +1,136 @@
+// The matrices of F(4x4, 3x3) and F(2x2, 3x3).
+//
+// F4 interpolates at 0, +-a, +-b and infinity with a = 1/sqrt 2, b = sqrt 2. The usual points 1 and 2 give integers,
+// but these lose less to rounding, and a^2 b^2 = 1 keeps the transforms short. With a^2 + b^2 = 5/2,
+//
+//     B^T d: d0 - 5/2 d2 + d4;  (d4 - 2 d2) +- a (d3 - 2 d1);  (d4 - 1/2 d2) +- b (d3 - 1/2 d1);  d1 - 5/2 d3 + d5
+//     G:     row p is [1, p, p^2] / prod over other points (p - q): 1, -3/2 (twice), 6 (twice), and [0, 0, 1]
+//     A^T m: row i is [0^i, a^i, (-a)^i, b^i, (-b)^i], with m5 added to the last.
+
+private let a: Float = 0.707_106_781_186_547_5
+private let b: Float = 1.414_213_562_373_095
+
+enum WinogradF4: WinogradForm {
+    static var tile: Int { 4 }
+
+    static var filter: [Double] {
+        let (a, b) = (0.5.squareRoot(), 2.0.squareRoot())
+        let s = -2.0 / 3
+        return [
+            1, 0, 0, s, s * a, s / 2, s, -s * a, s / 2, 1.0 / 6, b / 6, 2.0 / 6, 1.0 / 6, -b / 6, 2.0 / 6, 0, 0, 1,
+        ]
+    }
+
+    @inline(__always)
+    private static func input(
+        _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector, _ d5: Vector,
+        _ put: (_ index: Int, _ value: Vector) -> Void
+    ) {
+        let half = Vector(repeating: -0.5), two = Vector(repeating: -2), middle = Vector(repeating: -2.5)
+        let evenA = multiplyAdd(d4, two, d2), oddA = multiplyAdd(d3, two, d1)
+        let evenB = multiplyAdd(d4, half, d2), oddB = multiplyAdd(d3, half, d1)
+        put(0, multiplyAdd(d0 + d4, middle, d2))
+        put(1, multiplyAdd(evenA, Vector(repeating: a), oddA))
+        put(2, multiplyAdd(evenA, Vector(repeating: -a), oddA))
+        put(3, multiplyAdd(evenB, Vector(repeating: b), oddB))
+        put(4, multiplyAdd(evenB, Vector(repeating: -b), oddB))
+        put(5, multiplyAdd(d1 + d5, middle, d3))
+    }
+
+    @inline(__always)
+    static func transformInput(
+        _ window: UnsafePointer<Source>, offset: Int, temporary: UnsafeMutablePointer<Vector>, target: Pointer,
+        stride: Int
+    ) {
+        for j in 0..<6 {
+            input(
+                load(window[j] + offset), load(window[6 + j] + offset), load(window[12 + j] + offset),
+                load(window[18 + j] + offset), load(window[24 + j] + offset), load(window[30 + j] + offset)
+            ) { temporary[$0 * 6 + j] = $1 }
+        }
+        for i in 0..<6 {
+            let row = temporary + i * 6
+            input(row[0], row[1], row[2], row[3], row[4], row[5]) { store($1, target + (i * 6 + $0) * stride) }
+        }
+    }
+
+    @inline(__always)
+    private static func output(
+        _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector,
+        _ put: (_ index: Int, _ value: Vector) -> Void
+    ) {
+        let evenA = m1 + m2, oddA = m1 - m2, evenB = m3 + m4, oddB = m3 - m4
+        put(0, m0 + evenA + evenB)
+        put(1, multiplyAdd(Vector(repeating: a) * oddA, Vector(repeating: b), oddB))
+        put(2, multiplyAdd(Vector(repeating: 0.5) * evenA, Vector(repeating: 2), evenB))
+        put(3, multiplyAdd(multiplyAdd(m5, Vector(repeating: a / 2), oddA), Vector(repeating: 2 * b), oddB))
+    }
+
+    @inline(__always)
+    static func transformOutput(
+        _ sums: Source, stride: Int, temporary: UnsafeMutablePointer<Vector>, result: UnsafeMutablePointer<Vector>
+    ) {
+        for j in 0..<6 {
+            let column = sums + j * stride
+            output(
+                load(column), load(column + 6 * stride), load(column + 12 * stride), load(column + 18 * stride),
+                load(column + 24 * stride), load(column + 30 * stride)
+            ) { temporary[$0 * 6 + j] = $1 }
+        }
+        for i in 0..<4 {
+            let row = temporary + i * 6
+            output(row[0], row[1], row[2], row[3], row[4], row[5]) { result[i * 4 + $0] = $1 }
+        }
+    }
+}
+
+enum WinogradF2: WinogradForm {
+    static var tile: Int { 2 }
+
+    static var filter: [Double] { [1, 0, 0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0, 0, 1] }
+
+    @inline(__always)
+    private static func input(
+        _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ put: (_ index: Int, _ value: Vector) -> Void
+    ) {
+        put(0, d0 - d2)
+        put(1, d1 + d2)
+        put(2, d2 - d1)
+        put(3, d3 - d1)
+    }
+
+    @inline(__always)
+    static func transformInput(
+        _ window: UnsafePointer<Source>, offset: Int, temporary: UnsafeMutablePointer<Vector>, target: Pointer,
+        stride: Int
+    ) {
+        for j in 0..<4 {
+            input(
+                load(window[j] + offset), load(window[4 + j] + offset), load(window[8 + j] + offset),
+                load(window[12 + j] + offset)
+            ) { temporary[$0 * 4 + j] = $1 }
+        }
+        for i in 0..<4 {
+            let row = temporary + i * 4
+            input(row[0], row[1], row[2], row[3]) { store($1, target + (i * 4 + $0) * stride) }
+        }
+    }
+
+    @inline(__always)
+    static func transformOutput(
+        _ sums: Source, stride: Int, temporary: UnsafeMutablePointer<Vector>, result: UnsafeMutablePointer<Vector>
+    ) {
+        for j in 0..<4 {
+            let column = sums + j * stride
+            let m0 = load(column), m1 = load(column + 4 * stride)
+            let m2 = load(column + 8 * stride), m3 = load(column + 12 * stride)
+            temporary[j] = m0 + m1 + m2
+            temporary[4 + j] = m1 - m2 + m3
+        }
+        for i in 0..<2 {
+            let row = temporary + i * 4
+            result[i * 2] = row[0] + row[1] + row[2]
+            result[i * 2 + 1] = row[1] - row[2] + row[3]
+        }
+    }
+}
