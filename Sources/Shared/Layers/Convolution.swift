@@ -48,7 +48,7 @@ package struct Convolution: Operation {
         _ sources: Sources, output: Value, window: Window, weight: Parameter, bias: Parameter?,
         options: Options = Options()
     ) {
-        precondition(window.output(of: sources.shape, channels: output.shape.channels) == output.shape)
+        precondition(window.output(of: sources.shape, segments: output.shape.segments) == output.shape)
         precondition(options.residual.map { $0.shape == output.shape } ?? true)
         precondition(!options.rectifies || options.imageBias == nil && options.residual == nil)
         self.sources = sources

@@ -33,12 +33,12 @@ package struct Window: Sendable, Hashable {
         upsamples ? (2 * input.height, 2 * input.width) : (input.height, input.width)
     }
 
-    /// The output's shape for `channels` output channels.
-    package func output(of input: MapShape, channels: Int) -> MapShape {
+    /// The output's shape; its channels may be several segments.
+    package func output(of input: MapShape, segments: [Int]) -> MapShape {
         let size = slidingSize(input)
         return MapShape(
             height: (size.height + 2 * paddingHeight - height) / stride + 1,
-            width: (size.width + 2 * paddingWidth - width) / stride + 1, channels: channels)
+            width: (size.width + 2 * paddingWidth - width) / stride + 1, segments: segments)
     }
 }
 

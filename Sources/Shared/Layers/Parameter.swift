@@ -29,6 +29,11 @@ package struct Parameter: Sendable {
         return elements
     }
 
+    /// The same with every element times `factor`.
+    package func scaled(by factor: Float) -> Parameter {
+        Parameter(name: name, shape: shape) { try load().map { factor * $0 } }
+    }
+
     /// The same with the first dimension's rows in another order: row i of the result is row `order[i]`.
     package func reordered(rows order: [Int]) -> Parameter {
         let size = count / max(shape.first ?? 1, 1)

@@ -1,0 +1,100 @@
+import Diagnostics
+import Formats
+
+extension NetworkConfiguration {
+    /// - Parameter json: the text of a model file's `config`.
+    package init(json: String) throws {
+        try self.init(try locating("configuration") { try JSONValue(parsing: json) })
+    }
+
+    package init(_ root: JSONValue) throws {
+        let arguments = root["init_kwargs"] ?? root
+        self.init(
+            imageResolution: try Self.required("img_resolution", arguments),
+            imageChannels: try Self.required("img_channels", arguments))
+        preconditioning = root["precond"]?.string ?? preconditioning
+        name = root["name"]?.string
+        sigmaMin = try Self.sigma("sigma_min", root) ?? sigmaMin
+        sigmaMax = try Self.sigma("sigma_max", root) ?? sigmaMax
+        let type = arguments["model_type"]?.string ?? (preconditioning == "EDMPrecond" ? "DhariwalUNet" : "SongUNet")
+        guard let architecture = Architecture(rawValue: type) else {
+            throw Failure(.data, place: "configuration", "the architecture \(type) is not supported")
+        }
+        self.architecture = architecture
+        if architecture == .dhariwalUNet {
+            (modelChannels, channelMultipliers, blocks, attentionResolutions) = (192, [1, 2, 3, 4], 3, [32, 16, 8])
+        }
+        try readCounts(arguments)
+        channelMultipliers = try Self.counts("channel_mult", arguments) ?? channelMultipliers
+        attentionResolutions = try Self.counts("attn_resolutions", arguments) ?? attentionResolutions
+        embedding = arguments["embedding_type"]?.string ?? embedding
+        encoder = arguments["encoder_type"]?.string ?? encoder
+        decoder = arguments["decoder_type"]?.string ?? decoder
+        resampleFilter = arguments["resample_filter"]?.doubles ?? resampleFilter
+        try validate()
+    }
+
+    private mutating func readCounts(_ arguments: JSONValue) throws {
+        labelDimension = try Self.count("label_dim", arguments) ?? 0
+        augmentDimension = try Self.count("augment_dim", arguments) ?? 0
+        modelChannels = try Self.count("model_channels", arguments) ?? modelChannels
+        embeddingMultiplier = try Self.count("channel_mult_emb", arguments) ?? embeddingMultiplier
+        blocks = try Self.count("num_blocks", arguments) ?? blocks
+        noiseMultiplier = try Self.count("channel_mult_noise", arguments) ?? noiseMultiplier
+    }
+
+    private static func required(_ key: String, _ arguments: JSONValue) throws -> Int {
+        guard let number = try count(key, arguments), number > 0 else {
+            throw Failure(.data, place: "configuration", "\(key) is missing")
+        }
+        return number
+    }
+
+    private static func count(_ key: String, _ arguments: JSONValue) throws -> Int? {
+        guard let value = arguments[key], value != .null else { return nil }
+        guard let number = value.integer, (0...1 << 20).contains(number) else {
+            throw Failure(.data, place: "configuration", "\(key) is not a reasonable count")
+        }
+        return number
+    }
+
+    private static func counts(_ key: String, _ arguments: JSONValue) throws -> [Int]? {
+        guard let value = arguments[key], value != .null else { return nil }
+        guard let numbers = value.integers, numbers.allSatisfy({ (0...1 << 20).contains($0) }) else {
+            throw Failure(.data, place: "configuration", "\(key) is not a list of reasonable counts")
+        }
+        return numbers
+    }
+
+    /// sigma_min and sigma_max stand beside `init_kwargs` or in it, as numbers or as text ("inf").
+    private static func sigma(_ key: String, _ root: JSONValue) throws -> Double? {
+        guard let value = root[key] ?? root["init_kwargs"]?[key], value != .null else { return nil }
+        guard let number = value.double ?? value.string.flatMap(Double.init), !number.isNaN, number >= 0 else {
+            throw Failure(.data, place: "configuration", "\(key) is not a noise level")
+        }
+        return number
+    }
+
+    private func validate() throws {
+        func require(_ condition: Bool, _ message: String) throws {
+            guard condition else { throw Failure(.data, place: "configuration", message) }
+        }
+        try require(
+            !channelMultipliers.isEmpty && channelMultipliers.count < 12
+                && channelMultipliers.allSatisfy { (1...64).contains($0) },
+            "channel_mult is not a list of small positive numbers")
+        try require((4...1 << 13).contains(modelChannels), "model_channels is out of range")
+        try require(
+            imageResolution % (1 << (channelMultipliers.count - 1)) == 0 && imageResolution <= 1 << 12,
+            "img_resolution \(imageResolution) cannot be halved \(channelMultipliers.count - 1) times")
+        try require(["positional", "fourier"].contains(embedding), "embedding_type \(embedding) is unknown")
+        try require(["standard", "residual", "skip"].contains(encoder), "encoder_type \(encoder) is unknown")
+        try require(["standard", "skip"].contains(decoder), "decoder_type \(decoder) is unknown")
+        try require(
+            (2...16).contains(resampleFilter.count) && resampleFilter.count % 2 == 0
+                && resampleFilter.reduce(0, +) > 0, "resample_filter needs an even number of weights")
+        try require(
+            imageChannels <= 1 << 10 && labelDimension <= 1 << 16 && blocks <= 64 && (1...64).contains(noiseMultiplier)
+                && (1...64).contains(embeddingMultiplier), "a size is out of range")
+    }
+}
