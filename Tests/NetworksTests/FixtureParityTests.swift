@@ -1,7 +1,7 @@
 import Formats
 import Networks
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Values and cotangents recorded from the reference networks in Float64.
@@ -39,20 +39,18 @@ import Testing
         let configuration = try NetworkConfiguration(json: try #require(weights.configuration))
         let network = try SongUNet.open(weights: weights, configuration: configuration, pool: ThreadPool(threads: 2))
         let model = try Preconditioned(network)
-        let labels = try? recorded.tensor("class_labels")
+        let labels: Tensor<Float>? = try? recorded.floatTensor("class_labels")
         let result = try model.vjp(
-            try recorded.tensor("x"), sigma: try recorded.floats("sigma"), labels: labels,
-            cotangent: try recorded.tensor("v"))
-        let x = try recorded.tensor("x")
+            try recorded.floatTensor("x"), sigma: try recorded.floats("sigma"), labels: labels,
+            cotangent: try recorded.floatTensor("v"))
+        let x = try recorded.floatTensor("x")
         #expect(try model.denoise(x, sigma: try recorded.floats("sigma"), labels: labels) == result.value)
-        let pairs = [
-            (result.value.elements.map { Double($0) }, "D.f64"), (result.x.elements.map { Double($0) }, "vjp_x.f64"),
-            (result.sigma, "vjp_sigma.f64"),
+        let pairs: [([Double], String)] = [
+            (doubles(result.value), "D.f64"), (doubles(result.x), "vjp_x.f64"), (result.sigma, "vjp_sigma.f64"),
         ]
         for ((values, name), tolerance) in zip(pairs, fixture.tolerances) {
             let error = relativeError(values, try recorded.floats(name).map { Double($0) })
             #expect(error < tolerance, "\(fixture.name) \(name): \(error)")
-            print("\(fixture.name) \(name): \(error)")
         }
     }
 
@@ -63,9 +61,9 @@ import Testing
         let configuration = try NetworkConfiguration(json: try #require(weights.configuration))
         let network = try SongUNet.open(weights: weights, configuration: configuration, pool: ThreadPool(threads: 1))
         let value = try Preconditioned(network).denoise(
-            try recorded.tensor("x"), sigma: try recorded.floats("sigma"), labels: nil)
+            try recorded.floatTensor("x"), sigma: try recorded.floats("sigma"), labels: nil)
         let expected = try recorded.floats("D_nolabel").map { Double($0) }
-        #expect(relativeError(value.elements.map { Double($0) }, expected) < 1e-5)
+        #expect(relativeError(doubles(value), expected) < 1e-5)
     }
 
     @Test func embeddedModel() throws {
@@ -75,18 +73,17 @@ import Testing
         #expect(configuration.name == "mnist32" && configuration.sigmaMax == 80 && configuration.labelDimension == 10)
         let network = try SongUNet.open(weights: weights, configuration: configuration, pool: ThreadPool(threads: 2))
         let model = try Preconditioned(network)
-        let (x, sigma) = (try recorded.tensor("x"), try recorded.floats("sigma"))
+        let (x, sigma) = (try recorded.floatTensor("x"), try recorded.floats("sigma"))
         let result = try model.vjp(
-            x, sigma: sigma, labels: try recorded.tensor("class_labels"), cotangent: try recorded.tensor("v"))
+            x, sigma: sigma, labels: try recorded.floatTensor("class_labels"), cotangent: try recorded.floatTensor("v"))
         let unconditional = try model.denoise(x, sigma: sigma, labels: nil)
-        let pairs = [
-            (result.value.elements.map { Double($0) }, "D"), (result.x.elements.map { Double($0) }, "vjp_x"),
-            (result.sigma, "vjp_sigma"), (unconditional.elements.map { Double($0) }, "D_unconditional"),
+        let pairs: [([Double], String)] = [
+            (doubles(result.value), "D"), (doubles(result.x), "vjp_x"), (result.sigma, "vjp_sigma"),
+            (doubles(unconditional), "D_unconditional"),
         ]
         for (values, name) in pairs {
             let error = relativeError(values, try recorded.floats(name).map { Double($0) })
             #expect(error < 2e-5, "\(name): \(error)")
-            print("mnist32 \(name): \(error)")
         }
     }
 }

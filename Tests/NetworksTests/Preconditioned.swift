@@ -64,7 +64,8 @@ struct Preconditioned {
             var sum = slopes[image][3] * Double(pulled.noise[image])
             for index in image * size..<(image + 1) * size {
                 gradient[index] = Float(c[image][0]) * v[index] + Float(c[image][2]) * pulled.x[index]
-                sum += Double(v[index]) * (slopes[image][0] * Double(x[index]) + slopes[image][1] * Double(output[index]))
+                sum +=
+                    Double(v[index]) * (slopes[image][0] * Double(x[index]) + slopes[image][1] * Double(output[index]))
                 sum += slopes[image][2] * Double(pulled.x[index]) * Double(x[index])
             }
             sigmas.append(sum)

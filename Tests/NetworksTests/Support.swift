@@ -1,7 +1,7 @@
 import Formats
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 
 /// max |a - b| / max |b|
 func relativeError(_ values: [Double], _ expected: [Double]) -> Double {
@@ -11,8 +11,10 @@ func relativeError(_ values: [Double], _ expected: [Double]) -> Double {
     return difference / largest
 }
 
+func doubles(_ tensor: Tensor<Float>) -> [Double] { tensor.elements.map { Double($0) } }
+
 extension SafetensorsFile {
-    func tensor(_ name: String) throws -> Tensor<Float> {
+    func floatTensor(_ name: String) throws -> Tensor<Float> {
         let elements = try floats(name)
         return Tensor(shape: shape(of: name) ?? [], elements: elements)
     }

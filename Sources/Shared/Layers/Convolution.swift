@@ -106,9 +106,16 @@ package struct Convolution: Operation {
             outputHeight: slidingShape.height, outputWidth: slidingShape.width)
     }
 
-    /// Channels read from a map: its padding too, except where a narrow map would be mostly padding.
-    private static func reads(_ shape: MapShape) -> Int {
-        shape.segments.count == 1 && shape.channels < lanes ? shape.channels : shape.stride
+    /// Channels read from each source: its padding too, except where a single narrow map would be mostly padding.
+    private var sourceReads: [Int] {
+        let isNarrow = sources.shape.segments.count == 1 && sources.shape.channels < lanes
+        return isNarrow ? [sources.shape.channels] : sources.values.map(\.shape.stride)
+    }
+
+    /// The same for the pullback, which reads the output's cotangent.
+    private var outputReads: Int {
+        let isNarrow = output.shape.segments.count == 1 && output.shape.channels < lanes
+        return isNarrow ? output.shape.channels : output.shape.stride
     }
 
     package func scratchCount(_ extent: Extent, pullback: Bool) -> Int {
@@ -145,18 +152,21 @@ package struct Convolution: Operation {
         let biases = try bias.map { parameter in
             let elements = try parameter.load()
             let buffer = FloatBuffer(zeros: output.shape.stride)
-            for (channel, position) in output.shape.positions.enumerated() { buffer.start[position] = elements[channel] }
+            for (channel, position) in output.shape.positions.enumerated() {
+                buffer.start[position] = elements[channel]
+            }
             return buffer
         }
         let (taps, channels) = (window.taps, shape.channels)
         if forwardKernel != .indirect {
             let weights = Self.winograd(
-                forwardKernel, weight, depth: shape.positions, depthCount: shape.stride, columns: output.shape.positions,
+                forwardKernel, weight, depth: shape.positions, depthCount: shape.stride,
+                columns: output.shape.positions,
                 columnCount: output.shape.stride, flipped: false
             ) { ($1 * channels + $0) * 9 }
             return .winograd(weights, forwardKernel, bias: biases)
         }
-        let reads = sources.values.map { Self.reads($0.shape) }
+        let reads = sourceReads
         let rowsPerTap = reads.reduce(0, +)
         let rows = shape.segments.count == 1 ? Array(0..<channels) : shape.positions
         let columns = output.shape.positions
@@ -184,7 +194,7 @@ package struct Convolution: Operation {
                 ) { ($0 * channels + first + $1) * 9 }
                 return .winograd(weights, pullbackKernel, bias: nil)
             }
-            let rowsPerTap = Self.reads(output.shape)
+            let rowsPerTap = outputReads
             let rows = output.shape.positions
             let columns = source.shape.positions
             let panels = PanelMatrix(rows: taps * rowsPerTap, columns: source.shape.stride) { put in
@@ -234,7 +244,7 @@ package struct Convolution: Operation {
             InputMap(start: Source(run.activations($0)), stride: $0.shape.stride)
         }
         Self.convolve(
-            run, weights, forwardGathering, inputs: inputs, reads: sources.values.map { Self.reads($0.shape) }, epilogue)
+            run, weights, forwardGathering, inputs: inputs, reads: sourceReads, epilogue)
     }
 
     package func pullback(_ run: Run) {
@@ -266,7 +276,7 @@ package struct Convolution: Operation {
         _ run: Run, _ weights: Weights, cotangent: Pointer, to source: Value, target: Pointer, adds: Bool
     ) {
         let inputs = [InputMap(start: Source(cotangent), stride: output.shape.stride)]
-        let reads = [Self.reads(output.shape)]
+        let reads = [outputReads]
         var epilogue = Epilogue(scale: options.scale, adds: adds, target: target, stride: source.shape.stride)
         guard window.upsamples else {
             return Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)

@@ -72,7 +72,8 @@ enum Elementwise {
                 var k = 0
                 while k < stride {
                     let left = 2 * x * stride + k
-                    let sum = (load(top + left) + load(top + left + stride))
+                    let sum =
+                        (load(top + left) + load(top + left + stride))
                         + (load(bottom + left) + load(bottom + left + stride))
                     let place = line + x * stride + k
                     store(adds ? sum + load(place) : sum, place)

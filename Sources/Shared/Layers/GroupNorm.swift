@@ -196,7 +196,8 @@ package struct GroupNorm: Operation {
             let a = Source(run.saved + image * savedCount + first), o = a + stride
             for x in 0..<width {
                 let place = target + (row * width + x) * stride + first
-                let pixel = options.halves
+                let pixel =
+                    options.halves
                     ? input + image * value.shape.count + (2 * (row % height) * inputWidth + 2 * x) * own
                     : input + (row * width + x) * own
                 var k = 0

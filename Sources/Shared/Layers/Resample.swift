@@ -39,7 +39,9 @@ package struct Resample: Operation {
     package var inputs: [Value] { [input] }
 
     package func forward(_ run: Run) {
-        apply(run, direction, Source(run.activations(input)), input.shape, run.activations(output), output.shape, adds: false)
+        apply(
+            run, direction, Source(run.activations(input)), input.shape, run.activations(output), output.shape,
+            adds: false)
     }
 
     package func pullback(_ run: Run) {
@@ -79,7 +81,8 @@ package struct Resample: Operation {
                     for (weight, i) in rows {
                         for (factor, j) in columns[x] {
                             sum = multiplyAdd(
-                                sum, load(start + (i * from.width + j) * stride + k), Vector(repeating: weight * factor))
+                                sum, load(start + (i * from.width + j) * stride + k), Vector(repeating: weight * factor)
+                            )
                         }
                     }
                     store(sum, place + k)

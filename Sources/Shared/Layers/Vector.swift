@@ -54,7 +54,8 @@ func exponential(_ input: Vector) -> Vector {
     p = multiplyAdd(Vector(repeating: 0.5), p, r)
     p = multiplyAdd(Vector(repeating: 1), p, r)
     p = multiplyAdd(Vector(repeating: 1), p, r)
-    let exponent = (unsafeBitCast(shifted, to: SIMD16<Int32>.self) &- unsafeBitCast(magic, to: SIMD16<Int32>.self)) &<< 23
+    let exponent =
+        (unsafeBitCast(shifted, to: SIMD16<Int32>.self) &- unsafeBitCast(magic, to: SIMD16<Int32>.self)) &<< 23
     return unsafeBitCast(unsafeBitCast(p, to: SIMD16<Int32>.self) &+ exponent, to: Vector.self)
 }
 

@@ -116,7 +116,8 @@ enum Winograd<Form: WinogradForm> {
             let count = min(groupTiles, total - first)
             run.parallelFor((count + 7) / 8) { block, _ in
                 transformBlock(
-                    run, gathering, input, depth: weights.depth, tiles: first + block * 8..<first + min(block * 8 + 8, count),
+                    run, gathering, input, depth: weights.depth,
+                    tiles: first + block * 8..<first + min(block * 8 + 8, count),
                     target: transformed + block * blockSize)
             }
             let items = (count + itemTiles - 1) / itemTiles

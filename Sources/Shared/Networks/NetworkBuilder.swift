@@ -68,7 +68,8 @@ struct NetworkBuilder {
     mutating func groupNorm(_ name: String, _ sources: Sources, options: GroupNorm.Options) throws -> Value {
         let channels = sources.shape.channels
         guard options.groups > 0, channels % options.groups == 0 else {
-            throw Failure(.data, place: prefix + name, "\(channels) channels cannot be cut into \(options.groups) groups")
+            throw Failure(
+                .data, place: prefix + name, "\(channels) channels cannot be cut into \(options.groups) groups")
         }
         let gamma = try parameter(name + ".weight", [channels])
         let beta = try parameter(name + ".bias", [channels])

@@ -37,7 +37,8 @@ struct SongUNetBuilder {
         let size = configuration.imageResolution
         let x = builder.graph.input(MapShape(height: size, width: size, channels: configuration.imageChannels))
         let noise = builder.graph.input(MapShape(features: 1))
-        let labels = configuration.labelDimension > 0
+        let labels =
+            configuration.labelDimension > 0
             ? builder.graph.input(MapShape(features: configuration.labelDimension)) : nil
         let embedding = try embed(noise, labels: labels)
         let bottom = try encode(x, embedding)
@@ -108,7 +109,8 @@ struct SongUNetBuilder {
         case "skip":
             let smaller = builder.resample(Sources(auxiliary), .smaller, filter: filter)
             let y = try builder.convolution(
-                "\(name)_aux_skip", smaller, segments: [x.shape.channels], window: Window(1), options: .init(residual: x))
+                "\(name)_aux_skip", smaller, segments: [x.shape.channels], window: Window(1),
+                options: .init(residual: x))
             return (y, smaller.values[0])
         case "residual":
             // Fused: the kernel first, padded for both, then the filter without padding (M14.2).
@@ -132,7 +134,8 @@ struct SongUNetBuilder {
         for (level, multiplier) in configuration.channelMultipliers.enumerated().reversed() {
             let name = "dec.\(resolution(level))x\(resolution(level))"
             let channels = x.shape.channels
-            let first = level == levels - 1
+            let first =
+                level == levels - 1
                 ? [
                     UNetBlock(name: "\(name)_in0", channels: channels, attends: true),
                     UNetBlock(name: "\(name)_in1", channels: channels),

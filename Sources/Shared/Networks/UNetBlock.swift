@@ -53,7 +53,8 @@ struct UNetBlock {
         let h = try builder.groupNorm("\(name).norm0", x, options: options)
         if resampling == .none || repeats { return h }
         return builder.resample(
-            Sources(h), resampling == .larger ? .larger : .smaller, filter: style.filter).values[0]
+            Sources(h), resampling == .larger ? .larger : .smaller, filter: style.filter
+        ).values[0]
     }
 
     private func shortcut(_ builder: inout NetworkBuilder, _ x: Sources, style: Style) throws -> Value {
@@ -80,7 +81,8 @@ struct UNetBlock {
         // The file's channels are (head, channel, q/k/v); ours are q, k, v, each (head, channel).
         let order = (0..<3).flatMap { part in (0..<channels).map { $0 * 3 + part } }
         let qkv = try builder.convolution(
-            "\(name).qkv", Sources(normalized), segments: [channels, channels, channels], window: Window(1), order: order)
+            "\(name).qkv", Sources(normalized), segments: [channels, channels, channels], window: Window(1),
+            order: order)
         let mixed = builder.graph.add(y.shape) { Attention(qkv, output: $0, heads: heads) }
         return try builder.convolution(
             "\(name).proj", Sources(mixed), segments: [channels], window: Window(1),

@@ -36,8 +36,10 @@ package final class ThreadPool: Sendable {
     /// Calls `body` once for each item of 0..<count; returns when all calls have returned. `slot`, in 0..<threads, is
     /// the thread's own number: no two calls that run at once have the same.
     package func parallelFor(_ count: Int, _ body: (_ item: Int, _ slot: Int) -> Void) {
-        guard threads > 1, count > 1, shared.owned.compareExchange(
-            expected: false, desired: true, ordering: .acquiring).exchanged
+        guard threads > 1, count > 1,
+            shared.owned.compareExchange(
+                expected: false, desired: true, ordering: .acquiring
+            ).exchanged
         else {
             for index in 0..<count { body(index, 0) }
             return

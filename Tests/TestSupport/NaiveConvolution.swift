@@ -1,0 +1,47 @@
+/// Convolution as the formula says, in Double: what every fast kernel is measured against.
+package enum NaiveConvolution {
+    /// x [B, C, H, W], weight [N, C, R, S] -> [B, N, H', W'], in row-major order; `upsamples` repeats pixels first.
+    package static func convolve(
+        _ x: [Double], batch: Int, channels: Int, height: Int, width: Int, weight: [Double], outputs: Int,
+        window: (height: Int, width: Int), stride: Int, padding: (height: Int, width: Int), upsamples: Bool
+    ) -> [Double] {
+        let (h, w) = upsamples ? (2 * height, 2 * width) : (height, width)
+        let outHeight = (h + 2 * padding.height - window.height) / stride + 1
+        let outWidth = (w + 2 * padding.width - window.width) / stride + 1
+        var result = [Double](repeating: 0, count: batch * outputs * outHeight * outWidth)
+        for b in 0..<batch {
+            for n in 0..<outputs {
+                for y in 0..<outHeight {
+                    for z in 0..<outWidth {
+                        var sum = 0.0
+                        for r in 0..<window.height {
+                            for s in 0..<window.width {
+                                let (i, j) = (y * stride + r - padding.height, z * stride + s - padding.width)
+                                guard i >= 0, j >= 0, i < h, j < w else { continue }
+                                let (row, column) = upsamples ? (i / 2, j / 2) : (i, j)
+                                for c in 0..<channels {
+                                    sum +=
+                                        x[((b * channels + c) * height + row) * width + column]
+                                        * weight[((n * channels + c) * window.height + r) * window.width + s]
+                                }
+                            }
+                        }
+                        result[((b * outputs + n) * outHeight + y) * outWidth + z] = sum
+                    }
+                }
+            }
+        }
+        return result
+    }
+}
+
+/// Numbers in [-1, 1) that depend on nothing but their place: splitmix64 of seed and index.
+package func testNumbers(_ count: Int, seed: UInt64) -> [Float] {
+    (0..<count).map { index in
+        var z = (seed &* 0x9E37_79B9_7F4A_7C15) &+ UInt64(index &+ 1) &* 0xD1B5_4A32_D192_ED03
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        z ^= z >> 31
+        return Float(Double(z >> 40) / Double(1 << 23) - 1)
+    }
+}
