@@ -9,6 +9,11 @@ package enum Fixtures {
     /// The file `name` under Tests/Fixtures, for example "solvers/vp_linear.safetensors".
     package static func path(_ name: String) -> String { "\(root)/Tests/Fixtures/\(name)" }
 
+    /// The bytes of a file of the repository, such as a page of its documentation.
+    package static func contents(ofDocument name: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(root)/\(name)")))
+    }
+
     /// The file or folder `name` of the whole collection: in $LD3_FIXTURES, else in ../shared/fixtures beside the
     /// repository; nil where it is not there. A test of it carries `.enabled(if: Fixtures.shared("...") != nil)`.
     package static func shared(_ name: String) -> String? {
