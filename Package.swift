@@ -30,7 +30,7 @@ let modules: [Target] = [
 ]
 
 let programs: [Target] = [
-    program("ld3-noise", uses: []),
+    program("ld3-noise", uses: ["Models"]),
     program("ld3-teacher", uses: ["Diffusion", "Solvers", "Models"]),
     program("ld3-fit", uses: ["Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
     program("ld3-sample", uses: ["Diffusion", "Solvers", "Images", "Models"]),

@@ -12,7 +12,9 @@ let command = Command(
                 .value("seeds", "LIST", "seeds and ranges of them, such as 0-49999,60000"),
                 .value("count", short: "n", "N", "the same as --seeds 0-(N-1)"),
                 Option.value("shard", "I/N", "part I of N equal parts of the seeds, I from 0").withoutEffectOnNumbers(),
-                .value("shape", "C,H,W", "shape of a sample, of any rank, instead of a model's"),
+                Option.value("model", "MODEL", default: "mnist32", "the model whose shape the samples have")
+                    .withoutEffectOnNumbers(),
+                .value("shape", "C,H,W", "the shape of a sample, of any rank, instead of a model's"),
                 .value("from", "FILE", "take the noise from the rows of a .npy file instead of drawing it"),
                 .value("rng", "NAME", default: "philox", "philox, or torch: what torch.randn gives on a CPU"),
             ]),
@@ -22,13 +24,13 @@ let command = Command(
                 .value(
                     "labels", "WHICH", default: "none",
                     "none, uniform (drawn for each seed), balanced (seed modulo classes) or a class number"),
-                .value("classes", "N", "classes there are, instead of the model's"),
+                .value("classes", "N", "how many classes there are, instead of the model's"),
             ]),
     ],
     examples: [
-        "ld3-noise --seeds 0-99 --shape 1,32,32 | ld3-teacher > pairs",
-        "ld3-noise --seeds 0-49999 --shard 3/16 --shape 3,32,32 | ld3-sample -o images",
-        "ld3-noise -n 64 --labels balanced --classes 10 --shape 1,32,32 > noise",
+        "ld3-noise --seeds 0-99 | ld3-teacher > pairs.ld3",
+        "ld3-noise -n 64 --labels balanced | ld3-sample --guidance 2 --grid digits.png",
+        "ld3-noise --seeds 0-49999 --shard 3/16 --shape 3,32,32 > noise-3.ld3",
     ])
 
 runProgram(command) { arguments in try NoiseRun(arguments).run() }

@@ -74,7 +74,7 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
         }
         #expect(try labels() == nil)
         #expect(try labels("--labels=balanced", "--classes=10") == [8, 9, 0, 1, 2])
-        #expect(try labels("--labels=3") == [3, 3, 3, 3, 3])
+        #expect(try labels("--labels=3", "--classes=4") == [3, 3, 3, 3, 3])
         #expect(try labels("--labels=uniform", "--classes=2")?.allSatisfy { (0...1).contains($0) } == true)
         #expect(try noise("-n1", "--labels=balancd").status == 64)
     }
