@@ -1,6 +1,7 @@
 import Checkpoints
 import Diagnostics
 import Formats
+import TestSupport
 import Testing
 
 /// Views of storages: shared, offset, strided, expanded, of the other byte order.

@@ -20,4 +20,7 @@ enum TorchType {
 
     /// The element type of a storage class; nil for those that are read no more than Python's other classes.
     static func storage(_ name: String) -> DataType? { storages[name] }
+
+    /// The storage class of an element type; nil for types that PyTorch keeps in untyped storages only.
+    static func storageName(of type: DataType) -> String? { storages.first { $0.value == type }?.key }
 }
