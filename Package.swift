@@ -49,7 +49,16 @@ let tests: [Target] =
         .testTarget(
             name: "PipelineTests",
             dependencies: ["TestSupport", "Formats", "TensorStream"] + programs.map { .target(name: $0.name) },
-            path: "Tests/PipelineTests")
+            path: "Tests/PipelineTests"),
+        // Not a product: `make fuzz` builds and runs it.
+        .executableTarget(
+            name: "ld3-fuzz",
+            dependencies: [
+                "TestSupport", "Diagnostics", "Formats", "TensorStream", "Checkpoints", "Diffusion", "Solvers",
+                "Images",
+                "Models", "Metrics", "Commands",
+            ],
+            path: "Tests/Fuzz"),
     ]
 
 let package = Package(

@@ -1,0 +1,83 @@
+import Commands
+import Diagnostics
+import Diffusion
+import Models
+import Solvers
+
+/// What users type: option words and the little grammars of their values.
+enum GrammarTargets {
+    static var all: [Target] {
+        [
+            Target(name: "options", weight: 10, corpus: lines.map(\.bytes), words: words.map(\.bytes)) { bytes in
+                let line = String(decoding: bytes, as: UTF8.self)
+                let arguments = try Arguments(
+                    parsing: line.split(separator: " ", omittingEmptySubsequences: false).map(String.init),
+                    for: command,
+                    reporter: Reporter(program: "ld3-fuzz", quiet: true))
+                _ = try arguments.seeds(else: SeedList(count: 3))
+                _ = try arguments.integerIfGiven("nfe", in: 1...1000)
+                _ = try arguments.doubleIfGiven("guidance", in: 0...100)
+                _ = try arguments.shapeIfGiven("shape")
+                _ = try arguments.batch()
+                _ = arguments.provenance
+            },
+            Target(name: "values", weight: 10, corpus: values.map(\.bytes), words: words.map(\.bytes), read: readValue),
+            Target(name: "number lists", weight: 5, corpus: lists.map(\.bytes), words: words.map(\.bytes)) {
+                _ = try NumberList.parse($0, names: ["t", "alphas_cumprod"])
+            },
+        ]
+    }
+
+    /// Every grammar of a value, asked in turn; each may refuse.
+    private static func readValue(_ bytes: [UInt8]) throws {
+        let text = String(decoding: bytes, as: UTF8.self)
+        var refusal: Failure?
+        let readers: [() throws -> Void] = [
+            { _ = try SeedList(parsing: text).slice(0..<0) },
+            { _ = try Shard(parsing: text).places(of: 7) },
+            { _ = try NoiseProcess(spelling: text, readTable: { _ in [0.9, 0.5, 0.1] }) },
+            { _ = try Discretization(spelling: text)?.times(steps: 5, process: .edm) },
+            { _ = try Solver(name: text) },
+            { _ = try ModelSpecification(text) },
+        ]
+        for reader in readers {
+            do { try reader() } catch let failure as Failure { refusal = failure }
+        }
+        if let refusal { throw refusal }
+    }
+
+    private static let command = Command(
+        name: "ld3-fuzz", purpose: "reads", usage: ["[options]"], positional: "FILE",
+        groups: [
+            .modelGroup,
+            OptionGroup(
+                "values",
+                [
+                    .value("seeds", "LIST", "which"), .value("count", short: "n", "N", "how many"),
+                    .value("shard", "I/N", "which part"), .value("nfe", "N", "evaluations"),
+                    .value("shape", "SHAPE", "the shape"), .flag("force", short: "f", "overwrite"),
+                ]),
+        ],
+        examples: [])
+
+    private static let lines = [
+        "--seeds 0-9,20 --shard 1/4 --nfe 5 --shape 3,32,32", "-n 12 -f -- file --seeds",
+        "--model=gmm:x --guidance 1.5",
+        "-fn7 --batch 8 --process edm:0.01,50 -q", "--seeds=5 --seeds=6",
+    ]
+
+    private static let values = [
+        "0-9,20,30-31", "0-9223372036854775807", "3/16", "edm:0.002,80", "vp-discrete:sd", "vp-linear",
+        "gaussian:shape=3,32,32,mean=0,std=0.5", "gmm:file", "exec:python3 x.py", "polynomial:7", "arctan:1.5",
+        "logsnr", "edm", "dpm_solver++3", "uni_pc_bh1_2", "ipndm4", "deis-tab",
+    ]
+
+    private static let lists = [
+        "[1, 0.5, 1e-3]", "1;2 3\n4", "{\"t\": [1, 2.5]}", "inf, 3", "{\"alphas_cumprod\": [0.9]}",
+    ]
+
+    private static let words = [
+        "-", "--", "=", ",", "/", ":", "0", "-1", "9223372036854775807", "9223372036854775808", "1e308", "nan", "inf",
+        "\u{1b}[2J", "\n", "\u{0}", "é", "--seeds", "x", "]", "[[",
+    ]
+}
