@@ -22,28 +22,30 @@ enum GrammarTargets {
                 _ = arguments.provenance
             },
             Target(name: "values", weight: 10, corpus: values.map(\.bytes), words: words.map(\.bytes), read: readValue),
+            Target(name: "models", weight: 5, corpus: models.map(\.bytes), words: words.map(\.bytes)) {
+                _ = try ModelSpecification(String(decoding: $0, as: UTF8.self))
+            },
             Target(name: "number lists", weight: 5, corpus: lists.map(\.bytes), words: words.map(\.bytes)) {
                 _ = try NumberList.parse($0, names: ["t", "alphas_cumprod"])
             },
         ]
     }
 
-    /// Every grammar of a value, asked in turn; each may refuse.
+    /// Every grammar of a value, asked in turn; refused is what all refuse.
     private static func readValue(_ bytes: [UInt8]) throws {
         let text = String(decoding: bytes, as: UTF8.self)
-        var refusal: Failure?
+        var refusals: [Failure] = []
         let readers: [() throws -> Void] = [
             { _ = try SeedList(parsing: text).slice(0..<0) },
             { _ = try Shard(parsing: text).places(of: 7) },
             { _ = try NoiseProcess(spelling: text, readTable: { _ in [0.9, 0.5, 0.1] }) },
             { _ = try Discretization(spelling: text)?.times(steps: 5, process: .edm) },
             { _ = try Solver(name: text) },
-            { _ = try ModelSpecification(text) },
         ]
         for reader in readers {
-            do { try reader() } catch let failure as Failure { refusal = failure }
+            do { try reader() } catch let failure as Failure { refusals.append(failure) }
         }
-        if let refusal { throw refusal }
+        if refusals.count == readers.count, let refusal = refusals.last { throw refusal }
     }
 
     private static let command = Command(
@@ -68,8 +70,11 @@ enum GrammarTargets {
 
     private static let values = [
         "0-9,20,30-31", "0-9223372036854775807", "3/16", "edm:0.002,80", "vp-discrete:sd", "vp-linear",
-        "gaussian:shape=3,32,32,mean=0,std=0.5", "gmm:file", "exec:python3 x.py", "polynomial:7", "arctan:1.5",
-        "logsnr", "edm", "dpm_solver++3", "uni_pc_bh1_2", "ipndm4", "deis-tab",
+        "polynomial:7", "arctan:1.5", "logsnr", "edm", "dpm_solver++3", "uni_pc_bh1_2", "ipndm4", "deis-tab",
+    ]
+
+    private static let models = [
+        "gaussian:shape=3,32,32,mean=0,std=0.5", "gaussian:shape=8", "gmm:file", "exec:python3 x.py", "random:ddpmpp",
     ]
 
     private static let lists = [

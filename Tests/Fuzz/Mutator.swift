@@ -32,11 +32,11 @@ struct Mutator {
         self.words = words
     }
 
-    /// `input` after one to eight changes, most often few; at most a little longer than twice the input.
+    /// `input` after one change, or two, four, eight, each half as often; at most a little longer than twice the input.
     mutating func mutate(_ input: [UInt8], with other: [UInt8]) -> [UInt8] {
         var bytes = input
         let limit = 2 * input.count + 256
-        for _ in 0..<(1 << generator.below(4)) {
+        for _ in 0..<(1 << (generator.next() | 8).trailingZeroBitCount) {
             change(&bytes, other)
             if bytes.count > limit { bytes.removeLast(bytes.count - limit) }
         }

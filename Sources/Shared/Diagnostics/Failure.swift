@@ -43,8 +43,25 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         return failure
     }
 
+    /// One printable line, whatever names from files and command lines are in it.
     package var description: String {
-        (place.map { "\($0): " } ?? "") + message + (suggestion.map { "; \($0)" } ?? "")
+        ((place.map { "\($0): " } ?? "") + message + (suggestion.map { "; \($0)" } ?? "")).onePrintableLine
+    }
+}
+
+extension String {
+    private static let longestLine = 4000
+
+    /// Control characters and line separators escaped as in a Swift literal; what is very long is cut.
+    fileprivate var onePrintableLine: String {
+        var line = ""
+        for scalar in unicodeScalars.prefix(Self.longestLine) {
+            switch scalar.value {
+            case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: line += "\\u{\(String(scalar.value, radix: 16))}"
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
+        return unicodeScalars.count > Self.longestLine ? line + "..." : line
     }
 }
 

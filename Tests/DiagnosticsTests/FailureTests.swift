@@ -1,0 +1,20 @@
+import Diagnostics
+import Testing
+
+@Suite struct FailureTests {
+    @Test func isOneLineWithPlaceAndSuggestion() {
+        let failure = Failure(.data, place: "frame 3", "ends early", suggestion: "did it fail?").at("standard input")
+        #expect(failure.description == "standard input: frame 3: ends early; did it fail?")
+    }
+
+    /// A tensor's name may come from a hostile file and go to a terminal.
+    @Test func namesCannotBreakTheLineOrSteerTheTerminal() {
+        let failure = Failure(.data, "no tensor named `a\u{1b}[2J\nb\u{2028}`")
+        #expect(failure.description == "no tensor named `a\\u{1b}[2J\\u{a}b\\u{2028}`")
+    }
+
+    @Test func veryLongNamesAreCut() {
+        let failure = Failure(.data, String(repeating: "é", count: 100_000))
+        #expect(failure.description.count == 4003)
+    }
+}
