@@ -12,7 +12,7 @@ let modules: [Target] = [
     module("Layers", uses: ["Diagnostics", "Tensors", "CProcessor"], flags: ["-Ounchecked"]),
     module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Checkpoints", "Layers"]),
     module("Diffusion", uses: ["Diagnostics", "Formats", "Tensors"]),
-    module("Solvers", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion"]),
+    module("Solvers", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Diffusion"]),
     module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
     module(
         "Models",

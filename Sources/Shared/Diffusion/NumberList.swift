@@ -9,16 +9,36 @@ package enum NumberList {
     /// - Parameter names: members of a JSON object or tensors of a safetensors file that may hold the list; the first
     ///   that is there counts.
     package static func read(path: String, names: [String]) throws -> [Double] {
-        let file = try MappedFile(path: path)
-        let bytes = Array(file.bytes)
+        let bytes = try contents(path: path)
         return try locating(path) { try parse(bytes, names: names) }
+    }
+
+    /// Whether `path` is a readable file that is no safetensors file or stream, which other readers take.
+    package static func isList(path: String) -> Bool {
+        guard let bytes = try? contents(path: path, limit: 9) else { return false }
+        return !bytes.isEmpty && !isSafetensors(bytes)
+    }
+
+    /// Whether the file begins as a zip archive, PyTorch's container, does.
+    package static func isZip(path: String) throws -> Bool {
+        try contents(path: path, limit: 4) == [0x50, 0x4b, 3, 4]
+    }
+
+    /// The bytes of the file, at most `limit` of them.
+    package static func contents(path: String, limit: Int = .max) throws -> [UInt8] {
+        let file = try MappedFile(path: path)
+        return withExtendedLifetime(file) { Array(file.bytes.prefix(limit)) }
+    }
+
+    private static func isSafetensors(_ start: [UInt8]) -> Bool {
+        start.count > 8 && start[8] == UInt8(ascii: "{") && start[0..<8].contains(0)
     }
 
     package static func parse(_ bytes: [UInt8], names: [String]) throws -> [Double] {
         let numbers: [Double]
         if bytes.starts(with: NPY.magic) {
             numbers = try NPY.parse(bytes, name: "list").doubles()
-        } else if bytes.count > 8, bytes[8] == UInt8(ascii: "{"), bytes[0..<8].contains(0) {
+        } else if isSafetensors(bytes) {
             let tensors = try Safetensors.parse(bytes).tensors
             guard let tensor = names.lazy.compactMap({ name in tensors.first { $0.name == name } }).first else {
                 throw Failure(.data, "holds no tensor \(names.joined(separator: " or "))")

@@ -27,6 +27,10 @@ package struct ScheduleRequest: Sendable {
         (self.evaluations, self.steps) = (evaluations, steps)
         if let discretization = try locating("--schedule", { try Discretization(spelling: schedule) }) {
             source = .discretization(discretization)
+        } else if NumberList.isList(path: schedule), let schedules = try Schedule.documents(path: schedule) {
+            source = .file(schedule, try schedules.map { try $0.frame() })
+        } else if NumberList.isList(path: schedule) {
+            source = .discretization(.tabulated(try TabulatedSchedule(file: schedule)))
         } else {
             source = .file(schedule, try Self.frames(ofFile: schedule))
         }
@@ -67,7 +71,9 @@ package struct ScheduleRequest: Sendable {
         switch source {
         case .discretization(let discretization):
             let named = try Solver(name: solver ?? fallback.solver, order: order, variant: variant)
-            if let steps { return try Schedule(discretization, solver: named, steps: steps, process: process) }
+            if let steps = steps ?? (evaluations == nil ? discretization.fixedSteps : nil) {
+                return try Schedule(discretization, solver: named, steps: steps, process: process)
+            }
             guard let budget = evaluations ?? fallback.evaluations else {
                 throw Failure(.usage, place: "--nfe", "is required with a named schedule", suggestion: "or --steps")
             }

@@ -2,7 +2,7 @@ import Diagnostics
 import Diffusion
 import Tensors
 
-/// A rule that places N + 1 times between T and t_min (M3.1), the endpoints exact.
+/// A rule that places N + 1 times between T and t_min (M3.1), the endpoints exact; or a table of them.
 package enum Discretization: Sendable, Equatable {
     /// Equal steps in t.
     case uniform
@@ -16,6 +16,8 @@ package enum Discretization: Sendable, Equatable {
     case logSNR
     /// s = c tan(theta) with equal steps in theta: optimal for Gaussian data of deviation c (M11.3).
     case arctan(deviation: Double)
+    /// A published table or the user's own list, with its own last value.
+    case tabulated(TabulatedSchedule)
 
     package static let quadratic = Discretization.polynomial(rho: 2)
 
@@ -25,6 +27,8 @@ package enum Discretization: Sendable, Equatable {
         let (start, end) = (process.start, process.end)
         var times: [Double]
         switch self {
+        case .tabulated(let table):
+            return try table.times(steps: steps, process: process)
         case .uniform:
             times = Self.linear(from: start, to: end, steps: steps)
         case .polynomial(let rho):
@@ -51,6 +55,12 @@ package enum Discretization: Sendable, Equatable {
         return times
     }
 
+    /// The number of steps where the rule allows but one.
+    package var fixedSteps: Int? {
+        if case .tabulated(let table) = self { return table.fixedSteps }
+        return nil
+    }
+
     private func requireFiniteLogSNR(_ process: NoiseProcess) throws {
         guard process.lambda(process.start).isFinite, process.lambda(process.end).isFinite else {
             throw Failure(
@@ -74,7 +84,9 @@ package enum Discretization: Sendable, Equatable {
 // MARK: - Names
 
 extension Discretization {
-    package static let spellings = "uniform, quadratic, polynomial:RHO, edm, edm-time, logsnr, arctan:C"
+    package static let spellings =
+        "uniform, quadratic, polynomial:RHO, edm, edm-time, logsnr, arctan:C, ays:NAME, gits:NAME, dmn:NAME, "
+        + "sigmas:FILE, logsnrs:FILE, times:FILE"
 
     /// Parses a name of `--schedule`; nil where `spelling` is none of them (it may be a file or a published list).
     /// Throws where the name is known and its number is not good.
@@ -89,7 +101,9 @@ extension Discretization {
         case ("logsnr", nil): self = .logSNR
         case ("polynomial", _): self = .polynomial(rho: try Self.positive(argument, in: spelling))
         case ("arctan", _): self = .arctan(deviation: try Self.positive(argument, in: spelling))
-        default: return nil
+        default:
+            guard let table = try TabulatedSchedule(spelling: spelling) else { return nil }
+            self = .tabulated(table)
         }
     }
 
@@ -111,6 +125,7 @@ extension Discretization {
         case .edmTime: "edm-time"
         case .logSNR: "logsnr"
         case .arctan(let deviation): "arctan:\(deviation)"
+        case .tabulated(let table): table.spelling
         }
     }
 }

@@ -9,7 +9,7 @@ import Tensors
 /// M is the data, noise or (on the flow process) velocity prediction, converted at tau. A step of two evaluations
 /// takes two rows. Only the coefficients that are there are stored: an output that no row uses is never evaluated.
 package struct LinearRecursion<Coefficient: Real>: Sendable {
-    /// Weights of earlier states and outputs, by their index.
+    /// Weights of earlier states and outputs, in the order of their index.
     package struct Combination: Sendable {
         package private(set) var states: [(index: Int, weight: Coefficient)] = []
         package private(set) var outputs: [(index: Int, weight: Coefficient)] = []
@@ -22,10 +22,11 @@ package struct LinearRecursion<Coefficient: Real>: Sendable {
         private static func add(
             _ index: Int, _ weight: Coefficient, to list: inout [(index: Int, weight: Coefficient)]
         ) {
-            if let place = list.firstIndex(where: { $0.index == index }) {
+            let place = list.firstIndex { $0.index >= index } ?? list.count
+            if place < list.count, list[place].index == index {
                 list[place].weight += weight
             } else {
-                list.append((index, weight))
+                list.insert((index, weight), at: place)
             }
         }
 

@@ -45,9 +45,12 @@ package struct Schedule: Sendable, Equatable {
     }
 
     package init(_ discretization: Discretization, solver: Solver, steps: Int, process: NoiseProcess) throws {
-        self.init(
-            solver: solver, process: process, times: try discretization.times(steps: steps, process: process),
-            method: discretization.spelling)
+        let times = try discretization.times(steps: steps, process: process)
+        self.init(solver: solver, process: process, times: times, method: discretization.spelling)
+        if case .tabulated(let table) = discretization, let given = table.modelTimes {
+            // The ends are masked: the network is asked at t there.
+            modelTimes = [times[0]] + given.dropFirst().dropLast() + [times[steps]]
+        }
     }
 
     package var steps: Int { times.count - 1 }
@@ -78,7 +81,7 @@ package struct Schedule: Sendable, Equatable {
             }
         }
         let upper = process.start * (1 + 1e-6)
-        guard let last = times.last, times[0] <= upper, last >= 0 else {
+        guard times[0] <= upper else {
             throw Failure(
                 .data, place: "t", "reaches outside process \(process.spelling), which starts at \(process.start)")
         }

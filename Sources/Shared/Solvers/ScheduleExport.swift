@@ -1,0 +1,181 @@
+import Diagnostics
+import Diffusion
+import Formats
+import Foundation
+
+/// A schedule written for another program, by consumer. Noise levels are s = sigma / alpha, falling.
+package struct ScheduleExport: Sendable {
+    package enum Format: String, Sendable, CaseIterable {
+        /// One line for ComfyUI's ManualSigmas: fixed-point decimals only, since its parser breaks exponents.
+        case comfy
+        /// A Python list for the samplers of k-diffusion, A1111 and Forge.
+        case kDiffusion = "kdiffusion"
+        /// `sigmas=` of diffusers' Euler scheduler, with the final value.
+        case diffusersSigmas = "diffusers-sigmas"
+        /// `timesteps=` of diffusers' schedulers: whole numbers, one a step; for vp-discrete processes.
+        case diffusersTimesteps = "diffusers-timesteps"
+        /// `--sigmas` of stable-diffusion.cpp.
+        case stableDiffusionCPP = "sdcpp"
+        /// Everything, as ld3-sample reads it back.
+        case json
+        /// F64: the times [N + 1], or times and model times [2, N + 1].
+        case npy
+        /// LD3's own file: best_t_steps = cat(t, tau) as float32.
+        case ld3 = "ld3-pt"
+
+        var carriesModelTimes: Bool { [.json, .npy, .ld3].contains(self) }
+    }
+
+    /// What the last value is: learned lists end at sigma_min, consumers disagree about the step to zero.
+    package enum Terminal: String, Sendable, CaseIterable {
+        case keep
+        /// As ComfyUI's own nodes: the last step reaches zero, the number of evaluations stays.
+        case replaceZero = "replace-zero"
+        /// As A1111: one more step and evaluation.
+        case appendZero = "append-zero"
+    }
+
+    package var format: Format
+    package var terminal: Terminal
+    /// Lets a format that cannot carry decoupled times or learned coefficients leave them out.
+    package var dropsModelTimes: Bool
+    /// The validation loss of the same times with the network asked at them, for the message; nil where not known.
+    package var tiedLoss: Double?
+
+    /// - Parameter terminal: nil for what the consumer's own lists do.
+    package init(
+        _ format: Format, terminal: Terminal? = nil, dropsModelTimes: Bool = false, tiedLoss: Double? = nil
+    ) {
+        self.format = format
+        let endsAtZero: [Format] = [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP]
+        self.terminal = terminal ?? (endsAtZero.contains(format) ? .replaceZero : .keep)
+        self.dropsModelTimes = dropsModelTimes
+        self.tiedLoss = tiedLoss
+    }
+
+    /// The file's bytes, and what the user should know about them.
+    ///
+    /// Throws a usage failure where the format would lose decoupled times or coefficients that were not given up, or
+    /// cannot express the schedule.
+    package func callAsFunction(_ schedule: Schedule) throws -> (bytes: [UInt8], notes: [String]) {
+        guard schedule.process != .flow || [.json, .npy, .ld3].contains(format) else {
+            throw Failure(.usage, place: "--export \(format.rawValue)", "a flow's start has no finite sigma")
+        }
+        var notes = try lossNotes(schedule)
+        let sigmas = terminated(schedule.times.map { schedule.process.scaledSigma($0) })
+        let bytes: [UInt8]
+        switch format {
+        case .comfy: bytes = line(sigmas.map(fixed).joined(separator: ", "))
+        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map(fixed).joined(separator: ", ") + "]")
+        case .stableDiffusionCPP: bytes = line(sigmas.map(fixed).joined(separator: ","))
+        case .diffusersTimesteps:
+            let steps = try timesteps(schedule)
+            bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
+        case .json: bytes = Array(try schedule.json().indentedText.utf8)
+        case .npy: bytes = try array(schedule)
+        case .ld3: bytes = try TorchListFile.bytes(name: "best_t_steps", schedule.times + schedule.modelTimes)
+        }
+        if [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP].contains(format) {
+            notes += consumerNotes(schedule, values: sigmas.count)
+        }
+        return (bytes, notes)
+    }
+
+    // MARK: Numbers
+
+    private func terminated(_ sigmas: [Double]) -> [Double] {
+        switch terminal {
+        case .keep: sigmas
+        case .replaceZero: sigmas.dropLast() + [0]
+        case .appendZero: sigmas + [0]
+        }
+    }
+
+    /// Decimals without an exponent and without trailing zeros: 12 places, at least one.
+    private func fixed(_ value: Double) -> String {
+        var text = String(format: "%.12f", value)
+        while text.hasSuffix("0"), !text.hasSuffix(".0") { text.removeLast() }
+        return text
+    }
+
+    private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
+
+    /// n = N t - 1 for every step's start, rounded: the schedulers take whole numbers and truncate others.
+    private func timesteps(_ schedule: Schedule) throws -> [Int] {
+        guard case .vpDiscrete(let table) = schedule.process else {
+            throw Failure(
+                .usage, place: "--export \(format.rawValue)",
+                "needs a vp-discrete process, not \(schedule.process.spelling)")
+        }
+        let steps = schedule.times.dropLast().map { time in
+            min(max(Int((Double(table.count) * time - 1).rounded()), 0), table.count - 1)
+        }
+        for (step, next) in zip(steps, steps.dropFirst()) where step <= next {
+            throw Failure(
+                .usage, place: "--export \(format.rawValue)", "two steps round to time step \(next)",
+                suggestion: "export diffusers-sigmas")
+        }
+        return steps
+    }
+
+    private func array(_ schedule: Schedule) throws -> [UInt8] {
+        let count = schedule.times.count
+        if schedule.isTied || dropsModelTimes {
+            return try NPY.serialize(NamedTensor(name: "t", shape: [count], doubles: schedule.times))
+        }
+        return try NPY.serialize(
+            NamedTensor(name: "t", shape: [2, count], doubles: schedule.times + schedule.modelTimes))
+    }
+
+    // MARK: Notes
+
+    private func lossNotes(_ schedule: Schedule) throws -> [String] {
+        var lost: [String] = []
+        if !schedule.isTied, !format.carriesModelTimes { lost.append("model times of its own") }
+        if schedule.coefficients != nil, format != .json { lost.append("learned coefficients") }
+        guard !lost.isEmpty else { return [] }
+        let change = [
+            schedule.lossAfter.map { "the validation loss with them is \($0)" }, tiedLoss.map { "without \($0)" },
+        ]
+        .compactMap { $0 }.joined(separator: ", ")
+        let message =
+            "the schedule has \(lost.joined(separator: " and ")), which \(format.rawValue) cannot carry"
+            + (change.isEmpty ? "" : "; \(change)")
+        guard dropsModelTimes else {
+            throw Failure(
+                .usage, place: "--export \(format.rawValue)", message,
+                suggestion: "drop them with --drop-model-times, learn with --tied, or export json")
+        }
+        return [message]
+    }
+
+    private func consumerNotes(_ schedule: Schedule, values: Int) -> [String] {
+        let steps = values - 1
+        let ending = terminal == .keep ? "" : "; the last step goes to 0"
+        let evaluations = terminal == .appendZero ? ", one evaluation more than learned" : ""
+        var notes = ["\(values) values, \(steps) steps\(ending)\(evaluations)"]
+        if let sampler = schedule.solver.comfySampler {
+            notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")
+        } else {
+            notes.append("made for solver \(schedule.solver.name), which has no counterpart in k-diffusion or ComfyUI")
+        }
+        return notes
+    }
+}
+
+extension Solver {
+    /// The sampler of k-diffusion and ComfyUI that takes the same steps, where there is one.
+    package var comfySampler: String? {
+        switch (family, order) {
+        case (.euler, _), (.ddim, _): "euler"
+        case (.heun, _): "heun"
+        case (.dpmSolverPlusPlus, 1): "euler"
+        case (.dpmSolverPlusPlus, 2): options.contains(.noise) ? nil : "dpmpp_2m"
+        case (.unipc, _): options.contains(.bh2) ? "uni_pc_bh2" : "uni_pc"
+        case (.ipndm, _): "ipndm"
+        case (.ipndmVariable, _): "ipndm_v"
+        case (.deisTime, _): "deis"
+        default: nil
+        }
+    }
+}
