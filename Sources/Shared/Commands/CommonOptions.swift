@@ -13,6 +13,8 @@ extension Option {
         "guidance", "W", "classifier-free guidance of a conditional model: 1 is none [1]")
     package static let allowOtherModel = Option.flag(
         "allow-other-model", "accept a model whose digest is not the stream's")
+    package static let architecture = Option.value(
+        "architecture", "FILE", "JSON with precond and init_kwargs for a checkpoint that does not tell them")
     package static let batch = Option.value(
         "batch", "N", "samples computed together; changes no number [chosen by the program]"
     ).withoutEffectOnNumbers()
@@ -23,7 +25,7 @@ extension Option {
 
 extension OptionGroup {
     package static let modelGroup = OptionGroup(
-        "model", [.model, .process, .guidance, .allowOtherModel])
+        "model", [.model, .process, .guidance, .architecture, .allowOtherModel])
     package static let general = OptionGroup(
         "general",
         [

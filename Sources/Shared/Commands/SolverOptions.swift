@@ -37,6 +37,6 @@ extension Arguments {
         ModelRequest(
             name: stringIfGiven("model"), process: stringIfGiven("process"),
             guidance: try doubleIfGiven("guidance", in: -1000...1000), allowsOther: flag("allow-other-model"),
-            threads: try threads())
+            architecture: stringIfGiven("architecture"), threads: try threads())
     }
 }

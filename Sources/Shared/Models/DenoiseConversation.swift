@@ -116,12 +116,8 @@ struct DenoiseAnswer {
         (self.denoised, self.cotangents) = (denoised, cotangents)
     }
 
-    /// Throws what `ld3.error` says, and where the answer does not fit the request.
+    /// Throws where the answer does not fit the request.
     init(_ frame: Frame, to request: DenoiseRequest) throws {
-        if let message = frame.metadata["ld3.error"] {
-            throw Failure(
-                .inputOutput, "it says \"\(message.split(whereSeparator: \.isNewline).joined(separator: " | "))\"")
-        }
         try requireKind("denoised", of: frame)
         denoised = try frame.tensor("denoised", shape: request.x.shape, status: .inputOutput)
         guard request.cotangent != nil else { return }

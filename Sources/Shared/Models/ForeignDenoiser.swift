@@ -65,6 +65,10 @@ private struct Conversation {
             throw death(awaiting: "a request")
         }
         let frame = try nextFrame(awaiting: "its answer")
+        if let message = frame.metadata["ld3.error"] {
+            let line = message.split(whereSeparator: \.isNewline).joined(separator: " | ")
+            throw Failure(.inputOutput, place: place, "the denoiser says \"\(line)\"\(child.lastWords())")
+        }
         return try checking { try DenoiseAnswer(frame, to: request) }
     }
 

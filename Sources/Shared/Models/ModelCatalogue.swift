@@ -9,14 +9,16 @@ package enum ModelCatalogue {
     ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
     ///     under any. nil: the model's own, else EDM's.
     ///   - guidance: classifier-free guidance weight; 1 is none.
+    ///   - architecture: JSON file with `precond` and `init_kwargs`, for checkpoints that do not tell theirs.
     ///   - threads: of the network engine; nil for one a core.
     ///
     /// Throws `noInput` where there is no such model, `data` where it is corrupt, `usage` where options do not fit it.
     package static func open(
-        _ name: String, process: String? = nil, guidance: Double = 1, threads: Int? = nil
+        _ name: String, process: String? = nil, guidance: Double = 1, architecture: String? = nil,
+        threads: Int? = nil
     ) throws -> Model {
         let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
-        let opened = try open(ModelSpecification(name), name: name, process: asked, threads: threads)
+        let opened = try open(ModelSpecification(name), name: name, process: asked, architecture: architecture, threads: threads)
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.denoiser.labelCount > 0 else {
             throw Failure(.usage, place: "--guidance", "the model \(name) has no classes to guide towards")
@@ -25,12 +27,18 @@ package enum ModelCatalogue {
     }
 
     private static func open(
-        _ specification: ModelSpecification, name: String, process: NoiseProcess?, threads: Int?
+        _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?,
+        threads: Int?
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
-        case .embedded, .checkpoint, .random:
-            throw Failure(.noInput, place: name, "this build has no network engine yet")
+        case .embedded:
+            let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
+            return try network(path, process: process, architecture: nil, threads: threads)
+        case .checkpoint(let path):
+            return try network(path, process: process, architecture: architecture, threads: threads)
+        case .random(let architecture):
+            throw Failure(.noInput, place: name, "no such model: \(architecture)")
         case .gaussian(let shape, let mean, let deviation):
             let denoiser = GaussianDenoiser<Float>(
                 sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)
@@ -46,6 +54,21 @@ package enum ModelCatalogue {
         case .foreign(let command):
             return try foreign(command, name: name, process: process)
         }
+    }
+
+    private static func network(
+        _ path: String, process: NoiseProcess?, architecture: String?, threads: Int?
+    ) throws -> Opened {
+        let document = try architecture.map { file in
+            try locating(file) { try JSONValue(parsing: try Descriptor.contents(of: file, limit: 1 << 20)) }
+        }
+        let model = try NetworkModel(file: path, architecture: document, pool: ThreadPool(threads: threads))
+        let own = NetworkModel.process(of: model.configuration)
+        let denoiser: any Denoiser<Float> =
+            process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
+        return Opened(
+            sha256: try modelDigest(ofFile: path), process: process ?? own, denoiser: denoiser,
+            batch: networkBatch(denoiser))
     }
 
     private static func foreign(_ command: String, name: String, process: NoiseProcess?) throws -> Opened {

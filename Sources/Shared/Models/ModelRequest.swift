@@ -11,17 +11,20 @@ package struct ModelRequest: Sendable {
     package var guidance: Double?
     /// --allow-other-model
     package var allowsOther: Bool
+    /// --architecture
+    package var architecture: String?
     /// --threads; nil for one a core.
     package var threads: Int?
 
     package init(
         name: String? = nil, process: String? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        threads: Int? = nil
+        architecture: String? = nil, threads: Int? = nil
     ) {
         self.name = name
         self.process = process
         self.guidance = guidance
         self.allowsOther = allowsOther
+        self.architecture = architecture
         self.threads = threads
     }
 
@@ -47,7 +50,8 @@ package struct ModelRequest: Sendable {
         let model = try ModelCatalogue.open(
             name ?? inputName ?? ModelSpecification.embeddedName,
             process: process ?? (isInputsModel ? origin?.metadata[Key.process] : nil),
-            guidance: try guidance ?? origin.map(Self.guidance) ?? 1, threads: threads)
+            guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
+            threads: threads)
         if !allowsOther {
             for origin in origins { try Self.check(model, against: origin, warn: warn) }
         }

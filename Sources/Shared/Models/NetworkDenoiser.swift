@@ -1,0 +1,119 @@
+import Diagnostics
+import Diffusion
+import Networks
+import Tensors
+
+/// A preconditioned pixel network as a denoiser in EDM coordinates (M2.2): D(x; s) = c_skip x + c_out F(c_in x; c_noise).
+///
+/// The factors and their derivatives are taken in Double and rounded once. x is [B, C, H, W] and times are sigma. A network
+/// with learned variances has 2C outputs; the first C are used.
+struct NetworkDenoiser: Denoiser {
+    let network: any PixelNetwork
+    let preconditioning: Preconditioning
+    let sampleShape: [Int]
+    let labelCount: Int
+
+    var hasPullback: Bool { true }
+
+    func denoise(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Tensor<Float> {
+        let factors = times.map { preconditioning.factors($0) as Preconditioning.Factors<Double> }
+        let output = try network.evaluate(
+            scaled(x, by: factors.map(\.input)), noise: factors.map { Float($0.noise) }, labels: try oneHot(labels))
+        return combine(x, output, factors.map { ($0.skip, $0.output) })
+    }
+
+    func linearize(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Linearization<Float> {
+        let factors = times.map { preconditioning.derivatives($0) }
+        let inner = try network.linearize(
+            scaled(x, by: factors.map(\.input.value)), noise: factors.map { Float($0.noise.value) },
+            labels: try oneHot(labels))
+        let output = inner.value
+        let value = combine(x, output, factors.map { ($0.skip.value, $0.output.value) })
+        return Linearization(value: value) { cotangent in
+            let (inputCotangent, noiseCotangent) = try inner.pullback(
+                widened(cotangent, like: output, by: factors.map(\.output.value)))
+            let pulled = combine(cotangent, inputCotangent, factors.map { ($0.skip.value, $0.input.value) })
+            let timeCotangents = factors.indices.map { sample in
+                let f = factors[sample]
+                return f.skip.partial(0) * dot(cotangent, x, sample: sample)
+                    + f.output.partial(0) * dot(cotangent, output, sample: sample)
+                    + f.input.partial(0) * dot(x, inputCotangent, sample: sample)
+                    + f.noise.partial(0) * Double(noiseCotangent[sample])
+            }
+            return Cotangents(x: pulled, times: timeCotangents)
+        }
+    }
+
+    /// [B, classes]: one where the label says, zeros for -1. nil where nothing is conditioned on.
+    private func oneHot(_ labels: [Int]?) throws -> Tensor<Float>? {
+        guard let labels, labelCount > 0 else { return nil }
+        var rows = Tensor<Float>(shape: [labels.count, labelCount])
+        for (row, label) in labels.enumerated() where label >= 0 {
+            guard label < labelCount else {
+                throw Failure(.data, "label \(label) is not one of the model's \(labelCount) classes")
+            }
+            rows[row * labelCount + label] = 1
+        }
+        return rows
+    }
+}
+
+// Each sample has its own factors. Every helper reads the first elements of a sample of `b` where it has more than `a`'s.
+
+/// x times its sample's factor.
+private func scaled(_ x: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
+    let size = x.sampleCount
+    return Tensor(shape: x.shape) { target in
+        x.withElements { source in
+            for (sample, factor) in factors.enumerated() {
+                let factor = Float(factor)
+                for index in sample * size..<(sample + 1) * size { target[index] = factor * source[index] }
+            }
+        }
+    }
+}
+
+/// p a + q b, in a's shape, by sample.
+private func combine(_ a: Tensor<Float>, _ b: Tensor<Float>, _ factors: [(Double, Double)]) -> Tensor<Float> {
+    let (size, stride) = (a.sampleCount, b.sampleCount)
+    return Tensor(shape: a.shape) { target in
+        a.withElements { first in
+            b.withElements { second in
+                for (sample, (p, q)) in factors.enumerated() {
+                    let (p, q) = (Float(p), Float(q))
+                    for offset in 0..<size {
+                        let index = sample * size + offset
+                        target[index] = p * first[index] + q * second[sample * stride + offset]
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// x times its sample's factor in the shape of `like`, zero where that has more channels.
+private func widened(_ x: Tensor<Float>, like other: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
+    let (size, stride) = (x.sampleCount, other.sampleCount)
+    guard size != stride else { return scaled(x, by: factors) }
+    var result = Tensor<Float>(shape: other.shape)
+    result.withMutableElements { target in
+        x.withElements { source in
+            for (sample, factor) in factors.enumerated() {
+                for offset in 0..<size {
+                    target[sample * stride + offset] = Float(factor) * source[sample * size + offset]
+                }
+            }
+        }
+    }
+    return result
+}
+
+/// The inner product over one sample of `a`, in Double.
+private func dot(_ a: Tensor<Float>, _ b: Tensor<Float>, sample: Int) -> Double {
+    let (size, stride) = (a.sampleCount, b.sampleCount)
+    return a.withElements { first in
+        b.withElements { second in
+            (0..<size).reduce(0.0) { $0 + Double(first[sample * size + $1]) * Double(second[sample * stride + $1]) }
+        }
+    }
+}

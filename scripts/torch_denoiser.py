@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Serves a PyTorch denoiser to the ld3 programs, values and gradients.
+
+    ld3-teacher --model 'exec:python3 scripts/torch_denoiser.py my_unet.py:load --shape 3,32,32 --device cuda'
+
+my_unet.py:load (or package.module:load) is called without arguments and returns a torch module or function
+network(x, t, labels): x [B, shape], t [B], labels [B] integers with -1 for none, or None. What it returns is what
+--predicts says, [B, shape]. The ld3 programs want the x_0 prediction and get it by x = alpha x_0 + sigma noise.
+"""
+import argparse
+import importlib
+import importlib.util
+import json
+import math
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import torch  # noqa: E402
+from ld3_stream import Frame, frames  # noqa: E402
+
+
+def alpha_sigma(process, t):
+    """alpha(t) and sigma(t) of the processes that have a formula."""
+    if process.startswith("edm"):
+        return torch.ones_like(t), t
+    if process == "flow":
+        return 1 - t, t
+    if process == "vp-linear":
+        log_alpha = -0.25 * t**2 * 19.9 - 0.5 * t * 0.1
+    elif process == "vp-cosine":
+        angle = math.pi / 2 / 1.008
+        log_alpha = torch.log(torch.cos(angle * (t + 0.008))) - math.log(math.cos(angle * 0.008))
+    else:
+        sys.exit(f"--predicts with --process {process}: let the network return x_0 (--predicts data)")
+    return torch.exp(log_alpha), torch.sqrt(-torch.expm1(2 * log_alpha))
+
+
+def load(name):
+    """The callable that `file.py:name` or `package.module:name` says."""
+    place, _, attribute = name.rpartition(":")
+    if place.endswith(".py"):
+        spec = importlib.util.spec_from_file_location("denoiser", place)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(place)
+    return getattr(module, attribute)()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", help="file.py:function or package.module:function")
+    parser.add_argument("--shape", required=True, help="shape of a sample, such as 3,32,32")
+    parser.add_argument("--process", default="edm", help="noise process as the ld3 programs spell it [edm]")
+    parser.add_argument("--predicts", default="data", choices=["data", "noise", "velocity"])
+    parser.add_argument("--labels", type=int, default=0, help="number of classes [0]")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--no-pullback", action="store_true", help="do not offer gradients")
+    options = parser.parse_args()
+    network = load(options.network)
+    if isinstance(network, torch.nn.Module):
+        network = network.to(options.device).eval().requires_grad_(False)
+
+    def denoise(x, t, labels):
+        output = network(x, t.to(x.dtype), labels)
+        if options.predicts == "data":
+            return output
+        rows = [-1] + [1] * (x.dim() - 1)
+        alpha, sigma = (value.to(x.dtype).reshape(rows) for value in alpha_sigma(options.process, t))
+        if options.predicts == "noise":
+            return (x - sigma * output) / alpha
+        return x - sigma * output if options.process == "flow" else alpha * x - sigma * output
+
+    def tensor(frame, name):
+        return torch.from_numpy(frame[name].numpy().copy()).to(options.device) if name in frame else None
+
+    shape = [int(size) for size in options.shape.split(",")]
+    Frame({
+        "ld3.format": "1", "ld3.kind": "model", "ld3.process": options.process, "ld3.shape": json.dumps(shape),
+        "ld3.pullback": json.dumps(not options.no_pullback), "ld3.labels": str(options.labels),
+    }).write()
+    for frame in frames():
+        x, t, labels, cotangent = (tensor(frame, name) for name in ("x", "t", "label", "cotangent"))
+        answer = Frame({"ld3.format": "1", "ld3.kind": "denoised"})
+        with torch.set_grad_enabled(cotangent is not None):
+            if cotangent is not None:
+                x.requires_grad_()
+                t.requires_grad_()
+            value = denoise(x, t, labels)
+            if cotangent is not None:
+                gradients = torch.autograd.grad(value, (x, t), cotangent.to(value.dtype), allow_unused=True)
+                for name, gradient, like in zip(("x_cotangent", "t_cotangent"), gradients, (x, t)):
+                    answer[name] = (torch.zeros_like(like) if gradient is None else gradient).cpu().numpy()
+            answer["denoised"] = value.detach().float().cpu().numpy()
+        answer.write()
+
+
+if __name__ == "__main__":
+    main()
