@@ -18,7 +18,8 @@ package enum ModelCatalogue {
         threads: Int? = nil
     ) throws -> Model {
         let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
-        let opened = try open(ModelSpecification(name), name: name, process: asked, architecture: architecture, threads: threads)
+        let opened = try open(
+            ModelSpecification(name), name: name, process: asked, architecture: architecture, threads: threads)
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.denoiser.labelCount > 0 else {
             throw Failure(.usage, place: "--guidance", "the model \(name) has no classes to guide towards")

@@ -1,0 +1,87 @@
+import Diffusion
+import Formats
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+/// The embedded model and EDM's preconditioners against PyTorch.
+struct NetworkDenoiserTests {
+    /// D, D without labels and both gradients of the embedded model.
+    @Test func embeddedModelMatchesItsCheck() throws {
+        let check = try SafetensorsFile(path: Fixtures.path("models/mnist32-check.safetensors"))
+        let model = try ModelCatalogue.open("mnist32")
+        #expect(model.sampleShape == [1, 32, 32])
+        #expect(model.labelCount == 10)
+        #expect(model.process == .edm)
+        #expect(model.sha256?.count == 64)
+        let x: Tensor<Float> = try check.tensor("x").tensor()
+        let cotangent: Tensor<Float> = try check.tensor("v").tensor()
+        let times = try check.tensor("sigma").doubles()
+        let labels = classes(try check.tensor("class_labels"))
+        let linearization = try model.denoiser.linearize(x, at: times, labels: labels)
+        expectClose(linearization.value.elements, try check.floats("D"), 2e-5)
+        let pulled = try linearization.pullback(cotangent)
+        expectClose(pulled.x.elements, try check.floats("vjp_x"), 5e-5)
+        expectClose(pulled.times.map(Float.init), try check.floats("vjp_sigma"), 5e-5)
+        for none in [nil, [Int](repeating: -1, count: 4)] {
+            let value = try model.denoiser.denoise(x, at: times, labels: none)
+            expectClose(value.elements, try check.floats("D_unconditional"), 2e-5)
+        }
+    }
+
+    @Test(
+        .enabled(if: Fixtures.shared("networks") != nil, "the shared fixtures are not there"),
+        arguments: [("ddpmpp_uncond_edm", 5e-5), ("ddpmpp_uncond_vp", 1e-3), ("ddpmpp_cond_edm", 5e-5)])
+    func checkpointsMatchPyTorch(name: String, tolerance: Float) throws {
+        let folder = try #require(Fixtures.shared("networks"))
+        let model = try ModelCatalogue.open("\(folder)/\(name).weights.safetensors")
+        let recorded = try SafetensorsFile(path: "\(folder)/\(name).io.safetensors")
+        let x: Tensor<Float> = try recorded.tensor("x").tensor()
+        let times = try recorded.tensor("sigma").doubles()
+        // The recorded label rows of the conditional network are not all classes: it is compared without labels.
+        let value = model.labelCount > 0 ? "D_nolabel" : "D"
+        let linearization = try model.denoiser.linearize(x, at: times, labels: nil)
+        expectClose(linearization.value.elements, try recorded.floats(value), tolerance)
+        guard model.labelCount == 0 else { return }
+        let pulled = try linearization.pullback(try recorded.tensor("v").tensor())
+        expectClose(pulled.x.elements, try recorded.floats("vjp_x"), tolerance)
+        expectClose(pulled.times.map(Float.init), try recorded.floats("vjp_sigma"), tolerance)
+    }
+
+    /// The gradient in time, by central differences in the process' own time, under EDM and transported to VP.
+    @Test(arguments: ["edm", "vp-linear"])
+    func timeGradientMatchesDifferences(process: String) throws {
+        let model = try ModelCatalogue.open("mnist32", process: process)
+        let time = process == "edm" ? 1.5 : 0.4
+        let x = Tensor<Float>(shape: [1, 1, 32, 32], elements: (0..<1024).map { Float(($0 * 37 % 101)) / 50 - 1 })
+        let cotangent = x.map { $0 * $0 - 0.5 }
+        func value(at t: Double) throws -> Double {
+            let output = try model.denoiser.denoise(x, at: [t], labels: nil)
+            return zip(output.elements, cotangent.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        }
+        let step = 1e-3 * time
+        let difference = (try value(at: time + step) - value(at: time - step)) / (2 * step)
+        let exact = try model.denoiser.linearize(x, at: [time], labels: nil).pullback(cotangent).times[0]
+        #expect(abs(exact - difference) < 0.01 * abs(difference) + 0.02, "\(exact) against \(difference)")
+    }
+
+    @Test func guidanceExtrapolates() throws {
+        let (plain, guided) = (try ModelCatalogue.open("mnist32"), try ModelCatalogue.open("mnist32", guidance: 3))
+        let x = Tensor<Float>(shape: [2, 1, 32, 32], repeating: 0.3)
+        let (conditional, unconditional, result) = (
+            try plain.denoiser.denoise(x, at: [2, 1], labels: [4, -1]),
+            try plain.denoiser.denoise(x, at: [2, 1], labels: nil),
+            try guided.denoiser.denoise(x, at: [2, 1], labels: [4, -1])
+        )
+        let expected = zip(conditional.elements, unconditional.elements).map { $1 + 3 * ($0 - $1) }
+        expectClose(result.elements, expected, 1e-5)
+        #expect(guided.metadata["ld3.guidance"] == "3.0")
+    }
+
+    private func classes(_ oneHot: NamedTensor) -> [Int] {
+        let (rows, width) = (oneHot.shape[0], oneHot.shape[1])
+        let values = (try? oneHot.floats()) ?? []
+        return (0..<rows).map { row in (0..<width).first { values[row * width + $0] == 1 } ?? -1 }
+    }
+}
