@@ -48,7 +48,8 @@ let tests: [Target] =
     + [
         .testTarget(
             name: "PipelineTests",
-            dependencies: ["TestSupport", "Formats", "TensorStream"] + programs.map { .target(name: $0.name) },
+            dependencies: ["TestSupport", "Formats", "TensorStream", "Tensors", "Images"]
+                + programs.map { .target(name: $0.name) },
             path: "Tests/PipelineTests"),
         // Not a product: `make fuzz` builds and runs it.
         .executableTarget(

@@ -34,7 +34,7 @@ struct SmallMixture {
     }
 }
 
-@Suite(.enabled(if: Python.isAvailable, "python3 is not there"))
+@Suite(.enabled(if: Programs.exists("python3"), "python3 is not there"))
 struct ForeignDenoiserTests {
     private let mixture: SmallMixture
     private let x = Tensor<Float>(shape: [2, 3], elements: [0.3, -0.2, 0.9, 4, -7, 1.5])

@@ -40,10 +40,11 @@ struct ModelRequestTests {
     }
 
     @Test(arguments: [
-        ("no-such-file.pkl", ExitStatus.noInput), ("gmm:no-such-file", .noInput), ("gaussian:shape=x", .usage),
+        ("no-such-file.pkl", Diagnostics.ExitStatus.noInput), ("gmm:no-such-file", .noInput),
+        ("gaussian:shape=x", .usage),
         ("random:nothing", .noInput),
     ])
-    func unknownModels(name: String, status: ExitStatus) {
+    func unknownModels(name: String, status: Diagnostics.ExitStatus) {
         #expect { try ModelCatalogue.open(name) } throws: { ($0 as? Failure)?.status == status }
     }
 
