@@ -6,7 +6,7 @@ import Testing
 
 /// One line on standard error, the right status, nothing on standard output: teacher and sampler fed what they must refuse.
 struct BadInputTests {
-    private static let gaussian = "--model=gaussian:shape=4"
+    static let gaussian = "--model=gaussian:shape=4"
 
     private func expect(
         _ result: Programs.Result, status: Int32, telling words: String...,
@@ -21,7 +21,7 @@ struct BadInputTests {
 
     @Test(arguments: [["ld3-teacher"], ["ld3-sample", "--schedule=edm", "--nfe=3"]])
     func streams(program: [String]) throws {
-        func run(_ input: [UInt8], _ options: [String] = [gaussian]) throws -> Programs.Result {
+        func run(_ input: [UInt8], _ options: [String] = [Self.gaussian]) throws -> Programs.Result {
             try Programs.run(program[0], program.dropFirst() + options, input: input)
         }
         let good = noiseStream(count: 3, shape: [4])
