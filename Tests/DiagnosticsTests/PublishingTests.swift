@@ -63,7 +63,7 @@ import Testing
     }
 }
 
-@Suite struct FailureTests {
+@Suite struct MessageTests {
     @Test func isOneLine() {
         let failure = Failure(.data, place: "frame 3", "ends early", suggestion: "try again")
         #expect(failure.at("standard input").description == "standard input: frame 3: ends early; try again")
