@@ -38,7 +38,12 @@ let programs: [Target] = [
 ]
 
 let tests: [Target] =
-    [.target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport")]
+    [
+        .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport"),
+        .executableTarget(
+            name: "engine-benchmark", dependencies: ["Diagnostics", "Formats", "Tensors", "Layers", "Networks"],
+            path: "Tests/EngineBenchmark"),
+    ]
     + modules.map { target in
         .testTarget(
             name: target.name + "Tests",

@@ -22,6 +22,8 @@ import Testing
         Case(name: "ncsnpp_uncond_edm", tolerances: [2e-5, 1e-5, 5e-4]),
         Case(name: "ncsnpp_uncond_ve", tolerances: [1e-5, 5e-5, 2e-3]),
         Case(name: "ncsnpp_skip_edm", tolerances: [2e-5, 1e-5, 2e-5]),
+        Case(name: "adm_cond_edm", tolerances: [1e-5, 1e-5, 1e-5]),
+        Case(name: "adm_uncond_iddpm", tolerances: [2e-5, 5e-5, 5e-5]),
     ]
 
     @Test(arguments: embedded) func embeddedFixture(_ fixture: Case) throws {
@@ -37,8 +39,10 @@ import Testing
         let weights = try SafetensorsFile(path: "\(folder)/\(fixture.name).weights.safetensors")
         let recorded = try SafetensorsFile(path: "\(folder)/\(fixture.name).io.safetensors")
         let configuration = try NetworkConfiguration(json: try #require(weights.configuration))
-        let network = try SongUNet.open(weights: weights, configuration: configuration, pool: ThreadPool(threads: 2))
-        let model = try Preconditioned(network)
+        let network = try PixelNetworks.open(
+            weights: weights, configuration: configuration, pool: ThreadPool(threads: 2))
+        let levels = configuration.preconditioning == "iDDPMPrecond" ? try weights.floats("u") : []
+        let model = try Preconditioned(network, levels: levels.map { Double($0) })
         let labels: Tensor<Float>? = try? recorded.floatTensor("class_labels")
         let result = try model.vjp(
             try recorded.floatTensor("x"), sigma: try recorded.floats("sigma"), labels: labels,
@@ -59,7 +63,8 @@ import Testing
         let weights = try SafetensorsFile(path: "\(folder)/ddpmpp_cond_edm.weights.safetensors")
         let recorded = try SafetensorsFile(path: "\(folder)/ddpmpp_cond_edm.io.safetensors")
         let configuration = try NetworkConfiguration(json: try #require(weights.configuration))
-        let network = try SongUNet.open(weights: weights, configuration: configuration, pool: ThreadPool(threads: 1))
+        let network = try PixelNetworks.open(
+            weights: weights, configuration: configuration, pool: ThreadPool(threads: 1))
         let value = try Preconditioned(network).denoise(
             try recorded.floatTensor("x"), sigma: try recorded.floats("sigma"), labels: nil)
         let expected = try recorded.floats("D_nolabel").map { Double($0) }
@@ -71,7 +76,8 @@ import Testing
         let recorded = try SafetensorsFile(path: Fixtures.path("networks/mnist32-check.safetensors"))
         let configuration = try NetworkConfiguration(json: try #require(weights.configuration))
         #expect(configuration.name == "mnist32" && configuration.sigmaMax == 80 && configuration.labelDimension == 10)
-        let network = try SongUNet.open(weights: weights, configuration: configuration, pool: ThreadPool(threads: 2))
+        let network = try PixelNetworks.open(
+            weights: weights, configuration: configuration, pool: ThreadPool(threads: 2))
         let model = try Preconditioned(network)
         let (x, sigma) = (try recorded.floatTensor("x"), try recorded.floats("sigma"))
         let result = try model.vjp(

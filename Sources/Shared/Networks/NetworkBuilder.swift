@@ -5,26 +5,30 @@ import Layers
 /// A graph under construction, with the weights it draws on. Weights are checked by shape now and read on first use.
 struct NetworkBuilder {
     var graph = Graph()
-    let weights: any WeightSource
+    /// nil: the graph is built for the list of tensors that it needs (`requested`).
+    let weights: (any WeightSource)?
     /// What stands before every name in the file, for example "model.".
     let prefix: String
+    private(set) var requested: [(name: String, shape: [Int])] = []
 
-    init(weights: any WeightSource, prefix: String) {
+    init(weights: (any WeightSource)?, prefix: String) {
         self.weights = weights
         self.prefix = prefix
     }
 
-    func has(_ name: String) -> Bool { weights.shape(of: prefix + name) != nil }
+    func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
 
-    func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
+    mutating func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
         let full = prefix + name
+        requested.append((full, shape))
+        guard let weights else { return Parameter(name: full, shape: shape, elements: []) }
         guard let found = weights.shape(of: full) else {
             throw Failure(.data, place: full, "the model file lacks this tensor")
         }
         guard found == shape else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
-        return Parameter(name: full, shape: shape) { [weights] in try weights.floats(full) }
+        return Parameter(name: full, shape: shape) { try weights.floats(full) }
     }
 
     /// The convolution `name` of the concatenated `sources`, with a bias where the file has one.

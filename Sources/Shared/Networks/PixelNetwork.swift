@@ -33,6 +33,8 @@ package struct NetworkLinearization {
 /// A network built as a graph with the inputs x, c_noise and, for a class-conditional one, labels.
 package struct GraphNetwork: PixelNetwork {
     package let configuration: NetworkConfiguration
+    /// Multiply-adds of one image.
+    package let multiplications: Int
     private let compiled: CompiledNetwork
 
     /// What a builder of a U-Net leaves behind.
@@ -46,6 +48,7 @@ package struct GraphNetwork: PixelNetwork {
 
     init(_ parts: Parts, configuration: NetworkConfiguration, pool: ThreadPool) {
         self.configuration = configuration
+        multiplications = parts.graph.multiplications
         compiled = CompiledNetwork(
             parts.graph, inputs: [parts.x, parts.noise] + [parts.labels].compactMap { $0 }, outputs: [parts.output],
             differentiable: [parts.x, parts.noise], pool: pool)

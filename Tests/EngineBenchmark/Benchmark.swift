@@ -1,0 +1,120 @@
+import Diagnostics
+import Formats
+import Foundation
+import Layers
+import Networks
+import Tensors
+
+/// One network, some batch sizes: a JSON line a measurement, as peer/songunet_torch.py prints them.
+///
+///     engine-benchmark [--config cifar10|ffhq64|mnist|FILE] [--batch 1,2,8] [--threads N] [--seconds S]
+struct Benchmark {
+    private var configuration = "cifar10"
+    private var batches = [1, 2, 8]
+    private var threads: Int?
+    private var seconds = 4.0
+    /// Which of forward and forward+vjp to time; both by default.
+    private var only: String?
+
+    init(_ arguments: [String]) throws {
+        var rest = arguments[...]
+        while let name = rest.popFirst() {
+            guard let value = rest.popFirst() else { throw Failure(.usage, "\(name) needs a value") }
+            switch name {
+            case "--config": configuration = value
+            case "--batch": batches = value.split(separator: ",").compactMap { Int($0) }
+            case "--threads": threads = Int(value)
+            case "--seconds": seconds = Double(value) ?? seconds
+            case "--only": only = value
+            default: throw Failure(.usage, "unknown option \(name)")
+            }
+        }
+    }
+
+    func run() throws {
+        let start = ContinuousClock.now
+        let weights: any WeightSource =
+            RandomWeights.names.contains(configuration)
+            ? try RandomWeights(named: configuration) : try SafetensorsFile(path: configuration)
+        let settings = try NetworkConfiguration(json: weights.configuration ?? "")
+        let network = try PixelNetworks.open(
+            weights: weights, configuration: settings, pool: ThreadPool(threads: threads))
+        report("open", ContinuousClock.now - start)
+        let (one, sigma) = inputs(settings, batch: 1)
+        let first = ContinuousClock.now
+        _ = try network.evaluate(one, noise: sigma, labels: nil)
+        report("first evaluation, weights laid out", ContinuousClock.now - first)
+        for batch in batches {
+            let (x, noise) = inputs(settings, batch: batch)
+            let forward = { _ = try network.evaluate(x, noise: noise, labels: nil) }
+            let pullback = {
+                let linear = try network.linearize(x, noise: noise, labels: nil)
+                _ = try linear.pullback(x)
+            }
+            let flop = 2 * Double(network.multiplications)
+            for (what, body, factor) in [("forward", forward, 1.0), ("forward+vjp", pullback, 2.0)]
+            where only == nil || only == what {
+                let (time, processor) = try median(body)
+                line([
+                    "config": configuration, "batch": batch, "what": what,
+                    "ms_per_image": rounded(1e3 * time / Double(batch)),
+                    "cpu_ms_per_image": rounded(1e3 * processor / Double(batch)),
+                    "gflops": rounded(factor * flop * Double(batch) / time / 1e9), "peak_mb": rounded(peakMegabytes()),
+                ])
+            }
+        }
+        if let profile = Profile.shared.report { print(profile) }
+    }
+
+    private func inputs(_ settings: NetworkConfiguration, batch: Int) -> (Tensor<Float>, [Float]) {
+        let shape = [batch, settings.imageChannels, settings.imageResolution, settings.imageResolution]
+        let count = shape.reduce(1, *)
+        let elements = (0..<count).map { Float(sin(Double($0) * 12.9898) * 1.5) }
+        return (Tensor(shape: shape, elements: elements), [Float](repeating: 0.4, count: batch))
+    }
+
+    /// Medians of wall time and of processor time over all threads; the second says more on a busy machine.
+    private func median(_ body: () throws -> Void) throws -> (time: Double, processor: Double) {
+        try body()
+        var times: [Double] = []
+        var processors: [Double] = []
+        var total = 0.0
+        while total < seconds || times.count < 3 {
+            let (start, before) = (ContinuousClock.now, processorSeconds())
+            try body()
+            times.append((ContinuousClock.now - start) / .seconds(1))
+            processors.append(processorSeconds() - before)
+            total += times[times.count - 1]
+        }
+        return (times.sorted()[times.count / 2], processors.sorted()[times.count / 2])
+    }
+
+    private func processorSeconds() -> Double {
+        let usage = resources()
+        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + 1e-6 * Double(time.tv_usec) }
+        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    }
+
+    private func resources() -> rusage {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage
+    }
+
+    private func report(_ what: String, _ time: Duration) {
+        line(["config": configuration, "what": what, "ms": rounded(time / .milliseconds(1))])
+    }
+
+    private func line(_ values: [String: any Sendable]) {
+        let order = ["config", "batch", "what", "ms", "ms_per_image", "cpu_ms_per_image", "gflops", "peak_mb"]
+        let members = order.compactMap { key in
+            values[key].map { "\"\(key)\": " + ($0 is String ? "\"\($0)\"" : "\($0)") }
+        }
+        print("{\(members.joined(separator: ", "))}")
+    }
+
+    private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+
+    /// The process' highest resident memory so far.
+    private func peakMegabytes() -> Double { Double(resources().ru_maxrss) / 1024 }
+}

@@ -1,0 +1,15 @@
+// Times the network engine; scripts/bench-engine and scripts/bench-peer run it. Not installed.
+
+import Diagnostics
+import Formats
+import Foundation
+import Layers
+import Networks
+import Tensors
+
+do {
+    try Benchmark(CommandLine.arguments.dropFirst().map { $0 }).run()
+} catch {
+    FileHandle.standardError.write(Data("engine-benchmark: \(error)\n".utf8))
+    exit(1)
+}
