@@ -42,7 +42,7 @@ struct ModelRequestTests {
     @Test(arguments: [
         ("no-such-file.pkl", Diagnostics.ExitStatus.noInput), ("gmm:no-such-file", .noInput),
         ("gaussian:shape=x", .usage),
-        ("random:nothing", .noInput),
+        ("random:nothing", .usage),
     ])
     func unknownModels(name: String, status: Diagnostics.ExitStatus) {
         #expect { try ModelCatalogue.open(name) } throws: { ($0 as? Failure)?.status == status }

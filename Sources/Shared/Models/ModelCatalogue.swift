@@ -39,7 +39,8 @@ package enum ModelCatalogue {
         case .checkpoint(let path):
             return try network(path, process: process, architecture: architecture, threads: threads)
         case .random(let architecture):
-            throw Failure(.noInput, place: name, "no such model: \(architecture)")
+            let pool = ThreadPool(threads: threads)
+            return network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
         case .gaussian(let shape, let mean, let deviation):
             let denoiser = GaussianDenoiser<Float>(
                 sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)
@@ -64,11 +65,13 @@ package enum ModelCatalogue {
             try locating(file) { try JSONValue(parsing: try Descriptor.contents(of: file, limit: 1 << 20)) }
         }
         let model = try NetworkModel(file: path, architecture: document, pool: ThreadPool(threads: threads))
-        let own = NetworkModel.process(of: model.configuration)
-        let denoiser: any Denoiser<Float> =
-            process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
+        return network(model, digest: try modelDigest(ofFile: path), process: process)
+    }
+
+    private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) -> Opened {
+        let denoiser: any Denoiser<Float> = process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
         return Opened(
-            sha256: try modelDigest(ofFile: path), process: process ?? own, denoiser: denoiser,
+            sha256: digest, process: process ?? NetworkModel.process(of: model.configuration), denoiser: denoiser,
             batch: networkBatch(denoiser))
     }
 

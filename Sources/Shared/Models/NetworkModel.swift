@@ -21,7 +21,15 @@ package struct NetworkModel {
             place: path, pool: pool)
     }
 
-    init(weights: any WeightSource, configuration: NetworkConfiguration, place: String, pool: ThreadPool) throws {
+    /// A named architecture with the engine's random weights.
+    init(random name: String, pool: ThreadPool) throws {
+        let weights = try RandomWeights(named: name)
+        try self.init(
+            weights: weights, configuration: Self.configuration(of: weights, nil), place: "random:\(name)", pool: pool)
+    }
+
+    private init(weights: any WeightSource, configuration: NetworkConfiguration, place: String, pool: ThreadPool) throws
+    {
         self.configuration = configuration
         guard let preconditioning = Self.preconditionings[configuration.preconditioning] else {
             throw Failure(
@@ -29,11 +37,7 @@ package struct NetworkModel {
                 suggestion: "known are \(Self.preconditionings.keys.sorted().joined(separator: ", "))")
         }
         let network = try locating(place) {
-            switch configuration.architecture {
-            case .songUNet: try SongUNet.open(weights: weights, configuration: configuration, pool: pool)
-            case .dhariwalUNet:
-                throw Failure(.data, "the architecture \(configuration.architecture.rawValue) cannot be run yet")
-            }
+            try PixelNetworks.open(weights: weights, configuration: configuration, pool: pool)
         }
         let size = configuration.imageResolution
         denoiser = NetworkDenoiser(
