@@ -38,16 +38,12 @@ format:
 	$(SWIFT) format -i -r Sources Tests Package.swift
 
 install: build
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/ld3" "$(DESTDIR)$(PREFIX)/share/man/man1" "$(DESTDIR)$(PREFIX)/share/man/man5"
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/ld3"
 	install $(addprefix $(BUILD)/,$(PROGRAMS)) "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 $(RESOURCES)/* "$(DESTDIR)$(PREFIX)/share/ld3"
-	install -m 644 docs/man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1"
-	install -m 644 docs/man/*.5 "$(DESTDIR)$(PREFIX)/share/man/man5"
 
 uninstall:
 	rm -f $(addprefix "$(DESTDIR)$(PREFIX)/bin"/,$(PROGRAMS))
-	rm -f $(foreach page,$(notdir $(wildcard docs/man/*.1)),"$(DESTDIR)$(PREFIX)/share/man/man1/$(page)")
-	rm -f $(foreach page,$(notdir $(wildcard docs/man/*.5)),"$(DESTDIR)$(PREFIX)/share/man/man5/$(page)")
 	rm -rf "$(DESTDIR)$(PREFIX)/share/ld3"
 
 clean:

@@ -62,20 +62,3 @@ import Testing
         #expect { try Descriptor.contents(of: folder.file("b")) } throws: { ($0 as? Failure)?.status == .noInput }
     }
 }
-
-@Suite struct MessageTests {
-    @Test func isOneLine() {
-        let failure = Failure(.data, place: "frame 3", "ends early", suggestion: "try again")
-        #expect(failure.at("standard input").description == "standard input: frame 3: ends early; try again")
-        #expect(Failure(.data, "alone").at("here").description == "here: alone")
-    }
-
-    @Test func nearestWordIsSuggested() {
-        let words = ["--seeds", "--shard", "--shape", "--labels"]
-        #expect(nearest(to: "--seedz", among: words) == "--seeds")
-        #expect(nearest(to: "--shrad", among: words) == "--shard")
-        #expect(nearest(to: "--lab", among: words) == "--labels")
-        #expect(nearest(to: "--frobnicate", among: words) == nil)
-        #expect(nearest(to: "", among: []) == nil)
-    }
-}

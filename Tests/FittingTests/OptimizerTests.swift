@@ -1,8 +1,7 @@
+import Fitting
 import Formats
 import TestSupport
 import Testing
-
-@testable import Fitting
 
 @Suite struct OptimizerTests {
     /// The oracle of METHODS M5.5.

@@ -1,9 +1,8 @@
 import Diffusion
+import Fitting
 import Solvers
 import Tensors
 import Testing
-
-@testable import Fitting
 
 @Suite struct StudentTests {
     /// Every gradient that training uses, against central differences (M11.6).

@@ -1,6 +1,5 @@
+import Images
 import Testing
-
-@testable import Images
 
 @Suite struct FigureTests {
     private let red = Colour(0xFF0000)

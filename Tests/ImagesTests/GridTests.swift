@@ -1,7 +1,6 @@
 import Diagnostics
+import Images
 import Testing
-
-@testable import Images
 
 @Suite struct GridTests {
     @Test func rowsAndColumns() {

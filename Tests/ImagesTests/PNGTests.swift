@@ -1,10 +1,9 @@
 import Diagnostics
 import Formats
 import Foundation
+import Images
 import TestSupport
 import Testing
-
-@testable import Images
 
 @Suite struct PNGTests {
     /// A picture without symmetry.

@@ -1,8 +1,7 @@
 import Diagnostics
+import Images
 import Tensors
 import Testing
-
-@testable import Images
 
 @Suite struct QuantizationTests {
     @Test func roundingIsEDMs() {

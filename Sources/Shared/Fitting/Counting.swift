@@ -7,6 +7,11 @@ package struct EvaluationCount: Sendable, Equatable {
     package var forwards = 0
     package var pullbacks = 0
 
+    package init(forwards: Int = 0, pullbacks: Int = 0) {
+        self.forwards = forwards
+        self.pullbacks = pullbacks
+    }
+
     package static func - (left: EvaluationCount, right: EvaluationCount) -> EvaluationCount {
         EvaluationCount(forwards: left.forwards - right.forwards, pullbacks: left.pullbacks - right.pullbacks)
     }

@@ -8,22 +8,22 @@ package enum AxisScale: Sendable, Equatable {
 }
 
 /// The range of one axis with its marks.
-struct Axis: Sendable, Equatable {
-    let scale: AxisScale
+package struct Axis: Sendable, Equatable {
+    package let scale: AxisScale
     /// Ends of the axis, in the scale's own measure (the common logarithm of the value, where logarithmic).
-    let low: Double
-    let high: Double
-    let ticks: [Tick]
+    package let low: Double
+    package let high: Double
+    package let ticks: [Tick]
 
-    struct Tick: Sendable, Equatable {
+    package struct Tick: Sendable, Equatable {
         /// In the scale's own measure.
-        let place: Double
+        package let place: Double
         /// Empty for a mark without a number.
-        let label: String
+        package let label: String
     }
 
     /// An axis that holds `values`, those that cannot be drawn left out. `about` is the number of marks wished for.
-    init(_ values: some Sequence<Double>, scale: AxisScale, about: Int) {
+    package init(_ values: some Sequence<Double>, scale: AxisScale, about: Int) {
         let places = values.compactMap { Axis.measure($0, scale) }
         var (first, last) = (places.min() ?? 0, places.max() ?? 1)
         if last - first < 1e-9 * max(abs(first), abs(last), 1e-6) {
@@ -41,11 +41,11 @@ struct Axis: Sendable, Equatable {
     }
 
     /// Where `value` lies between the ends, 0...1; nil where it cannot be drawn.
-    func fraction(_ value: Double) -> Double? {
+    package func fraction(_ value: Double) -> Double? {
         Axis.measure(value, scale).map { ($0 - low) / (high - low) }
     }
 
-    func fraction(_ tick: Tick) -> Double { (tick.place - low) / (high - low) }
+    package func fraction(_ tick: Tick) -> Double { (tick.place - low) / (high - low) }
 
     private static func measure(_ value: Double, _ scale: AxisScale) -> Double? {
         guard value.isFinite else { return nil }

@@ -23,18 +23,20 @@ extension Figure {
 }
 
 /// Lengths and colours of a figure.
-struct PlotStyle: Sendable {
-    let scale: Double
+package struct PlotStyle: Sendable {
+    package let scale: Double
 
-    var titleSize: Double { 17 * scale }
-    var labelSize: Double { 15 * scale }
-    var tickSize: Double { 13.5 * scale }
-    var hairline: Double { scale }
+    package init(scale: Double) { self.scale = scale }
 
-    let ink = Colour(0x222B36)
-    let softInk = Colour(0x5B6673)
-    let grid = Colour(0xE6E9ED)
-    let paper = Colour(0xFFFFFF)
+    package var titleSize: Double { 17 * scale }
+    package var labelSize: Double { 15 * scale }
+    package var tickSize: Double { 13.5 * scale }
+    package var hairline: Double { scale }
+
+    package let ink = Colour(0x222B36)
+    package let softInk = Colour(0x5B6673)
+    package let grid = Colour(0xE6E9ED)
+    package let paper = Colour(0xFFFFFF)
 
     /// The emphasised series have the first colours, the others the following (Okabe and Ito's palette, which readers
     /// with any colour vision can tell apart; the yellow darkened for paper).
@@ -44,7 +46,7 @@ struct PlotStyle: Sendable {
         Colour(0x8A8F98), Colour(0x3F7F3F),
     ]
 
-    func colours(for series: [Series]) -> [Colour] {
+    package func colours(for series: [Series]) -> [Colour] {
         var (emphasised, others) = (0, 0)
         return series.map { one in
             defer { if one.isEmphasised { emphasised += 1 } else { others += 1 } }
@@ -54,10 +56,10 @@ struct PlotStyle: Sendable {
         }
     }
 
-    enum Anchor { case start, middle, end }
+    package enum Anchor { case start, middle, end }
 
     /// Writes `text` with its baseline through `point`.
-    func write(
+    package func write(
         _ text: String, on canvas: inout Canvas, at point: Point, size: Double, anchor: Anchor = .start,
         isBold: Bool = false, upwards: Bool = false, colour: Colour? = nil
     ) {

@@ -1,6 +1,6 @@
 extension StrokeFont {
     /// Width and path of every glyph of the face.
-    static let glyphs: [Character: (width: Double, path: String)] = digits.merging(capitals) { $1 }
+    package static let glyphs: [Character: (width: Double, path: String)] = digits.merging(capitals) { $1 }
         .merging(smallLetters) { $1 }.merging(signs) { $1 }
 
     private static let digits: [Character: (width: Double, path: String)] = [
