@@ -4,7 +4,7 @@ import Models
 
 let command = Command(
     name: "ld3-teacher", purpose: "solves the diffusion ODE finely: noise in, pairs of noise and target out",
-    usage: ["[options] < noise > pairs", "--serve [--model MODEL]"],
+    usage: ["[options] < noise > pairs", "--serve [--model MODEL]", "--describe [--json] [--model MODEL]"],
     groups: [
         .modelGroup,
         OptionGroup(
@@ -15,15 +15,36 @@ let command = Command(
         OptionGroup(
             "serving",
             [.flag("serve", "offer the model to another program: answer denoise frames on standard input")]),
+        OptionGroup(
+            "description",
+            [
+                .flag("describe", "print what the model's file holds: architecture, process, tensors"),
+                .flag("json", "print the description as JSON"),
+            ]),
     ],
     examples: [
         "ld3-noise --seeds 0-99 | ld3-teacher > pairs.ld3",
         "ld3-noise --seeds 0-99 | ld3-teacher --solver ipndm --nfe 60 --schedule edm > pairs.ld3",
         "ld3-teacher --serve --model gaussian:shape=8,std=0.5",
+        "ld3-teacher --describe --model edm-cifar10-32x32-uncond-vp.pkl",
     ])
 
 runProgram(command) { arguments in
-    if arguments.flag("serve") { try serve(arguments) } else { try TeacherRun(arguments).run() }
+    if arguments.flag("describe") {
+        try describe(arguments)
+    } else if arguments.flag("serve") {
+        try serve(arguments)
+    } else {
+        try TeacherRun(arguments).run()
+    }
+}
+
+/// Prints what the model's file holds.
+func describe(_ arguments: Arguments) throws {
+    let name = arguments.stringIfGiven("model") ?? ModelSpecification.embeddedName
+    let description = try ModelCatalogue.describe(name)
+    let text = arguments.flag("json") ? description.json.indentedText : description.text
+    try Descriptor.write(Descriptor.standardOutput, text)
 }
 
 /// Answers `denoise` frames until the end of input.

@@ -130,4 +130,17 @@ struct TeacherProgramTests {
         #expect(try streamRows(result.output, of: "image").count == 5)
         #expect(try streamRows(result.output, of: "target").count == 5)
     }
+
+    @Test func describesAModelFile() throws {
+        let path = Fixtures.path("checkpoints/ddpmpp_cond_edm.pkl")
+        let text = try Programs.run("ld3-teacher", ["--describe", "--model", path])
+        #expect(text.status == 0, "\(text.errors)")
+        #expect(String(decoding: text.output, as: UTF8.self).contains("architecture  EDMPrecond, SongUNet"))
+        let json = try Programs.run("ld3-teacher", ["--describe", "--json", "--model", path])
+        #expect(try JSONValue(parsing: json.output)["parameters"]?.integer ?? 0 > 10_000)
+        let none = try Programs.run("ld3-teacher", ["--describe", "--model", "gaussian:shape=8"])
+        #expect(none.status == 64)
+        let corrupt = try Programs.run("ld3-teacher", ["--describe", "--model", Fixtures.path("fid/images/0.png")])
+        #expect(corrupt.status == 65 && corrupt.errors.contains("is not a checkpoint that is read"))
+    }
 }
