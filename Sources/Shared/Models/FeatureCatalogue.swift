@@ -1,0 +1,54 @@
+import Checkpoints
+import Diagnostics
+import Formats
+import Networks
+import Tensors
+
+/// Opens feature networks, their reference statistics and perceptual networks: the embedded ones, or users' files.
+package enum FeatureCatalogue {
+    /// The name of the embedded network on command lines.
+    package static let embedded = "mnist32"
+
+    /// - Parameters:
+    ///   - name: `mnist32`, or the file of Inception's weights under pytorch-fid's names.
+    ///   - input: how pictures become Inception's input.
+    ///   - threads: nil for one a core.
+    package static func features(
+        _ name: String, input: InceptionInput = .edm, threads: Int? = nil
+    ) throws -> any FeatureNetwork {
+        let pool = ThreadPool(threads: threads)
+        guard name != embedded else { return try embeddedFeatures(pool) }
+        let weights = try CheckpointFile.open(name)
+        guard weights.shape(of: "Mixed_7c.branch_pool.conv.weight") != nil else {
+            throw Failure(
+                .data, place: name, "holds no Inception-v3 under pytorch-fid's names",
+                suggestion: "pt_inception-2015-12-05-6726825d.pth is the file that pytorch-fid uses")
+        }
+        return InceptionFeatures(weights: weights, input: input, pool: pool)
+    }
+
+    /// The file of the embedded network's statistics over the digits it knows.
+    package static func embeddedReference() throws -> String {
+        try ResourceLocator.standard.path(of: "mnist32-reference.safetensors")
+    }
+
+    /// The embedded perceptual network; every channel of a tap weighs alike.
+    package static func perceptual(threads: Int? = nil) throws -> any TapNetwork {
+        try embeddedFeatures(ThreadPool(threads: threads))
+    }
+
+    /// LPIPS from two files: torchvision's backbone and lpips' own weights of its channels, which tell the backbone.
+    package static func perceptual(
+        weights: String, linear: String, threads: Int? = nil
+    ) throws -> (network: any TapNetwork, weights: [[Float]]) {
+        let channels = try locating(linear) { try PerceptualWeights(CheckpointFile.open(linear)) }
+        let trunk = PerceptualTrunk(
+            channels.architecture, weights: try CheckpointFile.open(weights), pool: ThreadPool(threads: threads))
+        return (trunk, channels.values)
+    }
+
+    private static func embeddedFeatures(_ pool: ThreadPool) throws -> MNISTFeatures {
+        let path = try ResourceLocator.standard.path(of: "mnist32-features.safetensors")
+        return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: pool)
+    }
+}
