@@ -1,0 +1,162 @@
+import Diagnostics
+import Networks
+import Tensors
+
+/// LPIPS (METHODS section M7.2; Zhang et al. 2018) to a fixed set of target images:
+///
+///     sum over taps l of the mean over pixels of sum_c w_lc (f_c / (|f| + e) - g_c / (|g| + e))^2,  e = 1e-10
+///
+/// with f and g the activations of an image and its target, normalised over channels at every pixel. The targets'
+/// side is computed once.
+package struct PerceptualDistance: Sendable {
+    private let network: any TapNetwork
+    /// w_lc by tap and channel.
+    private let weights: [[Float]]
+    /// Normalised taps of the targets, each [P, C, h, w].
+    private let targets: [Tensor<Float>]
+
+    /// - Parameters:
+    ///   - targets: [P, C, H, W] in [-1, 1].
+    ///   - weights: by tap and channel; nil weighs every channel of a tap 1/C.
+    package init(_ network: any TapNetwork, targets: Tensor<Float>, weights: [[Float]]? = nil) throws {
+        self.network = network
+        self.weights =
+            weights ?? network.tapChannels.map { [Float](repeating: 1 / Float($0), count: $0) }
+        guard self.weights.map(\.count) == network.tapChannels else {
+            throw Failure(
+                .data,
+                "weights for taps of \(self.weights.map(\.count)) channels, the network's have \(network.tapChannels)")
+        }
+        self.targets = try network.taps(targets).map { UnitTap($0).values }
+    }
+
+    /// The distance of each image from the target at its place in `pairs`, [B] from [B, C, H, W].
+    package func values(_ images: Tensor<Float>, pairs: [Int]) throws -> [Double] {
+        try perTap(network.taps(images), pairs: pairs).map { $0.reduce(0, +) }
+    }
+
+    /// The parts of each distance by tap, [B][taps].
+    package func valuesByTap(_ images: Tensor<Float>, pairs: [Int]) throws -> [[Double]] {
+        try perTap(network.taps(images), pairs: pairs)
+    }
+
+    /// The distances with the gradient of each with respect to its own image, [B, C, H, W].
+    package func gradients(
+        _ images: Tensor<Float>, pairs: [Int]
+    ) throws -> (values: [Double], images: Tensor<Float>) {
+        precondition(pairs.count == images.batch)
+        let (taps, pullback) = try network.linearizedTaps(images)
+        var values = [Double](repeating: 0, count: images.batch)
+        let cotangents = taps.indices.map { tap in
+            let unit = UnitTap(taps[tap])
+            let (parts, cotangent) = unit.gradients(to: targets[tap].gather(pairs), weights: weights[tap])
+            for (sample, part) in parts.enumerated() { values[sample] += part }
+            return cotangent
+        }
+        return (values, try pullback(cotangents))
+    }
+
+    private func perTap(_ taps: [Tensor<Float>], pairs: [Int]) -> [[Double]] {
+        let parts = taps.indices.map { tap in
+            UnitTap(taps[tap]).values(to: targets[tap].gather(pairs), weights: weights[tap])
+        }
+        return pairs.indices.map { sample in parts.map { $0[sample] } }
+    }
+}
+
+/// Activations [B, C, h, w] divided by their length over channels at every pixel.
+private struct UnitTap {
+    private static let epsilon: Float = 1e-10
+
+    let values: Tensor<Float>
+    /// |f| at every pixel, [B, h w].
+    private let lengths: [Float]
+    private let channels: Int
+    private let pixels: Int
+
+    init(_ tap: Tensor<Float>) {
+        let (channels, pixels) = (tap.shape[1], tap.shape.dropFirst(2).reduce(1, *))
+        var lengths = [Float](repeating: 0, count: tap.batch * pixels)
+        values = Tensor(shape: tap.shape) { target in
+            tap.withElements { source in
+                for sample in 0..<tap.batch {
+                    let start = sample * channels * pixels
+                    for index in 0..<channels * pixels {
+                        let value = source[start + index]
+                        lengths[sample * pixels + index % pixels] += value * value
+                    }
+                    for pixel in 0..<pixels { lengths[sample * pixels + pixel].formSquareRoot() }
+                    for index in 0..<channels * pixels {
+                        let length = lengths[sample * pixels + index % pixels]
+                        target[start + index] = source[start + index] / (length + Self.epsilon)
+                    }
+                }
+            }
+        }
+        self.lengths = lengths
+        self.channels = channels
+        self.pixels = pixels
+    }
+
+    /// Mean over pixels of the weighted squared differences, [B].
+    func values(to targets: Tensor<Float>, weights: [Float]) -> [Double] {
+        values.withElements { own in
+            targets.withElements { other in
+                (0..<values.batch).map { sample in
+                    var sum = 0.0
+                    for channel in 0..<channels {
+                        var part: Float = 0
+                        let start = (sample * channels + channel) * pixels
+                        for index in start..<start + pixels {
+                            let difference = own[index] - other[index]
+                            part += difference * difference
+                        }
+                        sum += Double(weights[channel] * part)
+                    }
+                    return sum / Double(pixels)
+                }
+            }
+        }
+    }
+
+    /// The same with the cotangent of the activations before normalisation: with n = |f|, k = n + e and g the
+    /// cotangent of f / k, it is g / k - f <f, g> / (n k^2), and 0 where n is.
+    func gradients(to targets: Tensor<Float>, weights: [Float]) -> ([Double], Tensor<Float>) {
+        let parts = values(to: targets, weights: weights)
+        let cotangent = Tensor<Float>(shape: values.shape) { target in
+            values.withElements { own in
+                targets.withElements { other in
+                    for sample in 0..<values.batch {
+                        fill(target, own, other, weights, start: sample * channels * pixels, sample: sample)
+                    }
+                }
+            }
+        }
+        return (parts, cotangent)
+    }
+
+    private func fill(
+        _ target: UnsafeMutableBufferPointer<Float>, _ own: UnsafeBufferPointer<Float>,
+        _ other: UnsafeBufferPointer<Float>, _ weights: [Float], start: Int, sample: Int
+    ) {
+        var products = [Float](repeating: 0, count: pixels)
+        for channel in 0..<channels {
+            let slope = 2 * weights[channel] / Float(pixels)
+            for pixel in 0..<pixels {
+                let index = start + channel * pixels + pixel
+                target[index] = slope * (own[index] - other[index])
+                products[pixel] += own[index] * target[index]
+            }
+        }
+        for channel in 0..<channels {
+            for pixel in 0..<pixels {
+                let index = start + channel * pixels + pixel
+                let length = lengths[sample * pixels + pixel]
+                // own is f / k, so f <f, g> / (n k^2) is own <own, g> / n.
+                target[index] =
+                    length > 0
+                    ? target[index] / (length + Self.epsilon) - own[index] * products[pixel] / length : 0
+            }
+        }
+    }
+}
