@@ -34,7 +34,7 @@ let programs: [Target] = [
     program("ld3-teacher", uses: ["Checkpoints", "Diffusion", "Solvers", "Models"]),
     program("ld3-fit", uses: ["Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
     program("ld3-sample", uses: ["Diffusion", "Solvers", "Images", "Models"]),
-    program("ld3-fid", uses: ["Images", "Models", "Metrics"]),
+    program("ld3-fid", uses: ["Networks", "Images", "Models", "Metrics"]),
 ]
 
 let tests: [Target] =

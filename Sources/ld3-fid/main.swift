@@ -1,1 +1,47 @@
-import Diagnostics
+// ld3-fid: distances between the features of generated and of reference pictures.
+import Commands
+
+let command = Command(
+    name: "ld3-fid", purpose: "measures how far samples are from a reference: Fréchet distance, KID, precision, recall",
+    usage: ["[options] < samples", "[options] SET ...", "--merge --statistics ALL.npz PART.npz ..."],
+    positional: "SET",
+    groups: [
+        OptionGroup(
+            "comparison",
+            [
+                .value(
+                    "reference", "WHAT",
+                    "mnist (embedded), a file of statistics, a folder of PNG files, or a file of samples or features"
+                        + " [mnist for the embedded features, unless only --statistics is asked for]"),
+                .value(
+                    "features", "NET", default: "mnist32",
+                    "mnist32 (embedded), or the file of Inception-v3's weights under pytorch-fid's names"),
+                .value(
+                    "input", "NAME", default: "edm",
+                    "how Inception sees pictures: edm, pytorch-fid or clean-fid; the reference must be of the same"),
+                .value(
+                    "quantize", "RULE", default: "round",
+                    "how samples of a stream become bytes: round (EDM) or truncate (LD3)"),
+                .flag("kid", "print the kernel inception distance too"),
+                .flag("precision-recall", "print precision and recall too"),
+                .value("neighbours", "K", default: "3", "neighbours that span a ball for precision and recall"),
+                .value("set-size", "N", "cut the samples into sets of N and print each, their mean and spread"),
+            ]),
+        OptionGroup(
+            "statistics",
+            [
+                Option.value(
+                    "statistics", "FILE",
+                    "save sums, mean and covariance as .npz or .safetensors, for --merge and other tools"
+                ).withoutEffectOnNumbers(),
+                .flag("merge", "add the given files of statistics up, whatever their order"),
+            ]),
+        OptionGroup("output", [Option.flag("json", "print one JSON document").withoutEffectOnNumbers()]),
+    ],
+    examples: [
+        "ld3-noise --seeds 10000-19999 | ld3-sample --schedule five.safetensors | ld3-fid --reference mnist",
+        "ld3-fid --features pt_inception.pth --reference cifar10-32x32.npz images/",
+        "ld3-fid --merge --reference mnist part0.npz part1.npz",
+    ])
+
+runProgram(command) { try FidRun($0).run() }

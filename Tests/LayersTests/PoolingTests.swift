@@ -64,6 +64,24 @@ import Testing
         expectSame(values[0], v, x, pulled)
     }
 
+    @Test func rectifiedMeans() throws {
+        let input = MapShape(height: 5, width: 5, channels: 16)
+        let window = PoolingWindow(size: 3, stride: 1, padding: 1)
+        let x = Tensor(shape: [1, 16, 5, 5], elements: testNumbers(16 * 25, seed: 3))
+        let plain = try pooling(input, window, .mean(countsPadding: false)).linearize([x])
+        let rectified = network(input) { graph, source in
+            graph.add(window.output(of: input)) {
+                Pooling(source, output: $0, window: window, kind: .mean(countsPadding: false), rectifies: true)
+            }
+        }
+        let (values, pullback) = try rectified.linearize([x])
+        #expect(values[0].elements == plain.values[0].elements.map { max($0, 0) })
+        let v = Tensor(shape: values[0].shape, elements: testNumbers(values[0].count, seed: 4))
+        let masked = Tensor<Float>(
+            shape: v.shape, elements: zip(v.elements, values[0].elements).map { $1 > 0 ? $0 : 0 })
+        #expect(try pullback([v])[0].elements == plain.pullback([masked])[0].elements)
+    }
+
     @Test func globalMean() throws {
         let input = MapShape(height: 4, width: 5, channels: 17)
         let x = Tensor(shape: [3, 17, 4, 5], elements: testNumbers(3 * 17 * 20, seed: 1))

@@ -9,6 +9,8 @@ package enum PNG {
     /// No side of a picture may be longer, and no picture may have more pixels than `largestArea`.
     package static let largestSide = 1 << 16
     package static let largestArea = 1 << 26
+    /// The longest file that is read, in bytes.
+    package static let largestFile = 1 << 28
 
     /// Status 65 where the bytes are no PNG that we read; the caller adds the file's name.
     package static func decode(_ bytes: [UInt8]) throws -> Image {

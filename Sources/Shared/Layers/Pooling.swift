@@ -45,12 +45,15 @@ package struct Pooling: Operation {
     package let output: Value
     let window: PoolingWindow
     let pooling: Kind
+    /// Negative results become 0.
+    let rectifies: Bool
 
-    package init(_ input: Value, output: Value, window: PoolingWindow, kind: Kind) {
+    package init(_ input: Value, output: Value, window: PoolingWindow, kind: Kind, rectifies: Bool = false) {
         precondition(output.shape == window.output(of: input.shape))
         self.input = input
         self.output = output
         self.window = window
+        self.rectifies = rectifies
         pooling = kind
     }
 
@@ -58,7 +61,7 @@ package struct Pooling: Operation {
     package var inputs: [Value] { [input] }
     private var isMaximum: Bool { if case .maximum = pooling { true } else { false } }
     package var pullbackReadsInputs: Bool { isMaximum }
-    package var pullbackReadsOutput: Bool { isMaximum }
+    package var pullbackReadsOutput: Bool { isMaximum || rectifies }
 
     /// What a mean's sum is multiplied by.
     private func share(y: Int, x: Int) -> Float {
@@ -96,7 +99,9 @@ package struct Pooling: Operation {
                                 ? result.replacing(with: value, where: value .> result) : result + value
                         }
                     }
-                    store(isMaximum ? result : result * factor, place + k)
+                    if !isMaximum { result *= factor }
+                    if rectifies { result.replace(with: Vector.zero, where: result .< Vector.zero) }
+                    store(result, place + k)
                 }
             }
         }
@@ -123,7 +128,8 @@ package struct Pooling: Operation {
         let place = image * output.shape.count + (y * output.shape.width + x) * stride + column
         var cotangent = load(run.cotangent(output) + place)
         let source = Source(run.activations(input)) + image * input.shape.count + column
-        let value = isMaximum ? load(run.activations(output) + place) : Vector.zero
+        let value = isMaximum || rectifies ? load(run.activations(output) + place) : Vector.zero
+        if rectifies { cotangent.replace(with: Vector.zero, where: value .<= Vector.zero) }
         if !isMaximum { cotangent *= Vector(repeating: share(y: y, x: x)) }
         for i in window.covered(y, length: input.shape.height) {
             for j in window.covered(x, length: input.shape.width) {

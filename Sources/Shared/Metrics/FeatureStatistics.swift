@@ -40,6 +40,7 @@ package struct FeatureStatistics: Sendable, Equatable {
     /// in two parts.
     package static func merge(_ parts: [(place: String, statistics: FeatureStatistics)]) throws -> FeatureStatistics {
         guard let first = parts.first else { throw Failure(.data, "nothing to merge") }
+        var seeds = SeedRanges()
         let moments = try parts.map { place, statistics in
             guard let moments = statistics.moments else {
                 throw Failure(
@@ -51,6 +52,7 @@ package struct FeatureStatistics: Sendable, Equatable {
                     .data, place: place,
                     "holds \(name(statistics.features)), but \(first.place) holds \(name(first.statistics.features))")
             }
+            seeds = try locating(place) { try seeds.union(moments.seeds) }
             return moments
         }
         return try FeatureStatistics(Moments.merge(moments), features: first.statistics.features)

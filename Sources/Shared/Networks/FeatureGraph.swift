@@ -36,15 +36,15 @@ struct FeatureGraph {
     }
 
     mutating func pooling(
-        _ kind: Pooling.Kind, _ square: Pooling.Square, of input: Value, rectifies: Bool = false
+        _ kind: Pooling.Kind, _ window: PoolingWindow, of input: Value, rectifies: Bool = false
     ) -> Value {
-        graph.add(square.output(of: input.shape)) {
-            Pooling(kind, square, of: input, output: $0, rectifies: rectifies)
+        graph.add(window.output(of: input.shape)) {
+            Pooling(input, output: $0, window: window, kind: kind, rectifies: rectifies)
         }
     }
 
-    mutating func pixelMean(_ input: Value) -> Value {
-        graph.add(MapShape(height: 1, width: 1, segments: input.shape.segments)) { PixelMean(input, output: $0) }
+    mutating func globalMean(_ input: Value) -> Value {
+        graph.add(GlobalMean.outputShape(input.shape)) { GlobalMean(input, output: $0) }
     }
 
     /// The weights `name` of a convolution over these sources.

@@ -19,7 +19,7 @@ package final class InceptionFeatures: FeatureNetwork {
         var builder = FeatureGraph(weights: weights)
         let side = InceptionInput.side
         let image = builder.input(MapShape(height: side, width: side, channels: 3))
-        let outputs = builder.inception(image).map { builder.pixelMean($0) }
+        let outputs = builder.inception(image).map { builder.globalMean($0) }
         network = CompiledNetwork(builder.graph, inputs: [image], outputs: outputs, differentiable: [], pool: pool)
         self.input = input
         self.pool = pool
@@ -37,7 +37,7 @@ package final class InceptionFeatures: FeatureNetwork {
 
 extension FeatureGraph {
     fileprivate mutating func inception(_ image: Value) -> [Value] {
-        let halving = Pooling.Square(3, stride: 2)
+        let halving = PoolingWindow(size: 3, stride: 2)
         var stem = normalised([image], "Conv2d_1a_3x3", 32, Window(3, stride: 2, padding: 0))
         stem = normalised([stem], "Conv2d_2a_3x3", 32, Window(3, padding: 0))
         stem = normalised([stem], "Conv2d_2b_3x3", 64, Window(3))
@@ -51,8 +51,8 @@ extension FeatureGraph {
             maps = blockC(maps, "Mixed_\(name)", inner)
         }
         maps = blockD(maps, "Mixed_7a")
-        maps = blockE(maps, "Mixed_7b", pool: .mean)
-        return blockE(maps, "Mixed_7c", pool: .maximum)
+        maps = blockE(maps, "Mixed_7b", poolsMaximum: false)
+        return blockE(maps, "Mixed_7c", poolsMaximum: true)
     }
 
     private mutating func blockA(_ maps: [Value], _ name: String, _ pooled: Int) -> [Value] {
@@ -70,7 +70,7 @@ extension FeatureGraph {
         let halving = Window(3, stride: 2, padding: 0)
         let single = normalised(maps, "\(name).branch3x3", 384, halving)
         let double = chain(maps, "\(name).branch3x3dbl_", [(64, Window(1)), (96, Window(3)), (96, halving)])
-        return [single, double] + maps.map { pooling(.maximum, Pooling.Square(3, stride: 2), of: $0) }
+        return [single, double] + maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2), of: $0) }
     }
 
     private mutating func blockC(_ maps: [Value], _ name: String, _ inner: Int) -> [Value] {
@@ -93,10 +93,10 @@ extension FeatureGraph {
         return [
             chain(maps, "\(name).branch3x3_", [(192, Window(1)), (320, halving)]),
             chain(maps, "\(name).branch7x7x3_", [(192, Window(1)), (192, wide), (192, high), (192, halving)]),
-        ] + maps.map { pooling(.maximum, Pooling.Square(3, stride: 2), of: $0) }
+        ] + maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2), of: $0) }
     }
 
-    private mutating func blockE(_ maps: [Value], _ name: String, pool: Pooling.Kind) -> [Value] {
+    private mutating func blockE(_ maps: [Value], _ name: String, poolsMaximum: Bool) -> [Value] {
         let wide = Window(height: 1, width: 3, paddingHeight: 0, paddingWidth: 1)
         let high = Window(height: 3, width: 1, paddingHeight: 1, paddingWidth: 0)
         let single = normalised(maps, "\(name).branch3x3_1", 384, Window(1))
@@ -108,15 +108,15 @@ extension FeatureGraph {
             normalised([double], "\(name).branch3x3dbl_3a", 384, wide),
             normalised([double], "\(name).branch3x3dbl_3b", 384, high),
         ]
-        guard pool == .maximum else { return branches + [poolBranch(maps, "\(name).branch_pool", 192)] }
-        let pooled = maps.map { pooling(.maximum, Pooling.Square(3, stride: 1, padding: 1), of: $0) }
+        guard poolsMaximum else { return branches + [poolBranch(maps, "\(name).branch_pool", 192)] }
+        let pooled = maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 1, padding: 1), of: $0) }
         return branches + [normalised(pooled, "\(name).branch_pool", 192, Window(1))]
     }
 
     /// Mean over 3x3 squares, then 1x1. The two commute, and the narrower map is pooled: the convolution first.
     private mutating func poolBranch(_ maps: [Value], _ name: String, _ channels: Int) -> Value {
         let product = normalised(maps, name, channels, Window(1), rectifies: false)
-        return pooling(.mean, Pooling.Square(3, stride: 1, padding: 1), of: product, rectifies: true)
+        return pooling(.mean(countsPadding: false), PoolingWindow(size: 3, stride: 1, padding: 1), of: product, rectifies: true)
     }
 
     /// Layers `prefix1`, `prefix2`, ... one behind the other.

@@ -22,10 +22,10 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
         let image = builder.input(MapShape(height: Self.side, width: Self.side, channels: channels))
         var taps: [Value] = []
         for (index, count) in tapChannels.enumerated() {
-            let below = taps.last.map { builder.pooling(.maximum, Pooling.Square(2, stride: 2), of: $0) } ?? image
+            let below = taps.last.map { builder.pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: $0) } ?? image
             taps.append(builder.convolution([below], "conv\(index + 1)", channels: count, Window(3)))
         }
-        let mean = builder.pixelMean(taps[3])
+        let mean = builder.globalMean(taps[3])
         features = CompiledNetwork(builder.graph, inputs: [image], outputs: [mean], differentiable: [], pool: pool)
         tapped = CompiledNetwork(builder.graph, inputs: [image], outputs: taps, differentiable: [image], pool: pool)
         classifier = (try weights.floats("fc.weight"), try weights.floats("fc.bias"))

@@ -145,7 +145,7 @@ extension FeatureGraph {
     fileprivate mutating func vgg16(_ image: Value) -> [[Value]] {
         var (current, index, taps) = (image, 0, [[Value]]())
         for (channels, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
-            if !taps.isEmpty { current = pooling(.maximum, Pooling.Square(2, stride: 2), of: current) }
+            if !taps.isEmpty { current = pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: current) }
             for _ in 0..<count {
                 current = convolution([current], "features.\(index)", channels: channels, Window(3))
                 index += 2
@@ -157,7 +157,7 @@ extension FeatureGraph {
     }
 
     fileprivate mutating func alexNet(_ image: Value) -> [[Value]] {
-        let square = Pooling.Square(3, stride: 2)
+        let square = PoolingWindow(size: 3, stride: 2)
         let first = convolution([image], "features.0", channels: 64, Window(11, stride: 4, padding: 2))
         let second = convolution(
             [pooling(.maximum, square, of: first)], "features.3", channels: 192, Window(5))
@@ -188,7 +188,7 @@ extension FeatureGraph {
     }
 
     private mutating func pooled(_ inputs: [Value]) -> [Value] {
-        inputs.map { pooling(.maximum, Pooling.Square(3, stride: 2, hangsOver: true), of: $0) }
+        inputs.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2, ceils: true), of: $0) }
     }
 }
 

@@ -1,0 +1,67 @@
+import Diagnostics
+import Foundation
+
+/// The PNG files of a folder and of all folders below it, in the order of their names.
+package struct PictureFolder: Sendable {
+    package let path: String
+    /// Paths below the folder, sorted.
+    package let names: [String]
+    /// The numbers that the files are called by, as ld3-sample names them by seed; nil where one is not a number, or
+    /// two are the same.
+    package let seeds: [Int64]?
+
+    /// Status 66 where the folder cannot be read, 65 where it holds no PNG file (what it holds is told).
+    package init(_ path: String) throws {
+        guard Self.isFolder(path) else { throw Failure(.noInput, place: path, "is no folder that can be opened") }
+        let all: [String]
+        do {
+            all = try FileManager.default.subpathsOfDirectory(atPath: path)
+        } catch {
+            throw Failure(.noInput, place: path, "cannot be read")
+        }
+        self.path = path
+        names = all.filter { Self.suffix(of: $0) == "png" && !Self.isFolder("\(path)/\($0)") }.sorted()
+        guard !names.isEmpty else {
+            let suffixes = Set(all.map(Self.suffix(of:))).filter { !$0.isEmpty }.sorted()
+            let found = suffixes.isEmpty ? "\(all.count) other files" : "only .\(suffixes.joined(separator: ", ."))"
+            throw Failure(.data, place: path, "holds no PNG file (\(found))")
+        }
+        let numbers = names.map(Self.number)
+        let known = numbers.compactMap { $0 }
+        seeds = known.count == names.count && Set(known).count == known.count ? known : nil
+    }
+
+    package var count: Int { names.count }
+
+    /// Reads the picture number `index`. Its failures name the file.
+    package func picture(_ index: Int) throws -> Image {
+        let file = "\(path)/\(names[index])"
+        return try locating(file) { try PNG.decode(try contents(of: file)) }
+    }
+
+    private func contents(of file: String) throws -> [UInt8] {
+        do {
+            return try Descriptor.contents(of: file, limit: PNG.largestFile)
+        } catch var failure as Failure {
+            // The caller names the file.
+            failure.place = nil
+            throw failure
+        }
+    }
+
+    private static func suffix(of name: String) -> String {
+        let file = name.split(separator: "/").last ?? ""
+        let parts = file.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count > 1 ? parts[parts.count - 1].lowercased() : ""
+    }
+
+    private static func number(_ name: String) -> Int64? {
+        let digits = (name.split(separator: "/").last ?? "").dropLast(4)
+        return !digits.isEmpty && digits.allSatisfy { $0.isASCII && $0.isNumber } ? Int64(digits) : nil
+    }
+
+    package static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+}

@@ -1,0 +1,173 @@
+import Formats
+
+/// What ld3-fid says about sets of samples and their reference, as text or as JSON.
+package struct DistanceReport: Sendable {
+    package struct Entry: Sendable {
+        package var name: String
+        package var count: Int?
+        /// As "0-99,200"; nil where the samples have none.
+        package var seeds: String?
+        package var distance: FrechetDistance
+        package var kernel: KernelDistance?
+        package var precisionRecall: PrecisionRecall?
+
+        package init(
+            name: String, statistics: FeatureStatistics, distance: FrechetDistance, kernel: KernelDistance? = nil,
+            precisionRecall: PrecisionRecall? = nil
+        ) {
+            self.name = name
+            count = statistics.count
+            seeds = statistics.moments.flatMap { $0.seeds.isEmpty ? nil : $0.seeds.text }
+            self.distance = distance
+            self.kernel = kernel
+            self.precisionRecall = precisionRecall
+        }
+    }
+
+    package var entries: [Entry]
+    package var reference: String
+    package var referenceCount: Int?
+    /// The feature network's name; nil where neither side tells it.
+    package var features: String?
+    package var dimension: Int
+    /// As --quantize spells it; nil where no samples were quantised.
+    package var quantization: String?
+
+    package init(
+        entries: [Entry], reference: String, referenceCount: Int?, features: String?, dimension: Int,
+        quantization: String?
+    ) {
+        self.entries = entries
+        self.reference = reference
+        self.referenceCount = referenceCount
+        self.features = features
+        self.dimension = dimension
+        self.quantization = quantization
+    }
+
+    /// "FID" over Inception's features alone; "FD(features)" over any others.
+    package var label: String {
+        guard let features else { return "FD(unnamed features)" }
+        return features.hasPrefix("inception-2015-12-05") ? "FID" : "FD(\(features))"
+    }
+
+    /// Mean, standard deviation (over n - 1) and least of the sets' distances.
+    private var summary: (mean: Double, spread: Double, least: Double)? {
+        guard entries.count > 1 else { return nil }
+        let values = entries.map(\.distance.value)
+        let mean = values.reduce(0, +) / Double(values.count)
+        let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        return (mean, (squares / Double(values.count - 1)).squareRoot(), values.min() ?? mean)
+    }
+
+    // MARK: - Text
+
+    package var text: String {
+        var lines: [(String, String)] = []
+        for entry in entries {
+            let suffix = entries.count > 1 ? "  \(entry.name)" : ""
+            lines.append((label, significant(entry.distance.value) + suffix))
+            if let kernel = entry.kernel {
+                let drawn = kernel.subsets > 1 ? "\(kernel.subsets) subsets" : "1 set"
+                lines.append(
+                    (
+                        "KID",
+                        "\(significant(kernel.value)) +- \(significant(kernel.deviation, digits: 3))"
+                            + " (\(drawn) of \(kernel.subsetSize))"
+                    ))
+            }
+            if let both = entry.precisionRecall {
+                lines.append(("precision", significant(both.precision, digits: 4)))
+                lines.append(("recall", significant(both.recall, digits: 4)))
+            }
+            lines.append(("samples", samples(entry.count, entry.seeds)))
+            if entry.distance.clipped < -1e-6 {
+                lines.append(
+                    ("clipped", "eigenvalues down to \(significant(entry.distance.clipped, digits: 3)) of the largest"))
+            }
+        }
+        if let summary {
+            lines.append(("mean", "\(significant(summary.mean)) +- \(significant(summary.spread, digits: 3))"))
+            lines.append(("least", significant(summary.least)))
+        }
+        lines.append(("reference", "\(reference), \(samples(referenceCount, nil)) samples"))
+        lines.append(("features", "\(features ?? "unnamed"), \(dimension) numbers"))
+        if let quantization { lines.append(("quantize", quantization)) }
+        let width = (lines.map(\.0.count).max() ?? 0) + 2
+        return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()
+    }
+
+    private func samples(_ count: Int?, _ seeds: String?) -> String {
+        let seeds = seeds.map { $0.count > 60 ? " (seeds \($0.prefix(57))...)" : " (seeds \($0))" } ?? ""
+        return (count.map(String.init) ?? "an unknown number of") + seeds
+    }
+
+    // MARK: - JSON
+
+    package var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("metric", .string(label)), .init("sets", .array(entries.map(Self.json))),
+        ]
+        if let summary {
+            members.append(.init("mean", .number(summary.mean)))
+            members.append(.init("deviation", .number(summary.spread)))
+            members.append(.init("least", .number(summary.least)))
+        }
+        members.append(
+            .init(
+                "reference",
+                .object([
+                    .init("name", .string(reference)), .init("count", referenceCount.map { .integer($0) } ?? .null),
+                ])))
+        members.append(
+            .init(
+                "features",
+                .object([
+                    .init("name", features.map { .string($0) } ?? .null), .init("dimension", .integer(dimension)),
+                ])))
+        members.append(.init("quantize", quantization.map { .string($0) } ?? .null))
+        return .object(members)
+    }
+
+    private static func json(_ entry: Entry) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("name", .string(entry.name)), .init("distance", .number(entry.distance.value)),
+            .init("mean_term", .number(entry.distance.meanTerm)),
+            .init("covariance_term", .number(entry.distance.covarianceTerm)),
+            .init("clipped", .number(entry.distance.clipped)),
+            .init("count", entry.count.map { .integer($0) } ?? .null),
+            .init("seeds", entry.seeds.map { .string($0) } ?? .null),
+        ]
+        if let kernel = entry.kernel {
+            members.append(.init("kid", .number(kernel.value)))
+            members.append(.init("kid_deviation", .number(kernel.deviation)))
+        }
+        if let both = entry.precisionRecall {
+            members.append(.init("precision", .number(both.precision)))
+            members.append(.init("recall", .number(both.recall)))
+        }
+        return .object(members)
+    }
+}
+
+/// `value` with so many digits that count, written out unless that is long.
+func significant(_ value: Double, digits: Int = 6) -> String {
+    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
+    var exponent = Int(Double.log(abs(value)) / Double.log(10) + 400) - 400
+    // A value that rounds up to the next power of ten has one digit more before the point.
+    if (abs(value) / Double.pow(10, Double(exponent - digits + 1))).rounded() >= Double.pow(10, Double(digits)) {
+        exponent += 1
+    }
+    guard (-5..<digits + 3).contains(exponent) else {
+        return decimal(value / Double.pow(10, Double(exponent)), places: digits - 1) + "e\(exponent)"
+    }
+    return decimal(value, places: max(0, digits - 1 - exponent))
+}
+
+private func decimal(_ value: Double, places: Int) -> String {
+    let unit = (0..<places).reduce(1.0) { product, _ in product * 10 }
+    let digits = String(Int((abs(value) * unit).rounded()))
+    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+    let text = places == 0 ? padded : "\(padded.dropLast(places)).\(padded.suffix(places))"
+    return value < 0 ? "-" + text : text
+}

@@ -1,0 +1,108 @@
+import Diagnostics
+import Networks
+import TensorStream
+import Tensors
+
+/// The features of one set of samples: statistics, and the vectors themselves where they are needed.
+package struct FeatureSet: Sendable {
+    package let statistics: FeatureStatistics
+    /// [n, D] in the order in which they came; nil where they were not kept.
+    package let vectors: Tensor<Float>?
+
+    package init(statistics: FeatureStatistics, vectors: Tensor<Float>? = nil) {
+        self.statistics = statistics
+        self.vectors = vectors
+    }
+
+    /// The Fréchet distance to another set: from the vectors where both sets have fewer than dimensions, since their
+    /// covariances would hide the small eigenvalues, else from the covariances. Status 65 where they do not compare.
+    package func distance(to other: FeatureSet) throws -> FrechetDistance {
+        if let vectors, let others = other.vectors, statistics.features == other.statistics.features,
+            max(vectors.batch, others.batch) <= statistics.dimension
+        {
+            return try FrechetDistance(features: vectors, features: others)
+        }
+        return try statistics.distance(to: other.statistics)
+    }
+}
+
+/// Turns pictures into feature sets.
+package struct FeatureCollector {
+    private let network: any FeatureNetwork
+    /// Sets of more samples lose their vectors.
+    private let vectorLimit: Int
+    /// Samples of a set; nil for one set of all.
+    private let setSize: Int?
+    private var accumulator: MomentsAccumulator
+    private var gathered = 0
+    private var vectors: [Tensor<Float>] = []
+    private var finished: [FeatureSet] = []
+
+    /// `keepsVectors` keeps every set's vectors, else only those of sets no larger than the vectors' dimension.
+    /// `setSize` cuts the samples into sets of that many, in the order in which they come.
+    package init(_ network: any FeatureNetwork, keepsVectors: Bool = false, setSize: Int? = nil) {
+        self.network = network
+        vectorLimit = keepsVectors ? .max : network.featureCount
+        self.setSize = setSize
+        accumulator = MomentsAccumulator(dimension: network.featureCount)
+    }
+
+    /// Gray pictures are repeated where the network takes three channels. Status 65 where it takes one and the
+    /// pictures have three.
+    package mutating func add(_ pictures: PictureBatch) throws {
+        let levels = try fit(pictures.levels)
+        try add(features: network.features(levels), seeds: pictures.seeds)
+    }
+
+    /// Features that were computed before, [B, D].
+    package mutating func add(features: Tensor<Float>, seeds: [Int64]?) throws {
+        guard features.shape.count == 2, features.sampleCount == network.featureCount else {
+            throw Failure(
+                .data, "features of shape \(features.sampleShape) where \(network.name) has \(network.featureCount)")
+        }
+        var first = 0
+        while first < features.batch {
+            let room = setSize.map { $0 - gathered } ?? features.batch
+            let end = min(features.batch, first + room)
+            let part = first == 0 && end == features.batch ? features : features.samples(first..<end)
+            try accumulator.add(part, seeds: seeds.map { Array($0[first..<end]) })
+            gathered += end - first
+            if gathered <= vectorLimit { vectors.append(part) } else { vectors = [] }
+            first = end
+            if gathered == setSize { try closeSet() }
+        }
+    }
+
+    /// The sets. Status 65 where one has fewer than two samples.
+    package mutating func finish() throws -> [FeatureSet] {
+        if gathered > 0 || finished.isEmpty { try closeSet() }
+        return finished
+    }
+
+    private mutating func closeSet() throws {
+        let statistics = try FeatureStatistics(accumulator.finish(), features: network.name)
+        finished.append(
+            FeatureSet(statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors)))
+        accumulator = MomentsAccumulator(dimension: network.featureCount)
+        vectors = []
+        gathered = 0
+    }
+
+    private func fit(_ levels: Tensor<Float>) throws -> Tensor<Float> {
+        let channels = levels.shape[1]
+        if channels == network.channels { return levels }
+        guard channels == 1, network.channels == 3 else {
+            throw Failure(
+                .data, "pictures of \(channels) channels, but \(network.name) takes \(network.channels)")
+        }
+        let planes = Tensor<Float>(shape: [levels.batch] + [3] + levels.shape.dropFirst(2)) { target in
+            levels.withElements { source in
+                let size = levels.sampleCount
+                for index in target.indices {
+                    target[index] = source[index / (3 * size) * size + index % size]
+                }
+            }
+        }
+        return planes
+    }
+}

@@ -1,0 +1,123 @@
+import Diagnostics
+import Formats
+import Images
+import TensorStream
+import Tensors
+
+/// Some pictures as levels, with their seeds where they have any.
+package struct PictureBatch: Sendable {
+    /// [B, C, H, W], 0...255.
+    package let levels: Tensor<Float>
+    package let seeds: [Int64]?
+
+    package init(levels: Tensor<Float>, seeds: [Int64]?) {
+        self.levels = levels
+        self.seeds = seeds
+    }
+}
+
+/// Pictures one batch after the other, all of one form.
+package protocol PictureSource: AnyObject {
+    /// How many there are, where that is known beforehand.
+    var count: Int? { get }
+    /// The next pictures, or nil at the end.
+    func next() throws -> PictureBatch?
+}
+
+/// The PNG files of a folder.
+package final class FolderPictures: PictureSource {
+    private let folder: PictureFolder
+    private let batch: Int
+    private var position = 0
+    private var first: Image?
+
+    package init(_ folder: PictureFolder, batch: Int) {
+        self.folder = folder
+        self.batch = batch
+    }
+
+    package var count: Int? { folder.count }
+
+    /// Status 65 where a file is damaged or has another form than the first: both are named.
+    package func next() throws -> PictureBatch? {
+        guard position < folder.count else { return nil }
+        let range = position..<min(position + batch, folder.count)
+        let planes = try range.map { index in
+            let picture = try folder.picture(index)
+            let first = self.first ?? picture
+            guard picture.form == first.form else {
+                throw Failure(
+                    .data, place: folder.path,
+                    "\(folder.names[index]) is \(picture.form), but \(folder.names[0]) is \(first.form)",
+                    suggestion: "pictures of one size are needed")
+            }
+            self.first = first
+            return picture.planes
+        }
+        position = range.upperBound
+        return PictureBatch(levels: .concatenate(planes), seeds: folder.seeds.map { Array($0[range]) })
+    }
+}
+
+/// The samples of a stream, quantised as ld3-sample's PNG files are.
+package final class StreamPictures: PictureSource {
+    private let reader: SampleReader
+    private let quantization: Quantization
+
+    /// - Parameter reader: knows the tensor `image`.
+    package init(_ reader: SampleReader, quantization: Quantization) {
+        self.reader = reader
+        self.quantization = quantization
+    }
+
+    /// A stream may have more parts than the one that tells its count.
+    package var count: Int? { nil }
+
+    package func next() throws -> PictureBatch? {
+        while let samples = try reader.next() {
+            guard samples.count > 0 else { continue }
+            let shape = try samples.sampleShape("image")
+            guard shape.count == 3 else {
+                throw Failure(
+                    .data, place: samples.part.place, "samples of shape \(shape) are no pictures",
+                    suggestion: "pictures are [1, H, W] or [3, H, W]")
+            }
+            let values = Tensor<Float>(shape: [samples.count] + shape, elements: try samples.floats("image"))
+            return PictureBatch(
+                levels: try quantization.levels(values, seeds: samples.seeds), seeds: samples.seeds)
+        }
+        return nil
+    }
+}
+
+/// The array `arr_0` [N, H, W, C] of guided-diffusion's sample files.
+package final class ArrayPictures: PictureSource {
+    private let array: NamedTensor
+    private let batch: Int
+    private var position = 0
+
+    /// Status 65 where the array is none of U8 with 1 or 3 channels.
+    package init(_ array: NamedTensor, batch: Int) throws {
+        guard array.type == .uint8, array.shape.count == 4, [1, 3].contains(array.shape[3]) else {
+            throw Failure(
+                .data, "`\(array.name)` is \(array.type.rawValue) of shape \(array.shape), not U8 [N, H, W, 1 or 3]")
+        }
+        self.array = array
+        self.batch = batch
+    }
+
+    package var count: Int? { array.shape[0] }
+
+    package func next() throws -> PictureBatch? {
+        let (total, height, width, channels) = (array.shape[0], array.shape[1], array.shape[2], array.shape[3])
+        guard position < total else { return nil }
+        let range = position..<min(position + batch, total)
+        position = range.upperBound
+        let size = height * width * channels
+        let planes = range.map { index in
+            let pixels = Array(array.bytes[index * size..<(index + 1) * size])
+            return Image(width: width, height: height, channels: channels, pixels: pixels).planes
+        }
+        return PictureBatch(levels: .concatenate(planes), seeds: nil)
+    }
+}

@@ -1,0 +1,74 @@
+import Checkpoints
+import Diagnostics
+import Formats
+import Images
+import TensorStream
+import Tensors
+
+/// What a set of samples, or a reference, is given as.
+package enum SampleInput {
+    case pictures(any PictureSource)
+    /// A stream of features, computed before.
+    case features(SampleReader)
+    case statistics(FeatureStatistics)
+
+    package struct Settings: Sendable {
+        package var quantization: Quantization
+        package var batch: Int
+        package var reporter: Reporter
+
+        package init(quantization: Quantization, batch: Int, reporter: Reporter) {
+            self.quantization = quantization
+            self.batch = batch
+            self.reporter = reporter
+        }
+    }
+
+    /// Opens standard input (`-`), a folder of PNG files, a file of statistics or pictures (.npz), or a file with a
+    /// stream of samples or features or with statistics, told apart by its header. Status 66 where it cannot be
+    /// opened, 65 where it is something else.
+    package static func open(_ path: String, _ settings: Settings) throws -> SampleInput {
+        if path == "-" { return try stream(.standardInput(.samples, .features), settings) }
+        if PictureFolder.isFolder(path) {
+            return .pictures(FolderPictures(try PictureFolder(path), batch: settings.batch))
+        }
+        if path.lowercased().hasSuffix(".npz") { return try archive(path, settings) }
+        if try holdsStream(path) { return try stream(.file(path, .samples, .features), settings) }
+        return .statistics(try FeatureStatistics(file: path))
+    }
+
+    private static func stream(_ stream: StreamReader, _ settings: Settings) throws -> SampleInput {
+        let features = SampleReader(
+            stream, batch: settings.batch, known: ["feature", "image"], foreign: .drop, reporter: settings.reporter)
+        _ = try features.firstPart()
+        return stream.kind == .features
+            ? .features(features)
+            : .pictures(StreamPictures(features, quantization: settings.quantization))
+    }
+
+    private static func archive(_ path: String, _ settings: Settings) throws -> SampleInput {
+        let file = try NPZFile(path: path)
+        guard file.names.contains("arr_0"), !file.names.contains("mu"), !file.names.contains("sum") else {
+            return .statistics(try FeatureStatistics(file: path))
+        }
+        settings.reporter.warn("\(path): has no mu and sigma; its pictures `arr_0` are taken as samples")
+        return .pictures(try locating(path) { try ArrayPictures(try file.array("arr_0"), batch: settings.batch) })
+    }
+
+    /// Whether the file is a .npy file or begins with a frame that says so; other safetensors files are read by their
+    /// tensors.
+    private static func holdsStream(_ path: String) throws -> Bool {
+        let file = try MappedFile(path: path)
+        if file.bytes.starts(with: NPY.magic) { return true }
+        return try locating(path) {
+            guard file.bytes.count > SafetensorsHeader.prefix else {
+                throw Failure(.data, "is none of the files that are read here")
+            }
+            let end = SafetensorsHeader.prefix + (try SafetensorsHeader.length(prefix: file.bytes))
+            guard file.bytes.count >= end else { throw Failure(.data, "ends within its header") }
+            let header = try SafetensorsHeader(parsing: file.bytes[SafetensorsHeader.prefix..<end])
+            let kind = header.metadata["ld3.kind"].flatMap { StreamKind(rawValue: $0) }
+            return kind != nil && kind != .statistics
+        }
+    }
+}

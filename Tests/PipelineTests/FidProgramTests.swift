@@ -1,0 +1,106 @@
+import Formats
+import Foundation
+import Images
+import TestSupport
+import Testing
+
+/// ld3-fid as a user runs it, on samples of the analytic Gaussian model.
+@Suite struct FidProgramTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    /// Makes samples of these seeds: a stream, or with `-o` pictures.
+    private func sampling(_ seeds: String, _ rest: String = "") -> String {
+        "ld3-noise --seeds \(seeds) --shape 1,32,32 | ld3-sample -q --model gaussian:shape=1,32,32,mean=0,std=0.5"
+            + " --schedule logsnr --solver ddim --nfe 2 \(rest)"
+    }
+
+    private func shell(_ script: String) throws -> Programs.Result {
+        try Programs.shell("cd '\(folder.path)'; \(script)")
+    }
+
+    private func distance(_ script: String) throws -> Double {
+        let result = try shell(script)
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try JSONValue(parsing: result.text)
+        return try #require(document["sets"]?.elements?.first?["distance"]?.double)
+    }
+
+    @Test func streamFolderAndMergedShardsAgree() throws {
+        let stream = try distance("\(sampling("0-99")) > s; ld3-fid --json s")
+        #expect(try distance("ld3-fid --json < s") == stream)
+        #expect(try distance("ld3-fid --json --batch 7 --threads 1 < s") == stream)
+        #expect(try distance("\(sampling("0-99", "-o pictures")) && ld3-fid --json pictures") == stream)
+        #expect(stream > 100)
+
+        let parts =
+            "\(sampling("0-36")) | ld3-fid --statistics a.npz && \(sampling("37-99")) | ld3-fid --statistics b.safetensors"
+        let merged = try distance("\(parts) && ld3-fid --json --merge --reference mnist b.safetensors a.npz")
+        #expect(abs(merged - stream) <= 1e-10 * stream)
+        #expect(try distance("ld3-fid --json --merge --reference mnist a.npz b.safetensors") == merged)
+    }
+
+    @Test func theTextNamesWhatWasMeasured() throws {
+        let result = try shell("\(sampling("5-104")) | ld3-fid --set-size 50 -q")
+        #expect(result.status == 0, "\(result.errors)")
+        for words in ["FD(mnist32-features)", "seeds 5-54", "seeds 55-104", "mean", "mnist, 10000 samples", "round"] {
+            #expect(result.text.contains(words), "\(words) in \(result.text)")
+        }
+        #expect(!result.text.contains("FID"))
+        #expect(result.errors.isEmpty)
+    }
+
+    @Test func fewSamplesAreWarnedOf() throws {
+        let result = try shell("\(sampling("0-9")) | ld3-fid")
+        #expect(result.status == 0)
+        #expect(result.errors.contains("10 samples"))
+    }
+
+    @Test func kernelDistancePrecisionAndRecallAgainstPictures() throws {
+        let make = "\(sampling("0-59", "-o real")) && \(sampling("100-159")) > s"
+        let result = try shell("\(make) && ld3-fid --json --kid --precision-recall --reference real s")
+        #expect(result.status == 0, "\(result.errors)")
+        let set = try #require(try JSONValue(parsing: result.text)["sets"]?.elements?.first)
+        // Two samples of one distribution.
+        #expect(try #require(set["kid"]?.double).magnitude < 0.5)
+        #expect(try #require(set["precision"]?.double) > 0.5)
+        #expect(try #require(set["recall"]?.double) > 0.5)
+    }
+
+    @Test func badInputHasOneLineAndAStatus() throws {
+        try folder.write(PNG.encode(Image(width: 32, height: 32, channels: 1, level: 9)), to: "1.png")
+        let mixed = folder.file("mixed")
+        try FileManager.default.createDirectory(atPath: mixed, withIntermediateDirectories: true)
+        try folder.write(PNG.encode(Image(width: 32, height: 32, channels: 1, level: 9)), to: "mixed/000001.png")
+        try folder.write(PNG.encode(Image(width: 28, height: 32, channels: 1, level: 9)), to: "mixed/000002.PNG")
+        try FileManager.default.createDirectory(atPath: folder.file("none"), withIntermediateDirectories: true)
+        try folder.write([1, 2, 3], to: "none/a.jpg")
+        let cases: [(script: String, status: Int32, words: [String])] = [
+            ("ld3-fid mixed", 65, ["000001.png", "000002.PNG", "28x32"]),
+            ("ld3-fid none", 65, ["no PNG", "jpg"]), ("ld3-fid nowhere", 66, ["nowhere"]),
+            ("ld3-noise -n 3 --shape 1,32,32 | ld3-fid", 65, ["noise"]),
+            ("ld3-fid --kid mixed", 64, ["--kid"]), ("ld3-fid --features 1.png mixed", 64, ["--reference"]),
+            ("ld3-fid --features 1.png --reference mixed mixed", 65, ["1.png"]),
+            ("ld3-fid --statistics a.txt mixed", 64, ["a.txt"]), ("ld3-fid --merge", 64, ["--merge"]),
+            (
+                "\(sampling("0-9")) | ld3-fid -q --statistics a.npz; ld3-fid --merge a.npz a.npz", 65,
+                ["a.npz", "twice"]
+            ),
+            ("\(sampling("0-0")) | ld3-fid", 65, ["1 samples"]), ("ld3-fid < /dev/null", 65, ["empty"]),
+        ]
+        for (script, status, words) in cases {
+            let result = try shell(script)
+            #expect(result.status == status, "\(script): \(result.errors)")
+            #expect(result.output.isEmpty)
+            #expect(result.errors.split(separator: "\n").count == 1, "\(script): \(result.errors)")
+            for word in words { #expect(result.errors.contains(word), "\(script): \(result.errors)") }
+        }
+    }
+
+    @Test func nothingIsLeftOfStatisticsThatFail() throws {
+        let result = try shell("\(sampling("0-9")) | head -c 3000 | ld3-fid --statistics a.npz")
+        #expect(result.status == 65)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+}
