@@ -27,7 +27,7 @@ struct FeatureGraph {
         _ sources: [Value], channels: Int, _ window: Window, weight: Parameter, bias: Parameter,
         rectifies: Bool = true
     ) -> Value {
-        let joined = Sources(sources)
+        let (joined, kernel) = (Sources(sources), kernel)
         return graph.add(window.output(of: joined.shape, segments: [channels])) {
             Convolution(
                 joined, output: $0, window: window, weight: weight, bias: bias,
