@@ -1,18 +1,16 @@
 import Synchronization
 
 /// One plan and its block of memory.
-final class Arena: @unchecked Sendable {
+final class Arena: Sendable {
     let plan: Plan
-    let memory: Pointer
+    private let buffer: FloatBuffer
+    var memory: Pointer { buffer.start }
 
     init(_ plan: Plan) {
         self.plan = plan
-        memory = UnsafeMutableRawPointer.allocate(byteCount: plan.count * 4, alignment: 4096)
-            .bindMemory(to: Float.self, capacity: plan.count)
-        memory.update(repeating: 0, count: plan.zeroCount)
+        buffer = FloatBuffer(count: plan.count)
+        buffer.start.update(repeating: 0, count: plan.zeroCount)
     }
-
-    deinit { UnsafeMutableRawPointer(memory).deallocate() }
 }
 
 /// The arenas of a network: plans are made once for each extent, blocks of memory are used again.

@@ -67,9 +67,18 @@ package final class CompiledNetwork: Sendable {
         return (results, { [self] cotangents in try pull(tape, cotangents, batch: batch) })
     }
 
+    /// Loads and lays out all weights on first use, several operations at a time.
     private func prepare(pullback: Bool) throws {
         guard !arenas.isPrepared(pullback: pullback) else { return }
-        for operation in graph.operations { try operation.prepare(pullback: pullback) }
+        let failure = Mutex<(any Error)?>(nil)
+        pool.parallelFor(graph.operations.count) { index, _ in
+            do {
+                try graph.operations[index].prepare(pullback: pullback)
+            } catch {
+                failure.withLock { $0 = $0 ?? error }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
         arenas.markPrepared(pullback: pullback)
     }
 

@@ -77,7 +77,8 @@ package struct Convolution: Operation {
     // MARK: - Kernels and geometry
 
     var forwardKernel: ConvolutionKernel {
-        options.kernel ?? .choose(window, output: output.shape, inputs: sources.values.count)
+        let chosen = options.kernel ?? .choose(window, output: output.shape, inputs: sources.values.count)
+        return ConvolutionKernel.supportsWinograd(window, inputs: sources.values.count) ? chosen : .indirect
     }
 
     /// The pullback to one source is a convolution too: that of the transposed, flipped kernel.
@@ -159,11 +160,10 @@ package struct Convolution: Operation {
         }
         let (taps, channels) = (window.taps, shape.channels)
         if forwardKernel != .indirect {
-            let weights = Self.winograd(
-                forwardKernel, weight, depth: shape.positions, depthCount: shape.stride,
-                columns: output.shape.positions,
-                columnCount: output.shape.stride, flipped: false
-            ) { ($1 * channels + $0) * 9 }
+            let layout = WinogradWeights.Layout(
+                rowStep: 9, columnStep: 9 * channels, rows: shape.positions, columns: output.shape.positions,
+                depth: shape.stride, columnCount: output.shape.stride, flipped: false)
+            let weights = Self.winograd(forwardKernel, weight, layout)
             return .winograd(weights, forwardKernel, bias: biases)
         }
         let reads = sourceReads
@@ -188,10 +188,11 @@ package struct Convolution: Operation {
             defer { firstChannel += source.shape.channels }
             let first = firstChannel
             if pullbackKernel != .indirect {
-                let weights = Self.winograd(
-                    pullbackKernel, weight, depth: output.shape.positions, depthCount: output.shape.stride,
-                    columns: source.shape.positions, columnCount: source.shape.stride, flipped: true
-                ) { ($0 * channels + first + $1) * 9 }
+                let layout = WinogradWeights.Layout(
+                    origin: 9 * first, rowStep: 9 * channels, columnStep: 9, rows: output.shape.positions,
+                    columns: source.shape.positions, depth: output.shape.stride, columnCount: source.shape.stride,
+                    flipped: true)
+                let weights = Self.winograd(pullbackKernel, weight, layout)
                 return .winograd(weights, pullbackKernel, bias: nil)
             }
             let rowsPerTap = outputReads
@@ -210,25 +211,11 @@ package struct Convolution: Operation {
         }
     }
 
-    /// - Parameter place: of the kernel from input channel k to output channel n, in `weight`.
     private static func winograd(
-        _ kernel: ConvolutionKernel, _ weight: [Float], depth: [Int], depthCount: Int, columns: [Int], columnCount: Int,
-        flipped: Bool, place: (_ k: Int, _ n: Int) -> Int
+        _ kernel: ConvolutionKernel, _ weight: [Float], _ layout: WinogradWeights.Layout
     ) -> WinogradWeights {
-        var channelOfRow = [Int](repeating: -1, count: depthCount)
-        for (channel, position) in depth.enumerated() { channelOfRow[position] = channel }
-        var channelOfColumn = [Int](repeating: -1, count: columnCount)
-        for (channel, position) in columns.enumerated() { channelOfColumn[position] = channel }
-        func fill(_ k: Int, _ n: Int, _ target: inout [Double]) -> Bool {
-            let (row, column) = (channelOfRow[k], channelOfColumn[n])
-            guard row >= 0, column >= 0 else { return false }
-            let start = place(row, column)
-            for tap in 0..<9 { target[flipped ? 8 - tap : tap] = Double(weight[start + tap]) }
-            return true
-        }
-        return kernel == .winograd2
-            ? WinogradWeights(WinogradF2.self, depth: depthCount, columns: columnCount, kernel: fill)
-            : WinogradWeights(WinogradF4.self, depth: depthCount, columns: columnCount, kernel: fill)
+        kernel == .winograd2
+            ? WinogradWeights(WinogradF2.self, weight, layout) : WinogradWeights(WinogradF4.self, weight, layout)
     }
 
     // MARK: - Forward and pullback

@@ -1,18 +1,27 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Floats at a fixed address, aligned to a cache line, uninitialised.
+///
+/// Large ones ask for huge pages: a network's transformed weights are read from end to end at every evaluation, and
+/// with small pages each of their 4 KiB costs a walk of the page tables.
 final class FloatBuffer: @unchecked Sendable {
     let start: Pointer
     let count: Int
 
+    private static let hugePage = 1 << 21
+
     init(count: Int) {
         self.count = count
-        start = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64)
-            .bindMemory(to: Float.self, capacity: max(count, 1))
-    }
-
-    /// The elements, padded with zeros to `count`.
-    convenience init(_ elements: [Float], paddedTo count: Int) {
-        self.init(count: count)
-        for index in 0..<count { start[index] = index < elements.count ? elements[index] : 0 }
+        let bytes = max(count, 1) * MemoryLayout<Float>.stride
+        let isLarge = bytes >= Self.hugePage
+        let raw = UnsafeMutableRawPointer.allocate(
+            byteCount: isLarge ? roundUp(bytes, to: Self.hugePage) : bytes, alignment: isLarge ? Self.hugePage : 64)
+        #if os(Linux)
+            if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
+        #endif
+        start = raw.bindMemory(to: Float.self, capacity: max(count, 1))
     }
 
     convenience init(zeros count: Int) {

@@ -41,32 +41,69 @@ struct WinogradWeights: Sendable {
     let points: Int
     private let buffer: FloatBuffer
 
-    /// - Parameter kernel: the 3x3 kernel from input channel `k` to output channel `n`, or nil where either is padding.
-    init<Form: WinogradForm>(
-        _ form: Form.Type, depth: Int, columns: Int, kernel: (_ k: Int, _ n: Int, _ target: inout [Double]) -> Bool
-    ) {
-        self.depth = depth
-        self.columns = columns
+    /// Where the 3x3 kernels of a weight tensor lie, and which rows and columns of the products they belong to.
+    struct Layout {
+        /// The kernel from row channel k to column channel n starts at origin + k rowStep + n columnStep.
+        var origin = 0
+        var rowStep: Int
+        var columnStep: Int
+        /// Places of the channels among rows and columns; the other places are padding.
+        var rows: [Int]
+        var columns: [Int]
+        var depth: Int
+        var columnCount: Int
+        /// Turned by half a turn, for the pullback.
+        var flipped: Bool
+    }
+
+    init<Form: WinogradForm>(_ form: Form.Type, _ weight: [Float], _ layout: Layout) {
+        depth = layout.depth
+        columns = layout.columnCount
         points = Form.points
         buffer = FloatBuffer(zeros: points * depth * columns)
+        var channelOfColumn = [Int](repeating: -1, count: columns)
+        for (channel, position) in layout.columns.enumerated() { channelOfColumn[position] = channel }
+        for first in stride(from: 0, to: columns, by: lanes) {
+            let width = min(32, columns - first / 32 * 32)
+            let start = buffer.start + first / 32 * 32 * points * depth + first % 32
+            let channels = Array(channelOfColumn[first..<first + lanes])
+            for (channel, k) in layout.rows.enumerated() {
+                let kernels = layout.origin + channel * layout.rowStep
+                Self.transform(
+                    form, weight, channels.map { $0 < 0 ? -1 : kernels + $0 * layout.columnStep }, layout.flipped,
+                    target: start + k * width, pointStride: depth * width)
+            }
+        }
+    }
+
+    /// G g G^T of sixteen kernels at once, in Double. `starts` are their places in `weight`, -1 for none.
+    private static func transform<Form: WinogradForm>(
+        _ form: Form.Type, _ weight: [Float], _ starts: [Int], _ flipped: Bool, target: Pointer, pointStride: Int
+    ) {
+        typealias Wide = SIMD16<Double>
         let (side, g) = (Form.side, Form.filter)
-        var w = [Double](repeating: 0, count: 9)
-        var half = [Double](repeating: 0, count: side * 3)
-        for n in 0..<columns {
-            let (panel, width) = (n / 32, min(32, columns - n / 32 * 32))
-            let start = buffer.start + panel * 32 * points * depth + n % 32
-            for k in 0..<depth where kernel(k, n, &w) {
-                for i in 0..<side {
-                    for j in 0..<3 {
-                        half[i * 3 + j] = g[i * 3] * w[j] + g[i * 3 + 1] * w[3 + j] + g[i * 3 + 2] * w[6 + j]
-                    }
+        withUnsafeTemporaryAllocation(of: Wide.self, capacity: 9 + 3 * side) { memory in
+            guard let kernel = memory.baseAddress else { return }
+            let half = kernel + 9
+            for tap in 0..<9 {
+                let place = flipped ? 8 - tap : tap
+                var values = Wide.zero
+                for (lane, start) in starts.enumerated() where start >= 0 {
+                    values[lane] = Double(weight[start + place])
                 }
-                for i in 0..<side {
-                    for j in 0..<side {
-                        let value =
-                            half[i * 3] * g[j * 3] + half[i * 3 + 1] * g[j * 3 + 1] + half[i * 3 + 2] * g[j * 3 + 2]
-                        start[((i * side + j) * depth + k) * width] = Float(value)
-                    }
+                kernel[tap] = values
+            }
+            for i in 0..<side {
+                for j in 0..<3 {
+                    half[i * 3 + j] = kernel[j] * g[i * 3] + kernel[3 + j] * g[i * 3 + 1] + kernel[6 + j] * g[i * 3 + 2]
+                }
+            }
+            for i in 0..<side {
+                for j in 0..<side {
+                    let row = half + i * 3
+                    let sum = row[0] * g[j * 3] + row[1] * g[j * 3 + 1] + row[2] * g[j * 3 + 2]
+                    let place = target + (i * side + j) * pointStride
+                    for lane in 0..<lanes { place[lane] = Float(sum[lane]) }
                 }
             }
         }

@@ -4,16 +4,6 @@ import Tensors
 
 // The ADM network of Dhariwal and Nichol (2021) in EDM's form (METHODS section M14.7).
 
-package enum DhariwalUNet {
-    /// - Parameter prefix: of the U-Net's tensors in the file.
-    package static func open(
-        weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool
-    ) throws -> GraphNetwork {
-        var builder = DhariwalUNetBuilder(configuration, NetworkBuilder(weights: weights, prefix: prefix))
-        return GraphNetwork(try builder.build(), configuration: configuration, pool: pool)
-    }
-}
-
 struct DhariwalUNetBuilder {
     let configuration: NetworkConfiguration
     var builder: NetworkBuilder

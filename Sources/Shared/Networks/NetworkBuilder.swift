@@ -9,6 +9,8 @@ struct NetworkBuilder {
     let weights: (any WeightSource)?
     /// What stands before every name in the file, for example "model.".
     let prefix: String
+    /// Every convolution uses it where it can, in place of the best; for measurements and tests.
+    var kernel: ConvolutionKernel?
     private(set) var requested: [(name: String, shape: [Int])] = []
 
     init(weights: (any WeightSource)?, prefix: String) {
@@ -40,6 +42,8 @@ struct NetworkBuilder {
         _ name: String, _ sources: Sources, segments: [Int], window: Window, options: Convolution.Options = .init(),
         order: [Int]? = nil
     ) throws -> Value {
+        var options = options
+        options.kernel = options.kernel ?? kernel
         let shape = window.output(of: sources.shape, segments: segments)
         let sizes = [shape.channels, sources.shape.channels, window.height, window.width]
         var weight = try parameter(name + ".weight", sizes)
@@ -48,7 +52,7 @@ struct NetworkBuilder {
             weight = weight.reordered(rows: order)
             bias = bias?.reordered(rows: order)
         }
-        return graph.add(shape) { [weight, bias] in
+        return graph.add(shape) { [weight, bias, options] in
             Convolution(sources, output: $0, window: window, weight: weight, bias: bias, options: options)
         }
     }

@@ -1,17 +1,28 @@
 import Formats
+import Layers
 import Tensors
 
 /// The one way from weights to a network, whatever its architecture.
 package enum PixelNetworks {
+    /// - Parameters:
+    ///   - prefix: of the U-Net's tensors in the file; EDM's preconditioners hold it as "model.".
+    ///   - kernel: used by every convolution that it can compute, in place of the best; for measurements and tests.
     package static func open(
-        weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool
+        weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool,
+        kernel: ConvolutionKernel? = nil
     ) throws -> GraphNetwork {
+        var builder = NetworkBuilder(weights: weights, prefix: prefix)
+        builder.kernel = kernel
+        let parts: GraphNetwork.Parts
         switch configuration.architecture {
         case .songUNet:
-            try SongUNet.open(weights: weights, prefix: prefix, configuration: configuration, pool: pool)
+            var network = SongUNetBuilder(configuration, builder)
+            parts = try network.build()
         case .dhariwalUNet:
-            try DhariwalUNet.open(weights: weights, prefix: prefix, configuration: configuration, pool: pool)
+            var network = DhariwalUNetBuilder(configuration, builder)
+            parts = try network.build()
         }
+        return GraphNetwork(parts, configuration: configuration, pool: pool)
     }
 
     /// Names and shapes of all tensors that a network of this configuration reads.

@@ -5,18 +5,6 @@ import Tensors
 
 // SongUNet of Karras et al. (2022): DDPM++ and NCSN++ (METHODS section M14, state-dict names of NVlabs/edm).
 
-/// Builds the network as a graph; `GraphNetwork` runs it.
-package enum SongUNet {
-    /// - Parameters:
-    ///   - prefix: of the U-Net's tensors in the file; EDM's preconditioners hold it as "model.".
-    package static func open(
-        weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool
-    ) throws -> GraphNetwork {
-        var builder = SongUNetBuilder(configuration, NetworkBuilder(weights: weights, prefix: prefix))
-        return GraphNetwork(try builder.build(), configuration: configuration, pool: pool)
-    }
-}
-
 struct SongUNetBuilder {
     let configuration: NetworkConfiguration
     var builder: NetworkBuilder
