@@ -49,7 +49,10 @@ import Testing
         let lines = try block("python")
         #expect(lines.count <= 25)
         let folder = try TemporaryFolder()
-        try body(try folder.write(lines.joined(separator: "\n").utf8, to: "mirror.py"))
+        // The folder goes with its last use, so it must be kept until the stage has run.
+        try withExtendedLifetime(folder) {
+            try body(try folder.write(lines.joined(separator: "\n").utf8, to: "mirror.py"))
+        }
     }
 
     @Test(.enabled(if: Programs.exists("python3"), "needs python3")) func stageWorksInAPipe() throws {
@@ -79,9 +82,10 @@ import Testing
     private func samples(_ result: Programs.Result) throws -> SampleBatch {
         #expect(result.status == 0, "\(result.errors)")
         let folder = try TemporaryFolder()
-        let stream = try StreamReader.file(try folder.write(result.output, to: "stream"), .pairs)
-        let parts = try SampleReader(stream, known: ["noise", "target"]).all()
-        return try #require(parts.first)
+        return try withExtendedLifetime(folder) {
+            let stream = try StreamReader.file(try folder.write(result.output, to: "stream"), .pairs)
+            return try #require(try SampleReader(stream, known: ["noise", "target"]).all().first)
+        }
     }
 }
 
