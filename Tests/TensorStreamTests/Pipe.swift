@@ -2,16 +2,25 @@ import Diagnostics
 import Formats
 import TensorStream
 import TestSupport
+import Testing
 
-/// Runs a reader over bytes, by way of a file.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Runs a reader over bytes: by way of a pipe, which holds them all.
 func reading<Result>(_ bytes: [UInt8], _ kinds: [StreamKind] = [.noise], _ body: (StreamReader) throws -> Result) throws
     -> Result
 {
-    let folder = try TemporaryFolder()
-    let descriptor = try Descriptor.open(try folder.write(bytes, to: "stream"))
+    precondition(bytes.count <= 1 << 16)
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    try Descriptor.write(ends[1], bytes)
+    try Descriptor.close(ends[1])
     return try body(
-        StreamReader(FrameReader(descriptor: descriptor, place: "standard input", closesDescriptor: true), kinds: kinds)
-    )
+        StreamReader(FrameReader(descriptor: ends[0], place: "standard input", closesDescriptor: true), kinds: kinds))
 }
 
 /// All batches of a stream of noise, read in batches of `size`.

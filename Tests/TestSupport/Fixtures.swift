@@ -25,7 +25,8 @@ package enum Fixtures {
     }
 }
 
-/// A fresh folder that is removed with everything in it when the object goes.
+/// A fresh folder that is removed with everything in it when the object goes, which may be right after its last use:
+/// `withExtendedLifetime` keeps it while a program reads from it.
 package final class TemporaryFolder {
     package let path: String
 
