@@ -18,7 +18,7 @@ struct ModelNeeded {
 
 /// Where noise comes from: a generator, or the rows of an array.
 enum NoiseSource {
-    case drawn(GaussianNoise, shape: [Int])
+    case drawn(GaussianNoise, shape: [Int], ThreadPool)
     case array(NamedTensor)
 
     init(_ arguments: Arguments, _ model: ModelNeeded) throws {
@@ -30,7 +30,7 @@ enum NoiseSource {
             self = .array(array)
         } else {
             let shape = try arguments.shapeIfGiven("shape") ?? model.open().sampleShape
-            self = .drawn(try arguments.choice("rng"), shape: shape)
+            self = .drawn(try arguments.choice("rng"), shape: shape, ThreadPool(threads: try arguments.threads()))
         }
     }
 
@@ -42,7 +42,7 @@ enum NoiseSource {
     /// The shape of a sample.
     var shape: [Int] {
         switch self {
-        case .drawn(_, let shape): shape
+        case .drawn(_, let shape, _): shape
         case .array(let array): Array(array.shape.dropFirst())
         }
     }
@@ -52,12 +52,12 @@ enum NoiseSource {
         switch self {
         case .array(let array):
             return NamedTensor(name: "noise", shape: [places.count] + shape, floats: try array.rows(places).floats())
-        case .drawn(let generator, let shape):
+        case .drawn(let generator, let shape, let pool):
             let size = shape.reduce(1, *)
             let values = [Float](unsafeUninitializedCapacity: seeds.count * size) { buffer, count in
-                for (row, seed) in seeds.enumerated() {
-                    generator.fill(
-                        UnsafeMutableBufferPointer(rebasing: buffer[row * size..<(row + 1) * size]), seed: seed)
+                pool.parallelFor(seeds.count) { row, _ in
+                    let sample = UnsafeMutableBufferPointer(rebasing: buffer[row * size..<(row + 1) * size])
+                    generator.fill(sample, seed: seeds[row])
                 }
                 count = seeds.count * size
             }

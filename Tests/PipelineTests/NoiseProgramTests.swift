@@ -3,23 +3,10 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// The frames of a program's output.
-private func frames(_ bytes: [UInt8]) throws -> [Frame] {
-    var rest = bytes[...]
-    var result: [Frame] = []
-    while !rest.isEmpty {
-        let length = 8 + (try SafetensorsHeader.length(prefix: rest))
-        let header = try SafetensorsHeader(parsing: rest.prefix(length).dropFirst(8))
-        result.append(try Frame(parsing: Array(rest.prefix(length + header.bufferLength))))
-        rest = rest.dropFirst(length + header.bufferLength)
-    }
-    return result
-}
-
 /// Each seed's own bytes: noise, and label where there is one.
 private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
     var result: [Int64: [UInt8]] = [:]
-    for frame in try frames(bytes) {
+    for frame in try streamFrames(bytes) {
         let (noise, seeds) = (try frame.tensor("noise"), try frame.tensor("seed").int64s())
         for (row, seed) in seeds.enumerated() {
             result[seed] = noise.rows(row..<row + 1).bytes + (frame["label"]?.rows(row..<row + 1).bytes ?? [])
@@ -52,7 +39,7 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
     }
 
     @Test func streamSaysWhatItIs() throws {
-        let output = try frames(try noise("-n5", "--batch=2", "--threads=1").output)
+        let output = try streamFrames(try noise("-n5", "--batch=2", "--threads=1").output)
         #expect(output.map { $0["noise"]?.shape } == [[2, 3, 5], [2, 3, 5], [1, 3, 5]])
         #expect(output[0].metadata["ld3.count"] == "5" && output[0].metadata["ld3.kind"] == "noise")
         #expect(output[1].metadata.isEmpty)
@@ -62,7 +49,7 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
     }
 
     @Test func emptyShardIsOneFrame() throws {
-        let output = try frames(try noise("-n1", "--shard=0/2").output)
+        let output = try streamFrames(try noise("-n1", "--shard=0/2").output)
         #expect(output.count == 1)
         #expect(output[0].metadata["ld3.count"] == "0" && output[0]["noise"]?.shape == [0, 3, 5])
     }
@@ -70,7 +57,7 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
     @Test func labels() throws {
         func labels(_ options: String...) throws -> [Int64]? {
             let result = try Programs.run("ld3-noise", ["--seeds=8-12", "--shape=2"] + options)
-            return try frames(result.output)[0]["label"]?.int64s()
+            return try streamFrames(result.output)[0]["label"]?.int64s()
         }
         #expect(try labels() == nil)
         #expect(try labels("--labels=balanced", "--classes=10") == [8, 9, 0, 1, 2])
@@ -83,7 +70,8 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
         let folder = try TemporaryFolder()
         let array = NamedTensor(name: "a", shape: [3, 2], doubles: [1, 2, 3, 4, 5, 6])
         let path = try folder.write(try NPY.serialize(array), to: "latents.npy")
-        let output = try frames(try Programs.run("ld3-noise", ["--from", path, "--seeds=5-7", "--shard=1/2"]).output)
+        let output = try streamFrames(
+            try Programs.run("ld3-noise", ["--from", path, "--seeds=5-7", "--shard=1/2"]).output)
         #expect(try output[0].tensor("noise").floats() == [3, 4, 5, 6])
         #expect(try output[0].tensor("seed").int64s() == [6, 7])
         #expect(try Programs.run("ld3-noise", ["--from", path, "-n4"]).status == 64)
