@@ -21,12 +21,14 @@ extension JSONValue {
         case .number(let value): output += value.isFinite ? value.description : "null"
         case .string(let text): Self.write(text, to: &output)
         case .array(let elements):
-            let spread = elements.contains { $0.isCompound } ? indentation : nil
-            Self.write(elements, between: ("[", "]"), to: &output, spread, spacing: indentation) {
-                $0.write(to: &$1, indentation: spread.map { $0 + 1 })
+            let isSpread = indentation != nil && elements.contains { $0.isCompound }
+            let depth = isSpread ? indentation : nil
+            let separator = indentation == nil || isSpread ? "," : ", "
+            Self.write(elements, between: ("[", "]"), to: &output, depth: depth, separator: separator) {
+                $0.write(to: &$1, indentation: depth.map { $0 + 1 })
             }
         case .object(let members):
-            Self.write(members, between: ("{", "}"), to: &output, indentation, spacing: indentation) {
+            Self.write(members, between: ("{", "}"), to: &output, depth: indentation, separator: ",") {
                 Self.write($0.name, to: &$1)
                 $1 += indentation == nil ? ":" : ": "
                 $0.value.write(to: &$1, indentation: indentation.map { $0 + 1 })
@@ -41,18 +43,19 @@ extension JSONValue {
         }
     }
 
+    /// `items` between brackets: on one line, or where `depth` says so each on its own, indented one step further.
     private static func write<Item>(
-        _ items: [Item], between: (String, String), to output: inout String, _ indentation: Int?, spacing: Int?,
+        _ items: [Item], between: (String, String), to output: inout String, depth: Int?, separator: String,
         item: (Item, inout String) -> Void
     ) {
         func newLine(_ depth: Int) { output += "\n" + String(repeating: "  ", count: depth) }
         output += between.0
         for (index, element) in items.enumerated() {
-            if index > 0 { output += indentation == nil && spacing != nil ? ", " : "," }
-            if let indentation { newLine(indentation + 1) }
+            if index > 0 { output += separator }
+            if let depth { newLine(depth + 1) }
             item(element, &output)
         }
-        if let indentation, !items.isEmpty { newLine(indentation) }
+        if let depth, !items.isEmpty { newLine(depth) }
         output += between.1
     }
 
