@@ -57,13 +57,13 @@ import Testing
 
     @Test(.enabled(if: Programs.exists("python3"), "needs python3")) func stageWorksInAPipe() throws {
         try withStage { stage in
-            let noise = "ld3-noise --seeds 0-19 --shape 3 --labels balanced --classes 4 --batch 6"
+            let noise = "ld3-noise --seeds 0-19 --shape 3 --batch 6"
             let teacher = "ld3-teacher --model gaussian:shape=3,std=0.5 --nfe 5 --quiet"
             let plain = try samples(try Programs.shell("\(noise) | \(teacher)"))
             let twice = try samples(try Programs.shell("\(noise) | python3 \(stage) | python3 \(stage) | \(teacher)"))
             let once = try samples(try Programs.shell("\(noise) | python3 \(stage) | \(teacher)"))
             #expect(plain.seeds == Array(0..<20))
-            #expect(twice.seeds == plain.seeds && twice.labels == plain.labels && twice.tensors == plain.tensors)
+            #expect(twice.seeds == plain.seeds && twice.tensors == plain.tensors)
             #expect(try once.floats("noise") == plain.floats("noise").map { -$0 })
             let programs = try once.part.history().entries.map(\.program)
             #expect(programs == ["ld3-noise", "mirror.py", "ld3-teacher"])
@@ -72,7 +72,7 @@ import Testing
 
     @Test(.enabled(if: Programs.exists("python3"), "needs python3")) func stageNoticesATruncatedStream() throws {
         try withStage { stage in
-            let result = try Programs.shell("ld3-noise -n 5 --shape 3 | head -c 500 | python3 \(stage)")
+            let result = try Programs.shell("ld3-noise -n 5 --shape 3 | head -c 300 | python3 \(stage)")
             #expect(result.status != 0)
             #expect(result.errors.hasPrefix("mirror.py: ends after "))
         }
