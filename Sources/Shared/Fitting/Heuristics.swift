@@ -35,7 +35,7 @@ extension FitProblem {
     }
 
     /// Infinity where the network breaks down along a bad schedule.
-    private func finiteLoss(_ program: StepProgram<Double>) throws -> Double {
+    func finiteLoss(_ program: StepProgram<Double>) throws -> Double {
         do {
             let loss = try hardLoss(program, on: validation)
             return loss.isNaN ? .infinity : loss
