@@ -7,8 +7,13 @@ import Solvers
 enum FitMethod: String, CaseIterable {
     case ld3
     case heuristic
+    case dmn
+    case gits
+    case ays
+    case dODE = "d-ode"
 
-    static let help = "ld3, or heuristic: the discretization of least validation loss"
+    static let help =
+        "ld3; heuristic: the discretization of least validation loss; or the published dmn, gits, ays, d-ode"
 }
 
 /// --loss

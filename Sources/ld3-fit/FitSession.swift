@@ -80,6 +80,13 @@ struct FitSession<Element: TensorElement> {
         }
         switch method {
         case .heuristic: return try problem.heuristic()
+        case .dmn: return try problem.dmn(seed: UInt64(try arguments.integer("seed", in: 0...Int.max)))
+        case .gits:
+            return try problem.gits(
+                arguments.gits(), teacherSteps: try arguments.integer("teacher-steps", in: 1...1000),
+                warmUp: try arguments.integer("warm-up", in: 1...1 << 30))
+        case .ays: return try problem.ays(arguments.aysSettings())
+        case .dODE: return try problem.dODE(arguments.dODESettings())
         case .ld3:
             let settings = try arguments.ld3Settings(
                 dimension: model.sampleShape.reduce(1, *), evaluations: problem.evaluations)

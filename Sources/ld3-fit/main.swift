@@ -32,7 +32,7 @@ let command = Command(
                 Option.value("plot", "FILE", "draw the schedule and the course of the losses as PNG")
                     .withoutEffectOnNumbers(),
             ]),
-        .training, .gaussNewton, .savings,
+        .training, .gaussNewton, .baselines, .savings,
     ],
     examples: [
         "ld3-noise --seeds 0-99 | ld3-teacher | ld3-fit --solver ipndm --nfe 5 > five.safetensors",
