@@ -98,7 +98,10 @@ extension FitProblem {
                 let residual = weightedSum([(1, targets[row]), (-1, combined(recursion.rows[row].predictor))])
                 let change = combined(direction)
                 let power = change.dot(change)
-                recursion.rows[row].predictor.add(direction, times: power > 0 ? change.dot(residual) / power : 0)
+                // A change at the level of rounding says nothing about a direction.
+                if power > 1e-12 * data.dot(data) {
+                    recursion.rows[row].predictor.add(direction, times: change.dot(residual) / power)
+                }
             }
             states.append(combined(recursion.rows[row].predictor))
         }
