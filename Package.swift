@@ -62,7 +62,7 @@ let tests: [Target] =
             dependencies: [
                 "TestSupport", "Diagnostics", "Formats", "TensorStream", "Checkpoints", "Diffusion", "Solvers",
                 "Images",
-                "Models", "Metrics", "Commands",
+                "Solvers", "Images", "Models", "Metrics", "Commands",
             ],
             path: "Tests/Fuzz"),
     ]

@@ -43,7 +43,7 @@ struct Lottery {
 }
 
 func fuzz(first: Int, count: Int, record: RunRecord) throws {
-    let lottery = Lottery(try FileTargets.all() + StreamTargets().all() + GrammarTargets.all)
+    let lottery = Lottery(try FileTargets.all() + StreamTargets().all() + GrammarTargets.all + [ArchitectureTarget.make()])
     var accepted = [Int](repeating: 0, count: lottery.targets.count)
     var refused = accepted
     for run in first..<first + count {

@@ -27,7 +27,8 @@ struct NetworkBuilder {
         guard let found = weights.shape(of: full) else {
             throw Failure(.data, place: full, "the model file lacks this tensor")
         }
-        guard found == shape else {
+        // A convolution along one axis, as guided-diffusion's attention has it, lacks the last 1 of ours.
+        guard found == shape || found + [1] == shape && shape.last == 1 else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
         return Parameter(name: full, shape: shape) { try weights.floats(full) }

@@ -9,13 +9,21 @@ extension NetworkConfiguration {
 
     package init(_ root: JSONValue) throws {
         let arguments = root["init_kwargs"] ?? root
+        // guided-diffusion names its sizes otherwise.
+        let isGuided = arguments["model_type"]?.string.map { $0 == "UNetModel" } ?? (arguments["num_res_blocks"] != nil)
         self.init(
-            imageResolution: try Self.required("img_resolution", arguments),
-            imageChannels: try Self.required("img_channels", arguments))
-        preconditioning = root["precond"]?.string ?? preconditioning
+            imageResolution: try Self.required(isGuided ? "image_size" : "img_resolution", arguments),
+            imageChannels: try Self.required(isGuided ? "in_channels" : "img_channels", arguments))
+        preconditioning = root["precond"]?.string ?? (isGuided ? "VPPrecond" : preconditioning)
         name = root["name"]?.string
         sigmaMin = try Self.sigma("sigma_min", root) ?? sigmaMin
         sigmaMax = try Self.sigma("sigma_max", root) ?? sigmaMax
+        if isGuided {
+            architecture = .guidedUNet
+            try readGuided(arguments)
+            try validate()
+            return
+        }
         let type = arguments["model_type"]?.string ?? (preconditioning == "EDMPrecond" ? "DhariwalUNet" : "SongUNet")
         guard let architecture = Architecture(rawValue: type) else {
             throw Failure(.data, place: "configuration", "the architecture \(type) is not supported")
@@ -41,6 +49,30 @@ extension NetworkConfiguration {
         embeddingMultiplier = try Self.count("channel_mult_emb", arguments) ?? embeddingMultiplier
         blocks = try Self.count("num_blocks", arguments) ?? blocks
         noiseMultiplier = try Self.count("channel_mult_noise", arguments) ?? noiseMultiplier
+    }
+
+    /// guided-diffusion's constructor arguments. `attention_resolutions` are factors by which the image is shrunk.
+    private mutating func readGuided(_ arguments: JSONValue) throws {
+        modelChannels = try Self.required("model_channels", arguments)
+        blocks = try Self.required("num_res_blocks", arguments)
+        channelMultipliers = try Self.counts("channel_mult", arguments) ?? [1, 2, 4, 8]
+        let factors = try Self.counts("attention_resolutions", arguments) ?? []
+        attentionResolutions = factors.filter { $0 > 0 }.map { imageResolution / $0 }
+        labelDimension = try Self.count("num_classes", arguments) ?? 0
+        guided.outputChannels = try Self.required("out_channels", arguments)
+        // -1 stands for no number of channels a head.
+        if arguments["num_head_channels"] != -1 {
+            guided.headChannels = try Self.count("num_head_channels", arguments).flatMap { $0 > 0 ? $0 : nil }
+        }
+        guided.heads = try Self.count("num_heads", arguments) ?? 1
+        guided.scalesAndShifts = arguments["use_scale_shift_norm"]?.boolean ?? false
+        guided.resamplesInBlocks = arguments["resblock_updown"]?.boolean ?? false
+        guided.convolvesResampled = arguments["conv_resample"]?.boolean ?? true
+        guided.splitsBeforeHeads = arguments["use_new_attention_order"]?.boolean ?? false
+        guard guided.outputChannels >= imageChannels, guided.outputChannels <= 2 * imageChannels, guided.heads > 0
+        else {
+            throw Failure(.data, place: "configuration", "out_channels or num_heads is out of range")
+        }
     }
 
     private static func required(_ key: String, _ arguments: JSONValue) throws -> Int {
@@ -83,7 +115,8 @@ extension NetworkConfiguration {
             !channelMultipliers.isEmpty && channelMultipliers.count < 12
                 && channelMultipliers.allSatisfy { (1...64).contains($0) },
             "channel_mult is not a list of small positive numbers")
-        try require((4...1 << 13).contains(modelChannels), "model_channels is out of range")
+        try require(
+            (4...1 << 13).contains(modelChannels) && modelChannels % 2 == 0, "model_channels is odd or out of range")
         try require(
             imageResolution % (1 << (channelMultipliers.count - 1)) == 0 && imageResolution <= 1 << 12,
             "img_resolution \(imageResolution) cannot be halved \(channelMultipliers.count - 1) times")

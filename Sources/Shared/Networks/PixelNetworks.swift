@@ -5,13 +5,16 @@ import Tensors
 /// The one way from weights to a network, whatever its architecture.
 package enum PixelNetworks {
     /// - Parameters:
-    ///   - prefix: of the U-Net's tensors in the file; EDM's preconditioners hold it as "model.".
+    ///   - prefix: of the U-Net's tensors in the file; EDM's preconditioners hold it as "model.". That of
+    ///     guided-diffusion's U-Net is found.
     ///   - kernel: used by every convolution that it can compute, in place of the best; for measurements and tests.
     package static func open(
         weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool,
         kernel: ConvolutionKernel? = nil
     ) throws -> GraphNetwork {
-        var builder = NetworkBuilder(weights: weights, prefix: prefix)
+        let isGuided = configuration.architecture == .guidedUNet
+        var builder = NetworkBuilder(
+            weights: weights, prefix: isGuided ? GuidedUNetBuilder.prefix(in: weights) : prefix)
         builder.kernel = kernel
         let parts: GraphNetwork.Parts
         switch configuration.architecture {
@@ -20,6 +23,9 @@ package enum PixelNetworks {
             parts = try network.build()
         case .dhariwalUNet:
             var network = DhariwalUNetBuilder(configuration, builder)
+            parts = try network.build()
+        case .guidedUNet:
+            var network = GuidedUNetBuilder(configuration, builder)
             parts = try network.build()
         }
         return GraphNetwork(parts, configuration: configuration, pool: pool)
@@ -36,6 +42,10 @@ package enum PixelNetworks {
             return network.builder.requested
         case .dhariwalUNet:
             var network = DhariwalUNetBuilder(configuration, builder)
+            _ = try network.build()
+            return network.builder.requested
+        case .guidedUNet:
+            var network = GuidedUNetBuilder(configuration, builder)
             _ = try network.build()
             return network.builder.requested
         }
