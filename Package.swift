@@ -60,9 +60,8 @@ let tests: [Target] =
         .executableTarget(
             name: "ld3-fuzz",
             dependencies: [
-                "TestSupport", "Diagnostics", "Formats", "TensorStream", "Checkpoints", "Diffusion", "Solvers",
-                "Images",
-                "Solvers", "Images", "Models", "Metrics", "Commands",
+                "TestSupport", "Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks",
+                "Diffusion", "Solvers", "Images", "Models", "Commands",
             ],
             path: "Tests/Fuzz"),
     ]

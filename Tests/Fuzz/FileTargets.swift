@@ -2,7 +2,6 @@ import Checkpoints
 import Diagnostics
 import Formats
 import Images
-import Metrics
 import TestSupport
 
 /// Readers of whole files.
