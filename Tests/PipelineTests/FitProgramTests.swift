@@ -1,0 +1,120 @@
+import Formats
+import Foundation
+import TensorStream
+import TestSupport
+import Testing
+
+@Suite struct FitProgramTests {
+    private let pairs: [UInt8]
+
+    init() throws {
+        let teach = "ld3-noise --seeds 0-31 --shape 8 | ld3-teacher -q --model gaussian:shape=8,std=0.5 --nfe 100"
+        let result = try Programs.shell(teach)
+        #expect(result.status == 0, "\(result.errors)")
+        pairs = result.output
+    }
+
+    private func fit(_ arguments: String...) throws -> Programs.Result {
+        try Programs.run("ld3-fit", arguments, input: pairs)
+    }
+
+    private func json(_ arguments: String...) throws -> JSONValue {
+        let result = try Programs.run("ld3-fit", arguments + ["--format=json", "-q"], input: pairs)
+        #expect(result.status == 0, "\(result.errors)")
+        return try JSONValue(parsing: result.text)
+    }
+
+    @Test func theScheduleIsAStreamThatSamplingFollows() throws {
+        let result = try fit("--solver=unipc", "--nfe=4", "--rounds=1,1")
+        #expect(result.status == 0)
+        let schedule = try Frame(parsing: result.output)
+        #expect(schedule.metadata["ld3.kind"] == "schedule" && schedule.metadata["ld3.count"] == "1")
+        #expect(schedule.metadata["ld3.method"] == "ld3" && schedule.metadata["ld3.nfe"] == "4")
+        #expect(schedule.metadata["ld3.model"] == "gaussian:shape=8,std=0.5")
+        let history = try Provenance(parsing: schedule.metadata["ld3.history"] ?? "")
+        #expect(history.entries.map(\.program) == ["ld3-noise", "ld3-teacher", "ld3-fit"])
+        let before = try #require(schedule.metadata["ld3.loss_before"].flatMap { Double($0) })
+        let after = try #require(schedule.metadata["ld3.loss_after"].flatMap { Double($0) })
+        #expect(after <= before)
+
+        let folder = try TemporaryFolder()
+        let file = try folder.write(result.output, to: "four.safetensors")
+        let samples = try Programs.run("ld3-sample", ["--schedule", file], input: pairs)
+        #expect(samples.status == 0, "\(samples.errors)")
+        #expect(samples.errors.contains("4 evaluations"))
+    }
+
+    @Test func theSameRunGivesTheSameBytes() throws {
+        let arguments = ["--solver=ipndm", "--nfe=4", "--rounds=1,1", "--seed=3"]
+        let first = try Programs.run("ld3-fit", arguments, input: pairs)
+        let other = try Programs.run(
+            "ld3-fit", arguments + ["--batch=3", "--threads=1", "--activations=recompute", "--without-savings=r1,r2,r3,r4"],
+            input: pairs)
+        #expect(first.status == 0 && other.status == 0)
+        #expect(first.output == other.output)
+    }
+
+    /// The closed form of METHODS M11.3 by the command that the documentation names.
+    @Test func gaussianTimesAreTheClosedForm() throws {
+        let result = try json(
+            "--solver=euler", "--nfe=4", "--tied", "--hard", "--heuristics=edm,logsnr", "--train-batch=16",
+            "--rounds=2000,0", "--learning-rate-floor=1e-8")
+        let times = try #require(result["t"]?.doubles)
+        for (time, optimum) in zip(times, [80, 1.19463, 0.49888, 0.20795, 0.002]) {
+            #expect(abs(time / optimum - 1) < 1e-4)
+        }
+    }
+
+    @Test func aRangeOfBudgetsIsOneFrameEach() throws {
+        let result = try fit("--nfe=3-5", "--learn=times,model-times,coefficients", "--iterations=4", "--starts=1")
+        #expect(result.status == 0, "\(result.errors)")
+        let folder = try TemporaryFolder()
+        let file = try folder.write(result.output, to: "range.safetensors")
+        for budget in 3...5 {
+            let samples = try Programs.run("ld3-sample", ["--schedule", file, "--nfe=\(budget)"], input: pairs)
+            #expect(samples.status == 0, "\(samples.errors)")
+            #expect(samples.errors.contains("\(budget) evaluations"))
+        }
+        #expect(try Programs.run("ld3-sample", ["--schedule", file], input: pairs).status == 64)
+    }
+
+    @Test func tablesAreForPeople() throws {
+        let table = try fit("--method=heuristic", "--nfe=4", "--format=text")
+        #expect(table.status == 0)
+        #expect(table.text.contains("4 steps, 4 evaluations, 5 times"))
+        let terminal = try Programs.run(
+            "ld3-fit", ["--method=heuristic", "--nfe=4"], input: pairs, standardOutput: .terminal)
+        #expect(terminal.status == 0)
+    }
+
+    @Test func thePlotIsAPicture() throws {
+        let folder = try TemporaryFolder()
+        let result = try fit("--nfe=4", "--rounds=1,0", "--plot", folder.file("plot.png"))
+        #expect(result.status == 0, "\(result.errors)")
+        let bytes = try #require(FileManager.default.contents(atPath: folder.file("plot.png")))
+        #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+    }
+
+    @Test(arguments: [
+        ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=40", 65),
+        ("--start=/does/not/exist", 66), ("--loss=l3", 64), ("--rounds=2", 64), ("--solver=unipd", 64),
+        ("--heuristics=edn", 64),
+    ])
+    func mistakesAreToldInOneLine(option: String, status: Int32) throws {
+        let result = try fit(option)
+        #expect(result.status == status, "\(result.errors)")
+        #expect(result.output.isEmpty)
+        #expect(result.errors.split(separator: "\n").count == 1)
+        #expect(result.errors.hasPrefix("ld3-fit: "))
+    }
+
+    @Test func badPairsAreRefused() throws {
+        let truncated = try Programs.run("ld3-fit", ["--nfe=4"], input: Array(pairs.dropLast(10)))
+        #expect(truncated.status == 65 && truncated.output.isEmpty)
+        #expect(try Programs.run("ld3-fit", ["--nfe=4"], input: []).status == 65)
+        let noise = try Programs.run("ld3-noise", ["-n4", "--shape=8"]).output
+        #expect(try Programs.run("ld3-fit", ["--nfe=4"], input: noise).status == 65)
+        let twice = try Programs.run("ld3-fit", ["--nfe=4"], input: pairs + pairs)
+        #expect(twice.status == 65 && twice.errors.contains("twice"))
+    }
+}
