@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Diffusion
 import Fitting
 import Solvers
 
@@ -60,10 +61,10 @@ extension OptionGroup {
     static let gaussNewton = OptionGroup(
         "Gauss-Newton (--learn)",
         [
-            .value("iterations", "N", default: "20", "at most, for each start"),
-            .value("starts", "N", default: "3", "heuristics that the times are fitted from"),
+            .value("iterations", "N", default: "15", "at most"),
+            .value("starts", "N", default: "3", "heuristics that the times are fitted from before, on few pairs"),
             .value("ridge", "X", default: "1e-3", "weight of the squared coefficient offsets, in initial losses"),
-            .value("curvature-pairs", "N", default: "16", "pairs that give the curvature"),
+            .value("curvature-pairs", "N", default: "10", "pairs that give the curvature"),
         ])
 
     static let savings = OptionGroup(
@@ -118,6 +119,7 @@ extension Arguments {
     func gaussNewtonSettings() throws -> LevenbergMarquardtSettings {
         var settings = LevenbergMarquardtSettings()
         settings.iterations = try integer("iterations", in: 1...10_000)
+        settings.starts = try integer("starts", in: 0...100)
         settings.ridge = try double("ridge", in: 0...1e9)
         settings.curvaturePairs = try integer("curvature-pairs", in: 1...1 << 30)
         return settings
@@ -163,6 +165,19 @@ extension Arguments {
             savings.remove(named.saving)
         }
         return savings
+    }
+
+    /// --activations
+    func activationPolicy<Element>(_ denoiser: some Denoiser<Element>, at time: Double) throws -> ActivationPolicy {
+        switch try choice("activations", among: ["auto", "keep", "recompute"]) {
+        case "keep": return .keep
+        case "recompute": return .recompute
+        default:
+            let evaluations = try plans().map { $0.solver.evaluations(steps: $0.steps) }.max() ?? 1
+            // The largest batch that is differentiated at once.
+            let batch = max(16, try integerIfGiven("train-batch", in: 1...1 << 30) ?? 2)
+            return try .fitting(denoiser, at: time, batch: batch, evaluations: evaluations)
+        }
     }
 
     /// The solvers with their steps, one for each budget of --nfe, or the one of --steps.

@@ -29,12 +29,18 @@ struct FitOutput {
             let frame = try fit.schedule.frame()
             try writer?.write(
                 frame.tensors, from: part, count: count, metadata: metadata.merging(frame.metadata) { _, new in new })
-        case .json: try Descriptor.write(Descriptor.standardOutput, fit.json.text + "\n")
+        case .json: break
         case .text: try Descriptor.write(Descriptor.standardOutput, (count == nil ? "\n" : "") + fit.text)
         }
     }
 
+    /// What needs all schedules: JSON (one document, or an array of them) and the plot.
     func finish(_ fits: [Fit]) throws {
+        if format == .json {
+            let documents = try fits.map { try $0.json() }
+            let json = documents.count == 1 ? documents[0] : .array(documents)
+            try Descriptor.write(Descriptor.standardOutput, json.indentedText)
+        }
         guard let plotFile else { return }
         let figure = Figure(panels: fits.flatMap(\.figure.panels), columns: 2)
         try Publishing.publish(plotFile, bytes: PNG.encode(figure.render()))

@@ -55,12 +55,11 @@ struct FitRun {
     }
 
     private func run<Element>(_ session: FitSession<Element>) throws {
-        var fits: [Fit] = []
-        for plan in plans {
-            let fit = try session.fit(plan, after: fits.last)
-            fits.append(fit)
+        var isFirst = true
+        let fits = try session.fits(plans) { fit in
             try report(fit)
-            try output.write(fit, from: part, metadata: model.metadata, count: fits.count == 1 ? plans.count : nil)
+            try output.write(fit, from: part, metadata: model.metadata, count: isFirst ? plans.count : nil)
+            isFirst = false
         }
         try output.finish(fits)
     }

@@ -14,6 +14,7 @@ struct FitSession<Element: TensorElement> {
     private let denoiser: CountingDenoiser<Element>
     private let train: FittingSet<Element>
     private let validation: FittingSet<Element>
+    private let policy: ActivationPolicy
 
     init(
         _ arguments: Arguments, model: Model, denoiser: some Denoiser<Element>, train: Pairs<Element>,
@@ -26,26 +27,40 @@ struct FitSession<Element: TensorElement> {
         self.denoiser = CountingDenoiser(denoiser, counter: EvaluationCounter())
         self.train = FittingSet(train, loss: try loss.made(for: train.targets, divisor: divisor))
         self.validation = FittingSet(validation, loss: try loss.made(for: validation.targets, divisor: divisor))
+        policy = try arguments.activationPolicy(denoiser, at: model.process.start)
     }
 
-    /// - Parameter last: the fit of the budget before.
-    func fit(_ plan: (solver: Solver, steps: Int), after last: Fit?) throws -> Fit {
-        var problem = FitProblem(
-            denoiser: denoiser, process: model.process, solver: plan.solver, steps: plan.steps, train: train,
-            validation: validation)
+    /// The fits of every plan, each starting from its neighbour's schedule too; `done` is told of each.
+    func fits(_ plans: [(solver: Solver, steps: Int)], done: (Fit) throws -> Void) throws -> [Fit] {
+        var (train, validation) = (train, validation)
+        var fits: [Fit] = []
+        for plan in plans {
+            var problem = FitProblem(
+                denoiser: denoiser, process: model.process, solver: plan.solver, steps: plan.steps, train: train,
+                validation: validation)
+            try configure(&problem)
+            try problem.keepFirstOutputs()
+            (train, validation) = (problem.train, problem.validation)
+            problem.starts = try starts(plan, after: fits.last)
+            var fit = try solve(problem)
+            fit.schedule.loss = try arguments.string("loss")
+            fit.schedule.model = model.name
+            fit.schedule.modelDigest = model.sha256
+            fits.append(fit)
+            try done(fit)
+        }
+        return fits
+    }
+
+    private func configure(_ problem: inout FitProblem<Element>) throws {
         if arguments.isGiven("mode") { problem.mode = try arguments.choice("mode") }
         problem.isTied = arguments.flag("tied")
         if let window = try arguments.doubleIfGiven("window", in: 0...0.5) { problem.windowRate = window }
         problem.windowOfLogits = arguments.flag("compat-window")
         problem.savings = try arguments.savings()
         problem.batch = try arguments.batch() ?? min(model.defaultBatch, 16)
-        problem.starts = try starts(plan, after: last)
+        problem.policy = policy
         if let heuristics = try arguments.heuristics() { problem.heuristics = heuristics }
-        var fit = try solve(problem)
-        fit.schedule.loss = try arguments.string("loss")
-        fit.schedule.model = model.name
-        fit.schedule.modelDigest = model.sha256
-        return fit
     }
 
     /// Schedules to start from besides the heuristics: those of --start, and that of the budget before (M5.9).
@@ -75,8 +90,7 @@ struct FitSession<Element: TensorElement> {
         }
         if let parts = try arguments.learnedParts() {
             return try problem.generalized(
-                try arguments.gaussNewtonSettings(), learning: parts,
-                starts: try arguments.integer("starts", in: 1...100), observe: observe)
+                try arguments.gaussNewtonSettings(), learning: parts, observe: observe)
         }
         switch method {
         case .heuristic: return try problem.heuristic()

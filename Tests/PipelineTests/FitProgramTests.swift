@@ -48,7 +48,8 @@ import Testing
         let arguments = ["--solver=ipndm", "--nfe=4", "--rounds=1,1", "--seed=3"]
         let first = try Programs.run("ld3-fit", arguments, input: pairs)
         let other = try Programs.run(
-            "ld3-fit", arguments + ["--batch=3", "--threads=1", "--activations=recompute", "--without-savings=r1,r2,r3,r4"],
+            "ld3-fit",
+            arguments + ["--batch=3", "--threads=1", "--activations=recompute", "--without-savings=r1,r2,r3,r4"],
             input: pairs)
         #expect(first.status == 0 && other.status == 0)
         #expect(first.output == other.output)
@@ -59,7 +60,7 @@ import Testing
         let result = try json(
             "--solver=euler", "--nfe=4", "--tied", "--hard", "--heuristics=edm,logsnr", "--train-batch=16",
             "--rounds=2000,0", "--learning-rate-floor=1e-8")
-        let times = try #require(result["t"]?.doubles)
+        let times = try #require(result["times"]?.doubles)
         for (time, optimum) in zip(times, [80, 1.19463, 0.49888, 0.20795, 0.002]) {
             #expect(abs(time / optimum - 1) < 1e-4)
         }

@@ -12,8 +12,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package let process: NoiseProcess
     package let solver: Solver
     package let steps: Int
-    package let train: FittingSet<Element>
-    package let validation: FittingSet<Element>
+    package var train: FittingSet<Element>
+    package var validation: FittingSet<Element>
     package var mode: Parameterization.Mode
     package var isTied = false
     package var windowRate = 0.5
@@ -55,6 +55,17 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         parameterization.windowRate = windowRate
         parameterization.windowOfLogits = windowOfLogits
         return TimesFamily(solver: solver, parameterization: parameterization, isTied: isTied)
+    }
+
+    /// Computes D(x_T; T) of all pairs, once for every method and number of steps (M5.12 R2).
+    package mutating func keepFirstOutputs() throws {
+        guard savings.contains(.firstEvaluation) else { return }
+        func outputs(_ set: FittingSet<Element>) throws -> Tensor<Element> {
+            try set.firstOutputs
+                ?? set.firstOutputs(denoiser, at: process.start, startScale: process.priorScale, batch: batch)
+        }
+        train.firstOutputs = try outputs(train)
+        validation.firstOutputs = try outputs(validation)
     }
 
     package func student<Family: ProgramFamily>(_ family: Family) -> Student<Element, Family> {
@@ -121,6 +132,8 @@ package struct Fit: Sendable {
     package var history = FitHistory()
     /// Work of this fit.
     package var work = EvaluationCount()
+    /// What the official trainer would have needed, for LD3.
+    package var officialWork: EvaluationCount?
 }
 
 /// The course of a fit, for plots.

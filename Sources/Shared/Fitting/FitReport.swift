@@ -28,6 +28,9 @@ extension Fit {
             "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(significant(lossBefore)) -> \(significant(lossAfter))"
                 + " (times \(decimal(lossAfter / lossBefore, 3)))")
         lines.append("work: \(work.forwards) network evaluations forward, \(work.pullbacks) backward")
+        if let officialWork {
+            lines.append("the official trainer's: \(officialWork.forwards) forward, \(officialWork.pullbacks) backward")
+        }
         return lines
     }
 
@@ -39,40 +42,16 @@ extension Fit {
             + "\(schedule.times.count) times; method \(schedule.method)\(coefficients)"
     }
 
-    /// The same for programs.
-    package var json: JSONValue {
-        var members: [JSONValue.Member] = [
-            .init("solver", .string(schedule.solver.family.rawValue)),
-            .init("order", .integer(schedule.solver.order)),
-            .init("variant", .string(schedule.solver.variant)),
-            .init("process", .string(schedule.process.spelling)),
-            .init("method", .string(schedule.method)),
-            .init("steps", .integer(schedule.steps)),
-            .init("nfe", .integer((try? schedule.evaluations()) ?? schedule.steps)),
-            .init("t", .array(schedule.times.map { .number($0) })),
-            .init("t_model", .array(schedule.modelTimes.map { .number($0) })),
-        ]
-        if let loss = schedule.loss { members.append(.init("loss", .string(loss))) }
-        members += [
-            .init("loss_before", .number(lossBefore)), .init("loss_after", .number(lossAfter)),
-            .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
-        ]
-        if let coefficients = schedule.coefficients {
-            func matrix(_ rows: [[Double]]) -> JSONValue { .array(rows.map { .array($0.map { .number($0) }) }) }
-            members += [
-                .init("prediction", .string(coefficients.prediction.rawValue)),
-                .init("predictor_state", matrix(coefficients.predictorState)),
-                .init("predictor_output", matrix(coefficients.predictorOutput)),
-            ]
+    /// The schedule's document with how it came about, for programs; ld3-sample reads it too.
+    package func json() throws -> JSONValue {
+        let rated: [JSONValue] = candidates.filter(\.loss.isFinite).map {
+            .object([.init("name", .string($0.candidate.name)), .init("loss", .number($0.loss))])
         }
-        members.append(
-            .init(
-                "candidates",
-                .array(
-                    candidates.map {
-                        .object([.init("name", .string($0.candidate.name)), .init("loss", .number($0.loss))])
-                    })))
-        return .object(members)
+        return .object(
+            (try schedule.json().members ?? []) + [
+                .init("candidates", .array(rated)),
+                .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
+            ])
     }
 }
 

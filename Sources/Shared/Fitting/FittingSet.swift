@@ -1,3 +1,4 @@
+import Diffusion
 import Tensors
 
 /// Pairs with their losses' targets and the latents that have moved away from their noises.
@@ -16,6 +17,29 @@ package struct FittingSet<Element: TensorElement>: Sendable {
     }
 
     package var count: Int { pairs.count }
+
+    func labels(_ indices: [Int]) -> [Int]? { pairs.labels.map { labels in indices.map { labels[$0] } } }
+
+    /// D(x_T; T) of every latent, in batches; no parameter changes it, nor any number of steps.
+    package func firstOutputs(
+        _ denoiser: any Denoiser<Element>, at start: Double, startScale: Double, batch: Int
+    ) throws -> Tensor<Element> {
+        Tensor.concatenate(
+            try Array(0..<count).chunks(of: batch).map { chunk in
+                let states = latents.gather(chunk).map { Element(startScale * Double($0)) }
+                return try denoiser.denoise(
+                    states, at: [Double](repeating: start, count: chunk.count), labels: labels(chunk))
+            })
+    }
+
+    /// The first `count` pairs, which have the first targets of the loss.
+    func prefix(_ count: Int) -> FittingSet {
+        guard count < self.count else { return self }
+        var set = FittingSet(pairs[0..<count], loss: loss)
+        set.latents = latents.samples(0..<count)
+        set.firstOutputs = firstOutputs?.samples(0..<count)
+        return set
+    }
 
     /// The same pairs with the latents back on their own noise: what the hard loss is taken on.
     package var hard: FittingSet {

@@ -4,42 +4,55 @@ import Solvers
 import Tensors
 
 extension FitProblem {
-    /// Fits the parts `learning` by Levenberg-Marquardt: the times from several candidates first, then, from the best
-    /// of these, everything (M13).
+    /// Fits the parts `learning` by Levenberg-Marquardt: the times from several candidates for a few iterations on
+    /// some of the pairs, then, from the best of these, everything on all pairs (M13).
     ///
-    /// - Parameter starts: candidates that the times are fitted from.
+    /// With a schedule to start from (`starts` of the problem), only that and the best heuristic are tried.
     package func generalized(
-        _ settings: LevenbergMarquardtSettings, learning: LearnedParts, starts count: Int = 3,
+        _ settings: LevenbergMarquardtSettings, learning: LearnedParts,
         observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> Fit {
         let before = denoiser.counter.count
         let rated = try ratedCandidates()
         let family = try GeneralizedFamily(family)
-        let student = student(family)
         let log = FitLog(observe)
-        var sets = (train: train, validation: validation)
-        let program = try family.program(family.parameters(rated[0].candidate))
-        sets.train.firstOutputs = try train.firstOutputs ?? student.firstOutputs(train, program: program)
-        sets.validation.firstOutputs =
-            try validation.firstOutputs ?? student.firstOutputs(validation, program: program)
-        func optimizer(_ parts: LearnedParts) -> LevenbergMarquardt<Element> {
-            LevenbergMarquardt(
-                student: student, settings: settings, learning: parts, train: sets.train,
-                validation: sets.validation, observe: log.append)
-        }
-        let timeParts = learning.subtracting(.coefficients)
-        var best = try optimizer(learning).state(family.parameters(rated[0].candidate))
-        if !timeParts.isEmpty {
-            for candidate in rated.prefix(count).filter(\.loss.isFinite).map(\.candidate) {
-                let state = try optimizer(timeParts).run(from: family.parameters(candidate))
-                if state.validationLoss < best.validationLoss { best = state }
-            }
-        }
-        if learning.contains(.coefficients) { best = try optimizer(learning).run(from: best.parameters) }
+        let start = try bestStart(rated, family, settings, learning.subtracting(.coefficients))
+        let best = try optimizer(family, settings, learning, log.append).run(from: start)
         return Fit(
             schedule: try schedule(family, best, learning, lossBefore: rated[0].loss), candidates: rated,
             lossBefore: rated[0].loss, lossAfter: best.validationLoss, history: log.history,
             work: denoiser.counter.count - before)
+    }
+
+    /// The parameters from which the whole fit starts.
+    private func bestStart(
+        _ rated: [RatedCandidate], _ family: GeneralizedFamily, _ settings: LevenbergMarquardtSettings,
+        _ parts: LearnedParts
+    ) throws -> [Double] {
+        guard !parts.isEmpty, settings.starts > 0 else { return family.parameters(rated[0].candidate) }
+        var few = self
+        few.train = train.prefix(settings.startPairs)
+        few.validation = validation.prefix(settings.startPairs)
+        var brief = settings
+        brief.iterations = settings.startIterations
+        let optimizer = few.optimizer(family, brief, parts) { _ in }
+        let warm = rated.filter { starts.contains($0.candidate) }
+        let tried = warm.isEmpty ? Array(rated.prefix(settings.starts)) : warm + [rated[0]]
+        var best: LevenbergMarquardt<Element>.State?
+        for candidate in tried where candidate.loss.isFinite {
+            let state = try optimizer.run(from: family.parameters(candidate.candidate))
+            if state.validationLoss < best?.validationLoss ?? .infinity { best = state }
+        }
+        return best?.parameters ?? family.parameters(rated[0].candidate)
+    }
+
+    private func optimizer(
+        _ family: GeneralizedFamily, _ settings: LevenbergMarquardtSettings, _ parts: LearnedParts,
+        _ observe: @escaping (LD3Event) -> Void
+    ) -> LevenbergMarquardt<Element> {
+        LevenbergMarquardt(
+            student: student(family), settings: settings, learning: parts, train: train, validation: validation,
+            observe: observe)
     }
 
     private func schedule(

@@ -24,7 +24,10 @@ extension FitProblem {
         schedule.lossAfter = lossAfter
         return Fit(
             schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: lossAfter,
-            history: log.history, work: denoiser.counter.count - before)
+            history: log.history, work: denoiser.counter.count - before,
+            officialWork: officialCost(
+                settings: settings, solver: solver, steps: steps, train: train.count, validation: validation.count,
+                recomputes: policy == .recompute))
     }
 }
 

@@ -5,9 +5,13 @@ import Tensors
 
 /// How a Levenberg-Marquardt fit is run.
 package struct LevenbergMarquardtSettings: Sendable, Equatable {
-    package var iterations = 20
+    package var iterations = 15
+    /// Candidates whose times are fitted before, with how many iterations, on how many pairs of either kind.
+    package var starts = 3
+    package var startIterations = 4
+    package var startPairs = 16
     /// Pairs on which the curvature is taken; the gradient always uses all.
-    package var curvaturePairs = 16
+    package var curvaturePairs = 10
     /// Weight of the squared coefficient offsets, relative to the loss at the start.
     package var ridge = 1e-3
     package var damping = 1e-3

@@ -82,12 +82,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         guard savings.contains(.firstEvaluation), program.evaluatesStart,
             case .evaluate(_, let start, _) = program.instructions[0]
         else { return nil }
-        return Tensor.concatenate(
-            try Array(0..<set.count).chunks(of: batch).map { chunk in
-                let states = set.latents.gather(chunk).map { Element(startScale * Double($0)) }
-                return try denoiser.denoise(
-                    states, at: [Double](repeating: start, count: chunk.count), labels: set.labels(chunk))
-            })
+        return try set.firstOutputs(denoiser, at: start, startScale: startScale, batch: batch)
     }
 
     /// Losses with their exact gradients: the mean loss' with respect to the parameters, each loss' own with respect
@@ -126,10 +121,6 @@ package struct StudentGradients<Element: TensorElement>: Sendable {
     package let parameters: [Double]
     /// Of each sample's own loss, whatever the batch (DEF-12).
     package let latents: Tensor<Element>?
-}
-
-extension FittingSet {
-    func labels(_ indices: [Int]) -> [Int]? { pairs.labels.map { labels in indices.map { labels[$0] } } }
 }
 
 extension StepProgram {

@@ -1,0 +1,38 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+extension ActivationPolicy {
+    /// Keeps activations where `evaluations` linearizations of `batch` samples fit in half of the free memory (M6.4).
+    ///
+    /// The size of one is measured: what the process grows by when a second one is held beside the first.
+    package static func fitting<Element: TensorElement>(
+        _ denoiser: any Denoiser<Element>, at time: Double, batch: Int, evaluations: Int
+    ) throws -> ActivationPolicy {
+        guard let free = freeMemory() else { return .recompute }
+        let x = Tensor<Element>(shape: [1] + denoiser.sampleShape)
+        let first = try denoiser.linearize(x, at: [time], labels: nil)
+        let before = residentMemory() ?? 0
+        let second = try denoiser.linearize(x, at: [time], labels: nil)
+        let growth = max((residentMemory() ?? .max) - before, 0)
+        return withExtendedLifetime((first, second)) {
+            let (need, overflow) = growth.multipliedReportingOverflow(by: batch * evaluations)
+            return overflow || need > free / 2 ? .recompute : .keep
+        }
+    }
+}
+
+/// Bytes that new work can have without swapping; nil where the system does not tell.
+private func freeMemory() -> Int? {
+    guard let text = try? Descriptor.contents(of: "/proc/meminfo") else { return nil }
+    let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+}
+
+/// Bytes of this process that are in memory.
+private func residentMemory() -> Int? {
+    guard let text = try? Descriptor.contents(of: "/proc/self/statm") else { return nil }
+    let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
+    return fields.count > 1 ? Int(fields[1]).map { $0 * 4096 } : nil
+}
