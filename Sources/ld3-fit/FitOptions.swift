@@ -17,14 +17,6 @@ enum FitMethod: String, CaseIterable {
         "ld3; heuristic: the discretization of least validation loss; or the published dmn, gits, ays, d-ode"
 }
 
-/// --loss
-enum FitLoss: String, CaseIterable {
-    case l2
-    case l1
-
-    static let help = "l2 or l1, means over elements"
-}
-
 /// --format
 enum FitFormat: String, CaseIterable {
     case stream
@@ -55,6 +47,8 @@ extension OptionGroup {
             .value("seed", "N", default: "0", "of the order of the pairs"),
             .flag("latent", "a latent model: the paper's smaller rates"),
             .flag("compat-window", "the window of the model times as the official code takes it"),
+            .value(
+                "lpips", "FILE,FILE", "perceptual loss by a torchvision backbone and LPIPS' weights of its channels"),
             .flag("compat-divisor", "losses divided by the latent's size, as the official code does"),
         ])
 

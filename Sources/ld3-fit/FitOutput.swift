@@ -3,11 +3,17 @@ import Diagnostics
 import Fitting
 import Formats
 import Images
+import Solvers
 import TensorStream
 
 /// Where schedules go: the stream as they are found, or a text, and a plot.
 struct FitOutput {
+    static let exportHelp =
+        "for other programs instead: " + ScheduleExport.Format.allCases.map(\.rawValue).joined(separator: ", ")
+
+    private let reporter: Reporter
     private let format: FitFormat
+    private let export: ScheduleExport?
     private let writer: StreamWriter?
     private let plotFile: String?
 
@@ -18,12 +24,21 @@ struct FitOutput {
         } else {
             format = isTerminal ? .text : .stream
         }
-        writer = format == .stream ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
+        export = try arguments.export()
+        reporter = arguments.reporter
+        writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
         plotFile = arguments.stringIfGiven("plot")
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.
     func write(_ fit: Fit, from part: StreamPart, metadata: [String: String], count: Int?) throws {
+        if var export {
+            guard count ?? 2 == 1 || export.format.isText else {
+                throw Failure(.usage, place: "--export \(export.format.rawValue)", "holds one schedule only")
+            }
+            export.tiedLoss = fit.tiedLoss
+            return try export.write(fit.schedule, reporter: reporter)
+        }
         switch format {
         case .stream:
             let frame = try fit.schedule.frame()
@@ -36,7 +51,7 @@ struct FitOutput {
 
     /// What needs all schedules: JSON (one document, or an array of them) and the plot.
     func finish(_ fits: [Fit]) throws {
-        if format == .json {
+        if format == .json, export == nil {
             let documents = try fits.map { try $0.json() }
             let json = documents.count == 1 ? documents[0] : .array(documents)
             try Descriptor.write(Descriptor.standardOutput, json.indentedText)

@@ -20,13 +20,11 @@ struct FitSession<Element: TensorElement> {
         _ arguments: Arguments, model: Model, denoiser: some Denoiser<Element>, train: Pairs<Element>,
         validation: Pairs<Element>
     ) throws {
-        let loss: FitLoss = try arguments.choice("loss")
-        let divisor = arguments.flag("compat-divisor") ? Double(model.sampleShape.reduce(1, *)) : nil
         self.arguments = arguments
         self.model = model
         self.denoiser = CountingDenoiser(denoiser, counter: EvaluationCounter())
-        self.train = FittingSet(train, loss: try loss.made(for: train.targets, divisor: divisor))
-        self.validation = FittingSet(validation, loss: try loss.made(for: validation.targets, divisor: divisor))
+        self.train = FittingSet(train, loss: try arguments.loss(for: train.targets, model: model))
+        self.validation = FittingSet(validation, loss: try arguments.loss(for: validation.targets, model: model))
         policy = try arguments.activationPolicy(denoiser, at: model.process.start)
     }
 
@@ -46,6 +44,10 @@ struct FitSession<Element: TensorElement> {
             fit.schedule.loss = try arguments.string("loss")
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
+            if arguments.isGiven("export") {
+                let tied = try plan.solver.program(process: model.process, times: fit.schedule.times)
+                fit.tiedLoss = try problem.hardLoss(tied, on: problem.validation)
+            }
             fits.append(fit)
             try done(fit)
         }
@@ -105,16 +107,6 @@ struct FitSession<Element: TensorElement> {
             let settings = try arguments.ld3Settings(
                 dimension: model.sampleShape.reduce(1, *), evaluations: problem.evaluations)
             return try problem.ld3(settings, observe: observe)
-        }
-    }
-}
-
-extension FitLoss {
-    /// The loss for a set of targets.
-    func made<Element>(for targets: Tensor<Element>, divisor: Double?) throws -> any Loss<Element> {
-        switch self {
-        case .l2: PixelLoss(.l2, targets: targets, divisor: divisor)
-        case .l1: PixelLoss(.l1, targets: targets, divisor: divisor)
         }
     }
 }

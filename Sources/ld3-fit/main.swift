@@ -29,6 +29,15 @@ let command = Command(
             [
                 Option.value("format", "NAME", "stream, json or text [stream; text on a terminal]")
                     .withoutEffectOnNumbers(),
+                Option.value("export", "NAME", FitOutput.exportHelp).withoutEffectOnNumbers(),
+                Option.value(
+                    "terminal", "NAME",
+                    "the exported list's last value: keep, replace-zero or append-zero [as its readers expect]"
+                ).withoutEffectOnNumbers(),
+                Option.flag("drop-model-times", "export without model times and coefficients of their own")
+                    .withoutEffectOnNumbers(),
+                Option.value("schedule", "FILE", "export this saved schedule; nothing is fitted")
+                    .withoutEffectOnNumbers(),
                 Option.value("plot", "FILE", "draw the schedule and the course of the losses as PNG")
                     .withoutEffectOnNumbers(),
             ]),
@@ -37,7 +46,10 @@ let command = Command(
     examples: [
         "ld3-noise --seeds 0-99 | ld3-teacher | ld3-fit --solver ipndm --nfe 5 > five.safetensors",
         "ld3-fit --solver unipc --nfe 4-10 --learn times,model-times,coefficients < pairs > all.safetensors",
+        "ld3-fit --schedule five.safetensors --export comfy --drop-model-times",
         "ld3-fit --method heuristic --nfe 8 --format text < pairs",
     ])
 
-runProgram(command) { try FitRun($0).run() }
+runProgram(command) { arguments in
+    if arguments.isGiven("schedule") { try ExportRun(arguments).run() } else { try FitRun(arguments).run() }
+}

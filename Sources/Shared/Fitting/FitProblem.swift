@@ -128,6 +128,9 @@ package struct Fit: Sendable {
     /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule.
     package var lossBefore: Double
     package var lossAfter: Double
+    /// The hard loss of the schedule's times with the network asked at them, by the solver's own coefficients; nil where
+    /// it was not asked for.
+    package var tiedLoss: Double?
     /// Training and validation losses by training step.
     package var history = FitHistory()
     /// Work of this fit.
