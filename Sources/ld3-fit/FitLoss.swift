@@ -3,7 +3,6 @@ import Diagnostics
 import Fitting
 import Metrics
 import Models
-import Networks
 import Tensors
 
 /// --loss
