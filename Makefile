@@ -9,7 +9,9 @@ BUILD = .build/release
 PROGRAMS = ld3-noise ld3-teacher ld3-fit ld3-sample ld3-fid
 RESOURCES = Sources/Shared/Models/Resources
 
-.PHONY: build setup demo reproduce-demo test bench format fuzz install uninstall clean
+REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
+
+.PHONY: $(REPRODUCTIONS) build setup demo reproduce-demo test bench format fuzz install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -22,6 +24,10 @@ demo: build
 
 reproduce-demo: build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/demo --full
+
+# The paper's pixel-space tables on the user's own files: CHECKPOINT=, INCEPTION=, LPIPS= and REFERENCE=.
+$(REPRODUCTIONS): build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pixel $(patsubst reproduce-%,%,$@)
 
 test: setup
 	@scripts/setup --python

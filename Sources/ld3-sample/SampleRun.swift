@@ -35,6 +35,9 @@ struct SampleRun {
     func run() throws {
         let progress = Progress(reporter, "sampling", unit: "samples", total: try samples.firstPart().count)
         while let batch = try samples.next() {
+            if batch.startsPart, batch.labels == nil, model.guidance != 1 {
+                reporter.warn("the noise carries no labels: guidance changes nothing")
+            }
             let image = try model.solve(program, batch)
             try pictures?.add(image, seeds: batch.seeds)
             try writer?.write(

@@ -30,6 +30,9 @@ struct TeacherRun {
     func run() throws {
         let progress = Progress(reporter, "teaching", unit: "samples", total: try samples.firstPart().count)
         while let batch = try samples.next() {
+            if batch.startsPart, batch.labels == nil, model.guidance != 1 {
+                reporter.warn("the noise carries no labels: guidance changes nothing")
+            }
             let target = try model.solve(program, batch)
             try writer.write(
                 batch.setting(NamedTensor(name: "target", tensor: target)), metadata: model.metadata)

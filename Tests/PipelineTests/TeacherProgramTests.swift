@@ -112,6 +112,28 @@ struct TeacherProgramTests {
         #expect(try streamFrames(bad.output).last?.metadata["ld3.error"]?.contains("[2, 2]") == true)
     }
 
+    /// The child's environment and descriptors are the user's: nothing of ours is handed on.
+    @Test func aChildGetsACleanEnvironment() throws {
+        let command =
+            "exec:echo core=$OPENBLAS_CORETYPE. mark=$LD3_STARTED_AGAIN. $(ls /proc/self/fd | wc -l) >&2; exit 1"
+        func told(_ environment: [String: String]) throws -> String {
+            try Programs.run(
+                "ld3-teacher", ["--model", command], input: noiseStream(count: 1, shape: [4]),
+                environment: environment
+            ).errors
+        }
+        // Standard input, output and error, and the folder that ls itself has open; the shell's pipe is its output.
+        #expect(try told([:]).contains("core=. mark=. 4"))
+        #expect(try told(["OPENBLAS_CORETYPE": "Haswell"]).contains("core=Haswell. mark=. 4"))
+    }
+
+    @Test func guidanceWithoutLabelsIsWarnedOf() throws {
+        let noise = noiseStream(count: 1, shape: [1, 32, 32])
+        let result = try Programs.run("ld3-teacher", ["--nfe=1", "--guidance=2"], input: noise)
+        #expect(result.status == 0 && result.errors.contains("guidance changes nothing"))
+        #expect(try streamFrames(result.output)[0].metadata["ld3.guidance"] == "2.0")
+    }
+
     @Test(.enabled(if: Programs.exists("python3"), "python3 is not there"))
     func aPythonTeacherSpeaksTheStream() throws {
         let stage = """
