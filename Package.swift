@@ -32,7 +32,7 @@ let modules: [Target] = [
 let programs: [Target] = [
     program("ld3-noise", uses: ["Models"]),
     program("ld3-teacher", uses: ["Checkpoints", "Diffusion", "Solvers", "Models"]),
-    program("ld3-fit", uses: ["Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
+    program("ld3-fit", uses: ["Networks", "Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
     program("ld3-sample", uses: ["Diffusion", "Solvers", "Images", "Models"]),
     program("ld3-fid", uses: ["Networks", "Images", "Models", "Metrics"]),
 ]

@@ -3,6 +3,7 @@ import Diagnostics
 import Fitting
 import Metrics
 import Models
+import Networks
 import Tensors
 
 /// --loss
@@ -10,9 +11,11 @@ enum FitLoss: String, CaseIterable {
     case l2
     case l1
     case perceptual
+    case lpips
 
     static let help =
-        "l2 or l1, means over elements, or perceptual: LPIPS over the embedded features, or those of --lpips"
+        "l2 or l1, means over elements; perceptual, LPIPS' form over the embedded features; or lpips, with "
+        + "--lpips-weights and --lpips-linear"
 }
 
 extension Arguments {
@@ -23,27 +26,26 @@ extension Arguments {
         case .l2: return PixelLoss(.l2, targets: targets, divisor: divisor)
         case .l1: return PixelLoss(.l1, targets: targets, divisor: divisor)
         case .perceptual:
-            guard let images = targets as? Tensor<Float>,
-                let loss = try perceptualLoss(for: images) as? any Loss<Element>
-            else { throw Failure(.usage, place: "--loss perceptual", "needs a model of images") }
-            return loss
+            return try imageLoss(targets, by: FeatureCatalogue.perceptual(threads: threads()))
+        case .lpips:
+            let (network, weights) = try FeatureCatalogue.perceptual(
+                weights: try string("lpips-weights"), linear: try string("lpips-linear"), threads: threads())
+            return try imageLoss(targets, by: network, weights: weights)
         }
     }
 
-    private func perceptualLoss(for targets: Tensor<Float>) throws -> PerceptualLoss {
-        guard targets.sampleShape.count == 3 else {
+    /// A loss over features; the network decides what images it can see.
+    private func imageLoss<Element>(
+        _ targets: Tensor<Element>, by network: any TapNetwork, weights: [[Float]]? = nil
+    ) throws -> any Loss<Element> {
+        guard targets.sampleShape.count == 3, let images = targets as? Tensor<Float>,
+            let loss = PerceptualLoss(try PerceptualDistance(network, targets: images, weights: weights))
+                as? any Loss<Element>
+        else {
             throw Failure(
-                .usage, place: "--loss perceptual", "needs images, not samples of shape \(targets.sampleShape)")
+                .usage, place: "--loss \(try string("loss"))",
+                "needs images, not samples of shape \(targets.sampleShape)")
         }
-        let threads = try threads()
-        guard let files = stringIfGiven("lpips") else {
-            return PerceptualLoss(
-                try PerceptualDistance(FeatureCatalogue.perceptual(threads: threads), targets: targets))
-        }
-        let paths = files.split(separator: ",").map(String.init)
-        guard paths.count == 2 else { throw Failure(.usage, place: "--lpips", "`\(files)` is not two files") }
-        let (network, weights) = try FeatureCatalogue.perceptual(
-            weights: paths[0], linear: paths[1], threads: threads)
-        return PerceptualLoss(try PerceptualDistance(network, targets: targets, weights: weights))
+        return loss
     }
 }

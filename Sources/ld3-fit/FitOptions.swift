@@ -47,8 +47,8 @@ extension OptionGroup {
             .value("seed", "N", default: "0", "of the order of the pairs"),
             .flag("latent", "a latent model: the paper's smaller rates"),
             .flag("compat-window", "the window of the model times as the official code takes it"),
-            .value(
-                "lpips", "FILE,FILE", "perceptual loss by a torchvision backbone and LPIPS' weights of its channels"),
+            .value("lpips-weights", "FILE", "torchvision's VGG16, AlexNet or SqueezeNet, for --loss lpips"),
+            .value("lpips-linear", "FILE", "LPIPS' weights of its channels, for --loss lpips"),
             .flag("compat-divisor", "losses divided by the latent's size, as the official code does"),
         ])
 
