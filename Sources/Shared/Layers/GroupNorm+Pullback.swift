@@ -67,7 +67,6 @@ extension GroupNorm {
         let sums = run.scratch + image * 4 * stride
         let saved = run.saved + image * savedCount
         for index in 2 * stride..<4 * stride { sums[index] = 0 }
-        let positions = sources.shape.positions
         let size = positions.count / options.groups
         let elements = Double(sources.shape.pixels * size)
         for group in 0..<options.groups {

@@ -41,6 +41,10 @@ package struct GroupNorm: Operation {
     let gamma: Parameter
     let beta: Parameter
     let options: Options
+    /// Each source with its first column in the concatenation.
+    let parts: [Part]
+    /// Place of each channel in the concatenation.
+    let positions: [Int]
     private let weights = Lazily<FloatBuffer>()
 
     /// gamma and beta, [2, stride].
@@ -61,6 +65,18 @@ package struct GroupNorm: Operation {
         self.gamma = gamma
         self.beta = beta
         self.options = options
+        positions = sources.shape.positions
+        var first = 0
+        parts = sources.values.enumerated().map { index, value in
+            defer { first += value.shape.stride }
+            return Part(index: index, value: value, first: first)
+        }
+    }
+
+    struct Part: Sendable {
+        let index: Int
+        let value: Value
+        let first: Int
     }
 
     package var kind: LayerKind { .normalization }
@@ -86,15 +102,6 @@ package struct GroupNorm: Operation {
                 buffer.start[stride + position] = beta[channel]
             }
             return buffer
-        }
-    }
-
-    /// Each source with its first column in the concatenation.
-    var parts: [(index: Int, value: Value, first: Int)] {
-        var first = 0
-        return sources.values.enumerated().map { index, value in
-            defer { first += value.shape.stride }
-            return (index, value, first)
         }
     }
 
@@ -140,20 +147,23 @@ package struct GroupNorm: Operation {
     private func finish(_ run: Run, _ image: Int, _ weights: FloatBuffer) {
         let sums = run.scratch + image * 2 * stride
         let saved = run.saved + image * savedCount
-        for index in 0..<savedCount { saved[index] = 0 }
-        let positions = sources.shape.positions
-        let origins = positions.map { origin(run, image, position: $0) }
+        saved.update(repeating: 0, count: savedCount)
+        for part in parts {
+            // Until it is overwritten, the place of A holds the pixel that sums were taken about.
+            let first = run.activations(part.value) + image * part.value.shape.count
+            (saved + part.first).update(from: first, count: part.value.shape.stride)
+        }
         let size = positions.count / options.groups
         let pixels = Double(sources.shape.pixels)
         for group in 0..<options.groups {
             let range = group * size..<(group + 1) * size
             var mean = 0.0
-            for channel in range { mean += Double(origins[channel]) + Double(sums[positions[channel]]) / pixels }
+            for position in positions[range] { mean += Double(saved[position]) + Double(sums[position]) / pixels }
             mean /= Double(size)
             var squares = 0.0
-            for channel in range {
-                let (sum, square) = (Double(sums[positions[channel]]), Double(sums[stride + positions[channel]]))
-                let distance = Double(origins[channel]) - mean
+            for position in positions[range] {
+                let (sum, square) = (Double(sums[position]), Double(sums[stride + position]))
+                let distance = Double(saved[position]) - mean
                 squares += square + 2 * distance * sum + pixels * distance * distance
             }
             let r = 1 / (max(squares, 0) / (pixels * Double(size)) + Double(options.epsilon)).squareRoot()
@@ -170,13 +180,6 @@ package struct GroupNorm: Operation {
                 saved[3 * stride + position] = Float(r)
             }
         }
-    }
-
-    private func origin(_ run: Run, _ image: Int, position: Int) -> Float {
-        for part in parts where position < part.first + part.value.shape.stride {
-            return run.activations(part.value)[image * part.value.shape.count + position - part.first]
-        }
-        return 0
     }
 
     private func adaptation(_ run: Run, _ image: Int, channel: Int) -> (scale: Float, shift: Float)? {

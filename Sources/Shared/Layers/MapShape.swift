@@ -9,12 +9,22 @@ package struct MapShape: Sendable, Hashable {
     package let width: Int
     /// Channels of each part, without padding.
     package let segments: [Int]
+    package let channels: Int
+    package let pixels: Int
+    /// Floats from one pixel to the next.
+    package let stride: Int
+    /// Floats of one image.
+    package let count: Int
 
     package init(height: Int, width: Int, segments: [Int]) {
         precondition(height > 0 && width > 0 && !segments.isEmpty && segments.allSatisfy { $0 > 0 })
         self.height = height
         self.width = width
         self.segments = segments
+        channels = segments.reduce(0, +)
+        pixels = height * width
+        stride = segments.reduce(0) { $0 + roundUp($1, to: lanes) }
+        count = height * width * stride
     }
 
     package init(height: Int, width: Int, channels: Int) {
@@ -23,13 +33,6 @@ package struct MapShape: Sendable, Hashable {
 
     /// A vector of features: a map of one pixel.
     package init(features: Int) { self.init(height: 1, width: 1, channels: features) }
-
-    package var channels: Int { segments.reduce(0, +) }
-    package var pixels: Int { height * width }
-    /// Floats from one pixel to the next.
-    package var stride: Int { segments.reduce(0) { $0 + roundUp($1, to: lanes) } }
-    /// Floats of one image.
-    package var count: Int { pixels * stride }
 
     /// Place of each channel among the `stride` floats of a pixel.
     package var positions: [Int] {

@@ -157,16 +157,24 @@ enum Winograd<Form: WinogradForm> {
                     tiles: first + block * 8..<first + min(block * 8 + 8, count),
                     target: transformed + block * blockSize)
             }
-            let items = (count + itemTiles - 1) / itemTiles
+            let size = itemSize(tiles: count, panels: weights.panelCount, slots: run.plan.extent.slots)
+            let items = (count + size - 1) / size
             run.parallelFor(items * weights.panelCount) { item, slot in
-                let start = item % items * itemTiles
+                let start = item % items * size
                 multiply(
                     gathering, Source(transformed + start / 8 * blockSize), weights, panel: item / items,
-                    tiles: first + start..<first + min(start + itemTiles, count),
+                    tiles: first + start..<first + min(start + size, count),
                     sums: sums + slot * slotSize, epilogue)
             }
             first += count
         }
+    }
+
+    /// Tiles of a work item, fewer than `itemTiles` where many threads would have nothing to do.
+    private static func itemSize(tiles: Int, panels: Int, slots: Int) -> Int {
+        var size = itemTiles
+        while size > 16, (tiles + size - 1) / size * panels < 2 * slots { size /= 2 }
+        return size
     }
 
     /// V of up to eight tiles.

@@ -116,7 +116,8 @@ extension FeatureGraph {
     /// Mean over 3x3 squares, then 1x1. The two commute, and the narrower map is pooled: the convolution first.
     private mutating func poolBranch(_ maps: [Value], _ name: String, _ channels: Int) -> Value {
         let product = normalised(maps, name, channels, Window(1), rectifies: false)
-        return pooling(.mean(countsPadding: false), PoolingWindow(size: 3, stride: 1, padding: 1), of: product, rectifies: true)
+        return pooling(
+            .mean(countsPadding: false), PoolingWindow(size: 3, stride: 1, padding: 1), of: product, rectifies: true)
     }
 
     /// Layers `prefix1`, `prefix2`, ... one behind the other.
