@@ -1,3 +1,4 @@
+import Checkpoints
 import Diagnostics
 import Diffusion
 import Formats
@@ -73,7 +74,10 @@ package struct ScheduleExport: Sendable {
             bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
         case .json: bytes = Array(try schedule.json().indentedText.utf8)
         case .npy: bytes = try array(schedule)
-        case .ld3: bytes = try TorchListFile.bytes(name: "best_t_steps", schedule.times + schedule.modelTimes)
+        case .ld3:
+            let values = (schedule.times + schedule.modelTimes).map { Float($0) }
+            let tensor = NamedTensor(name: "best_t_steps", shape: [values.count], floats: values)
+            bytes = try TorchWriter.serialize([tensor])
         }
         if [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP].contains(format) {
             notes += consumerNotes(schedule, values: sigmas.count)
