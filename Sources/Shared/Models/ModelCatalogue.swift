@@ -5,6 +5,11 @@ import Tensors
 
 /// Opens what `--model` names.
 package enum ModelCatalogue {
+    /// What `--model` accepts, for errors.
+    package static let spellings =
+        "\(ModelSpecification.embeddedName), a checkpoint file, gaussian:shape=8,mean=0,std=0.5, gmm:FILE, points:FILE or "
+        + "exec:COMMAND"
+
     /// - Parameters:
     ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
     ///     under any. nil: the model's own, else EDM's.
@@ -37,7 +42,13 @@ package enum ModelCatalogue {
             let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
             return try network(path, process: process, architecture: nil, threads: threads)
         case .checkpoint(let path):
-            return try network(path, process: process, architecture: architecture, threads: threads)
+            do {
+                return try network(path, process: process, architecture: architecture, threads: threads)
+            } catch var failure as Failure where failure.status == .noInput && failure.suggestion == nil {
+                failure.suggestion = suggestion(
+                    for: path, among: [ModelSpecification.embeddedName], otherwise: "a model is \(spellings)")
+                throw failure
+            }
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)
             return network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
