@@ -26,7 +26,9 @@ let modules: [Target] = [
         uses: [
             "Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion", "Solvers", "Images", "Models", "Metrics",
         ]),
-    module("Commands", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion", "Solvers", "Models"]),
+    module(
+        "Commands",
+        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Layers", "Diffusion", "Solvers", "Models"]),
 ]
 
 let programs: [Target] = [

@@ -9,3 +9,12 @@ static inline int processor_has_fma(void) {
     return 0;
 #endif
 }
+
+// Whether there are 32 registers of 16 Floats.
+static inline int processor_has_wide_registers(void) {
+#ifdef __AVX512F__
+    return 1;
+#else
+    return 0;
+#endif
+}

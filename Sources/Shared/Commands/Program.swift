@@ -1,4 +1,5 @@
 import Diagnostics
+import Layers
 
 #if canImport(Glibc)
     import Glibc
@@ -20,6 +21,9 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
             try Descriptor.write(Descriptor.standardOutput, text)
         } else {
             try body(try Arguments(parsing: words, for: command))
+            if let profile = Profile.shared.report {
+                try Descriptor.write(Descriptor.standardError, "\(command.name): network time\n\(profile)\n")
+            }
         }
         try Descriptor.close(Descriptor.standardOutput)
     } catch {

@@ -8,11 +8,19 @@
 // so an element's bits do not change with the batch, the tile it falls into or the number of threads.
 // 8 x 32 is 16 accumulators of 16 lanes: enough to hide the latency, few enough to stay in registers.
 
+import CProcessor
+
 /// C is 8 x 32 with row stride `ldc`; B has row stride `ldb`.
 @inline(never)
 func multiply8x32(
     taps: Int, rows: UnsafePointer<Source>, depth: Int, b: Source, ldb: Int, c: Pointer, ldc: Int
 ) {
+    if processor_has_wide_registers() == 0 {
+        for column in [0, 16] {
+            multiplyNarrow(taps: taps, rows: rows, depth: depth, b: b + column, ldb: ldb, c: c + column, ldc: ldc)
+        }
+        return
+    }
     var c00 = Vector.zero, c01 = Vector.zero, c10 = Vector.zero, c11 = Vector.zero
     var c20 = Vector.zero, c21 = Vector.zero, c30 = Vector.zero, c31 = Vector.zero
     var c40 = Vector.zero, c41 = Vector.zero, c50 = Vector.zero, c51 = Vector.zero
@@ -74,6 +82,9 @@ private func store2(_ left: Vector, _ right: Vector, _ target: Pointer) {
 func multiply8x16(
     taps: Int, rows: UnsafePointer<Source>, depth: Int, b: Source, ldb: Int, c: Pointer, ldc: Int
 ) {
+    if processor_has_wide_registers() == 0 {
+        return multiplyNarrow(taps: taps, rows: rows, depth: depth, b: b, ldb: ldb, c: c, ldc: ldc)
+    }
     var c0 = Vector.zero, c1 = Vector.zero, c2 = Vector.zero, c3 = Vector.zero
     var c4 = Vector.zero, c5 = Vector.zero, c6 = Vector.zero, c7 = Vector.zero
     var p = b
@@ -104,4 +115,36 @@ func multiply8x16(
     store(c5, c + 5 * ldc)
     store(c6, c + 6 * ldc)
     store(c7, c + 7 * ldc)
+}
+
+/// 8 x 16 in two halves of four rows, for processors with sixteen registers of eight Floats: 8 sums, 2 of B, 1 of A.
+/// The chains are the same.
+@inline(__always)
+private func multiplyNarrow(
+    taps: Int, rows: UnsafePointer<Source>, depth: Int, b: Source, ldb: Int, c: Pointer, ldc: Int
+) {
+    for half in 0..<2 {
+        var c0 = Vector.zero, c1 = Vector.zero, c2 = Vector.zero, c3 = Vector.zero
+        var p = b
+        var row = rows + half * 4
+        for _ in 0..<taps {
+            let a0 = row[0], a1 = row[1], a2 = row[2], a3 = row[3]
+            var k = 0
+            while k < depth {
+                let b0 = load(p)
+                c0 = multiplyAdd(c0, Vector(repeating: a0[k]), b0)
+                c1 = multiplyAdd(c1, Vector(repeating: a1[k]), b0)
+                c2 = multiplyAdd(c2, Vector(repeating: a2[k]), b0)
+                c3 = multiplyAdd(c3, Vector(repeating: a3[k]), b0)
+                p += ldb
+                k += 1
+            }
+            row += 8
+        }
+        let target = c + half * 4 * ldc
+        store(c0, target)
+        store(c1, target + ldc)
+        store(c2, target + 2 * ldc)
+        store(c3, target + 3 * ldc)
+    }
 }
