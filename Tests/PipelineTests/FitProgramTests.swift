@@ -96,6 +96,39 @@ import Testing
         #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]))
     }
 
+    /// The loss that leaving model times out costs is told, and asks for consent.
+    @Test func exportsAreForOtherPrograms() throws {
+        let list = try fit("--nfe=4", "--tied", "--rounds=1,0", "--export=comfy")
+        #expect(list.status == 0, "\(list.errors)")
+        let values = list.text.split(separator: ",").compactMap {
+            Double($0.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        #expect(values.count == 5 && values.first == 80 && values.last == 0)
+
+        let folder = try TemporaryFolder()
+        let schedule = try fit("--nfe=4", "--rounds=0,2", "--solver=unipc")
+        let file = try folder.write(schedule.output, to: "four.safetensors")
+        let refused = try Programs.run("ld3-fit", ["--schedule", file, "--export=kdiffusion"])
+        #expect(refused.status == 64 && refused.errors.contains("--drop-model-times"))
+        let dropped = try Programs.run(
+            "ld3-fit", ["--schedule", file, "--export=kdiffusion", "--drop-model-times", "--terminal=keep"])
+        #expect(dropped.status == 0 && dropped.text.hasPrefix("[80"))
+        let document = try Programs.run("ld3-fit", ["--schedule", file, "--export=json"])
+        #expect(try JSONValue(parsing: document.text)["model_times"]?.doubles?.count == 5)
+    }
+
+    /// The embedded network with the perceptual loss: gradients through both networks.
+    @Test func theEmbeddedModelIsFittedPerceptually() throws {
+        let pairs = try Programs.shell("ld3-noise --seeds 0-5 | ld3-teacher -q --nfe 6").output
+        let result = try Programs.run(
+            "ld3-fit", ["-q", "--nfe=3", "--rounds=2,0", "--loss=perceptual", "--format=json"], input: pairs)
+        #expect(result.status == 0, "\(result.errors)")
+        let json = try JSONValue(parsing: result.text)
+        let (before, after) = (json["loss_before"]?.double, json["loss_after"]?.double)
+        #expect(try #require(after) < #require(before))
+        #expect(json["loss"]?.string == "perceptual")
+    }
+
     @Test(arguments: [
         ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=40", 65),
         ("--start=/does/not/exist", 66), ("--loss=l3", 64), ("--rounds=2", 64), ("--solver=unipd", 64),

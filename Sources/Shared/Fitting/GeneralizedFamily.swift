@@ -15,8 +15,8 @@ package struct LearnedParts: OptionSet, Sendable {
 
 /// A solver whose times, network times and coefficients are all parameters (M13.2).
 ///
-/// Parameters are those of `TimesFamily`, then for each row i of the multistep form the offset of x_T's weight,
-/// relative to sigma(t_i) / sigma(T), and the offsets of the i outputs' weights. All-zero offsets are the base solver.
+/// Parameters are those of `TimesFamily`, then for each row of the multistep form the offset of x_T's weight, in units
+/// of `startScale`, and those of the outputs' weights. All-zero offsets are the base solver.
 package struct GeneralizedFamily: ProgramFamily {
     package let times: TimesFamily
     /// Network evaluations: the rows of the multistep form.
