@@ -88,7 +88,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     private func step(from current: State, damping: inout Double, ridge: Double) throws -> State? {
         let (gradient, curvature) = try model(current.parameters, ridge: ridge)
         let penalized = current.trainingLoss + penalty(current.parameters, ridge)
-        for _ in 0..<8 {
+        for _ in 0..<10 {
             if let move = solve(curvature, gradient, damping: damping) {
                 let parameters = moved(current.parameters, by: move)
                 let rest = penalty(parameters, ridge)
@@ -100,7 +100,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                         parameters: parameters, trainingLoss: mean(losses), validationLoss: mean(validation))
                 }
             }
-            damping *= 4
+            damping *= 8
         }
         return nil
     }
@@ -145,7 +145,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         let largest = free.indices.map { curvature[$0 * free.count + $0] }.max() ?? 0
         for index in free.indices {
             let diagonal = index * free.count + index
-            damped[diagonal] += damping * max(curvature[diagonal], 1e-9 * largest)
+            // The floor holds directions in which the results hardly move; all parameters are of the order of one.
+            damped[diagonal] += damping * max(curvature[diagonal], 1e-3 * largest)
         }
         return solvePositiveDefinite(damped, gradient.map { -$0 })
     }
