@@ -101,7 +101,8 @@ struct FidRun {
                     kernel: wantsKernel ? try KernelDistance(vectors(set.features), vectors(target)) : nil,
                     precisionRecall: wantsPrecision
                         ? try PrecisionRecall(
-                            generated: vectors(set.features), real: vectors(target), neighbours: neighbours) : nil)
+                            generated: vectors(set.features), real: vectors(target), neighbours: neighbours) : nil,
+                    rmsd: set.features.rmsd)
             }
         }
         let statistics = [target.statistics] + sets.map(\.features.statistics)

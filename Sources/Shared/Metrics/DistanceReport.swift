@@ -10,10 +10,12 @@ package struct DistanceReport: Sendable {
         package var distance: FrechetDistance
         package var kernel: KernelDistance?
         package var precisionRecall: PrecisionRecall?
+        /// Of the samples to their teacher's; nil where the stream carries none.
+        package var rmsd: Double?
 
         package init(
             name: String, statistics: FeatureStatistics, distance: FrechetDistance, kernel: KernelDistance? = nil,
-            precisionRecall: PrecisionRecall? = nil
+            precisionRecall: PrecisionRecall? = nil, rmsd: Double? = nil
         ) {
             self.name = name
             count = statistics.count
@@ -21,6 +23,7 @@ package struct DistanceReport: Sendable {
             self.distance = distance
             self.kernel = kernel
             self.precisionRecall = precisionRecall
+            self.rmsd = rmsd
         }
     }
 
@@ -80,6 +83,7 @@ package struct DistanceReport: Sendable {
                 lines.append(("precision", significant(both.precision, digits: 4)))
                 lines.append(("recall", significant(both.recall, digits: 4)))
             }
+            if let rmsd = entry.rmsd { lines.append(("RMSD to the teacher", significant(rmsd))) }
             lines.append(("samples", samples(entry.count, entry.seeds)))
             if entry.distance.clipped < -1e-6 {
                 lines.append(
@@ -146,6 +150,7 @@ package struct DistanceReport: Sendable {
             members.append(.init("precision", .number(both.precision)))
             members.append(.init("recall", .number(both.recall)))
         }
+        if let rmsd = entry.rmsd { members.append(.init("rmsd", .number(rmsd))) }
         return .object(members)
     }
 }

@@ -8,10 +8,13 @@ package struct FeatureSet: Sendable {
     package let statistics: FeatureStatistics
     /// [n, D] in the order in which they came; nil where they were not kept.
     package let vectors: Tensor<Float>?
+    /// Root mean square, over all elements, of sample minus teacher (M7.6); nil where the samples carry no teacher.
+    package let rmsd: Double?
 
-    package init(statistics: FeatureStatistics, vectors: Tensor<Float>? = nil) {
+    package init(statistics: FeatureStatistics, vectors: Tensor<Float>? = nil, rmsd: Double? = nil) {
         self.statistics = statistics
         self.vectors = vectors
+        self.rmsd = rmsd
     }
 
     /// The Fréchet distance to another set: from the vectors where both sets have fewer than dimensions, since their
@@ -36,6 +39,7 @@ package struct FeatureCollector {
     private var accumulator: MomentsAccumulator
     private var gathered = 0
     private var vectors: [Tensor<Float>] = []
+    private var squaredErrors: [Double] = []
     private var finished: [FeatureSet] = []
 
     /// `keepsVectors` keeps every set's vectors, else only those of sets no larger than the vectors' dimension.
@@ -51,11 +55,11 @@ package struct FeatureCollector {
     /// pictures have three.
     package mutating func add(_ pictures: PictureBatch) throws {
         let levels = try fit(pictures.levels)
-        try add(features: network.features(levels), seeds: pictures.seeds)
+        try add(features: network.features(levels), seeds: pictures.seeds, squaredErrors: pictures.squaredErrors)
     }
 
     /// Features that were computed before, [B, D].
-    package mutating func add(features: Tensor<Float>, seeds: [Int64]?) throws {
+    package mutating func add(features: Tensor<Float>, seeds: [Int64]?, squaredErrors errors: [Double]? = nil) throws {
         guard features.shape.count == 2, features.sampleCount == network.featureCount else {
             throw Failure(
                 .data, "features of shape \(features.sampleShape) where \(network.name) has \(network.featureCount)")
@@ -66,6 +70,7 @@ package struct FeatureCollector {
             let end = min(features.batch, first + room)
             let part = first == 0 && end == features.batch ? features : features.samples(first..<end)
             try accumulator.add(part, seeds: seeds.map { Array($0[first..<end]) })
+            if let errors { squaredErrors += errors[first..<end] }
             gathered += end - first
             if gathered <= vectorLimit { vectors.append(part) } else { vectors = [] }
             first = end
@@ -81,10 +86,14 @@ package struct FeatureCollector {
 
     private mutating func closeSet() throws {
         let statistics = try FeatureStatistics(accumulator.finish(), features: network.name)
+        let rmsd = (squaredErrors.reduce(0, +) / Double(gathered)).squareRoot()
         finished.append(
-            FeatureSet(statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors)))
+            FeatureSet(
+                statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors),
+                rmsd: squaredErrors.count == gathered ? rmsd : nil))
         accumulator = MomentsAccumulator(dimension: network.featureCount)
         vectors = []
+        squaredErrors = []
         gathered = 0
     }
 

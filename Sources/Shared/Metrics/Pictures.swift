@@ -9,10 +9,13 @@ package struct PictureBatch: Sendable {
     /// [B, C, H, W], 0...255.
     package let levels: Tensor<Float>
     package let seeds: [Int64]?
+    /// For each picture the mean squared difference from its teacher's, before quantisation; nil without a teacher.
+    package let squaredErrors: [Double]?
 
-    package init(levels: Tensor<Float>, seeds: [Int64]?) {
+    package init(levels: Tensor<Float>, seeds: [Int64]?, squaredErrors: [Double]? = nil) {
         self.levels = levels
         self.seeds = seeds
+        self.squaredErrors = squaredErrors
     }
 }
 
@@ -64,7 +67,7 @@ package final class StreamPictures: PictureSource {
     private let reader: SampleReader
     private let quantization: Quantization
 
-    /// - Parameter reader: knows the tensor `image`.
+    /// - Parameter reader: knows the tensors `image` and, where the samples were made from pairs, `target`.
     package init(_ reader: SampleReader, quantization: Quantization) {
         self.reader = reader
         self.quantization = quantization
@@ -84,9 +87,27 @@ package final class StreamPictures: PictureSource {
             }
             let values = Tensor<Float>(shape: [samples.count] + shape, elements: try samples.floats("image"))
             return PictureBatch(
-                levels: try quantization.levels(values, seeds: samples.seeds), seeds: samples.seeds)
+                levels: try quantization.levels(values, seeds: samples.seeds), seeds: samples.seeds,
+                squaredErrors: try squaredErrors(values, samples))
         }
         return nil
+    }
+
+    private func squaredErrors(_ values: Tensor<Float>, _ samples: SampleBatch) throws -> [Double]? {
+        guard samples.tensors.contains(where: { $0.name == "target" }) else { return nil }
+        let shape = try samples.sampleShape("target")
+        guard shape == values.sampleShape else {
+            throw Failure(
+                .data, place: samples.part.place, "`target` has shape \(shape), but `image` \(values.sampleShape)")
+        }
+        let targets = try samples.floats("target")
+        let (elements, size) = (values.elements, values.sampleCount)
+        return (0..<values.batch).map { sample in
+            (sample * size..<(sample + 1) * size).reduce(0) { sum, index in
+                let difference = Double(elements[index]) - Double(targets[index])
+                return sum + difference * difference
+            } / Double(size)
+        }
     }
 }
 

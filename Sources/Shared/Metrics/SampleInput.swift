@@ -39,7 +39,8 @@ package enum SampleInput {
 
     private static func stream(_ stream: StreamReader, _ settings: Settings) throws -> SampleInput {
         let features = SampleReader(
-            stream, batch: settings.batch, known: ["feature", "image"], foreign: .drop, reporter: settings.reporter)
+            stream, batch: settings.batch, known: ["feature", "image", "target"], foreign: .drop,
+            reporter: settings.reporter)
         _ = try features.firstPart()
         return stream.kind == .features
             ? .features(features)
