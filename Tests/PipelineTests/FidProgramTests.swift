@@ -51,6 +51,21 @@ import Testing
         #expect(result.errors.isEmpty)
     }
 
+    /// Samples made from pairs carry the teacher's targets: the same solve again is at no distance from them, a coarser
+    /// one is at some, and samples of bare noise have none to tell.
+    @Test func samplesFromPairsAreComparedWithTheirTeacher() throws {
+        let pairs =
+            "ld3-noise -n 6 --shape 1,32,32 | ld3-teacher -q --model gaussian:shape=1,32,32,mean=0,std=0.5 --nfe 8"
+        func deviation(_ steps: Int) throws -> Double? {
+            let sample = "ld3-sample -q --solver unipc --variant bh1 --schedule logsnr --nfe \(steps)"
+            let document = try JSONValue(parsing: try shell("\(pairs) | \(sample) | ld3-fid -q --json").text)
+            return document["sets"]?.elements?.first?["rmsd"]?.double
+        }
+        #expect(try deviation(8) == 0)
+        #expect(try #require(try deviation(4)) > 1e-3)
+        #expect(!(try shell("\(sampling("0-5")) | ld3-fid -q --json").text).contains("rmsd"))
+    }
+
     @Test func fewSamplesAreWarnedOf() throws {
         let result = try shell("\(sampling("0-9")) | ld3-fid")
         #expect(result.status == 0)
