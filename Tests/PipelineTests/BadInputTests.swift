@@ -61,6 +61,7 @@ struct BadInputTests {
             try Programs.run("ld3-teacher", arguments, input: noise)
         }
         expect(try run("--model", "nowhere.pkl"), status: 66, telling: "nowhere.pkl")
+        expect(try run("--process", "flow"), status: 64, telling: "--process")
         expect(try run("--model", "mnist"), status: 66, telling: "did you mean mnist32?")
         expect(try run("--model", corrupt), status: 65, telling: "corrupt.safetensors")
         expect(try run("--model", truncated), status: 65, telling: "truncated.safetensors")

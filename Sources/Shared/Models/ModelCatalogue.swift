@@ -51,7 +51,7 @@ package enum ModelCatalogue {
             }
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)
-            return network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
+            return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
         case .gaussian(let shape, let mean, let deviation):
             let denoiser = GaussianDenoiser<Float>(
                 sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)
@@ -76,10 +76,14 @@ package enum ModelCatalogue {
             try locating(file) { try JSONValue(parsing: try Descriptor.contents(of: file, limit: 1 << 20)) }
         }
         let model = try NetworkModel(file: path, architecture: document, pool: ThreadPool(threads: threads))
-        return network(model, digest: try modelDigest(ofFile: path), process: process)
+        return try network(model, digest: try modelDigest(ofFile: path), process: process)
     }
 
-    private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) -> Opened {
+    private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) throws -> Opened {
+        if process == .flow {
+            throw Failure(
+                .usage, place: "--process", "a network in EDM coordinates cannot start a flow, where no signal is left")
+        }
         let denoiser: any Denoiser<Float> = process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
         return Opened(
             sha256: digest, process: process ?? NetworkModel.process(of: model.configuration), denoiser: denoiser,
