@@ -9,7 +9,7 @@ let modules: [Target] = [
     module("TensorStream", uses: ["Diagnostics", "Formats"]),
     module("Tensors", uses: ["Diagnostics", "COpenBLAS"]),
     module("Checkpoints", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
-    module("Layers", uses: ["Diagnostics", "Tensors", "CProcessor"], flags: ["-Ounchecked"]),
+    module("Layers", uses: ["Diagnostics", "Tensors", "COpenBLAS"], flags: ["-Ounchecked"]),
     module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Checkpoints", "Layers"]),
     module("Diffusion", uses: ["Diagnostics", "Formats", "Tensors"]),
     module("Solvers", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Diffusion"]),
@@ -74,7 +74,6 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CPNG", path: "Sources/CPNG", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
-        .systemLibrary(name: "CProcessor", path: "Sources/CProcessor"),
     ] + modules + programs + tests,
     swiftLanguageModes: [.v6]
 )
