@@ -18,6 +18,8 @@ final class FeatureEvaluator {
     private let threads: Int
     private let keepsVectors: Bool
     private var opened: (any FeatureNetwork)?
+    /// Whether a stream's samples were made into bytes on the way.
+    private(set) var hasQuantized = false
 
     init(network: String, input: InceptionInput, threads: Int, keepsVectors: Bool, settings: SampleInput.Settings) {
         networkName = network
@@ -33,7 +35,9 @@ final class FeatureEvaluator {
         let features: [FeatureSet]
         switch try SampleInput.open(path, settings) {
         case .statistics(let statistics): features = [FeatureSet(statistics: statistics)]
-        case .pictures(let pictures): features = try collect(pictures, name: name, size: size)
+        case .pictures(let pictures):
+            if pictures is StreamPictures { hasQuantized = true }
+            features = try collect(pictures, name: name, size: size)
         case .features(let reader):
             var collector = FeatureCollector(try network(), keepsVectors: keepsVectors, setSize: size)
             while let batch = try reader.next() {

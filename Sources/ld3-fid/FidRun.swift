@@ -109,7 +109,7 @@ struct FidRun {
         return DistanceReport(
             entries: entries, reference: reference, referenceCount: target.statistics.count,
             features: statistics.compactMap(\.features).first, dimension: target.statistics.dimension,
-            quantization: merges ? nil : quantization.rawValue)
+            quantization: featureEvaluator.hasQuantized ? quantization.rawValue : nil)
     }
 
     private func vectors(_ set: FeatureSet) throws -> Tensor<Float> {

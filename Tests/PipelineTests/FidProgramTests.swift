@@ -72,15 +72,25 @@ import Testing
         #expect(result.errors.contains("10 samples"))
     }
 
+    /// Two samples of one distribution against two of different ones.
     @Test func kernelDistancePrecisionAndRecallAgainstPictures() throws {
-        let make = "\(sampling("0-59", "-o real")) && \(sampling("100-159")) > s"
-        let result = try shell("\(make) && ld3-fid --json --kid --precision-recall --reference real s")
+        let other = sampling("0-59", "-o other").replacingOccurrences(of: "std=0.5", with: "std=0.2")
+        let make = "\(sampling("0-59", "-o real")) && \(other) && \(sampling("100-159")) > s"
+        let same = try measures("\(make) && ld3-fid --json --kid --precision-recall --reference real s")
+        let different = try measures("ld3-fid --json --kid --precision-recall --reference other s")
+        #expect(abs(same.kid) < 0.01 * different.kid)
+        #expect(same.precision > 0.5 && same.recall > 0.5)
+        #expect(different.precision == 0 && different.recall == 0)
+    }
+
+    private func measures(_ script: String) throws -> (kid: Double, precision: Double, recall: Double) {
+        let result = try shell(script)
         #expect(result.status == 0, "\(result.errors)")
         let set = try #require(try JSONValue(parsing: result.text)["sets"]?.elements?.first)
-        // Two samples of one distribution.
-        #expect(try #require(set["kid"]?.double).magnitude < 0.5)
-        #expect(try #require(set["precision"]?.double) > 0.5)
-        #expect(try #require(set["recall"]?.double) > 0.5)
+        return (
+            try #require(set["kid"]?.double), try #require(set["precision"]?.double),
+            try #require(set["recall"]?.double)
+        )
     }
 
     @Test func badInputHasOneLineAndAStatus() throws {

@@ -71,13 +71,9 @@ package struct DistanceReport: Sendable {
             let suffix = entries.count > 1 ? "  \(entry.name)" : ""
             lines.append((label, significant(entry.distance.value) + suffix))
             if let kernel = entry.kernel {
-                let drawn = kernel.subsets > 1 ? "\(kernel.subsets) subsets" : "1 set"
-                lines.append(
-                    (
-                        "KID",
-                        "\(significant(kernel.value)) +- \(significant(kernel.deviation, digits: 3))"
-                            + " (\(drawn) of \(kernel.subsetSize))"
-                    ))
+                let spread = "+- \(significant(kernel.deviation, digits: 3)) (\(kernel.subsets) subsets of"
+                let drawn = kernel.subsets > 1 ? "\(spread) \(kernel.subsetSize))" : "(all samples)"
+                lines.append(("KID", "\(significant(kernel.value)) \(drawn)"))
             }
             if let both = entry.precisionRecall {
                 lines.append(("precision", significant(both.precision, digits: 4)))
