@@ -33,6 +33,14 @@ import Testing
         #expect(sheet.level(x: 5, y: 1, channel: 0) == 255)
     }
 
+    @Test func smallPicturesAreEnlarged() throws {
+        let grid = Grid(rows: 1, columns: 1)
+        for (side, expected) in [(1, 64), (28, 84), (32, 64), (64, 64), (256, 256)] {
+            let image = Image(width: side, height: side, channels: 3, level: 7)
+            #expect(try grid.compose([image], gap: 0).width == expected)
+        }
+    }
+
     @Test func refusesMixedForms() throws {
         let images = [
             Image(width: 2, height: 2, channels: 1, level: 0), Image(width: 2, height: 3, channels: 1, level: 0),

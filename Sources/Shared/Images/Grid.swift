@@ -23,9 +23,11 @@ package struct Grid: Sendable, Equatable {
     }
 
     /// Lays out `images` with white lines of `gap` pixels between and around them; unfilled places stay white. Each
-    /// picture is enlarged `scale` times. Status 65 where their forms differ.
-    package func compose(_ images: [Image], gap: Int = 2, scale: Int = 1) throws -> Image {
+    /// picture is enlarged `scale` times, by nil so that small ones are 64 pixels wide or more. Status 65 where their
+    /// forms differ.
+    package func compose(_ images: [Image], gap: Int = 2, scale: Int? = nil) throws -> Image {
         guard let first = images.first else { throw Failure(.data, "a grid needs at least one picture") }
+        let scale = scale ?? max(1, (63 + first.width) / first.width)
         precondition(images.count <= rows * columns, "\(images.count) pictures in \(rows)x\(columns) places")
         if let odd = images.firstIndex(where: { $0.form != first.form }) {
             throw Failure(.data, "picture \(odd) of the grid is \(images[odd].form), the first is \(first.form)")

@@ -1,0 +1,121 @@
+import Diagnostics
+import Formats
+import Images
+import Metrics
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct FeatureSetTests {
+    private func network() throws -> MNISTFeatures {
+        let path = "\(Fixtures.root)/Sources/Shared/Models/Resources/mnist32-features.safetensors"
+        return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: ThreadPool(threads: 2))
+    }
+
+    /// Levels without structure, [n, 1, 32, 32].
+    private func pictures(_ count: Int) -> Tensor<Float> {
+        features(count, of: 1024, seed: 9).map { (($0 + 1) * 127).rounded() }.reshaped([count, 1, 32, 32])
+    }
+
+    private func collect(_ pictures: Tensor<Float>, batch: Int, setSize: Int? = nil) throws -> [FeatureSet] {
+        var collector = FeatureCollector(try network(), setSize: setSize)
+        for start in stride(from: 0, to: pictures.batch, by: batch) {
+            let range = start..<min(start + batch, pictures.batch)
+            try collector.add(
+                PictureBatch(levels: pictures.samples(range), seeds: range.map { Int64($0) }))
+        }
+        return try collector.finish()
+    }
+
+    @Test func bitsDoNotDependOnTheBatch() throws {
+        let pictures = pictures(90)
+        let whole = try collect(pictures, batch: 90)[0].statistics
+        for batch in [1, 7, 64] { #expect(try collect(pictures, batch: batch)[0].statistics == whole) }
+        #expect(whole.features == "mnist32-features")
+        #expect(whole.count == 90)
+    }
+
+    @Test func setsAreCutByNumber() throws {
+        let sets = try collect(pictures(90), batch: 25, setSize: 40)
+        #expect(sets.map(\.statistics.count) == [40, 40, 10])
+        #expect(sets.compactMap { $0.statistics.moments?.seeds.text } == ["0-39", "40-79", "80-89"])
+        let alone = try collect(pictures(90).samples(0..<40), batch: 40)[0]
+        #expect(alone.statistics == sets[0].statistics)
+    }
+
+    @Test func smallSetsKeepTheirVectorsForTheDistance() throws {
+        let sets = try collect(pictures(90), batch: 30, setSize: 45)
+        #expect(sets[0].vectors?.batch == 45)
+        let (exact, full) = (try sets[0].distance(to: sets[1]), try sets[0].statistics.distance(to: sets[1].statistics))
+        #expect(abs(exact.value - full.value) < 1e-5 * full.value)
+        #expect(try collect(pictures(90), batch: 30)[0].vectors == nil)
+    }
+
+    @Test func coloursAreRefusedWhereTheNetworkTakesNone() throws {
+        var collector = FeatureCollector(try network())
+        let failure = #expect(throws: Failure.self) {
+            try collector.add(PictureBatch(levels: Tensor(shape: [1, 3, 32, 32]), seeds: nil))
+        }
+        #expect(failure?.status == .data)
+        #expect(throws: Failure.self) { try collector.add(features: Tensor(shape: [2, 63]), seeds: nil) }
+        #expect(throws: Failure.self) { try collector.finish() }
+    }
+
+    // MARK: - Sources
+
+    @Test func arraysOfPictures() throws {
+        let bytes = (0..<5 * 2 * 3 * 3).map { UInt8($0) }
+        let array = NamedTensor(name: "arr_0", type: .uint8, shape: [5, 2, 3, 3], bytes: bytes)
+        let source = try ArrayPictures(array, batch: 2)
+        #expect(source.count == 5)
+        var levels: [Float] = []
+        while let batch = try source.next() { levels += batch.levels.elements }
+        #expect(levels.count == bytes.count)
+        // Picture 1, row 0, column 2, blue.
+        #expect(levels[18 + 2 * 6 + 2] == 18 + 2 * 3 + 2)
+        let floats = NamedTensor(name: "arr_0", shape: [1, 2, 2, 3], floats: [Float](repeating: 0, count: 12))
+        #expect(throws: Failure.self) { try ArrayPictures(floats, batch: 2) }
+    }
+
+    // MARK: - Report
+
+    private func report(_ values: [Double], features: String?) throws -> DistanceReport {
+        let statistics = try collect(pictures(70), batch: 70)[0].statistics
+        let entries = try values.enumerated().map { place, value in
+            DistanceReport.Entry(
+                name: "set \(place)", statistics: statistics,
+                distance: try FrechetDistance(
+                    mean: [value.squareRoot()], covariance: [1], mean: [0], covariance: [1]))
+        }
+        return DistanceReport(
+            entries: entries, reference: "there", referenceCount: nil, features: features, dimension: 64,
+            quantization: "round")
+    }
+
+    @Test func onlyInceptionIsCalledFID() throws {
+        #expect(try report([1], features: "inception-2015-12-05/edm").label == "FID")
+        #expect(try report([1], features: "mnist32-features").label == "FD(mnist32-features)")
+        #expect(try report([1], features: nil).label == "FD(unnamed features)")
+    }
+
+    @Test func severalSetsHaveMeanSpreadAndLeast() throws {
+        let report = try report([4, 1, 7], features: "mnist32-features")
+        let json = report.json
+        #expect(try abs(#require(json["mean"]?.double) - 4) < 1e-9)
+        #expect(try abs(#require(json["deviation"]?.double) - 3) < 1e-9)
+        #expect(try abs(#require(json["least"]?.double) - 1) < 1e-9)
+        #expect(json["sets"]?.elements?.count == 3)
+        #expect(report.text.contains("4.00000 +- 3.00"))
+        #expect(try self.report([4], features: nil).json["mean"] == nil)
+    }
+
+    @Test func numbersArePrintedWithSixDigits() throws {
+        for (value, text) in [
+            (12.3456789, "12.3457"), (0.0997822, "0.0997822"), (999_999.7, "1000000"), (1064.1960558804826, "1064.20"),
+            (0.000012345678, "0.0000123457"),
+        ] {
+            #expect(try report([value], features: "x").text.contains("FD(x)      \(text)\n"), "\(value)")
+        }
+    }
+}
