@@ -2,6 +2,7 @@ import Diagnostics
 import Metrics
 import Models
 import Networks
+import TensorStream
 import Tensors
 
 /// The features of one set, with the name that the report gives it.
@@ -38,14 +39,7 @@ final class FeatureEvaluator {
         case .pictures(let pictures):
             if pictures is StreamPictures { hasQuantized = true }
             features = try collect(pictures, name: name, size: size)
-        case .features(let reader):
-            var collector = FeatureCollector(try network(), keepsVectors: keepsVectors, setSize: size)
-            while let batch = try reader.next() {
-                let shape = [batch.count] + (try batch.sampleShape("feature"))
-                let values = Tensor<Float>(shape: shape, elements: try batch.floats("feature"))
-                try locating(name) { try collector.add(features: values, seeds: batch.seeds) }
-            }
-            features = try locating(name) { try collector.finish() }
+        case .features(let reader): features = try collect(reader, name: name, size: size)
         }
         return features.enumerated().map { place, set in
             NamedSet(name: features.count > 1 ? "\(name), set \(place + 1)" : name, features: set)
@@ -60,6 +54,26 @@ final class FeatureEvaluator {
             progress.advance(by: batch.levels.batch)
         }
         progress.finish()
+        return try locating(name) { try collector.finish() }
+    }
+
+    /// Features that were computed before, by whatever the stream says under `features`.
+    private func collect(_ reader: SampleReader, name: String, size: Int?) throws -> [FeatureSet] {
+        var collector: FeatureCollector?
+        while let batch = try reader.next() {
+            let shape = try batch.sampleShape("feature")
+            guard shape.count == 1, shape[0] > 0 else {
+                throw Failure(.data, place: name, "features of shape \(shape) are no vectors")
+            }
+            if collector == nil {
+                collector = FeatureCollector(
+                    name: batch.part.metadata["features"], dimension: shape[0], keepsVectors: keepsVectors,
+                    setSize: size)
+            }
+            let values = Tensor<Float>(shape: [batch.count] + shape, elements: try batch.floats("feature"))
+            try locating(name) { try collector?.add(features: values, seeds: batch.seeds) }
+        }
+        guard var collector else { throw Failure(.data, place: name, "holds no features") }
         return try locating(name) { try collector.finish() }
     }
 

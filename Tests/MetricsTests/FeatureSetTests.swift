@@ -62,6 +62,14 @@ import Testing
         #expect(throws: Failure.self) { try collector.finish() }
     }
 
+    @Test func featuresOfOthersNeedNoNetwork() throws {
+        var collector = FeatureCollector(name: nil, dimension: 5)
+        try collector.add(features: features(8, of: 5, seed: 1), seeds: nil)
+        let set = try collector.finish()[0]
+        #expect(set.statistics.dimension == 5 && set.statistics.features == nil && set.vectors == nil)
+        #expect(set.statistics.moments?.seeds.isEmpty == true)
+    }
+
     // MARK: - Sources
 
     @Test func arraysOfPictures() throws {

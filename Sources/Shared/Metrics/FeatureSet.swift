@@ -31,7 +31,10 @@ package struct FeatureSet: Sendable {
 
 /// Turns pictures into feature sets.
 package struct FeatureCollector {
-    private let network: any FeatureNetwork
+    private let network: (any FeatureNetwork)?
+    /// The features' name; nil where nobody tells it.
+    private let name: String?
+    private let dimension: Int
     /// Sets of more samples lose their vectors.
     private let vectorLimit: Int
     /// Samples of a set; nil for one set of all.
@@ -42,27 +45,42 @@ package struct FeatureCollector {
     private var squaredErrors: [Double] = []
     private var finished: [FeatureSet] = []
 
-    /// `keepsVectors` keeps every set's vectors, else only those of sets no larger than the vectors' dimension.
-    /// `setSize` cuts the samples into sets of that many, in the order in which they come.
+    /// For pictures. `keepsVectors` keeps every set's vectors, else only those of sets no larger than the vectors'
+    /// dimension. `setSize` cuts the samples into sets of that many, in the order in which they come.
     package init(_ network: any FeatureNetwork, keepsVectors: Bool = false, setSize: Int? = nil) {
+        self.init(
+            network: network, name: network.name, dimension: network.featureCount, keepsVectors: keepsVectors,
+            setSize: setSize)
+    }
+
+    /// For features of `dimension` numbers that were computed before.
+    package init(name: String?, dimension: Int, keepsVectors: Bool = false, setSize: Int? = nil) {
+        self.init(network: nil, name: name, dimension: dimension, keepsVectors: keepsVectors, setSize: setSize)
+    }
+
+    private init(
+        network: (any FeatureNetwork)?, name: String?, dimension: Int, keepsVectors: Bool, setSize: Int?
+    ) {
         self.network = network
-        vectorLimit = keepsVectors ? .max : network.featureCount
+        self.name = name
+        self.dimension = dimension
+        vectorLimit = keepsVectors ? .max : dimension
         self.setSize = setSize
-        accumulator = MomentsAccumulator(dimension: network.featureCount)
+        accumulator = MomentsAccumulator(dimension: dimension)
     }
 
     /// Gray pictures are repeated where the network takes three channels. Status 65 where it takes one and the
     /// pictures have three.
     package mutating func add(_ pictures: PictureBatch) throws {
-        let levels = try fit(pictures.levels)
+        guard let network else { preconditionFailure("pictures for a collector of features") }
+        let levels = try Self.fit(pictures.levels, to: network)
         try add(features: network.features(levels), seeds: pictures.seeds, squaredErrors: pictures.squaredErrors)
     }
 
     /// Features that were computed before, [B, D].
     package mutating func add(features: Tensor<Float>, seeds: [Int64]?, squaredErrors errors: [Double]? = nil) throws {
-        guard features.shape.count == 2, features.sampleCount == network.featureCount else {
-            throw Failure(
-                .data, "features of shape \(features.sampleShape) where \(network.name) has \(network.featureCount)")
+        guard features.shape.count == 2, features.sampleCount == dimension else {
+            throw Failure(.data, "features of shape \(features.sampleShape) where \(dimension) numbers are expected")
         }
         var first = 0
         while first < features.batch {
@@ -85,19 +103,19 @@ package struct FeatureCollector {
     }
 
     private mutating func closeSet() throws {
-        let statistics = try FeatureStatistics(accumulator.finish(), features: network.name)
+        let statistics = try FeatureStatistics(accumulator.finish(), features: name)
         let rmsd = (squaredErrors.reduce(0, +) / Double(gathered)).squareRoot()
         finished.append(
             FeatureSet(
                 statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors),
                 rmsd: squaredErrors.count == gathered ? rmsd : nil))
-        accumulator = MomentsAccumulator(dimension: network.featureCount)
+        accumulator = MomentsAccumulator(dimension: dimension)
         vectors = []
         squaredErrors = []
         gathered = 0
     }
 
-    private func fit(_ levels: Tensor<Float>) throws -> Tensor<Float> {
+    private static func fit(_ levels: Tensor<Float>, to network: any FeatureNetwork) throws -> Tensor<Float> {
         let channels = levels.shape[1]
         if channels == network.channels { return levels }
         guard channels == 1, network.channels == 3 else {
