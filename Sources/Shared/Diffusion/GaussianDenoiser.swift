@@ -34,37 +34,38 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
 
     package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
         let lines = times.map(line)
-        let size = x.sampleCount
-        return Tensor(shape: x.shape) { target in
-            x.withElements { source in
-                for index in source.indices {
-                    let (gain, offset) = lines[index / size]
-                    target[index] = Element(gain.value * Double(source[index]) + offset.value)
-                }
-            }
-        }
+        return x.mapped(gains: lines.map(\.gain.value), offsets: lines.map(\.offset.value))
     }
 
     package func linearize(
         _ x: Tensor<Element>, at times: [Double], labels: [Int]?
     ) throws -> Linearization<Element> {
         let lines = times.map(line)
-        let size = x.sampleCount
         return Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
-            var timeCotangents = [Double](repeating: 0, count: times.count)
-            let pulled = Tensor<Element>(shape: x.shape) { target in
-                x.withElements { source in
-                    cotangent.withElements { incoming in
-                        for index in source.indices {
-                            let (gain, offset) = lines[index / size]
-                            let slope = gain.partial(0) * Double(source[index]) + offset.partial(0)
-                            timeCotangents[index / size] += Double(incoming[index]) * slope
-                            target[index] = Element(gain.value * Double(incoming[index]))
-                        }
+            let slopes = x.mapped(gains: lines.map { $0.gain.partial(0) }, offsets: lines.map { $0.offset.partial(0) })
+            let timeCotangents = times.indices.map { sample in
+                cotangent.samples(sample..<sample + 1).dot(slopes.samples(sample..<sample + 1))
+            }
+            return Cotangents(x: cotangent.scaled(bySample: lines.map(\.gain.value)), times: timeCotangents)
+        }
+    }
+}
+
+extension Tensor {
+    /// gain x + offset, each sample with its own, in Double, rounded once.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
+    fileprivate func mapped(gains: [Double], offsets: [Double]) -> Tensor {
+        let size = sampleCount
+        return Tensor(shape: shape) { target in
+            withElements { source in
+                for sample in gains.indices {
+                    let (gain, offset) = (gains[sample], offsets[sample])
+                    for index in sample * size..<(sample + 1) * size {
+                        target[index] = Element(gain * Double(source[index]) + offset)
                     }
                 }
             }
-            return Cotangents(x: pulled, times: timeCotangents)
         }
     }
 }

@@ -33,13 +33,14 @@ package struct Guided<Element: TensorElement>: Denoiser {
         return Linearization(value: extrapolate(both.value)) { cotangent in
             let pulled = try both.pullback(
                 .concatenate([
-                    cotangent.map { Element((1 - weight) * Double($0)) },
-                    cotangent.map { Element(weight * Double($0)) },
+                    cotangent.scaled(by: 1 - weight),
+                    cotangent.scaled(by: weight),
                 ]))
             let (first, second) = halves(pulled.x)
             let count = times.count
             return Cotangents(
-                x: combined(first, 1, second, 1), times: (0..<count).map { pulled.times[$0] + pulled.times[count + $0] }
+                x: weightedSum(1, first, 1, second),
+                times: (0..<count).map { pulled.times[$0] + pulled.times[count + $0] }
             )
         }
     }
@@ -48,26 +49,11 @@ package struct Guided<Element: TensorElement>: Denoiser {
 
     private func extrapolate(_ both: Tensor<Element>) -> Tensor<Element> {
         let (unconditional, conditional) = halves(both)
-        return combined(unconditional, 1 - weight, conditional, weight)
+        return weightedSum(1 - weight, unconditional, weight, conditional)
     }
 }
 
 private func halves<Element>(_ both: Tensor<Element>) -> (Tensor<Element>, Tensor<Element>) {
     let count = both.batch / 2
     return (both.samples(0..<count), both.samples(count..<2 * count))
-}
-
-/// a left + b right, in Double, rounded once.
-private func combined<Element>(
-    _ left: Tensor<Element>, _ a: Double, _ right: Tensor<Element>, _ b: Double
-) -> Tensor<Element> {
-    Tensor(shape: left.shape) { target in
-        left.withElements { first in
-            right.withElements { second in
-                for index in target.indices {
-                    target[index] = Element(a * Double(first[index]) + b * Double(second[index]))
-                }
-            }
-        }
-    }
 }

@@ -46,6 +46,8 @@ package struct MixtureDenoiser<Element: TensorElement>: Denoiser {
         variances = deviations.elements.flatMap { [Double](repeating: $0 * $0, count: spread) }
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
         let size = x.sampleCount
         return Tensor(shape: x.shape) { target in
@@ -62,6 +64,8 @@ package struct MixtureDenoiser<Element: TensorElement>: Denoiser {
         }
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func linearize(
         _ x: Tensor<Element>, at times: [Double], labels: [Int]?
     ) throws -> Linearization<Element> {

@@ -24,6 +24,8 @@ package struct PointsDenoiser<Element: TensorElement>: Denoiser {
         count = points.batch
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
         let size = x.sampleCount
         return Tensor(shape: x.shape) { target in
@@ -37,6 +39,8 @@ package struct PointsDenoiser<Element: TensorElement>: Denoiser {
         }
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func linearize(
         _ x: Tensor<Element>, at times: [Double], labels: [Int]?
     ) throws -> Linearization<Element> {

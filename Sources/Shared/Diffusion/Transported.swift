@@ -20,7 +20,7 @@ package struct Transported<Element: TensorElement>: Denoiser {
     package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
         if case .edm = process { return try base.denoise(x, at: times, labels: labels) }
         let scales = times.map { 1 / process.alpha($0) }
-        return try base.denoise(scaled(x, by: scales), at: times.map(process.scaledSigma), labels: labels)
+        return try base.denoise(x.scaled(bySample: scales), at: times.map(process.scaledSigma), labels: labels)
     }
 
     package func linearize(
@@ -31,34 +31,17 @@ package struct Transported<Element: TensorElement>: Denoiser {
         let scales = variables.map { 1.0 / process.alpha($0) }
         let sigmas = variables.map { process.scaledSigma($0) }
         let inner = try base.linearize(
-            scaled(x, by: scales.map(\.value)), at: sigmas.map(\.value), labels: labels)
+            x.scaled(bySample: scales.map(\.value)), at: sigmas.map(\.value), labels: labels)
         return Linearization(value: inner.value) { cotangent in
             let pulled = try inner.pullback(cotangent)
-            let size = x.sampleCount
-            let products = x.withElements { states in
-                pulled.x.withElements { cotangents in
-                    times.indices.map { sample in
-                        (sample * size..<(sample + 1) * size).reduce(0.0) {
-                            $0 + Double(states[$1]) * Double(cotangents[$1])
-                        }
-                    }
-                }
+            let products = times.indices.map { sample in
+                x.samples(sample..<sample + 1).dot(pulled.x.samples(sample..<sample + 1))
             }
             return Cotangents(
-                x: scaled(pulled.x, by: scales.map(\.value)),
+                x: pulled.x.scaled(bySample: scales.map(\.value)),
                 times: times.indices.map {
                     products[$0] * scales[$0].partial(0) + pulled.times[$0] * sigmas[$0].partial(0)
                 })
-        }
-    }
-}
-
-/// Each sample times its own factor.
-private func scaled<Element>(_ x: Tensor<Element>, by factors: [Double]) -> Tensor<Element> {
-    let size = x.sampleCount
-    return Tensor(shape: x.shape) { target in
-        x.withElements { source in
-            for index in source.indices { target[index] = Element(factors[index / size] * Double(source[index])) }
         }
     }
 }

@@ -14,6 +14,8 @@ package struct Ball: Sendable, Equatable {
     }
 
     /// The points of the ball next to `latents`, [B, sample shape], sample by sample; points inside stay as they are.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func project<Element: TensorElement>(
         _ latents: Tensor<Element>, around centres: Tensor<Element>
     ) -> Tensor<Element> {

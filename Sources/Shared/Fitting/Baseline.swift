@@ -38,6 +38,6 @@ extension FitProblem {
 
     /// x_T of the training pairs at `indices`.
     func startStates(_ indices: [Int]) -> Tensor<Element> {
-        train.pairs.noise.gather(indices).map { Element(process.priorScale * Double($0)) }
+        train.pairs.noise.gather(indices).scaled(by: process.priorScale)
     }
 }

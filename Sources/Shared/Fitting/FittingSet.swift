@@ -26,7 +26,7 @@ package struct FittingSet<Element: TensorElement>: Sendable {
     ) throws -> Tensor<Element> {
         Tensor.concatenate(
             try Array(0..<count).chunks(of: batch).map { chunk in
-                let states = latents.gather(chunk).map { Element(startScale * Double($0)) }
+                let states = latents.gather(chunk).scaled(by: startScale)
                 return try denoiser.denoise(
                     states, at: [Double](repeating: start, count: chunk.count), labels: labels(chunk))
             })

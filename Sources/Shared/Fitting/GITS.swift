@@ -139,7 +139,7 @@ package struct TeacherTrajectory<Element: TensorElement>: Sendable {
         var registers: [Int: Tensor<Element>] = [:]
         _ = try Executor(denoiser: denoiser, labels: labels).run(program, from: start) { registers[$0] = $1 }
         let scaled = zip(program.states, times).compactMap { register, time in
-            registers[register]?.map { Element(Double($0) / process.alpha(time)) }
+            registers[register]?.scaled(by: 1 / process.alpha(time))
         }
         sigmas = times.map { process.scaledSigma($0) }
         states = scaled

@@ -33,7 +33,7 @@ extension Student {
     ) throws -> Jacobian<Element> {
         let differentiated = try family.differentiated(parameters)
         let program = differentiated.values
-        let start = set.latents.gather(indices).map { Element(startScale * Double($0)) }
+        let start = set.latents.gather(indices).scaled(by: startScale)
         let known = set.firstOutputs.map { [1: $0.gather(indices)] } ?? [:]
         let executor = executor(set, indices)
         var registers: [Int: Tensor<Element>] = [:]

@@ -46,6 +46,8 @@ package struct PixelLoss<Element: TensorElement>: Loss {
         self.divisor = divisor ?? Double(targets.sampleCount)
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func values(_ samples: Tensor<Element>, pairs: [Int]) -> [Double] {
         let differences = differences(samples, pairs: pairs)
         return (0..<samples.batch).map { sample in
@@ -60,6 +62,8 @@ package struct PixelLoss<Element: TensorElement>: Loss {
         }
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package func gradients(_ samples: Tensor<Element>, pairs: [Int]) -> LossGradients<Element> {
         let slopes = differences(samples, pairs: pairs).map { difference -> Element in
             switch power {
@@ -72,16 +76,7 @@ package struct PixelLoss<Element: TensorElement>: Loss {
 
     private func differences(_ samples: Tensor<Element>, pairs: [Int]) -> Tensor<Element> {
         var differences = samples
-        differences.subtract(targets.gather(pairs))
+        differences.add(targets.gather(pairs), times: -1)
         return differences
-    }
-}
-
-extension Tensor {
-    fileprivate mutating func subtract(_ other: Tensor) {
-        precondition(other.shape == shape)
-        withMutableElements { target in
-            other.withElements { source in for index in target.indices { target[index] -= source[index] } }
-        }
     }
 }

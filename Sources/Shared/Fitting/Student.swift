@@ -34,7 +34,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         _ program: StepProgram<Double>, _ set: FittingSet<Element>, _ indices: [Int], latents: Tensor<Element>,
         firstOutputs: Tensor<Element>?
     ) throws -> (results: Tensor<Element>, firstOutputs: Tensor<Element>) {
-        let start = latents.map { Element(startScale * Double($0)) }
+        let start = latents.scaled(by: startScale)
         var first = firstOutputs
         let known = program.evaluatesStart ? firstOutputs.map { [1: $0] } ?? [:] : [:]
         let results = try executor(set, indices).run(program, from: start, known: known) { register, value in
@@ -93,7 +93,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         let differentiated = try family.differentiated(parameters)
         let program = try program(parameters)
         let executor = executor(set, indices)
-        let start = set.latents.gather(indices).map { Element(startScale * Double($0)) }
+        let start = set.latents.gather(indices).scaled(by: startScale)
         // The first output is a constant unless the latents' gradient is wanted, which flows through it.
         var known: [Int: Tensor<Element>] = [:]
         if let first = set.firstOutputs, program.evaluatesStart, !ofLatents || policy == .recompute {
@@ -106,7 +106,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         let sums = pulled.chained(through: differentiated, count: parameters.count)
         return StudentGradients(
             losses: loss.values, parameters: sums.map { $0 / Double(indices.count) },
-            latents: ofLatents ? pulled.start.map { Element(startScale * Double($0)) } : nil)
+            latents: ofLatents ? pulled.start.scaled(by: startScale) : nil)
     }
 
     func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Element> {

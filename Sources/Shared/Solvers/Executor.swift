@@ -67,55 +67,9 @@ package struct Executor<Element: TensorElement> {
     /// NaN or infinity from a network is an error that names the sample and the step (exit status 70).
     func requireFinite(_ value: Tensor<Element>, step: Int, time: Double) throws {
         let size = value.sampleCount
-        let bad = value.withElements { elements in elements.firstIndex { !$0.isFinite } }
-        guard let bad, size > 0 else { return }
+        guard let bad = value.firstNonFinite(), size > 0 else { return }
         let sample = bad / size
         let name = seeds.map { "seed \($0[sample])" } ?? "sample \(sample)"
         throw Failure(.internal, place: "\(name), step \(step), t = \(time)", "the network returned NaN or infinity")
-    }
-}
-
-/// The sum of coefficient times tensor, accumulated in Double and rounded once. At least one term.
-package func weightedSum<Element: TensorElement>(_ terms: [(Double, Tensor<Element>)]) -> Tensor<Element> {
-    precondition(!terms.isEmpty && terms.allSatisfy { $0.1.shape == terms[0].1.shape })
-    let blockSize = 512
-    return Tensor(shape: terms[0].1.shape) { target in
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: blockSize) { sums in
-            for start in stride(from: 0, to: target.count, by: blockSize) {
-                let block = start..<min(start + blockSize, target.count)
-                sums.initialize(repeating: 0)
-                for (coefficient, tensor) in terms {
-                    tensor.withElements { source in
-                        for index in block { sums[index - start] += coefficient * Double(source[index]) }
-                    }
-                }
-                for index in block { target[index] = Element(sums[index - start]) }
-            }
-        }
-    }
-}
-
-extension Tensor {
-    /// self += factor * other.
-    package mutating func add<Other: TensorElement>(_ other: Tensor<Other>, times factor: Double) {
-        precondition(other.shape == shape)
-        let scale = Element(factor)
-        withMutableElements { target in
-            other.withElements { source in
-                for index in target.indices { target[index] += scale * Element(source[index]) }
-            }
-        }
-    }
-
-    /// The inner product over all elements, accumulated in Double.
-    package func dot(_ other: Tensor) -> Double {
-        precondition(other.shape == shape)
-        return withElements { left in
-            other.withElements { right in
-                var sum = 0.0
-                for index in left.indices { sum += Double(left[index]) * Double(right[index]) }
-                return sum
-            }
-        }
     }
 }

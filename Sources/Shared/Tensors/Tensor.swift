@@ -20,6 +20,8 @@ package struct Tensor<Element: TensorElement>: Sendable {
         try fill(storage.elements)
     }
 
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package init(shape: [Int], repeating value: Element = 0) {
         self.init(shape: shape) { $0.update(repeating: value) }
     }
@@ -62,6 +64,10 @@ package struct Tensor<Element: TensorElement>: Sendable {
         return result
     }
 
+    @specialized(where Element == Float, Other == Float)
+    @specialized(where Element == Float, Other == Double)
+    @specialized(where Element == Double, Other == Float)
+    @specialized(where Element == Double, Other == Double)
     package func map<Other: TensorElement>(_ transform: (Element) -> Other) -> Tensor<Other> {
         Tensor<Other>(shape: shape) { target in
             withElements { source in for index in source.indices { target[index] = transform(source[index]) } }
@@ -70,6 +76,12 @@ package struct Tensor<Element: TensorElement>: Sendable {
 
     package func converted<Other: TensorElement>(to type: Other.Type = Other.self) -> Tensor<Other> {
         if let same = self as? Tensor<Other> { return same }
+        if let floats = self as? Tensor<Float>, let doubles = floats.map({ Double($0) }) as? Tensor<Other> {
+            return doubles
+        }
+        if let doubles = self as? Tensor<Double>, let floats = doubles.map({ Float($0) }) as? Tensor<Other> {
+            return floats
+        }
         return map { Other($0) }
     }
 }
@@ -90,7 +102,7 @@ extension Tensor {
         let size = sampleCount
         return Tensor(shape: [range.count] + sampleShape) { target in
             withElements { source in
-                _ = target.update(fromContentsOf: source[range.lowerBound * size..<range.upperBound * size])
+                target.copy(source[range.lowerBound * size..<range.upperBound * size], to: 0)
             }
         }
     }
@@ -102,7 +114,7 @@ extension Tensor {
             withElements { source in
                 for (row, index) in indices.enumerated() {
                     precondition(index >= 0 && index < batch)
-                    for offset in 0..<size { target[row * size + offset] = source[index * size + offset] }
+                    target.copy(source[index * size..<(index + 1) * size], to: row * size)
                 }
             }
         }
@@ -116,7 +128,7 @@ extension Tensor {
             other.withElements { source in
                 for (row, index) in indices.enumerated() {
                     precondition(index >= 0 && index < last)
-                    for offset in 0..<size { target[index * size + offset] = source[row * size + offset] }
+                    target.copy(source[row * size..<(row + 1) * size], to: index * size)
                 }
             }
         }
@@ -129,14 +141,24 @@ extension Tensor {
         return Tensor(shape: [parts.reduce(0) { $0 + $1.batch }] + first.sampleShape) { target in
             var offset = 0
             for part in parts {
-                part.withElements { source in for index in source.indices { target[offset + index] = source[index] } }
+                part.withElements { target.copy($0[...], to: offset) }
                 offset += part.count
             }
         }
     }
 }
 
+extension UnsafeMutableBufferPointer {
+    /// Copies whole stretches of memory, which a generic loop would take apart.
+    fileprivate func copy(_ source: Slice<UnsafeBufferPointer<Element>>, to start: Int) {
+        let stretch = UnsafeMutableBufferPointer(rebasing: self[start..<start + source.count])
+        _ = stretch.update(fromContentsOf: UnsafeBufferPointer(rebasing: source))
+    }
+}
+
 extension Tensor: Equatable {
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
     package static func == (left: Tensor, right: Tensor) -> Bool {
         left.shape == right.shape
             && left.withElements { a in right.withElements { b in a.elementsEqual(b) } }

@@ -1,0 +1,99 @@
+// The arithmetic that solvers and fits do on whole tensors. Each function is compiled for Float and for Double besides
+// its generic form, which would look every operation up for each element.
+
+extension Tensor {
+    /// Each element times `factor`, in Double, rounded once.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
+    package func scaled(by factor: Double) -> Tensor {
+        Tensor(shape: shape) { target in
+            withElements { source in
+                for index in source.indices { target[index] = Element(factor * Double(source[index])) }
+            }
+        }
+    }
+
+    /// Each sample times its own factor, in Double, rounded once.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
+    package func scaled(bySample factors: [Double]) -> Tensor {
+        precondition(factors.count == batch)
+        let size = sampleCount
+        return Tensor(shape: shape) { target in
+            withElements { source in
+                for (sample, factor) in factors.enumerated() {
+                    for index in sample * size..<(sample + 1) * size {
+                        target[index] = Element(factor * Double(source[index]))
+                    }
+                }
+            }
+        }
+    }
+
+    /// self += factor * other, in Element.
+    @specialized(where Element == Float, Other == Float)
+    @specialized(where Element == Double, Other == Float)
+    @specialized(where Element == Double, Other == Double)
+    package mutating func add<Other: TensorElement>(_ other: Tensor<Other>, times factor: Double) {
+        precondition(other.shape == shape)
+        let scale = Element(factor)
+        withMutableElements { target in
+            other.withElements { source in
+                for index in target.indices { target[index] += scale * Element(source[index]) }
+            }
+        }
+    }
+
+    /// The inner product over all elements, accumulated in Double, in their order.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
+    package func dot(_ other: Tensor) -> Double {
+        precondition(other.shape == shape)
+        return withElements { left in
+            other.withElements { right in
+                var sum = 0.0
+                for index in left.indices { sum += Double(left[index]) * Double(right[index]) }
+                return sum
+            }
+        }
+    }
+
+    /// The place of the first NaN or infinity.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
+    package func firstNonFinite() -> Int? {
+        withElements { elements in
+            for index in elements.indices where !elements[index].isFinite { return index }
+            return nil
+        }
+    }
+}
+
+/// The sum of coefficient times tensor, accumulated in Double and rounded once. At least one term.
+@specialized(where Element == Float)
+@specialized(where Element == Double)
+package func weightedSum<Element: TensorElement>(_ terms: [(Double, Tensor<Element>)]) -> Tensor<Element> {
+    precondition(!terms.isEmpty && terms.allSatisfy { $0.1.shape == terms[0].1.shape })
+    let blockSize = 512
+    return Tensor(shape: terms[0].1.shape) { target in
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: blockSize) { sums in
+            for start in stride(from: 0, to: target.count, by: blockSize) {
+                let block = start..<min(start + blockSize, target.count)
+                sums.initialize(repeating: 0)
+                for (coefficient, tensor) in terms {
+                    tensor.withElements { source in
+                        for index in block { sums[index - start] += coefficient * Double(source[index]) }
+                    }
+                }
+                for index in block { target[index] = Element(sums[index - start]) }
+            }
+        }
+    }
+}
+
+/// a left + b right, as `weightedSum`.
+package func weightedSum<Element: TensorElement>(
+    _ a: Double, _ left: Tensor<Element>, _ b: Double, _ right: Tensor<Element>
+) -> Tensor<Element> {
+    weightedSum([(a, left), (b, right)])
+}
