@@ -46,9 +46,10 @@ import Testing
         }
     }
 
-    @Test(arguments: Solver.tested.filter { $0.family != .heun })
+    @Test(arguments: Solver.tested)
     func learnedCoefficientsBeatLearnedTimes(solver: Solver) throws {
-        let toy = try Toy(pairs: 24)
+        // Heun's eight evaluations have 44 coefficients, which twelve pairs of four numbers cannot hold.
+        let toy = try Toy(pairs: solver.family == .heun ? 120 : 24)
         let family = try GeneralizedFamily(toy.family(solver, steps: 4))
         func fit(_ parts: LearnedParts, from start: [Double]) throws -> LevenbergMarquardt<Double>.State {
             try LevenbergMarquardt(

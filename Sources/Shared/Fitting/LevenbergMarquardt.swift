@@ -85,11 +85,30 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     }
 
     /// One step that lowers the penalized training loss, or nil where even short ones do not.
+    ///
+    /// A model time on the bound of its window moves with the times, which the gradient does not know (the window is a
+    /// constant there): where no step of all parameters helps, the times stay.
     private func step(from current: State, damping: inout Double, ridge: Double) throws -> State? {
         let (gradient, curvature) = try model(current.parameters, ridge: ridge)
+        for fixed in [nil, student.family.indices(of: .times)] {
+            var tried = damping
+            let next = try step(
+                from: current, gradient, curvature, damping: &tried, ridge: ridge, fixed: Set(fixed ?? []))
+            if let next {
+                damping = tried
+                return next
+            }
+        }
+        return nil
+    }
+
+    private func step(
+        from current: State, _ gradient: [Double], _ curvature: [Double], damping: inout Double, ridge: Double,
+        fixed: Set<Int>
+    ) throws -> State? {
         let penalized = current.trainingLoss + penalty(current.parameters, ridge)
         for _ in 0..<10 {
-            if let move = solve(curvature, gradient, damping: damping) {
+            if let move = solve(curvature, gradient, damping: damping, fixed: fixed) {
                 let parameters = moved(current.parameters, by: move)
                 let rest = penalty(parameters, ridge)
                 let bound = (penalized - rest) * Double(train.count)
@@ -140,8 +159,18 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     /// A constant, since sums of gradients over other chunks would round otherwise.
     private static var gradientChunk: Int { 10 }
 
-    private func solve(_ curvature: [Double], _ gradient: [Double], damping: Double) -> [Double]? {
-        var damped = curvature
+    /// The damped Gauss-Newton step, with the parameters `fixed` left as they are.
+    private func solve(
+        _ curvature: [Double], _ gradient: [Double], damping: Double, fixed: Set<Int>
+    ) -> [Double]? {
+        var (damped, gradient) = (curvature, gradient)
+        for (row, parameter) in free.enumerated() where fixed.contains(parameter) {
+            gradient[row] = 0
+            for column in free.indices where column != row {
+                damped[row * free.count + column] = 0
+                damped[column * free.count + row] = 0
+            }
+        }
         let largest = free.indices.map { curvature[$0 * free.count + $0] }.max() ?? 0
         for index in free.indices {
             let diagonal = index * free.count + index
