@@ -42,9 +42,11 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
     ) throws -> Linearization<Element> {
         let lines = times.map(line)
         return Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
-            let slopes = x.mapped(gains: lines.map { $0.gain.partial(0) }, offsets: lines.map { $0.offset.partial(0) })
+            let ones = Tensor<Element>(shape: [1] + x.sampleShape, repeating: 1)
             let timeCotangents = times.indices.map { sample in
-                cotangent.samples(sample..<sample + 1).dot(slopes.samples(sample..<sample + 1))
+                let incoming = cotangent.samples(sample..<sample + 1)
+                return lines[sample].gain.partial(0) * incoming.dot(x.samples(sample..<sample + 1))
+                    + lines[sample].offset.partial(0) * incoming.dot(ones)
             }
             return Cotangents(x: cotangent.scaled(bySample: lines.map(\.gain.value)), times: timeCotangents)
         }

@@ -59,7 +59,7 @@ final class ChildProcess: Sendable {
 
     /// The last lines of its standard error as the end of a sentence; empty where there are none.
     func lastWords() -> String {
-        let lines = errors.lastLines(waitingFor: 0.2)
+        let lines = errors.lastLines(waitingFor: 1)
         return lines.isEmpty ? "" : ", having written \"\(lines)\" to its standard error"
     }
 
@@ -160,7 +160,8 @@ private final class ErrorTail: Sendable {
 
     /// Takes the descriptor over.
     init(draining descriptor: Int32) {
-        DispatchQueue.global().async { [self] in
+        // A queue of its own gets a thread even where the shared ones are all busy.
+        DispatchQueue(label: "standard error of a child").async { [self] in
             var buffer = [UInt8](repeating: 0, count: 4096)
             while true {
                 let count = read(descriptor, &buffer, buffer.count)
