@@ -54,4 +54,4 @@ uninstall:
 
 clean:
 	$(SWIFT) package clean
-	rm -rf demo results
+	rm -rf demo

@@ -56,6 +56,7 @@ struct FidRun {
                 .usage, place: "--statistics", "saves one set", suggestion: "add files of statistics up with --merge")
         }
         if let statisticsFile {
+            try Publishing.check(statisticsFile)
             guard ["npz", "safetensors"].contains(statisticsFile.split(separator: ".").last?.lowercased()) else {
                 throw Failure(
                     .usage, place: "--statistics", "`\(statisticsFile)` ends in neither .npz nor .safetensors")

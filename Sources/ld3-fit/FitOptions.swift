@@ -104,7 +104,9 @@ extension Arguments {
     private func rounds() throws -> (Int, Int)? {
         guard let text = stringIfGiven("rounds") else { return nil }
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 2, let first = parts[0], let second = parts[1], first >= 0, second >= 0 else {
+        guard parts.count == 2, let first = parts[0], let second = parts[1],
+            [first, second].allSatisfy({ (0...1 << 20).contains($0) })
+        else {
             throw Failure(.usage, place: "--rounds", "`\(text)` is not A,B such as 2,5")
         }
         return (first, second)
@@ -134,13 +136,16 @@ extension Arguments {
             }
             parts.insert(part)
         }
+        guard !parts.isEmpty else { throw Failure(.usage, place: "--learn", "names nothing to learn") }
         return parts
     }
 
     /// --heuristics; nil where it is not given.
     func heuristics() throws -> [Discretization]? {
         guard let text = stringIfGiven("heuristics") else { return nil }
-        return try text.split(separator: ",").map { word in
+        let words = text.split(separator: ",")
+        guard !words.isEmpty else { throw Failure(.usage, place: "--heuristics", "names no discretization") }
+        return try words.map { word in
             guard let discretization = try Discretization(spelling: String(word)) else {
                 throw Failure(
                     .usage, place: "--heuristics", "`\(word)` is none of \(Discretization.spellings)")

@@ -28,6 +28,7 @@ struct FitOutput {
         reporter = arguments.reporter
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
         plotFile = arguments.stringIfGiven("plot")
+        if let plotFile { try Publishing.check(plotFile) }
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.

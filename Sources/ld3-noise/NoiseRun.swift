@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Formats
 import TensorStream
 
 /// One run of ld3-noise: where the numbers come from, and the loop that writes them.
@@ -25,7 +26,9 @@ struct NoiseRun {
     }
 
     func run() throws {
-        let batch = try arguments.batch() ?? Self.defaultBatch(source.shape)
+        // The bytes do not depend on the batch, so one that would not fit is made smaller.
+        let most = max(1, sampleElementLimit / source.shape.reduce(1, *))
+        let batch = min(try arguments.batch() ?? Self.defaultBatch(source.shape), most)
         let part = StreamPart(count: places.count)
         let progress = Progress(arguments.reporter, "writing noise", unit: "samples", total: places.count)
         var start = places.lowerBound

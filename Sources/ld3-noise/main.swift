@@ -12,8 +12,7 @@ let command = Command(
                 .value("seeds", "LIST", "seeds and ranges of them, such as 0-49999,60000"),
                 .value("count", short: "n", "N", "the same as --seeds 0-(N-1)"),
                 Option.value("shard", "I/N", "part I of N equal parts of the seeds, I from 0").withoutEffectOnNumbers(),
-                Option.value("model", "MODEL", default: "mnist32", "the model whose shape the samples have")
-                    .withoutEffectOnNumbers(),
+                .value("model", "MODEL", default: "mnist32", "the model whose shape the samples have"),
                 .value("shape", "C,H,W", "the shape of a sample, of any rank, instead of a model's"),
                 .value("from", "FILE", "take the noise from the rows of a .npy file instead of drawing it"),
                 .value("rng", "NAME", default: "philox", "philox, or torch: what torch.randn gives on a CPU"),

@@ -16,6 +16,7 @@ final class PictureOutput {
     init(_ arguments: Arguments, model: Model) throws {
         folder = arguments.stringIfGiven("output")
         gridFile = arguments.stringIfGiven("grid")
+        if let gridFile { try Publishing.check(gridFile) }
         quantization = try arguments.choice("quantize")
         _ = try quantization.images(Tensor(shape: [0] + model.sampleShape), seeds: [])
         if let folder { try OutputFolder.prepare(folder, allowingFiles: arguments.flag("force")) }

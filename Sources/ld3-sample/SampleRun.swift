@@ -13,6 +13,8 @@ struct SampleRun {
     private let writer: StreamWriter?
     private let pictures: PictureOutput?
     private let reporter: Reporter
+    /// Steps, evaluations and number of times, told once the input has shown itself sound.
+    private let summary: String
 
     init(_ arguments: Arguments) throws {
         let reporter = arguments.reporter
@@ -29,11 +31,13 @@ struct SampleRun {
         samples.batch = try arguments.batch() ?? model.defaultBatch
         pictures = wantsPictures ? try PictureOutput(arguments, model: model) : nil
         self.reporter = reporter
-        reporter.note("\(model.name), \(try schedule.summary())")
+        summary = "\(model.name), \(try schedule.summary())"
     }
 
     func run() throws {
-        let progress = Progress(reporter, "sampling", unit: "samples", total: try samples.firstPart().count)
+        let total = try samples.firstPart().count
+        reporter.note(summary)
+        let progress = Progress(reporter, "sampling", unit: "samples", total: total)
         while let batch = try samples.next() {
             if batch.startsPart, batch.labels == nil, model.guidance != 1 {
                 reporter.warn("the noise carries no labels: guidance changes nothing")

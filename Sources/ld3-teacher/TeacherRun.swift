@@ -12,6 +12,8 @@ struct TeacherRun {
     private let samples: SampleReader
     private let writer: StreamWriter
     private let reporter: Reporter
+    /// Steps, evaluations and number of times, told once the input has shown itself sound.
+    private let summary: String
 
     init(_ arguments: Arguments) throws {
         let reporter = arguments.reporter
@@ -24,11 +26,13 @@ struct TeacherRun {
         program = try schedule.program()
         samples.batch = try arguments.batch() ?? model.defaultBatch
         self.reporter = reporter
-        reporter.note("\(model.name), \(try schedule.summary())")
+        summary = "\(model.name), \(try schedule.summary())"
     }
 
     func run() throws {
-        let progress = Progress(reporter, "teaching", unit: "samples", total: try samples.firstPart().count)
+        let total = try samples.firstPart().count
+        reporter.note(summary)
+        let progress = Progress(reporter, "teaching", unit: "samples", total: total)
         while let batch = try samples.next() {
             if batch.startsPart, batch.labels == nil, model.guidance != 1 {
                 reporter.warn("the noise carries no labels: guidance changes nothing")

@@ -1,4 +1,5 @@
 import Diagnostics
+import Formats
 import TensorStream
 
 /// A parsed command line. The accessors throw `.usage` failures that name the option.
@@ -72,9 +73,11 @@ package struct Arguments: Sendable {
     package func shapeIfGiven(_ name: String) throws -> [Int]? {
         try stringIfGiven(name).map { text in
             let parts = text.split(whereSeparator: { $0 == "," || $0 == "x" }).map { Int($0) }
-            let shape = parts.compactMap { $0 }.filter { (1...1 << 31).contains($0) }
-            guard !parts.isEmpty, shape.count == parts.count, shape.count < 8 else {
-                throw Failure(.usage, place: "--\(name)", "`\(text)` is not a shape such as 3,32,32")
+            let shape = parts.compactMap { $0 }
+            guard shape.count == parts.count, isSampleShape(shape) else {
+                throw Failure(
+                    .usage, place: "--\(name)",
+                    "`\(text)` is not a shape such as 3,32,32 of at most \(sampleElementLimit) elements")
             }
             return shape
         }

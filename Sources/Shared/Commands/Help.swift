@@ -21,7 +21,7 @@ extension Option {
         let names = "  " + (short.map { "-\($0), " } ?? "") + "--\(name)" + (value.map { " \($0)" } ?? "")
         var lines: [String] = []
         var line = names.count < column - 1 ? names.padded(to: column) : names
-        if line.count > column {
+        if line.count >= column, names.count >= column - 1 {
             lines.append(line)
             line = "".padded(to: column)
         }

@@ -49,7 +49,7 @@ package struct SeedList: Sendable, Equatable {
             let part = places.clamped(to: start..<start + length)
             if !part.isEmpty {
                 let lower = range.lowerBound + Int64(part.lowerBound - start)
-                result.append(lower...lower + Int64(part.count) - 1)
+                result.append(lower...lower + (Int64(part.count) - 1))
             }
             start += length
         }

@@ -8,6 +8,19 @@ import Synchronization
 
 /// Files that appear whole or not at all: written beside their place under another name, then renamed.
 package enum Publishing {
+    /// Throws `.cannotCreate` where `path` plainly cannot be published: long work should not end with that news.
+    package static func check(_ path: String) throws {
+        try locating(path) {
+            var status = stat()
+            if stat(path, &status) == 0 {
+                if status.st_mode & S_IFMT == S_IFDIR { throw Failure(.cannotCreate, "is a directory") }
+                return
+            }
+            let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+            if access(folder, W_OK) != 0 { throw Failure(.cannotCreate, "cannot create: \(systemError())") }
+        }
+    }
+
     /// Writes a file by `body`, which gets a descriptor. Devices and pipes are written in place.
     ///
     /// `synchronize: false` leaves out fsync, for many small files. Throws `.cannotCreate` or `.inputOutput`, naming

@@ -67,9 +67,11 @@ extension FeatureStatistics {
     private init(names: [String], features: String?, read: (String) throws -> NamedTensor) throws {
         if ["count", "sum", "outer"].allSatisfy(names.contains) {
             let (count, sum, outer) = (try read("count").int64s(), try read("sum"), try read("outer"))
-            guard count.count == 1, count[0] >= 0, sum.shape.count == 1, outer.shape == [sum.count, sum.count] else {
+            guard count.count == 1, sum.shape.count == 1, sum.count > 0, outer.shape == [sum.count, sum.count] else {
                 throw Failure(.data, "count, sum and outer have shapes that do not fit each other")
             }
+            // Larger counts are not exact in Double, and could not be added up.
+            guard (0...1 << 53).contains(count[0]) else { throw Failure(.data, "a count of \(count[0]) samples") }
             let seeds = names.contains("seeds") ? try SeedRanges(pairs: read("seeds").int64s()) : SeedRanges()
             let moments = Moments(
                 dimension: sum.count, count: Int(count[0]), sum: try sum.doubles(), outer: try outer.doubles(),
@@ -84,7 +86,7 @@ extension FeatureStatistics {
                     + " (found: \(names.prefix(8).joined(separator: ", ")))")
         }
         let (mean, covariance) = (try read("mu"), try read("sigma"))
-        guard mean.shape.count == 1, covariance.shape == [mean.count, mean.count] else {
+        guard mean.shape.count == 1, mean.count > 0, covariance.shape == [mean.count, mean.count] else {
             throw Failure(.data, "mu has shape \(mean.shape) and sigma \(covariance.shape)")
         }
         let count = names.contains("count") ? try read("count").int64s().first.map { Int($0) } : nil

@@ -56,7 +56,8 @@ package struct SeedRanges: Sendable, Equatable {
 
     /// "0-99,200".
     package var text: String {
-        ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+        ranges.map { $0.lowerBound == $0.upperBound ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(
+            separator: ",")
     }
 
     /// Index of the first range that starts above `seed`.

@@ -37,16 +37,13 @@ struct ModelFrame {
     init(_ frame: Frame) throws {
         try requireKind("model", of: frame)
         let text = frame.metadata["ld3.shape"] ?? ""
-        guard let shape = try? JSONValue(parsing: text).integers, !shape.isEmpty,
-            shape.allSatisfy({ $0 > 0 && $0 < 1 << 24 }),
-            (try? DataType.float32.byteCount(of: shape, tensor: "x")) != nil
-        else {
+        guard let shape = try? JSONValue(parsing: text).integers, isSampleShape(shape) else {
             throw Failure(.inputOutput, "ld3.shape of the model frame is `\(text)`, not a list of positive sizes")
         }
         guard let pullback = ["true": true, "false": false][frame.metadata["ld3.pullback"] ?? ""] else {
             throw Failure(.inputOutput, "ld3.pullback of the model frame is neither true nor false")
         }
-        guard let labels = Int(frame.metadata["ld3.labels"] ?? "0"), labels >= 0 else {
+        guard let labels = Int(frame.metadata["ld3.labels"] ?? "0"), (0...1 << 31).contains(labels) else {
             throw Failure(.inputOutput, "ld3.labels of the model frame is not a number of classes")
         }
         self.init(

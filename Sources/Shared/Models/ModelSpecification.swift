@@ -1,4 +1,5 @@
 import Diagnostics
+import Formats
 
 /// What `--model` names.
 package enum ModelSpecification: Equatable, Sendable {
@@ -59,8 +60,10 @@ package enum ModelSpecification: Equatable, Sendable {
             values[key, default: []].append(parts[parts.count - 1])
         }
         let shape = (values["shape"] ?? []).map { Int($0) ?? 0 }
-        guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 && $0 <= 1 << 16 }), shape.count <= 8 else {
-            throw Failure(.usage, place: place, "needs shape=D or shape=C,H,W with positive sizes")
+        guard isSampleShape(shape) else {
+            throw Failure(
+                .usage, place: place,
+                "needs shape=D or shape=C,H,W with positive sizes and at most \(sampleElementLimit) elements")
         }
         func number(_ name: String, default fallback: Double) throws -> Double {
             guard let texts = values[name] else { return fallback }

@@ -1,0 +1,13 @@
+/// Most elements that one sample may have, 1 GiB of Float: a longer product is a mistake, and could overflow.
+package let sampleElementLimit = 1 << 28
+
+/// Whether one sample may have this shape: 1 to 8 positive sizes, at most `sampleElementLimit` elements.
+package func isSampleShape(_ shape: [Int]) -> Bool {
+    guard (1...8).contains(shape.count) else { return false }
+    var count = 1
+    for size in shape {
+        guard size > 0, size <= sampleElementLimit / count else { return false }
+        count *= size
+    }
+    return true
+}
