@@ -1,3 +1,4 @@
+import Foundation
 import Formats
 import TensorStream
 import TestSupport
@@ -123,7 +124,8 @@ struct TeacherProgramTests {
             ).errors
         }
         let count = try Programs.shell("echo $(ls /proc/self/fd | wc -l)").text.split(separator: "\n")[0]
-        #expect(try told([:]).contains("core=. mark=. \(count)\""))
+        let ours = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] ?? ""
+        #expect(try told([:]).contains("core=\(ours). mark=. \(count)\""))
         #expect(try told(["OPENBLAS_CORETYPE": "Haswell"]).contains("core=Haswell. mark=. \(count)\""))
     }
 
