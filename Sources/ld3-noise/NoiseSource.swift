@@ -53,14 +53,7 @@ enum NoiseSource {
         case .array(let array):
             return NamedTensor(name: "noise", shape: [places.count] + shape, floats: try array.rows(places).floats())
         case .drawn(let generator, let shape, let pool):
-            let size = shape.reduce(1, *)
-            let values = [Float](unsafeUninitializedCapacity: seeds.count * size) { buffer, count in
-                pool.parallelFor(seeds.count) { row, _ in
-                    let sample = UnsafeMutableBufferPointer(rebasing: buffer[row * size..<(row + 1) * size])
-                    generator.fill(sample, seed: seeds[row])
-                }
-                count = seeds.count * size
-            }
+            let values = generator.values(seeds: seeds, size: shape.reduce(1, *), pool: pool)
             return NamedTensor(name: "noise", shape: [seeds.count] + shape, floats: values)
         }
     }

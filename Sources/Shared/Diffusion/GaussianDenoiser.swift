@@ -34,7 +34,7 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
 
     package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
         let lines = times.map(line)
-        return x.mapped(gains: lines.map(\.gain.value), offsets: lines.map(\.offset.value))
+        return x.scaled(bySample: lines.map(\.gain.value), plus: lines.map(\.offset.value))
     }
 
     package func linearize(
@@ -49,25 +49,6 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
                     + lines[sample].offset.partial(0) * incoming.dot(ones)
             }
             return Cotangents(x: cotangent.scaled(bySample: lines.map(\.gain.value)), times: timeCotangents)
-        }
-    }
-}
-
-extension Tensor {
-    /// gain x + offset, each sample with its own, in Double, rounded once.
-    @specialized(where Element == Float)
-    @specialized(where Element == Double)
-    fileprivate func mapped(gains: [Double], offsets: [Double]) -> Tensor {
-        let size = sampleCount
-        return Tensor(shape: shape) { target in
-            withElements { source in
-                for sample in gains.indices {
-                    let (gain, offset) = (gains[sample], offsets[sample])
-                    for index in sample * size..<(sample + 1) * size {
-                        target[index] = Element(gain * Double(source[index]) + offset)
-                    }
-                }
-            }
         }
     }
 }

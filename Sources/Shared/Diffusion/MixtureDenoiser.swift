@@ -7,7 +7,7 @@ import Tensors
 ///     D(x; t) = sum_k r_k (m_k + alpha c_k^2 / v_k (x - alpha m_k)).
 ///
 /// All arithmetic is in Double; only the border is Element.
-package struct MixtureDenoiser<Element: TensorElement>: Denoiser {
+package struct MixtureDenoiser<Element: TensorElement>: SamplewiseDenoiser {
     package let sampleShape: [Int]
     package let process: NoiseProcess
     private let logWeights: [Double]
@@ -15,9 +15,6 @@ package struct MixtureDenoiser<Element: TensorElement>: Denoiser {
     private let means: [Double]
     /// c^2, [K * size]
     private let variances: [Double]
-
-    package var hasPullback: Bool { true }
-    package var labelCount: Int { 0 }
 
     /// - Parameters:
     ///   - weights: [K], positive; normalised here.
@@ -45,50 +42,6 @@ package struct MixtureDenoiser<Element: TensorElement>: Denoiser {
         self.means = means.elements
         variances = deviations.elements.flatMap { [Double](repeating: $0 * $0, count: spread) }
     }
-
-    @specialized(where Element == Float)
-    @specialized(where Element == Double)
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
-        let size = x.sampleCount
-        return Tensor(shape: x.shape) { target in
-            x.withElements { source in
-                for (sample, time) in times.enumerated() {
-                    let level = Level(process, at: time)
-                    let row = source[sample * size..<(sample + 1) * size].map { Double($0) }
-                    let weights = responsibilities(row, level)
-                    for (offset, value) in mean(row, level, weights).enumerated() {
-                        target[sample * size + offset] = Element(value)
-                    }
-                }
-            }
-        }
-    }
-
-    @specialized(where Element == Float)
-    @specialized(where Element == Double)
-    package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
-    ) throws -> Linearization<Element> {
-        Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
-            let size = x.sampleCount
-            var timeCotangents: [Double] = []
-            let pulled = Tensor<Element>(shape: x.shape) { target in
-                x.withElements { source in
-                    cotangent.withElements { incoming in
-                        for (sample, time) in times.enumerated() {
-                            let range = sample * size..<(sample + 1) * size
-                            let row = source[range].map { Double($0) }
-                            let result = pullback(
-                                row, Level(process, at: time), cotangent: incoming[range].map { Double($0) })
-                            for offset in 0..<size { target[range.lowerBound + offset] = Element(result.x[offset]) }
-                            timeCotangents.append(result.time)
-                        }
-                    }
-                }
-            }
-            return Cotangents(x: pulled, times: timeCotangents)
-        }
-    }
 }
 
 extension MixtureDenoiser {
@@ -108,7 +61,9 @@ extension MixtureDenoiser {
             })
     }
 
-    private func mean(_ x: [Double], _ level: Level, _ weights: [Double]) -> [Double] {
+    func mean(_ x: [Double], at time: Double) -> [Double] {
+        let level = Level(process, at: time)
+        let weights = responsibilities(x, level)
         let (alpha, sigma) = (level.alpha, level.sigma)
         let size = x.count
         var result = [Double](repeating: 0, count: size)
@@ -124,7 +79,8 @@ extension MixtureDenoiser {
 
     /// With d_k the mean of component k and q_k = <cotangent, d_k>:
     /// d <cotangent, D> = sum_k r_k (q_k - sum r q) d log r_k + sum_k r_k d q_k.
-    private func pullback(_ x: [Double], _ level: Level, cotangent: [Double]) -> (x: [Double], time: Double) {
+    func pullback(_ x: [Double], at time: Double, cotangent: [Double]) -> (x: [Double], time: Double) {
+        let level = Level(process, at: time)
         let size = x.count
         let weights = responsibilities(x, level)
         var direct = [[Double]](repeating: [], count: weights.count)
@@ -140,13 +96,13 @@ extension MixtureDenoiser {
         }
         let average = zip(weights, products).reduce(0) { $0 + $1.0 * $1.1 }
         var result = [Double](repeating: 0, count: size)
-        var time = 0.0
+        var rate = 0.0
         for (component, weight) in weights.enumerated() where weight > 0 {
             let excess = weight * (products[component] - average)
             for j in 0..<size { result[j] += weight * direct[component][j] + excess * densities[component][j] }
-            time += weight * rates[component].direct + excess * rates[component].density
+            rate += weight * rates[component].direct + excess * rates[component].density
         }
-        return (result, time)
+        return (result, rate)
     }
 
     /// For one component: q_k, and the derivatives of q_k (direct) and of the log density, in x and in t.

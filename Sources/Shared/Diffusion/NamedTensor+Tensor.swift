@@ -5,9 +5,9 @@ import Tensors
 extension NamedTensor {
     /// F32 for Float, F64 for Double.
     package init<Element: TensorElement>(name: String, tensor: Tensor<Element>) {
-        let bytes = tensor.withElements { Array(UnsafeRawBufferPointer($0)) }
         self.init(
-            name: name, type: Element.self == Double.self ? .float64 : .float32, shape: tensor.shape, bytes: bytes)
+            name: name, type: Element.self == Double.self ? .float64 : .float32, shape: tensor.shape,
+            bytes: tensor.bytes)
     }
 
     /// The tensor, any number type converted to Element.

@@ -3,15 +3,12 @@ import Tensors
 
 /// The exact denoiser of a finite data set, each point as likely as any other (M11.2 with c = 0):
 /// D(x; t) = sum_k r_k p_k, r_k ~ exp(-|x - alpha p_k|^2 / (2 sigma^2)).
-package struct PointsDenoiser<Element: TensorElement>: Denoiser {
+package struct PointsDenoiser<Element: TensorElement>: SamplewiseDenoiser {
     package let sampleShape: [Int]
     package let process: NoiseProcess
     /// [K * size]
     private let points: [Double]
     private let count: Int
-
-    package var hasPullback: Bool { true }
-    package var labelCount: Int { 0 }
 
     /// - Parameter points: [K, sample shape], K at least 1.
     package init(points: Tensor<Double>, process: NoiseProcess = .edm) throws {
@@ -22,47 +19,6 @@ package struct PointsDenoiser<Element: TensorElement>: Denoiser {
         self.process = process
         self.points = points.elements
         count = points.batch
-    }
-
-    @specialized(where Element == Float)
-    @specialized(where Element == Double)
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
-        let size = x.sampleCount
-        return Tensor(shape: x.shape) { target in
-            x.withElements { source in
-                for (sample, time) in times.enumerated() {
-                    let row = source[sample * size..<(sample + 1) * size].map { Double($0) }
-                    let mean = blend(responsibilities(row, Level(process, at: time)))
-                    for offset in 0..<size { target[sample * size + offset] = Element(mean[offset]) }
-                }
-            }
-        }
-    }
-
-    @specialized(where Element == Float)
-    @specialized(where Element == Double)
-    package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
-    ) throws -> Linearization<Element> {
-        Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
-            let size = x.sampleCount
-            var timeCotangents: [Double] = []
-            let pulled = Tensor<Element>(shape: x.shape) { target in
-                x.withElements { source in
-                    cotangent.withElements { incoming in
-                        for (sample, time) in times.enumerated() {
-                            let range = sample * size..<(sample + 1) * size
-                            let result = pullback(
-                                source[range].map { Double($0) }, Level(process, at: time),
-                                cotangent: incoming[range].map { Double($0) })
-                            for offset in 0..<size { target[range.lowerBound + offset] = Element(result.x[offset]) }
-                            timeCotangents.append(result.time)
-                        }
-                    }
-                }
-            }
-            return Cotangents(x: pulled, times: timeCotangents)
-        }
     }
 }
 
@@ -91,9 +47,12 @@ extension PointsDenoiser {
         return result
     }
 
+    func mean(_ x: [Double], at time: Double) -> [Double] { blend(responsibilities(x, Level(process, at: time))) }
+
     /// With q_k = <cotangent, p_k> and excess_k = r_k (q_k - sum r q), which sum to zero:
     /// d <cotangent, D> = sum_k excess_k d log r_k.
-    private func pullback(_ x: [Double], _ level: Level, cotangent: [Double]) -> (x: [Double], time: Double) {
+    func pullback(_ x: [Double], at time: Double, cotangent: [Double]) -> (x: [Double], time: Double) {
+        let level = Level(process, at: time)
         let (alpha, sigma, size) = (level.alpha, level.sigma, x.count)
         let weights = responsibilities(x, level)
         let products = weights.enumerated().map { point, weight -> Double in
@@ -102,15 +61,15 @@ extension PointsDenoiser {
         }
         let average = zip(weights, products).reduce(0) { $0 + $1.0 * $1.1 }
         let excess = zip(weights, products).map { $0 * ($1 - average) }
-        var time = 0.0
+        var rate = 0.0
         for (point, value) in excess.enumerated() where value != 0 {
             let projection = (0..<size).reduce(0) {
                 let p = points[point * size + $1]
                 return $0 + (x[$1] - alpha * p) * p
             }
             let distance = squaredDistance(x, point, alpha)
-            time += value * (projection * level.alphaRate + distance * level.sigmaRate / sigma) / (sigma * sigma)
+            rate += value * (projection * level.alphaRate + distance * level.sigmaRate / sigma) / (sigma * sigma)
         }
-        return (blend(excess).map { $0 * alpha / (sigma * sigma) }, time)
+        return (blend(excess).map { $0 * alpha / (sigma * sigma) }, rate)
     }
 }

@@ -20,26 +20,11 @@ package struct Ball: Sendable, Equatable {
         _ latents: Tensor<Element>, around centres: Tensor<Element>
     ) -> Tensor<Element> {
         precondition(latents.shape == centres.shape)
-        let size = latents.sampleCount
-        var projected = latents
-        projected.withMutableElements { points in
-            centres.withElements { origins in
-                for sample in 0..<latents.batch {
-                    let range = sample * size..<(sample + 1) * size
-                    let squares = range.reduce(0.0) { sum, index in
-                        let difference = Double(points[index]) - Double(origins[index])
-                        return sum + difference * difference
-                    }
-                    let norm = squares.squareRoot()
-                    guard norm > radius else { continue }
-                    let scale = radius / norm
-                    for index in range {
-                        let difference = Double(points[index]) - Double(origins[index])
-                        points[index] = Element(Double(origins[index]) + scale * difference)
-                    }
-                }
-            }
+        return latents.mapSamples { sample, latent in
+            let centre = centres.doubles(sample: sample)
+            let differences = zip(latent, centre).map { $0 - $1 }
+            let norm = differences.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            return norm > radius ? zip(centre, differences).map { $0 + radius / norm * $1 } : latent
         }
-        return projected
     }
 }

@@ -51,14 +51,8 @@ package struct PixelLoss<Element: TensorElement>: Loss {
     package func values(_ samples: Tensor<Element>, pairs: [Int]) -> [Double] {
         let differences = differences(samples, pairs: pairs)
         return (0..<samples.batch).map { sample in
-            differences.withElements { elements in
-                let row = elements[sample * samples.sampleCount..<(sample + 1) * samples.sampleCount]
-                let sum =
-                    power == .l2
-                    ? row.reduce(0.0) { $0 + Double($1) * Double($1) }
-                    : row.reduce(0.0) { $0 + abs(Double($1)) }
-                return sum / divisor
-            }
+            let row = differences.doubles(sample: sample)
+            return (power == .l2 ? row.reduce(0) { $0 + $1 * $1 } : row.reduce(0) { $0 + abs($1) }) / divisor
         }
     }
 

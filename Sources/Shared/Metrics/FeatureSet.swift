@@ -31,6 +31,9 @@ package struct FeatureSet: Sendable {
 
 /// Turns pictures into feature sets.
 package struct FeatureCollector {
+    /// Most numbers of a feature: a covariance of as many rows takes 2 GiB.
+    package static let largestDimension = 1 << 14
+
     private let network: (any FeatureNetwork)?
     /// The features' name; nil where nobody tells it.
     private let name: String?
@@ -122,14 +125,6 @@ package struct FeatureCollector {
             throw Failure(
                 .data, "pictures of \(channels) channels, but \(network.name) takes \(network.channels)")
         }
-        let planes = Tensor<Float>(shape: [levels.batch] + [3] + levels.shape.dropFirst(2)) { target in
-            levels.withElements { source in
-                let size = levels.sampleCount
-                for index in target.indices {
-                    target[index] = source[index / (3 * size) * size + index % size]
-                }
-            }
-        }
-        return planes
+        return .joiningChannels([levels, levels, levels])
     }
 }

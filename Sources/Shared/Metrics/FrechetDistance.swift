@@ -82,7 +82,7 @@ private struct CentredFeatures {
     init(_ features: Tensor<Float>) {
         let (count, dimension) = (features.batch, features.sampleCount)
         var mean = [Double](repeating: 0, count: dimension)
-        var rows = features.withElements { $0.map { Double($0) } }
+        var rows = features.elements.map { Double($0) }
         for sample in 0..<count {
             for place in 0..<dimension { mean[place] += rows[sample * dimension + place] / Double(count) }
         }

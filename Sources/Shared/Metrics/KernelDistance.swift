@@ -48,7 +48,7 @@ package struct KernelDistance: Sendable, Equatable {
 
     private static func rows(_ features: Tensor<Float>) throws -> [Double] {
         guard features.batch > 1 else { throw Failure(.data, "two samples are needed at least") }
-        return features.withElements { $0.map { Double($0) } }
+        return features.elements.map { Double($0) }
     }
 
     private static func meanKernel(

@@ -33,21 +33,17 @@ package struct MomentsAccumulator {
             isSeeded = false
         }
         let first = count
-        if let bad = features.withElements({ $0.firstIndex { !$0.isFinite } }) {
+        if let bad = features.firstNonFinite() {
             let sample = bad / dimension
             let name = newSeeds.map { "seed \($0[sample])" } ?? "sample \(first + sample)"
             throw Failure(.internal, place: name, "feature \(bad % dimension) is not a finite number")
         }
-        features.withElements { values in
-            for sample in 0..<features.batch {
-                for place in 0..<dimension {
-                    let value = Double(values[sample * dimension + place])
-                    sum[place] += value
-                    block.append(value)
-                }
-                count += 1
-                if block.count == Self.blockRows * dimension { flush() }
-            }
+        for sample in 0..<features.batch {
+            let values = features.doubles(sample: sample)
+            for place in 0..<dimension { sum[place] += values[place] }
+            block += values
+            count += 1
+            if block.count == Self.blockRows * dimension { flush() }
         }
     }
 

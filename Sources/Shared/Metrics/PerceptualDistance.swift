@@ -77,22 +77,20 @@ private struct UnitTap {
     init(_ tap: Tensor<Float>) {
         let (channels, pixels) = (tap.shape[1], tap.shape.dropFirst(2).reduce(1, *))
         var lengths = [Float](repeating: 0, count: tap.batch * pixels)
-        values = Tensor(shape: tap.shape) { target in
-            tap.withElements { source in
-                for sample in 0..<tap.batch {
-                    let start = sample * channels * pixels
-                    for index in 0..<channels * pixels {
-                        let value = source[start + index]
-                        lengths[sample * pixels + index % pixels] += value * value
-                    }
-                    for pixel in 0..<pixels { lengths[sample * pixels + pixel].formSquareRoot() }
-                    for index in 0..<channels * pixels {
-                        let length = lengths[sample * pixels + index % pixels]
-                        target[start + index] = source[start + index] / (length + Self.epsilon)
-                    }
-                }
+        var values = tap.elements
+        for sample in 0..<tap.batch {
+            let own = sample * pixels
+            for channel in 0..<channels {
+                let start = (sample * channels + channel) * pixels
+                for pixel in 0..<pixels { lengths[own + pixel] += values[start + pixel] * values[start + pixel] }
+            }
+            for pixel in 0..<pixels { lengths[own + pixel].formSquareRoot() }
+            for channel in 0..<channels {
+                let start = (sample * channels + channel) * pixels
+                for pixel in 0..<pixels { values[start + pixel] /= lengths[own + pixel] + Self.epsilon }
             }
         }
+        self.values = Tensor(shape: tap.shape, elements: values)
         self.lengths = lengths
         self.channels = channels
         self.pixels = pixels
@@ -100,22 +98,19 @@ private struct UnitTap {
 
     /// Mean over pixels of the weighted squared differences, [B].
     func values(to targets: Tensor<Float>, weights: [Float]) -> [Double] {
-        values.withElements { own in
-            targets.withElements { other in
-                (0..<values.batch).map { sample in
-                    var sum = 0.0
-                    for channel in 0..<channels {
-                        var part: Float = 0
-                        let start = (sample * channels + channel) * pixels
-                        for index in start..<start + pixels {
-                            let difference = own[index] - other[index]
-                            part += difference * difference
-                        }
-                        sum += Double(weights[channel] * part)
-                    }
-                    return sum / Double(pixels)
+        let (own, other) = (values.elements, targets.elements)
+        return (0..<values.batch).map { sample in
+            var sum = 0.0
+            for channel in 0..<channels {
+                var part: Float = 0
+                let start = (sample * channels + channel) * pixels
+                for index in start..<start + pixels {
+                    let difference = own[index] - other[index]
+                    part += difference * difference
                 }
+                sum += Double(weights[channel] * part)
             }
+            return sum / Double(pixels)
         }
     }
 
@@ -123,22 +118,16 @@ private struct UnitTap {
     /// cotangent of f / k, it is g / k - f <f, g> / (n k^2), and 0 where n is.
     func gradients(to targets: Tensor<Float>, weights: [Float]) -> ([Double], Tensor<Float>) {
         let parts = values(to: targets, weights: weights)
-        let cotangent = Tensor<Float>(shape: values.shape) { target in
-            values.withElements { own in
-                targets.withElements { other in
-                    for sample in 0..<values.batch {
-                        fill(target, own, other, weights, start: sample * channels * pixels, sample: sample)
-                    }
-                }
-            }
-        }
-        return (parts, cotangent)
+        let (own, other) = (values.elements, targets.elements)
+        var cotangent = [Float](repeating: 0, count: own.count)
+        for sample in 0..<values.batch { fill(&cotangent, own, other, weights, sample: sample) }
+        return (parts, Tensor(shape: values.shape, elements: cotangent))
     }
 
     private func fill(
-        _ target: UnsafeMutableBufferPointer<Float>, _ own: UnsafeBufferPointer<Float>,
-        _ other: UnsafeBufferPointer<Float>, _ weights: [Float], start: Int, sample: Int
+        _ target: inout [Float], _ own: [Float], _ other: [Float], _ weights: [Float], sample: Int
     ) {
+        let start = sample * channels * pixels
         var products = [Float](repeating: 0, count: pixels)
         for channel in 0..<channels {
             let slope = 2 * weights[channel] / Float(pixels)

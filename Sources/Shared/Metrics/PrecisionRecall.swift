@@ -32,7 +32,7 @@ private struct PointSet {
 
     init(_ features: Tensor<Float>) {
         let (count, dimension) = (features.batch, features.sampleCount)
-        let rows = features.withElements { $0.map { Double($0) } }
+        let rows = features.elements.map { Double($0) }
         self.count = count
         self.dimension = dimension
         self.rows = rows

@@ -63,57 +63,42 @@ struct NetworkDenoiser: Denoiser {
 /// x times its sample's factor.
 private func scaled(_ x: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     let size = x.sampleCount
-    return Tensor(shape: x.shape) { target in
-        x.withElements { source in
-            for (sample, factor) in factors.enumerated() {
-                let factor = Float(factor)
-                for index in sample * size..<(sample + 1) * size { target[index] = factor * source[index] }
-            }
-        }
+    var elements = x.elements
+    for (sample, factor) in factors.enumerated() {
+        let factor = Float(factor)
+        for index in sample * size..<(sample + 1) * size { elements[index] *= factor }
     }
+    return Tensor(shape: x.shape, elements: elements)
 }
 
 /// p a + q b, in a's shape, by sample.
 private func combine(_ a: Tensor<Float>, _ b: Tensor<Float>, _ factors: [(Double, Double)]) -> Tensor<Float> {
     let (size, stride) = (a.sampleCount, b.sampleCount)
-    return Tensor(shape: a.shape) { target in
-        a.withElements { first in
-            b.withElements { second in
-                for (sample, (p, q)) in factors.enumerated() {
-                    let (p, q) = (Float(p), Float(q))
-                    for offset in 0..<size {
-                        let index = sample * size + offset
-                        target[index] = p * first[index] + q * second[sample * stride + offset]
-                    }
-                }
-            }
+    let second = b.elements
+    var elements = a.elements
+    for (sample, (p, q)) in factors.enumerated() {
+        let (p, q) = (Float(p), Float(q))
+        for offset in 0..<size {
+            let index = sample * size + offset
+            elements[index] = p * elements[index] + q * second[sample * stride + offset]
         }
     }
+    return Tensor(shape: a.shape, elements: elements)
 }
 
 /// x times its sample's factor in the shape of `like`, zero where that has more channels.
 private func widened(_ x: Tensor<Float>, like other: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     let (size, stride) = (x.sampleCount, other.sampleCount)
     guard size != stride else { return scaled(x, by: factors) }
-    var result = Tensor<Float>(shape: other.shape)
-    result.withMutableElements { target in
-        x.withElements { source in
-            for (sample, factor) in factors.enumerated() {
-                for offset in 0..<size {
-                    target[sample * stride + offset] = Float(factor) * source[sample * size + offset]
-                }
-            }
-        }
+    let source = scaled(x, by: factors).elements
+    var elements = [Float](repeating: 0, count: other.count)
+    for sample in factors.indices {
+        for offset in 0..<size { elements[sample * stride + offset] = source[sample * size + offset] }
     }
-    return result
+    return Tensor(shape: other.shape, elements: elements)
 }
 
 /// The inner product over one sample of `a`, in Double.
 private func dot(_ a: Tensor<Float>, _ b: Tensor<Float>, sample: Int) -> Double {
-    let (size, stride) = (a.sampleCount, b.sampleCount)
-    return a.withElements { first in
-        b.withElements { second in
-            (0..<size).reduce(0.0) { $0 + Double(first[sample * size + $1]) * Double(second[sample * stride + $1]) }
-        }
-    }
+    zip(a.doubles(sample: sample), b.doubles(sample: sample)).reduce(0.0) { $0 + $1.0 * $1.1 }
 }

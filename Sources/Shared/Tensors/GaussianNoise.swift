@@ -11,6 +11,16 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
     /// What `torch.randn(n, generator=torch.Generator().manual_seed(seed))` gives on a CPU, to 4e-7.
     case torch
 
+    /// The noise of `seeds`, `size` elements each, one sample after the other.
+    package func values(seeds: [Int64], size: Int, pool: ThreadPool) -> [Float] {
+        [Float](unsafeUninitializedCapacity: seeds.count * size) { buffer, count in
+            pool.parallelFor(seeds.count) { row, _ in
+                fill(UnsafeMutableBufferPointer(rebasing: buffer[row * size..<(row + 1) * size]), seed: seeds[row])
+            }
+            count = seeds.count * size
+        }
+    }
+
     /// Fills one sample.
     package func fill(_ sample: UnsafeMutableBufferPointer<Float>, seed: Int64) {
         switch self {

@@ -30,6 +30,24 @@ extension Tensor {
         }
     }
 
+    /// Each sample times its own factor plus its own offset, in Double, rounded once.
+    @specialized(where Element == Float)
+    @specialized(where Element == Double)
+    package func scaled(bySample factors: [Double], plus offsets: [Double]) -> Tensor {
+        precondition(factors.count == batch && offsets.count == batch)
+        let size = sampleCount
+        return Tensor(shape: shape) { target in
+            withElements { source in
+                for sample in factors.indices {
+                    let (factor, offset) = (factors[sample], offsets[sample])
+                    for index in sample * size..<(sample + 1) * size {
+                        target[index] = Element(factor * Double(source[index]) + offset)
+                    }
+                }
+            }
+        }
+    }
+
     /// self += factor * other, in Element.
     @specialized(where Element == Float, Other == Float)
     @specialized(where Element == Double, Other == Float)

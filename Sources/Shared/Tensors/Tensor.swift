@@ -35,6 +35,9 @@ package struct Tensor<Element: TensorElement>: Sendable {
     /// The elements in row-major order.
     package var elements: [Element] { withElements { Array($0) } }
 
+    /// The elements' bytes, in the processor's order.
+    package var bytes: [UInt8] { withElements { Array(UnsafeRawBufferPointer($0)) } }
+
     package func withElements<Result>(_ body: (UnsafeBufferPointer<Element>) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(storage) { try body(UnsafeBufferPointer(storage.elements)) }
     }
