@@ -4,22 +4,27 @@ import Images
 import Models
 import Tensors
 
-/// The PNG files of a run: one for each sample, named by its seed, or a grid of all, or both.
+/// The PNG files of a run: one for each sample, named by its seed, or a grid of all, or both. The folder is made with the
+/// first of them, when the input has shown itself sound.
 final class PictureOutput {
     private let folder: String?
     private let gridFile: String?
     private let quantization: Quantization
+    private let reporter: Reporter
     private var gridImages: [Image] = []
     private var seen: Set<Int64> = []
 
     /// Throws `data` where the model makes no pictures, `cannotCreate` where the folder cannot be had.
     init(_ arguments: Arguments, model: Model) throws {
+        reporter = arguments.reporter
         folder = arguments.stringIfGiven("output")
         gridFile = arguments.stringIfGiven("grid")
         if let gridFile { try Publishing.check(gridFile) }
         quantization = try arguments.choice("quantize")
-        _ = try quantization.images(Tensor(shape: [0] + model.sampleShape), seeds: [])
-        if let folder { try OutputFolder.prepare(folder, allowingFiles: arguments.flag("force")) }
+        try locating(folder == nil ? "--grid" : "--output") {
+            _ = try quantization.images(Tensor(shape: [0] + model.sampleShape), seeds: [])
+        }
+        if let folder { try OutputFolder.check(folder, allowingFiles: arguments.flag("force")) }
     }
 
     /// Writes the pictures of a batch [B, 1 or 3, H, W]. Throws `data` where a seed comes again.
@@ -27,6 +32,7 @@ final class PictureOutput {
         let images = try quantization.images(batch, seeds: seeds)
         if gridFile != nil { gridImages += images }
         guard let folder else { return }
+        try OutputFolder.make(folder)
         for (image, seed) in zip(images, seeds) {
             guard seen.insert(seed).inserted else {
                 throw Failure(.data, place: "standard input", "seed \(seed) comes twice, for one file name")
@@ -35,9 +41,11 @@ final class PictureOutput {
         }
     }
 
-    /// Writes the grid.
+    /// Writes the grid; of no pictures there is none, but the folder is.
     func finish() throws {
+        if let folder { try OutputFolder.make(folder) }
         guard let gridFile else { return }
+        guard !gridImages.isEmpty else { return reporter.warn("\(gridFile): not written, there are no samples") }
         let grid = try Grid(count: gridImages.count).compose(gridImages)
         try Publishing.publish(gridFile, bytes: PNG.encode(grid))
     }

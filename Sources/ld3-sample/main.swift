@@ -16,8 +16,11 @@ let command = Command(
             [
                 .value("output", short: "o", "DIR", "write a PNG file for each sample, %06d.png by seed")
                     .withoutEffectOnNumbers(),
-                .value("grid", "FILE", "write one PNG file with all samples, in the order of the stream")
-                    .withoutEffectOnNumbers(),
+                .value(
+                    "grid", "FILE",
+                    "write one PNG file with all samples, in the order of the stream; no samples, no file"
+                )
+                .withoutEffectOnNumbers(),
                 .value("quantize", "RULE", default: "round", "how pixels become bytes: round (EDM) or truncate (LD3)")
                     .withoutEffectOnNumbers(),
                 Option.flag("force", "write into a directory that is not empty").withoutEffectOnNumbers(),

@@ -71,12 +71,34 @@ struct SampleProgramTests {
         #expect(result.status == 65 && result.errors.contains("seed 0 comes twice"))
     }
 
+    /// More shards than seeds is no fault: the stream of such a shard is empty, and there is no picture to write.
+    @Test func anEmptyShardMakesNoPictures() throws {
+        let folder = try TemporaryFolder()
+        let empty = "ld3-noise --seeds 0-0 --shard 0/2 --shape 1,32,32"
+        let result = try Programs.shell(
+            "\(empty) | ld3-sample --schedule edm --nfe 1 --grid '\(folder.file("g.png"))' -o '\(folder.file("out"))'")
+        #expect(result.status == 0 && result.errors.contains("g.png: not written, there are no samples"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["out"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("out")).isEmpty)
+        let stream = try Programs.shell("\(empty) | ld3-sample -q --schedule edm --nfe 1")
+        #expect(try stream.status == 0 && streamFrames(stream.output).map { $0.metadata["ld3.count"] } == ["0"])
+    }
+
+    @Test func noiseThatIsRefusedLeavesNoFolder() throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.run(
+            "ld3-sample", ["--schedule=edm", "--nfe=2", "-o", folder.file("out"), "--grid", folder.file("g.png")],
+            input: noiseStream(count: 2, shape: [1, 16, 16]))
+        #expect(result.status == 65 && result.errors.contains("[1, 16, 16]"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+
     @Test func picturesNeedAnImageShape() throws {
         let folder = try TemporaryFolder()
         let result = try Programs.run(
             "ld3-sample", ["--model=gaussian:shape=8", "--schedule=edm", "--nfe=2", "--grid", folder.file("g.png")],
             input: noiseStream(count: 2, shape: [8]))
-        #expect(result.status == 65)
+        #expect(result.status == 65 && result.errors.contains("--grid: samples of shape [8]"), "\(result.errors)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 }

@@ -6,11 +6,13 @@
 
 /// A folder that a program fills with files.
 package enum OutputFolder {
-    /// Makes `path`, and the folders above it, where they are not there. Throws `.cannotCreate` where that fails, and
-    /// where it holds files and `allowingFiles` is false.
-    package static func prepare(_ path: String, allowingFiles: Bool) throws {
-        try makeFolders(path)
-        guard let folder = opendir(path) else { throw Failure(.cannotCreate, place: path, systemError()) }
+    /// Throws `.cannotCreate` where `path` is no folder, cannot be written to, or holds files that are not allowed;
+    /// one that is not there yet may be made later.
+    package static func check(_ path: String, allowingFiles: Bool) throws {
+        guard let folder = opendir(path) else {
+            if errno == ENOENT { return }
+            throw Failure(.cannotCreate, place: path, systemError())
+        }
         defer { closedir(folder) }
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
@@ -24,7 +26,8 @@ package enum OutputFolder {
         guard access(path, W_OK) == 0 else { throw Failure(.cannotCreate, place: path, systemError()) }
     }
 
-    private static func makeFolders(_ path: String) throws {
+    /// Makes `path`, and the folders above it, where they are not there. Throws `.cannotCreate`.
+    package static func make(_ path: String) throws {
         var partial = path.hasPrefix("/") ? "/" : ""
         for component in path.split(separator: "/") {
             partial += component + "/"

@@ -1,0 +1,48 @@
+import Diagnostics
+import Models
+import Solvers
+import TensorStream
+import Tensors
+
+/// What ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
+package struct SolveRun {
+    package let model: Model
+    private let program: StepProgram<Double>
+    private let samples: SampleReader
+    private let reporter: Reporter
+    /// Steps, evaluations and number of times, told once the input has shown itself sound.
+    private let summary: String
+
+    /// - Parameters:
+    ///   - stream: of noise, or of pairs, which carry it.
+    ///   - fallback: the solver and the budget where nothing says them.
+    package init(
+        _ arguments: Arguments, _ request: ScheduleRequest, _ stream: StreamReader,
+        fallback: (solver: String, evaluations: Int?)
+    ) throws {
+        let reporter = arguments.reporter
+        samples = SampleReader(stream, known: ["noise"], reporter: reporter)
+        let input = ModelRequest.Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
+        model = try arguments.modelRequest().open(for: [request.origin, input]) { reporter.warn($0) }
+        let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
+        program = try schedule.program()
+        samples.batch = try arguments.batch() ?? model.defaultBatch
+        self.reporter = reporter
+        summary = "\(model.name), \(try schedule.summary())"
+    }
+
+    /// Hands every batch with its solution [B, sample shape] to `body`; `work` is what the progress is called.
+    package func forEachBatch(_ work: String, _ body: (SampleBatch, Tensor<Float>) throws -> Void) throws {
+        let total = try samples.firstPart().count
+        reporter.note(summary)
+        let progress = Progress(reporter, work, unit: "samples", total: total)
+        while let batch = try samples.next() {
+            if batch.startsPart, batch.labels == nil, model.guidance != 1 {
+                reporter.warn("the noise carries no labels: guidance changes nothing")
+            }
+            try body(batch, try model.solve(program, batch))
+            progress.advance(by: batch.count)
+        }
+        progress.finish()
+    }
+}
