@@ -61,6 +61,14 @@ import Testing
         #expect(failure?.message.contains("99") == true)
     }
 
+    /// Seeds that are told are those of all samples, or none are.
+    @Test func aPartWithoutSeedsLeavesTheTotalWithout() throws {
+        var unseeded = MomentsAccumulator(dimension: 5)
+        try unseeded.add(all.samples(100..<120), seeds: nil)
+        let total = try Moments.merge([moments(0..<100, batch: 10), unseeded.finish()])
+        #expect(total.count == 120 && total.seeds.isEmpty)
+    }
+
     @Test func aSeedThatComesTwiceIsRefused() throws {
         var accumulator = MomentsAccumulator(dimension: 5)
         try accumulator.add(all.samples(0..<2), seeds: [4, 5])

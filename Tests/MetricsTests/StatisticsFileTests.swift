@@ -66,6 +66,28 @@ import Testing
         #expect(throws: Failure.self) { try FeatureStatistics.merge([]) }
     }
 
+    /// A seed is a sample: another count than theirs says that something was lost.
+    @Test func theCountMustBeThatOfTheSeeds() throws {
+        let folder = try TemporaryFolder()
+        let moments = try #require(try sample(0..<50).moments)
+        func file(seeds: [Int64]) throws -> String {
+            let tensors = [
+                NamedTensor(name: "count", shape: [1], int64s: [50]),
+                NamedTensor(name: "sum", shape: [6], doubles: moments.sum),
+                NamedTensor(name: "outer", shape: [6, 6], doubles: moments.outer),
+                NamedTensor(name: "seeds", shape: [seeds.count / 2, 2], int64s: seeds),
+            ]
+            return try folder.write(NPZFile.serialize(tensors), to: "s.npz")
+        }
+        for seeds: [Int64] in [[0, 49], [], [3, 3, 10, 58], [.max - 49, .max]] {
+            #expect(try FeatureStatistics(file: file(seeds: seeds)).count == 50)
+        }
+        for seeds: [Int64] in [[0, 48], [0, 49, 60, 60], [.min, .max]] {
+            let failure = #expect(throws: Failure.self) { try FeatureStatistics(file: file(seeds: seeds)) }
+            #expect(failure?.status == .data && failure?.message.contains("count of 50") == true)
+        }
+    }
+
     @Test func refusesOtherFiles() throws {
         let contents = Fixtures.path("checkpoints/npz/npz_contents.safetensors")
         let failure = #expect(throws: Failure.self) { try FeatureStatistics(file: contents) }

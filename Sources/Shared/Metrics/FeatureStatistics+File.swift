@@ -73,6 +73,9 @@ extension FeatureStatistics {
             // Larger counts are not exact in Double, and could not be added up.
             guard (0...1 << 53).contains(count[0]) else { throw Failure(.data, "a count of \(count[0]) samples") }
             let seeds = names.contains("seeds") ? try SeedRanges(pairs: read("seeds").int64s()) : SeedRanges()
+            guard seeds.isEmpty || seeds.count == Double(count[0]) else {
+                throw Failure(.data, "a count of \(count[0]) samples with the seeds \(seeds.text)")
+            }
             let moments = Moments(
                 dimension: sum.count, count: Int(count[0]), sum: try sum.doubles(), outer: try outer.doubles(),
                 seeds: seeds)

@@ -40,7 +40,8 @@ package struct Moments: Sendable, Equatable {
     }
 
     /// The moments of all parts together, bit for bit the same in whatever order they are given: they are added in the
-    /// order of their lowest seeds. Status 65 where dimensions differ or a seed is in two parts.
+    /// order of their lowest seeds. A part without seeds leaves the total without. Status 65 where dimensions differ or
+    /// a seed is in two parts.
     package static func merge(_ parts: [Moments]) throws -> Moments {
         let ordered = parts.sorted { $0.precedes($1) }
         guard var total = ordered.first else { throw Failure(.data, "nothing to merge") }
@@ -53,6 +54,7 @@ package struct Moments: Sendable, Equatable {
             for index in total.sum.indices { total.sum[index] += part.sum[index] }
             for index in total.outer.indices { total.outer[index] += part.outer[index] }
         }
+        if parts.contains(where: { $0.seeds.isEmpty && $0.count > 0 }) { total.seeds = SeedRanges() }
         return total
     }
 

@@ -21,6 +21,10 @@ package struct SeedRanges: Sendable, Equatable {
     /// First and last of every range, [R, 2] row-major.
     package var pairs: [Int64] { ranges.flatMap { [$0.lowerBound, $0.upperBound] } }
 
+    /// How many seeds, exact up to 2^53.
+    package var count: Double {
+        ranges.reduce(0) { $0 + Double(UInt64(bitPattern: $1.upperBound &- $1.lowerBound)) + 1 }
+    }
     package var isEmpty: Bool { ranges.isEmpty }
     package var lowest: Int64? { ranges.first?.lowerBound }
 
