@@ -111,6 +111,18 @@ struct ForeignStartTests {
         }
     }
 
+    /// One that says nothing at all, and one that stops within its frame.
+    @Test(arguments: ["echo loading >&2; sleep 60", "printf 1234; echo loading >&2; sleep 60"])
+    func aChildThatNeverIntroducesItself(command: String) {
+        #expect {
+            try ModelCatalogue.open("exec:\(command)", childTimeout: 1)
+        } throws: { error in
+            guard let failure = error as? Failure else { return false }
+            return failure.status == .inputOutput && failure.message.contains("within 1 s, having written \"loading\"")
+                && failure.suggestion?.contains("--child-timeout") == true
+        }
+    }
+
     /// The child sees SIGPIPE at its default: `yes | head` style pipelines inside it end.
     @Test func theChildsPipelinesEnd() {
         #expect { try ModelCatalogue.open("exec:yes | head -c1 >/dev/null; echo over >&2") } throws: {

@@ -4,7 +4,7 @@ import Solvers
 
 extension Option {
     package static func solver(default name: String) -> Option {
-        .value("solver", "NAME", "\(Solver.spellings) [\(name)]")
+        .value("solver", "NAME", "\(Solver.spellings.joined(separator: ", ")) [\(name)]")
     }
     package static let order = Option.value("order", "K", "order of the solver [the highest up to 3]")
     package static let variant = Option.value(
@@ -14,7 +14,9 @@ extension Option {
         .value("nfe", "N", "budget of network evaluations a sample [\(budget)]")
     }
     package static func schedule(default name: String) -> Option {
-        .value("schedule", "NAME", "\(Discretization.spellings), or a file that ld3-fit wrote [\(name)]")
+        .value(
+            "schedule", "NAME",
+            "\(Discretization.spellings.joined(separator: ", ")), or a file that ld3-fit wrote [\(name)]")
     }
 }
 
@@ -24,7 +26,7 @@ extension Arguments {
         guard let schedule = stringIfGiven("schedule") ?? defaultSchedule else {
             throw Failure(
                 .usage, place: "--schedule", "is required",
-                suggestion: "a file that ld3-fit wrote, or one of \(Discretization.spellings)")
+                suggestion: "a file that ld3-fit wrote, or one of \(Discretization.spellings.joined(separator: ", "))")
         }
         return try ScheduleRequest(
             schedule: schedule, solver: stringIfGiven("solver"), order: try integerIfGiven("order", in: 1...10),
@@ -32,11 +34,12 @@ extension Arguments {
             steps: try integerIfGiven("steps", in: 1...100_000))
     }
 
-    /// --model, --process, --guidance and --allow-other-model.
+    /// The options of `OptionGroup.modelGroup`.
     package func modelRequest() throws -> ModelRequest {
         ModelRequest(
             name: stringIfGiven("model"), process: stringIfGiven("process"),
             guidance: try doubleIfGiven("guidance", in: -1000...1000), allowsOther: flag("allow-other-model"),
-            architecture: stringIfGiven("architecture"), threads: try threads())
+            architecture: stringIfGiven("architecture"), threads: try threads(),
+            childTimeout: try integerIfGiven("child-timeout", in: 1...1_000_000) ?? ModelCatalogue.childTimeout)
     }
 }

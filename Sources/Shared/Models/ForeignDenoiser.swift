@@ -15,10 +15,11 @@ final class ForeignDenoiser: Denoiser {
     var labelCount: Int { model.labelCount }
     var hasPullback: Bool { model.hasPullback }
 
-    /// Starts `command` under /bin/sh and waits for its model frame. Throws `inputOutput`, naming the command.
-    init(command: String) throws {
+    /// Starts `command` under /bin/sh and waits at most `seconds` for its model frame. Throws `inputOutput`, naming the
+    /// command.
+    init(command: String, introducesItselfWithin seconds: Int) throws {
         let conversation = try Conversation(command: command)
-        model = try conversation.introduction()
+        model = try conversation.introduction(within: seconds)
         self.conversation = Mutex(conversation)
     }
 
@@ -53,9 +54,19 @@ private struct Conversation {
         reader = FrameReader(descriptor: child.output, place: "its output")
     }
 
-    func introduction() throws -> ModelFrame {
-        let frame = try nextFrame(awaiting: "its model frame")
-        return try checking { try ModelFrame(frame) }
+    func introduction(within seconds: Int) throws -> ModelFrame {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        reader.deadline = deadline
+        defer { reader.deadline = nil }
+        do {
+            let frame = try nextFrame(awaiting: "its model frame")
+            return try checking { try ModelFrame(frame) }
+        } catch  where deadline <= .now {
+            throw Failure(
+                .inputOutput, place: place,
+                "the denoiser has not introduced itself within \(seconds) s\(child.lastWords())",
+                suggestion: "--child-timeout allows more")
+        }
     }
 
     func ask(_ request: DenoiseRequest) throws -> DenoiseAnswer {

@@ -5,26 +5,29 @@ import Tensors
 
 /// Opens what `--model` names.
 package enum ModelCatalogue {
-    /// What `--model` accepts, for errors.
-    package static let spellings =
-        "\(ModelSpecification.embeddedName), a checkpoint file, gaussian:shape=8,mean=0,std=0.5, gmm:FILE, points:FILE or "
-        + "exec:COMMAND"
+    /// Long enough for a large checkpoint to be loaded in Python.
+    package static let childTimeout = 300
 
     /// - Parameters:
+    ///   - place: where the name was said, for messages.
     ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
     ///     under any. nil: the model's own, else EDM's.
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: JSON file with `precond` and `init_kwargs`, for checkpoints that do not tell theirs.
     ///   - threads: of the network engine; nil for one a core.
+    ///   - childTimeout: seconds that a denoiser in another process may take to introduce itself.
     ///
     /// Throws `noInput` where there is no such model, `data` where it is corrupt, `usage` where options do not fit it.
     package static func open(
-        _ name: String, process: String? = nil, guidance: Double = 1, architecture: String? = nil,
-        threads: Int? = nil
+        _ name: String, place: String = "--model", process: String? = nil, guidance: Double = 1,
+        architecture: String? = nil, threads: Int? = nil, childTimeout: Int = Self.childTimeout
     ) throws -> Model {
         let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
-        let opened = try open(
-            ModelSpecification(name), name: name, process: asked, architecture: architecture, threads: threads)
+        let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
+            try open(
+                ModelSpecification(name, place: place), name: name, process: asked, architecture: architecture,
+                threads: threads, childTimeout: childTimeout)
+        }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.denoiser.labelCount > 0 else {
             throw Failure(.usage, place: "--guidance", "the model \(name) has no classes to guide towards")
@@ -34,7 +37,7 @@ package enum ModelCatalogue {
 
     private static func open(
         _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?,
-        threads: Int?
+        threads: Int?, childTimeout: Int
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
@@ -42,13 +45,7 @@ package enum ModelCatalogue {
             let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
             return try network(path, process: process, architecture: nil, threads: threads)
         case .checkpoint(let path):
-            do {
-                return try network(path, process: process, architecture: architecture, threads: threads)
-            } catch var failure as Failure where failure.status == .noInput && failure.suggestion == nil {
-                failure.suggestion = suggestion(
-                    for: path, among: [ModelSpecification.embeddedName], otherwise: "a model is \(spellings)")
-                throw failure
-            }
+            return try network(path, process: process, architecture: architecture, threads: threads)
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)
             return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
@@ -65,7 +62,8 @@ package enum ModelCatalogue {
             let digest = try modelDigest(ofFile: path)
             return Opened(sha256: digest, process: ownOrEDM, denoiser: denoiser, batch: analyticBatch(denoiser))
         case .foreign(let command):
-            return try foreign(command, name: name, process: process)
+            let denoiser = try ForeignDenoiser(command: command, introducesItselfWithin: childTimeout)
+            return try foreign(denoiser, name: name, process: process)
         }
     }
 
@@ -90,8 +88,7 @@ package enum ModelCatalogue {
             batch: networkBatch(denoiser))
     }
 
-    private static func foreign(_ command: String, name: String, process: NoiseProcess?) throws -> Opened {
-        let denoiser = try ForeignDenoiser(command: command)
+    private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
         let own = try denoiser.model.process.map { spelling in
             try locating("ld3.process of \(name)") { try NoiseProcess(spelling: spelling) }
         }

@@ -15,10 +15,12 @@ package struct ModelRequest: Sendable {
     package var architecture: String?
     /// --threads; nil for one a core.
     package var threads: Int?
+    /// --child-timeout
+    package var childTimeout: Int
 
     package init(
         name: String? = nil, process: String? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, threads: Int? = nil
+        architecture: String? = nil, threads: Int? = nil, childTimeout: Int = ModelCatalogue.childTimeout
     ) {
         self.name = name
         self.process = process
@@ -26,6 +28,7 @@ package struct ModelRequest: Sendable {
         self.allowsOther = allowsOther
         self.architecture = architecture
         self.threads = threads
+        self.childTimeout = childTimeout
     }
 
     /// An input of the stage with the metadata that tells which model made it.
@@ -49,9 +52,10 @@ package struct ModelRequest: Sendable {
         let isInputsModel = name == nil || name == inputName
         let model = try ModelCatalogue.open(
             name ?? inputName ?? ModelSpecification.embeddedName,
+            place: name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "--model" : "--model",
             process: process ?? (isInputsModel ? origin?.metadata[Key.process] : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            threads: threads)
+            threads: threads, childTimeout: childTimeout)
         if !allowsOther {
             for origin in origins { try Self.check(model, against: origin, warn: warn) }
         }
@@ -73,9 +77,9 @@ package struct ModelRequest: Sendable {
     }
 
     private static func guidance(of origin: Origin) throws -> Double {
-        guard let text = origin.metadata["ld3.guidance"] else { return 1 }
+        guard let text = origin.metadata[Key.guidance] else { return 1 }
         guard let weight = Double(text), weight.isFinite else {
-            throw Failure(.data, place: origin.place, "ld3.guidance is `\(text)`, not a number")
+            throw Failure(.data, place: origin.place, "\(Key.guidance) is `\(text)`, not a number")
         }
         return weight
     }

@@ -11,6 +11,9 @@ package final class FrameReader {
     /// Whether the input is a .npy file.
     package private(set) var isArrayFile = false
 
+    /// When the input must have come; nil for whenever. Reading throws `.inputOutput` then.
+    package var deadline: ContinuousClock.Instant?
+
     private let descriptor: Int32
     private let closesDescriptor: Bool
     /// Most bytes that are taken at once on the word of a header.
@@ -34,7 +37,12 @@ package final class FrameReader {
         let prefix = try locating(place) { try read(SafetensorsHeader.prefix) }
         if prefix.isEmpty { return nil }
         frameCount += 1
-        if frameCount == 1, let arrayName, prefix.starts(with: NPY.magic) {
+        if frameCount == 1, prefix.starts(with: NPY.magic) {
+            guard let arrayName else {
+                throw Failure(
+                    .data, place: place, "is a .npy array where a tensor stream is expected",
+                    suggestion: "ld3-noise --from takes an array of noise")
+            }
             isArrayFile = true
             return try locating(place) { Frame(tensors: [try array(named: arrayName, start: prefix)]) }
         }
@@ -94,6 +102,9 @@ package final class FrameReader {
                 buffer, filled in
                 let raw = UnsafeMutableRawBufferPointer(buffer)
                 while filled < raw.count {
+                    if let deadline, !Descriptor.awaitInput(descriptor, until: deadline) {
+                        throw Failure(.inputOutput, "nothing more came in time")
+                    }
                     let got = try Descriptor.read(
                         descriptor, into: UnsafeMutableRawBufferPointer(rebasing: raw[filled...]))
                     if got == 0 { break }
