@@ -8,23 +8,23 @@ let modules: [Target] = [
     module("Formats", uses: ["Diagnostics"]),
     module("TensorStream", uses: ["Diagnostics", "Formats"]),
     module("Tensors", uses: ["Diagnostics", "COpenBLAS"]),
-    module("Checkpoints", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
+    module("Checkpoints", uses: ["Diagnostics", "Formats", "CPNG"]),
     module("Layers", uses: ["Diagnostics", "Tensors", "COpenBLAS"], flags: ["-Ounchecked"]),
-    module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Checkpoints", "Layers"]),
+    module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Layers"]),
     module("Diffusion", uses: ["Diagnostics", "Formats", "Tensors"]),
     module("Solvers", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Diffusion"]),
-    module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
+    module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
     module(
         "Models",
         uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Diffusion", "Solvers"],
         exclude: ["Resources"]),
     module(
         "Metrics",
-        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Images", "Models"]),
+        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Images"]),
     module(
         "Fitting",
         uses: [
-            "Diagnostics", "Formats", "TensorStream", "Tensors", "Diffusion", "Solvers", "Images", "Models", "Metrics",
+            "Diagnostics", "Formats", "Tensors", "Diffusion", "Solvers", "Images", "Metrics",
         ]),
     module(
         "Commands",
@@ -32,16 +32,18 @@ let modules: [Target] = [
 ]
 
 let programs: [Target] = [
-    program("ld3-noise", uses: ["Models"]),
-    program("ld3-teacher", uses: ["Checkpoints", "Diffusion", "Solvers", "Models"]),
-    program("ld3-fit", uses: ["Networks", "Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
-    program("ld3-sample", uses: ["Diffusion", "Solvers", "Images", "Models"]),
-    program("ld3-fid", uses: ["Networks", "Images", "Models", "Metrics"]),
+    program("ld3-noise", uses: ["Formats", "Tensors", "Models"]),
+    program("ld3-teacher", uses: ["Formats", "Models"]),
+    program(
+        "ld3-fit",
+        uses: ["Formats", "Tensors", "Networks", "Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
+    program("ld3-sample", uses: ["Formats", "Tensors", "Images", "Models"]),
+    program("ld3-fid", uses: ["Tensors", "Networks", "Images", "Models", "Metrics"]),
 ]
 
 let tests: [Target] =
     [
-        .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats"], path: "Tests/TestSupport"),
         .executableTarget(
             name: "engine-benchmark", dependencies: ["Diagnostics", "Formats", "Tensors", "Layers", "Networks"],
             path: "Tests/EngineBenchmark"),
@@ -49,7 +51,8 @@ let tests: [Target] =
     + modules.map { target in
         .testTarget(
             name: target.name + "Tests",
-            dependencies: [.target(name: target.name), "TestSupport"] + target.dependencies,
+            dependencies: [.target(name: target.name), "TestSupport"] + target.dependencies
+                + (target.name == "Networks" ? ["Checkpoints"] : []),
             path: "Tests/\(target.name)Tests")
     }
     + [
@@ -63,7 +66,7 @@ let tests: [Target] =
             name: "ld3-fuzz",
             dependencies: [
                 "TestSupport", "Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks",
-                "Diffusion", "Solvers", "Images", "Models", "Commands",
+                "Diffusion", "Solvers", "Images", "Models", "Metrics", "Commands",
             ],
             path: "Tests/Fuzz"),
     ]
@@ -90,7 +93,7 @@ func module(_ name: String, uses: [String] = [], exclude: [String] = [], flags: 
 
 /// One executable; all of them share the modules of the stream and the command line.
 func program(_ name: String, uses: [String]) -> Target {
-    let shared = ["Diagnostics", "Formats", "TensorStream", "Tensors", "Commands"]
+    let shared = ["Diagnostics", "TensorStream", "Commands"]
     return .executableTarget(
         name: name, dependencies: (shared + uses).map { .target(name: $0) }, path: "Sources/\(name)")
 }
