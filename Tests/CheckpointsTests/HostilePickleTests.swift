@@ -24,7 +24,7 @@ import Testing
             $0.text("touch owned")
             $0.op("tR")
         }
-        #expect(refusal(pickle)?.message == "the pickle asks for global '\(module).\(name)', which is not allowed")
+        #expect(refusal(pickle)?.message == "the pickle asks for global `\(module).\(name)`, which is not allowed")
     }
 
     @Test func harmfulGlobalsAreRefusedBesideTensorsToo() throws {
@@ -38,7 +38,7 @@ import Testing
             }
         }
         let failure = refusal(try TorchFiles.archive(pickle, storages: ["0": [0, 0, 0, 0]]))
-        #expect(failure?.message.contains("'os.system'") == true)
+        #expect(failure?.message.contains("`os.system`") == true)
     }
 
     @Test func foreignClassesBesideTensorsAreLeftOut() throws {
@@ -66,7 +66,7 @@ import Testing
             }
         }
         let failure = refusal(try TorchFiles.archive(pickle, storages: ["0": [0, 0, 0, 0]]))
-        #expect(failure?.message == "`q` is a tensor made by 'my_package.quantised.rebuild', which is not allowed")
+        #expect(failure?.message == "`q` is a tensor made by `my_package.quantised.rebuild`, which is not allowed")
     }
 
     @Test(arguments: ["pt", "legacy.pt", "pkl"])
@@ -184,8 +184,38 @@ import Testing
                 }
             }
             let failure = refusal(try TorchFiles.archive(pickle, storages: ["0": [0, 0, 0, 0, 0, 0, 0, 0]]))
-            #expect(failure?.message.contains("'torch.\(type)'") == true)
+            #expect(failure?.message.contains("`torch.\(type)`") == true)
         }
+    }
+
+    /// As PyTorch writes quantised tensors, and those of types younger than its typed storages.
+    @Test func unreadElementTypesAreNamed() throws {
+        func message(_ function: String, _ storage: String, _ type: String?) throws -> String? {
+            let pickle = PickleBuilder.pickle {
+                $0.dictionary(["w"]) { builder, _ in
+                    builder.global("torch._utils", function)
+                    builder.op("(")
+                    builder.storage(storage, key: "0", count: 8)
+                    builder.integer(0)
+                    builder.tuple([1])
+                    builder.tuple([1])
+                    builder.raw([0x89])
+                    builder.op("N")
+                    if let type { builder.global("torch", type) }
+                    builder.op("tR")
+                }
+            }
+            return refusal(
+                try TorchFiles.archive(pickle, storages: ["0": [UInt8](repeating: 0, count: 8)]))?.message
+        }
+        for type in ["complex32", "float8_e4m3fn"] {
+            #expect(
+                try message("_rebuild_tensor_v3", "UntypedStorage", type)
+                    == "tensor `w` is of type `torch.\(type)`, which is not read")
+        }
+        #expect(
+            try message("_rebuild_qtensor", "QInt8Storage", nil)
+                == "storage 0 is a `torch.QInt8Storage`, which is not read")
     }
 
     @Test func otherFilesAreRecognised() {

@@ -234,7 +234,7 @@ extension PickleMachine {
         switch global.standing {
         case .allowed: break
         case .foreign where foreign == .kept: document.foreignGlobals.append(global)
-        default: throw Failure(.data, "the pickle asks for global '\(global)', which is not allowed")
+        default: throw Failure(.data, "the pickle asks for global `\(global)`, which is not allowed")
         }
         document.globals.append(global)
         globalPositions[global] = document.globals.count - 1

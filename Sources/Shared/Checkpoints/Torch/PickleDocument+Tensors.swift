@@ -37,14 +37,16 @@ extension PickleDocument {
             arguments.count >= (isUntyped ? 7 : 4), let storage = try storage(arguments[0], name: name),
             let offset = integer(arguments[1]), let shape = integers(arguments[2]), let strides = integers(arguments[3])
         else { throw Self.unreadable(name, global) }
-        let named = isUntyped ? self.global(arguments[6]).flatMap { TorchType.named($0.name) } : storage.type
-        guard let type = named else { throw Failure(.data, "tensor `\(name)` has an element type that is not read") }
+        let told = isUntyped ? self.global(arguments[6]) : nil
+        guard let type = isUntyped ? told.flatMap({ TorchType.named($0.name) }) : storage.type else {
+            throw Failure(.data, "tensor `\(name)` is of type `\(told.map { "\($0)" } ?? "?")`, which is not read")
+        }
         return try StoredTensor(
             storage: storage, type: type, offset: offset, shape: shape, strides: strides, name: name)
     }
 
     private static func unreadable(_ name: String, _ global: PickleGlobal) -> Failure {
-        Failure(.data, "tensor `\(name)` is made by '\(global)', which is not allowed or not understood here")
+        Failure(.data, "tensor `\(name)` is made by `\(global)`, which is not allowed or not understood here")
     }
 
     // MARK: - Storages
@@ -70,7 +72,7 @@ extension PickleDocument {
         }
         if type.name == "UntypedStorage" { return .init(place: .key(key), type: nil, count: count) }
         guard let element = TorchType.storage(type.name), type.standing == .allowed else {
-            throw Failure(.data, "storage \(key) is a '\(type)', which is not read")
+            throw Failure(.data, "storage \(key) is a `\(type)`, which is not read")
         }
         return .init(place: .key(key), type: element, count: count)
     }

@@ -33,7 +33,7 @@ struct StateDictionary {
         try collect(root, path: [])
         guard !names.isEmpty else {
             if let global = document.foreignGlobals.first {
-                throw Failure(.data, "no tensors found, and '\(global)' is not a class that is read")
+                throw Failure(.data, "no tensors found, and `\(global)` is not a class that is read")
             }
             throw Failure(.data, "no tensors found")
         }
@@ -80,7 +80,9 @@ struct StateDictionary {
         guard arguments.contains(where: { document.isTensor($0) || document.object($0)?.kind == .persistent }) else {
             return
         }
-        throw Failure(.data, "`\(name)` is a tensor made by '\(global)', which is not allowed")
+        // Of a quantised tensor the type of its storage says more than the function.
+        for argument in arguments { _ = try document.persistentStorage(argument) }
+        throw Failure(.data, "`\(name)` is a tensor made by `\(global)`, which is not allowed")
     }
 }
 
