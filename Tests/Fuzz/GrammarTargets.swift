@@ -40,7 +40,8 @@ enum GrammarTargets {
             { _ = try Shard(parsing: text).places(of: 7) },
             { _ = try NoiseProcess(spelling: text, readTable: { _ in [0.9, 0.5, 0.1] }) },
             { _ = try Discretization(spelling: text)?.times(steps: 5, process: .edm) },
-            { _ = try Solver(name: text) },
+            { _ = try Solver(name: text, order: 3) },
+            { _ = try Solver(name: "unipc", variant: text) },
         ]
         for reader in readers {
             do { try reader() } catch let failure as Failure { refusals.append(failure) }
@@ -70,7 +71,8 @@ enum GrammarTargets {
 
     private static let values = [
         "0-9,20,30-31", "0-9223372036854775807", "3/16", "edm:0.002,80", "vp-discrete:sd", "vp-linear",
-        "polynomial:7", "arctan:1.5", "logsnr", "edm", "dpm_solver++3", "uni_pc_bh1_2", "ipndm4", "deis-tab",
+        "bh2,no-corrector", "polynomial:7", "ays:sd15", "dmn:edm", "arctan:1.5", "logsnr", "edm", "dpm_solver++3",
+        "uni_pc_bh1_2", "ipndm4", "deis-tab",
     ]
 
     private static let models = [

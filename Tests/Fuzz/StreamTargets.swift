@@ -1,8 +1,10 @@
 import Diagnostics
 import Formats
 import Glibc
+import Metrics
 import Solvers
 import TensorStream
+import Tensors
 
 /// Readers of the tensor stream, fed through a descriptor as in a pipe.
 struct StreamTargets {
@@ -29,7 +31,31 @@ struct StreamTargets {
                 let stream = StreamReader(descriptor: try self.rewound(bytes), place: "schedule", kinds: [.schedule])
                 while let next = try stream.next() { _ = try Schedule(frame: next.frame).program() }
             },
+            try statistics(),
         ]
+    }
+
+    /// Read from a file, merged, compared and reported as ld3-fid does.
+    private func statistics() throws -> Target {
+        var accumulator = MomentsAccumulator(dimension: 2)
+        let features = Tensor<Float>(shape: [4, 2], elements: [1, 2, 3, 5, -1, 0, 2, 2])
+        try accumulator.add(features, seeds: [0, 1, 2, 7])
+        let reference = try FeatureStatistics(accumulator.finish(), features: "f")
+        let words = ["\"sum\"", "\"mu\"", "\"seeds\"", "\"count\"", "[2]", "[2,2]", "\"F64\"", "\"I64\""]
+        return Target(
+            name: "statistics", weight: 10, corpus: [try reference.serialized(for: "f.safetensors")],
+            words: words.map(\.bytes)
+        ) { bytes in
+            let statistics = try FeatureStatistics(file: "/proc/self/fd/\(try self.rewound(bytes))")
+            if statistics.moments != nil { _ = try FeatureStatistics.merge([("memory", statistics)]) }
+            let report = DistanceReport(
+                entries: [
+                    .init(name: "memory", statistics: statistics, distance: try statistics.distance(to: reference))
+                ],
+                reference: "f", referenceCount: reference.count, features: statistics.features,
+                dimension: statistics.dimension, quantization: nil)
+            _ = (report.text, report.json.text)
+        }
     }
 
     private func rewound(_ bytes: [UInt8]) throws -> Int32 {
