@@ -54,6 +54,24 @@ import Testing
         #expect { try Publishing.publish("/dev/full", text: "x") } throws: { ($0 as? Failure)?.status == .inputOutput }
     }
 
+    /// The body runs in a process of its own, which finds the folder by its parent's number.
+    @Test func anInterruptionLeavesNoFile() async throws {
+        let path = "\(FileManager.default.temporaryDirectory.path)/ld3-interrupted-\(getpid())"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        await #expect(processExitsWith: .exitCode(130)) {
+            let path = "\(FileManager.default.temporaryDirectory.path)/ld3-interrupted-\(getppid())"
+            Signals.install()
+            try Publishing.publish("\(path)/a") { descriptor in
+                try Descriptor.write(descriptor, "half")
+                guard try FileManager.default.contentsOfDirectory(atPath: path).count == 1 else { exit(1) }
+                kill(getpid(), SIGINT)
+                sleep(60)
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
+    }
+
     @Test func contentsAreLimited() throws {
         let path = folder.file("a")
         try Publishing.publish(path, bytes: [UInt8](repeating: 1, count: 100))
