@@ -62,8 +62,10 @@ final class FeatureEvaluator {
         var collector: FeatureCollector?
         while let batch = try reader.next() {
             let shape = try batch.sampleShape("feature")
-            guard shape.count == 1, shape[0] > 0 else {
-                throw Failure(.data, place: name, "features of shape \(shape) are no vectors")
+            guard shape.count == 1, (1...FeatureCollector.largestDimension).contains(shape[0]) else {
+                throw Failure(
+                    .data, place: name,
+                    "features of shape \(shape) are no vectors of at most \(FeatureCollector.largestDimension) numbers")
             }
             if collector == nil {
                 collector = FeatureCollector(

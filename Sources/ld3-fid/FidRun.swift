@@ -70,12 +70,13 @@ struct FidRun {
     }
 
     func run() throws {
+        // A reference that is not there is told before samples are computed.
+        let reference = try self.reference.map { try self.reference($0) }
         let sets = try merges ? merged() : inputs.flatMap { try featureEvaluator.sets($0, size: setSize) }
         if let statisticsFile, let set = sets.first {
             try Publishing.publish(statisticsFile, bytes: set.features.statistics.serialized(for: statisticsFile))
         }
-        guard let reference else { return }
-        let (name, target) = try self.reference(reference)
+        guard let (name, target) = reference else { return }
         let report = try report(sets, reference: name, target)
         for (entry, set) in zip(report.entries, sets) { warnOfFew(entry, dimension: set.features.statistics.dimension) }
         try Descriptor.write(
@@ -88,7 +89,11 @@ struct FidRun {
     }
 
     private func reference(_ given: String) throws -> (name: String, FeatureSet) {
-        guard given == "mnist" else { return (given, try featureEvaluator.sets(given, size: nil)[0].features) }
+        guard given == "mnist" else {
+            return try namingFile(given, at: "--reference", orOneOf: ["mnist"]) {
+                (given, try featureEvaluator.sets(given, size: nil)[0].features)
+            }
+        }
         let file = try FeatureCatalogue.embeddedReference()
         return ("mnist", FeatureSet(statistics: try FeatureStatistics(file: file)))
     }

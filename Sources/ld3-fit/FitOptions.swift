@@ -130,9 +130,7 @@ extension Arguments {
         var parts: LearnedParts = []
         for word in text.split(separator: ",").map(String.init) {
             guard let part = known[word] else {
-                throw Failure(
-                    .usage, place: "--learn", "`\(word)` is none of times, model-times, coefficients",
-                    suggestion: suggestion(for: word, among: Array(known.keys)))
+                throw Failure(place: "--learn", unknown: word, choices: known.keys.sorted())
             }
             parts.insert(part)
         }
@@ -145,10 +143,9 @@ extension Arguments {
         guard let text = stringIfGiven("heuristics") else { return nil }
         let words = text.split(separator: ",")
         guard !words.isEmpty else { throw Failure(.usage, place: "--heuristics", "names no discretization") }
-        return try words.map { word in
-            guard let discretization = try Discretization(spelling: String(word)) else {
-                throw Failure(
-                    .usage, place: "--heuristics", "`\(word)` is none of \(Discretization.spellings)")
+        return try words.map(String.init).map { word in
+            guard let discretization = try locating("--heuristics", { try Discretization(spelling: word) }) else {
+                throw Failure(place: "--heuristics", unknown: word, choices: Discretization.spellings)
             }
             return discretization
         }
@@ -159,7 +156,7 @@ extension Arguments {
         var savings = Savings.all
         for word in (stringIfGiven("without-savings") ?? "").split(separator: ",") {
             guard let named = Savings.named.first(where: { $0.name == word.lowercased() }) else {
-                throw Failure(.usage, place: "--without-savings", "`\(word)` is none of r1, r2, r3, r4, r6")
+                throw Failure(place: "--without-savings", unknown: String(word), choices: Savings.named.map(\.name))
             }
             savings.remove(named.saving)
         }

@@ -8,6 +8,12 @@ import Testing
         #expect(Failure(.data, "alone").at("here").description == "here: alone")
     }
 
+    @Test func aPlaceIsNamedOnce() {
+        let failure = Failure(.data, "is empty").at("a.npy")
+        #expect(failure.at("a.npy") == failure)
+        #expect(failure.at("frame 1").at("a").at("a").description == "a: frame 1: a.npy: is empty")
+    }
+
     /// A tensor's name may come from a hostile file and go to a terminal.
     @Test func namesCannotBreakTheLineOrSteerTheTerminal() {
         let failure = Failure(.data, "no tensor named `a\u{1b}[2J\nb\u{2028}`")
@@ -26,5 +32,21 @@ import Testing
         #expect(nearest(to: "--lab", among: words) == "--labels")
         #expect(nearest(to: "--frobnicate", among: words) == nil)
         #expect(nearest(to: "", among: []) == nil)
+        #expect(nearest(to: "", among: words) == nil)
+    }
+
+    @Test func ofAWordWithAnArgumentTheNameDecides() {
+        let words = ["edm", "edm:MIN,MAX", "vp-linear", "polynomial:RHO", "gmm:FILE"]
+        #expect(nearest(to: "polynomail:7", among: words) == "polynomial:RHO")
+        #expect(nearest(to: "gm:model.safetensors", among: words) == "gmm:FILE")
+        #expect(nearest(to: "vp", among: words) == "vp-linear")
+        #expect(nearest(to: "/a/long/path:with/colon", among: words) == nil)
+    }
+
+    @Test func unknownWordsAreToldInOneWay() {
+        #expect(
+            Failure(place: "--solver", unknown: "ipmdn", choices: ["euler", "ipndm"]).description
+                == "--solver: `ipmdn` is none of euler, ipndm; did you mean ipndm?")
+        #expect(Failure(unknown: "x", choices: ["euler", "ipndm"]).description == "`x` is none of euler, ipndm")
     }
 }

@@ -43,6 +43,7 @@ struct CheckpointContainerTests {
         let description = try ModelCatalogue.describe("mnist32")
         #expect(description.architecture == "EDMPrecond, SongUNet")
         #expect(description.process == "edm")
+        #expect(description.text.hasPrefix("mnist32: safetensors\n"))
     }
 
     @Test func networksThatCannotBeRunAreDescribedAllTheSame() throws {

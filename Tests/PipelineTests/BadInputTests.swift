@@ -67,15 +67,71 @@ struct BadInputTests {
         expect(try run("--model", truncated), status: 65, telling: "truncated.safetensors")
         expect(try run("--model", "gaussian:shape="), status: 64, telling: "shape")
         expect(try run("--modell", "x"), status: 64, telling: "--model")
-        expect(try run(Self.gaussian, "--solver", "ddimm"), status: 64, telling: "ddim")
-        expect(try run(Self.gaussian, "--process", "vp"), status: 64, telling: "vp-linear")
-        expect(try run(Self.gaussian, "--schedule", "/nowhere"), status: 66, telling: "/nowhere")
-        expect(try run(Self.gaussian, "--nfe", "0"), status: 64, telling: "--nfe")
+        expect(
+            try run("--model", "gmm:\(path)"), status: 65,
+            telling: "ld3-teacher: \(path): no tensor named `mixture/weights`")
+        expect(
+            try run("--model", "random:cifar"), status: 64, telling: "--model random: `cifar` is none of", "did you mean cifar10?")
         expect(try run(Self.gaussian, "--guidance", "2"), status: 64, telling: "no classes")
         expect(try run("--model", "exec:echo gone >&2; exit 9"), status: 74, telling: "status 9", "gone")
         let lost = try Programs.run(
             "ld3-teacher", [], input: noise, environment: ["LD3_SHARE": folder.file("none")])
         #expect(lost.status == 65 || lost.status == 66, "\(lost.errors)")
+    }
+
+    /// Every value of an enumeration is refused at its option, with the nearest that there is.
+    @Test func words() throws {
+        func run(_ arguments: String...) throws -> Programs.Result {
+            try Programs.run(
+                "ld3-teacher", [Self.gaussian] + arguments, input: noiseStream(count: 1, shape: [4]))
+        }
+        expect(
+            try run("--solver", "ddimm"), status: 64, telling: "--solver: `ddimm` is none of euler",
+            "did you mean ddim?")
+        expect(
+            try run("--variant", "bh3"), status: 64, telling: "--variant: `bh3` is none of bh1", "did you mean bh1?")
+        expect(try run("--solver=heun", "--order=3"), status: 64, telling: "--order: solver heun has no order 3")
+        expect(try run("--solver=heun", "--nfe=1"), status: 64, telling: "--nfe: 1 evaluations are too few")
+        expect(
+            try run("--process", "vp"), status: 64, telling: "--process: `vp` is none of edm", "did you mean vp-linear?"
+        )
+        expect(
+            try run("--schedule", "unifrom"), status: 66, telling: "--schedule unifrom: no such",
+            "did you mean uniform?")
+        expect(
+            try run("--schedule", "ays:sd14"), status: 64, telling: "--schedule: `ays:sd14` is none of",
+            "mean ays:sd15?")
+        expect(try run("--schedule", "polynomial:x"), status: 64, telling: "--schedule: `polynomial:x` needs")
+        expect(try run("--schedule", "/nowhere"), status: 66, telling: "--schedule /nowhere: no such")
+        expect(try run("--nfe", "0"), status: 64, telling: "--nfe")
+    }
+
+    @Test func aModelThatTheInputNamesAndThatHasGone() throws {
+        let result = try Programs.run("ld3-sample", ["--schedule=edm", "--nfe=2"], input: try pairs(model: "gone.pkl"))
+        expect(result, status: 66, telling: "standard input: ld3.model gone.pkl: no such file")
+    }
+
+    private func pairs(model: String, history: String = "[]") throws -> [UInt8] {
+        var frame = try streamFrames(noiseStream(count: 2, shape: [4]))[0]
+        frame.metadata.merge(["ld3.kind": "pairs", "ld3.model": model, "ld3.history": history]) { _, new in new }
+        frame.tensors.append(NamedTensor(name: "target", shape: [2, 4], floats: [Float](repeating: 0.5, count: 8)))
+        return frame.image
+    }
+
+    @Test(arguments: ["[1", "{}"]) func historiesThatAreNone(text: String) throws {
+        let input = try pairs(model: "gaussian:shape=4", history: text)
+        for program in [["ld3-sample", "--schedule=edm", "--nfe=2"], ["ld3-fit", "--method=heuristic", "--nfe=2"]] {
+            let result = try Programs.run(program[0], program.dropFirst() + ["-q"], input: input)
+            expect(result, status: 65, telling: "\(program[0]): standard input: ld3.history: ")
+        }
+    }
+
+    @Test func anArrayIsNoPairs() throws {
+        let array = try NPY.serialize(
+            NamedTensor(name: "noise", shape: [2, 4], floats: [Float](repeating: 1, count: 8)))
+        expect(
+            try Programs.run("ld3-fit", ["--nfe=3"], input: array), status: 65,
+            telling: "standard input: is a .npy array where a tensor stream is expected")
     }
 
     /// NaN from a network names the sample and the step.
@@ -100,6 +156,10 @@ struct BadInputTests {
         let teacher = "ld3-teacher -q --model gaussian:shape=4"
         let full = try Programs.shell("\(noise) | \(teacher) > /dev/full")
         #expect(full.status == 74 && full.errors.contains("no space left"), "\(full.errors)")
+        let text = try Programs.shell("ld3-teacher --describe > /dev/full")
+        #expect(
+            text.status == 74
+                && text.errors == "ld3-teacher: standard output: cannot write: no space left on device\n")
         for prefix in ["", "trap '' PIPE;"] {
             let gone = try Programs.shell(
                 "\(prefix) { \(noise); echo $? >&2; } | { \(teacher) --batch 1; echo $? >&2; } | head -c1 > /dev/null")

@@ -104,6 +104,9 @@ import Testing
         let cases: [(script: String, status: Int32, words: [String])] = [
             ("ld3-fid mixed", 65, ["000001.png", "000002.PNG", "28x32"]),
             ("ld3-fid none", 65, ["no PNG", "jpg"]), ("ld3-fid nowhere", 66, ["nowhere"]),
+            ("ld3-fid 1.png", 65, ["ld3-fid: 1.png: is one picture; give the folder"]),
+            ("ld3-fid --reference minst mixed", 66, ["--reference minst: no such file", "did you mean mnist?"]),
+            ("ld3-fid --features mnist --reference mnist mixed", 66, ["--features mnist: no such", "mean mnist32?"]),
             ("ld3-noise -n 3 --shape 1,32,32 | ld3-fid", 65, ["noise"]),
             ("ld3-fid --kid mixed", 64, ["--kid"]), ("ld3-fid --features 1.png mixed", 64, ["--reference"]),
             ("ld3-fid --features 1.png --reference mixed mixed", 65, ["1.png"]),

@@ -91,7 +91,7 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
         try check(["-n1", "--shape=2", "--shard="], 64, "--shard: `` is not i/n with i from 0 to n-1")
         try check(
             ["-n1", "--shape=2", "--rng=filox"], 64, "--rng: `filox` is none of philox, torch; did you mean philox?")
-        for shape in ["0", "2147483648,2147483648,2147483648"] {
+        for shape in ["0", "3,x", "3,,4", "2147483648,2147483648,2147483648"] {
             try check(
                 ["-n1", "--shape=\(shape)"], 64,
                 "--shape: `\(shape)` is not a shape such as 3,32,32 of at most 268435456 elements")

@@ -40,6 +40,12 @@ import Testing
             ]
             try check(frames, "\(key) is `\(values.1)`, and `\(values.0)` before")
         }
+        let guided = noiseFrame([1], count: 1, metadata: [Key.guidance: "2.0"])
+        try check([guided, noiseFrame([2], count: 1)], "ld3.guidance is `1.0`, and `2.0` before")
+        #expect(try failure(guided.image + noiseFrame([2]).image) != nil)  // more than it declares
+        var open = guided
+        open.metadata[Key.count] = nil
+        #expect(try failure(open.image + noiseFrame([2]).image) == nil)
         let moved = ["a", "b"].map { noiseFrame([1], count: 1, metadata: [Key.model: $0, Key.modelDigest: "same"]) }
         #expect(try failure(moved.flatMap(\.image)) == nil)
         try check(

@@ -10,7 +10,8 @@ package struct ModelDescription: Sendable {
         var count: Int { shape.reduce(1, *) }
     }
 
-    package let path: String
+    /// As `--model` spells it.
+    package let name: String
     /// `safetensors`, `PyTorch zip archive`, ...
     package let container: String
     /// The key under which the file keeps the weights; nil where they are all it holds.
@@ -23,12 +24,12 @@ package struct ModelDescription: Sendable {
     /// Classes outside the allow-list that the file names; they were not looked into.
     package let foreignClasses: [String]
 
-    /// Describes the file at `path`; `process` is asked with the configuration that the file carries.
-    /// Throws what `CheckpointFile.open` throws, and `.data` where the configuration is not JSON.
-    package init(path: String, process: (JSONValue?) throws -> String? = { _ in nil }) throws {
+    /// Describes the file at `path`, which is called `name`, or by its path; `process` is asked with the configuration
+    /// that the file carries. Throws what `CheckpointFile.open` throws, and `.data` where the configuration is not JSON.
+    package init(path: String, name: String? = nil, process: (JSONValue?) throws -> String? = { _ in nil }) throws {
         let source = try CheckpointFile.open(path)
         let file = source as? CheckpointFile
-        self.path = path
+        self.name = name ?? path
         container = (file?.container ?? .safetensors).rawValue
         key = file?.key
         foreignClasses = file?.foreignGlobals ?? []
@@ -61,7 +62,7 @@ package struct ModelDescription: Sendable {
 extension ModelDescription {
     package var json: JSONValue {
         var members: [JSONValue.Member] = [
-            .init("path", .string(path)), .init("container", .string(container)),
+            .init("name", .string(name)), .init("container", .string(container)),
             .init("key", key.map { .string($0) } ?? .null),
             .init("architecture", architecture.map { .string($0) } ?? .null),
             .init("process", process.map { .string($0) } ?? .null),
@@ -82,7 +83,7 @@ extension ModelDescription {
     /// A few lines of facts, the constructor arguments, and a table of the tensors.
     package var text: String {
         var lines = [
-            "\(path): \(container)" + (key.map { ", weights under `\($0)`" } ?? ""),
+            "\(name): \(container)" + (key.map { ", weights under `\($0)`" } ?? ""),
             "architecture  \(architecture ?? "not told by the file")",
             "process       \(process ?? "not told by the file")",
             "parameters    \(parameterCount) in \(tensors.count) tensors (\(typeSummary))",

@@ -53,11 +53,7 @@ package struct Arguments: Sendable {
     /// One of `choices`; the nearest is suggested where it is none of them.
     package func choice(_ name: String, among choices: [String]) throws -> String {
         let text = try string(name)
-        guard choices.contains(text) else {
-            throw Failure(
-                .usage, place: "--\(name)", "`\(text)` is none of \(choices.joined(separator: ", "))",
-                suggestion: suggestion(for: text, among: choices))
-        }
+        guard choices.contains(text) else { throw Failure(place: "--\(name)", unknown: text, choices: choices) }
         return text
     }
 
@@ -72,7 +68,8 @@ package struct Arguments: Sendable {
     /// A shape as `3,32,32` or `3x32x32`, without the batch.
     package func shapeIfGiven(_ name: String) throws -> [Int]? {
         try stringIfGiven(name).map { text in
-            let parts = text.split(whereSeparator: { $0 == "," || $0 == "x" }).map { Int($0) }
+            let parts = text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "," || $0 == "x" })
+                .map { Int($0) }
             let shape = parts.compactMap { $0 }
             guard shape.count == parts.count, isSampleShape(shape) else {
                 throw Failure(

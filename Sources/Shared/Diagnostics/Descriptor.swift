@@ -21,6 +21,17 @@ package enum Descriptor {
         }
     }
 
+    /// Waits until there is something to read, or the end of the input; false where neither came before `deadline`.
+    package static func awaitInput(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> Bool {
+        while true {
+            let left = max(deadline - .now, .zero) / .milliseconds(1)
+            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let count = poll(&request, 1, Int32(min(left.rounded(.up), 1e9)))
+            if count > 0 || count < 0 && errno != EINTR { return true }
+            if count == 0, deadline <= .now { return false }
+        }
+    }
+
     /// Writes all of `bytes`. Throws `.readerGone` where nobody reads any more, `.inputOutput` otherwise.
     package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes[...]
@@ -31,7 +42,7 @@ package enum Descriptor {
             } else if errno == EPIPE {
                 throw Failure(.readerGone, "the reader of the output has gone")
             } else if errno != EINTR {
-                throw Failure(.inputOutput, "cannot write: \(systemError())")
+                throw unwritable(descriptor)
             }
         }
     }
@@ -46,9 +57,13 @@ package enum Descriptor {
 
     /// Closes; a write that fails only now (a full disk, a network file system) is an error too.
     package static func close(_ descriptor: Int32) throws {
-        if systemClose(descriptor) != 0, errno != EINTR {
-            throw Failure(.inputOutput, "cannot write: \(systemError())")
-        }
+        if systemClose(descriptor) != 0, errno != EINTR { throw unwritable(descriptor) }
+    }
+
+    private static func unwritable(_ descriptor: Int32) -> Failure {
+        Failure(
+            .inputOutput, place: descriptor == standardOutput ? "standard output" : nil,
+            "cannot write: \(systemError())")
     }
 
     /// Opens a file for reading. Throws `.noInput` that names it.

@@ -36,8 +36,9 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         self.suggestion = suggestion
     }
 
-    /// The same failure seen from further out: `place` is put before the place already there.
+    /// The same failure seen from further out: `outer` is put before the place already there, unless that begins so.
     package func at(_ outer: String) -> Failure {
+        guard place != outer, place?.hasPrefix("\(outer): ") != true else { return self }
         var failure = self
         failure.place = place.map { "\(outer): \($0)" } ?? outer
         return failure

@@ -1,13 +1,46 @@
-/// The candidate that `word` was most likely meant to be; nil where none is near.
+/// The candidate that `word` was most likely meant to be; nil where none is near. Of a candidate with an argument,
+/// such as `polynomial:RHO`, the part before the colon may decide.
 package func nearest(to word: String, among candidates: [String]) -> String? {
-    let scored = candidates.map { ($0, editDistance(word, $0)) }
+    func distance(_ candidate: String) -> Int {
+        let whole = editDistance(word, candidate)
+        guard candidate.contains(":") else { return whole }
+        return min(whole, editDistance(head(word), head(candidate)))
+    }
+    let scored = candidates.map { ($0, distance($0)) }
     guard let best = scored.min(by: { $0.1 < $1.1 }) else { return nil }
-    return best.1 <= max(1, (word.count + 1) / 3) || best.0.hasPrefix(word) ? best.0 : nil
+    if best.1 <= max(1, (head(word).count + 1) / 3) { return best.0 }
+    return word.isEmpty ? nil : candidates.filter { $0.hasPrefix(word) }.min { $0.count < $1.count }
 }
+
+private func head(_ word: String) -> String { String(word.prefix { $0 != ":" }) }
 
 /// "did you mean `x`?" for `Failure.suggestion`, or `otherwise` where nothing is near.
 package func suggestion(for word: String, among candidates: [String], otherwise: String? = nil) -> String? {
     nearest(to: word, among: candidates).map { "did you mean \($0)?" } ?? otherwise
+}
+
+extension Failure {
+    /// `word` where one of `choices` is due: all of them are told, and the nearest is suggested.
+    package init(_ status: ExitStatus = .usage, place: String? = nil, unknown word: String, choices: [String]) {
+        self.init(
+            status, place: place, "`\(word)` is none of \(choices.joined(separator: ", "))",
+            suggestion: Diagnostics.suggestion(for: word, among: choices))
+    }
+}
+
+/// Runs `body`, which takes `word` for a file where it is none of `names`. Where there is no such file, the failure tells
+/// where the word was said, at `place`, and the nearest name.
+package func namingFile<Result>(
+    _ word: String, at place: String, orOneOf names: [String], _ body: () throws -> Result
+) throws -> Result {
+    do {
+        return try body()
+    } catch var failure as Failure where failure.status == .noInput && failure.place == word {
+        failure.place = "\(place) \(word)"
+        failure.suggestion = suggestion(
+            for: word, among: names, otherwise: "it takes a file, or one of \(names.joined(separator: ", "))")
+        throw failure
+    }
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.

@@ -68,7 +68,7 @@ package enum NumberList {
             .map { word in
                 let text = String(decoding: word, as: UTF8.self)
                 guard let number = Double(text) else {
-                    throw Failure(.data, "'\(text.prefix(40))' is not a number")
+                    throw Failure(.data, "`\(text.prefix(40))` is not a number")
                 }
                 return number
             }

@@ -2,8 +2,9 @@ import Diagnostics
 
 extension NoiseProcess {
     /// What `--process` accepts, for help texts and errors.
-    package static let spellings =
-        "edm[:MIN,MAX], vp-linear, vp-cosine, vp-discrete:sd, vp-discrete:ldm, vp-discrete:FILE, flow"
+    package static let spellings = [
+        "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm", "vp-discrete:FILE", "flow",
+    ]
 
     /// Parses what `--process` and the key ld3.process say.
     ///
@@ -27,8 +28,7 @@ extension NoiseProcess {
                 self = .vpDiscrete(try NoiseTable(name: path, alphasCumprod: readTable(path)))
             }
         default:
-            throw Failure(
-                .usage, "unknown noise process '\(spelling)'", suggestion: "processes are \(Self.spellings)")
+            throw Failure(unknown: spelling, choices: Self.spellings)
         }
     }
 
@@ -38,7 +38,7 @@ extension NoiseProcess {
             minimum > 0, maximum > minimum, maximum.isFinite
         else {
             throw Failure(
-                .usage, "noise process '\(spelling)' needs two noise levels, 0 < MIN < MAX",
+                .usage, "`\(spelling)` needs two noise levels, 0 < MIN < MAX",
                 suggestion: "for example edm:0.002,80")
         }
         return .edm(minimum: minimum, maximum: maximum)

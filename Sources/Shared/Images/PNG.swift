@@ -6,6 +6,8 @@ import Diagnostics
 /// Read: 8-bit gray, RGB and palette pictures; an alpha channel is dropped, as the FID tools do. 16-bit files are
 /// refused, since narrowing them is the user's decision. Written: 8-bit gray and RGB.
 package enum PNG {
+    /// The first bytes of every file.
+    package static let signature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
     /// No side of a picture may be longer, and no picture may have more pixels than `largestArea`.
     package static let largestSide = 1 << 16
     package static let largestArea = 1 << 26

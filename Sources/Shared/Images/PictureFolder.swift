@@ -36,17 +36,7 @@ package struct PictureFolder: Sendable {
     /// Reads the picture number `index`. Its failures name the file.
     package func picture(_ index: Int) throws -> Image {
         let file = "\(path)/\(names[index])"
-        return try locating(file) { try PNG.decode(try contents(of: file)) }
-    }
-
-    private func contents(of file: String) throws -> [UInt8] {
-        do {
-            return try Descriptor.contents(of: file, limit: PNG.largestFile)
-        } catch var failure as Failure {
-            // The caller names the file.
-            failure.place = nil
-            throw failure
-        }
+        return try locating(file) { try PNG.decode(try Descriptor.contents(of: file, limit: PNG.largestFile)) }
     }
 
     private static func suffix(of name: String) -> String {

@@ -62,6 +62,9 @@ package enum SampleInput {
         let file = try MappedFile(path: path)
         if file.bytes.starts(with: NPY.magic) { return true }
         return try locating(path) {
+            if file.bytes.starts(with: PNG.signature) {
+                throw Failure(.data, "is one picture", suggestion: "give the folder that holds the pictures")
+            }
             guard file.bytes.count > SafetensorsHeader.prefix else {
                 throw Failure(.data, "is none of the files that are read here")
             }

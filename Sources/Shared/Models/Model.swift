@@ -1,4 +1,5 @@
 import Diffusion
+import TensorStream
 import Tensors
 
 /// A denoiser with what the stream says about it.
@@ -20,9 +21,9 @@ package struct Model: Sendable {
 
     /// The keys that pairs, schedules and samples carry.
     package var metadata: [String: String] {
-        var keys = ["ld3.model": name, "ld3.process": process.spelling]
-        keys["ld3.model_sha256"] = sha256
-        if guidance != 1 { keys["ld3.guidance"] = "\(guidance)" }
+        var keys = [Key.model: name, Key.process: process.spelling]
+        keys[Key.modelDigest] = sha256
+        if guidance != 1 { keys[Key.guidance] = "\(guidance)" }
         return keys
     }
 }

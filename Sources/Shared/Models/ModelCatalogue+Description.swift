@@ -12,6 +12,6 @@ extension ModelCatalogue {
             default: throw Failure(.usage, place: "--describe", "\(name) is no model file")
             }
         // A configuration that our networks cannot read, a latent U-Net's for one, is shown as it is.
-        return try ModelDescription(path: path) { try? NetworkModel.processSpelling(of: $0) }
+        return try ModelDescription(path: path, name: name) { try? NetworkModel.processSpelling(of: $0) }
     }
 }

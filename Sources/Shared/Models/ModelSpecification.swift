@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import Networks
 
 /// What `--model` names.
 package enum ModelSpecification: Equatable, Sendable {
@@ -20,28 +21,34 @@ package enum ModelSpecification: Equatable, Sendable {
 
     package static let embeddedName = "mnist32"
 
+    /// What `--model` accepts besides checkpoint files, for help texts and errors.
+    package static let spellings =
+        [embeddedName, "gaussian:shape=8,mean=0,std=0.5", "gmm:FILE", "points:FILE", "exec:COMMAND"]
+        + RandomWeights.names.map { "random:\($0)" }
+
     /// Throws `usage` where a model of our own grammar is misspelt. Anything else is the path of a checkpoint;
     /// write `./gmm:x` for a file of such a name.
-    package init(_ text: String) throws {
-        guard !text.isEmpty else { throw Failure(.usage, place: "--model", "the model's name is empty") }
+    ///
+    /// - Parameter place: where the name was said, for messages.
+    package init(_ text: String, place: String = "--model") throws {
+        guard !text.isEmpty else { throw Failure(.usage, place: place, "the model's name is empty") }
         guard let colon = text.firstIndex(of: ":") else {
             self = text == Self.embeddedName ? .embedded : .checkpoint(path: text)
             return
         }
         let rest = String(text[text.index(after: colon)...])
+        func require(_ what: String) throws -> String {
+            guard rest.isEmpty else { return rest }
+            throw Failure(.usage, place: "\(place) \(text)", "needs \(what) after the colon")
+        }
         switch text[..<colon] {
-        case "gaussian": self = try Self.parseGaussian(rest, place: "--model \(text)")
-        case "gmm": self = .mixture(path: try Self.require(rest, "a file", in: text))
-        case "points": self = .points(path: try Self.require(rest, "a file", in: text))
-        case "exec": self = .foreign(command: try Self.require(rest, "a command", in: text))
-        case "random": self = .random(architecture: try Self.require(rest, "an architecture", in: text))
+        case "gaussian": self = try Self.parseGaussian(rest, place: "\(place) \(text)")
+        case "gmm": self = .mixture(path: try require("a file"))
+        case "points": self = .points(path: try require("a file"))
+        case "exec": self = .foreign(command: try require("a command"))
+        case "random": self = .random(architecture: try require("an architecture"))
         default: self = .checkpoint(path: text)
         }
-    }
-
-    private static func require(_ text: String, _ what: String, in model: String) throws -> String {
-        guard !text.isEmpty else { throw Failure(.usage, place: "--model \(model)", "needs \(what) after the colon") }
-        return text
     }
 
     /// `shape=3,32,32,mean=0,std=0.5`: an item without `=` continues the list before it. Mean 0 and deviation 0.5 are
@@ -53,9 +60,9 @@ package enum ModelSpecification: Equatable, Sendable {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             if parts.count == 2 {
                 key = parts[0]
-                guard ["shape", "mean", "std"].contains(key), values[key] == nil else {
-                    throw Failure(.usage, place: place, "`\(key)` is not one of shape, mean and std, or comes twice")
-                }
+                let known = ["shape", "mean", "std"]
+                guard known.contains(key) else { throw Failure(place: place, unknown: key, choices: known) }
+                guard values[key] == nil else { throw Failure(.usage, place: place, "\(key) comes twice") }
             }
             values[key, default: []].append(parts[parts.count - 1])
         }

@@ -23,7 +23,7 @@ package struct NetworkModel {
 
     /// A named architecture with the engine's random weights.
     init(random name: String, pool: ThreadPool) throws {
-        let weights = try RandomWeights(named: name)
+        let weights = try locating("--model random") { try RandomWeights(named: name) }
         try self.init(
             weights: weights, configuration: Self.configuration(of: weights, nil), place: "random:\(name)", pool: pool)
     }

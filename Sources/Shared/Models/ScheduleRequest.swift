@@ -40,14 +40,8 @@ package struct ScheduleRequest: Sendable {
     }
 
     private static func frames(ofFile path: String) throws -> [Frame] {
-        let stream: StreamReader
-        do {
-            stream = try StreamReader.file(path, .schedule)
-        } catch var failure as Failure where failure.status == .noInput {
-            let names = Discretization.spellings.split(separator: ", ").map(String.init)
-            failure.suggestion = suggestion(
-                for: path, among: names, otherwise: "a schedule is one of \(Discretization.spellings), or a file")
-            throw failure
+        let stream = try namingFile(path, at: "--schedule", orOneOf: Discretization.spellings) {
+            try StreamReader.file(path, .schedule)
         }
         var frames: [Frame] = []
         while let (frame, _) = try stream.next() { frames.append(frame) }

@@ -64,7 +64,8 @@ package enum Discretization: Sendable, Equatable {
     private func requireFiniteLogSNR(_ process: NoiseProcess) throws {
         guard process.lambda(process.start).isFinite, process.lambda(process.end).isFinite else {
             throw Failure(
-                .usage, "schedule '\(spelling)' needs a finite log-SNR at both ends, which \(process.spelling) lacks",
+                .usage, place: "schedule \(spelling)",
+                "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
                 suggestion: "use uniform, quadratic, polynomial:RHO, edm-time or arctan:C")
         }
     }
@@ -84,9 +85,10 @@ package enum Discretization: Sendable, Equatable {
 // MARK: - Names
 
 extension Discretization {
-    package static let spellings =
-        "uniform, quadratic, polynomial:RHO, edm, edm-time, logsnr, arctan:C, ays:NAME, gits:NAME, dmn:NAME, "
-        + "sigmas:FILE, logsnrs:FILE, times:FILE"
+    package static let spellings = [
+        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "arctan:C", "ays:NAME", "gits:NAME",
+        "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+    ]
 
     /// Parses a name of `--schedule`; nil where `spelling` is none of them (it may be a file or a published list).
     /// Throws where the name is known and its number is not good.
@@ -110,7 +112,7 @@ extension Discretization {
     private static func positive(_ argument: String?, in spelling: String) throws -> Double {
         guard let argument, let number = Double(argument), number > 0, number.isFinite else {
             throw Failure(
-                .usage, "schedule '\(spelling)' needs a positive number after the colon",
+                .usage, "`\(spelling)` needs a positive number after the colon",
                 suggestion: "for example polynomial:3 or arctan:0.5")
         }
         return number

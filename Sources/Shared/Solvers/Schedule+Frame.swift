@@ -37,10 +37,10 @@ extension Schedule {
             return value
         }
         guard try required("ld3.kind") == Self.kind else {
-            throw Failure(.data, place: "ld3.kind", "is '\(metadata["ld3.kind"] ?? "")', not schedule")
+            throw Failure(.data, place: "ld3.kind", "is `\(metadata["ld3.kind"] ?? "")`, not schedule")
         }
         let spelt = try metadata["ld3.process"].map { text in
-            try asData("ld3.process") { try NoiseProcess(spelling: text) }
+            try locating("ld3.process") { try asData { try NoiseProcess(spelling: text) } }
         }
         guard let process = spelt ?? fallback else {
             throw Failure(.data, place: "ld3.process", "is missing from the schedule")
@@ -49,8 +49,8 @@ extension Schedule {
             throw Failure(.data, place: "ld3.order", "is no number")
         }
         let family = try required("ld3.solver")
-        let solver = try asData("ld3.solver") {
-            try Solver(name: family, order: order, variant: metadata["ld3.variant"])
+        let solver = try asData {
+            try Solver(name: family, order: order, variant: metadata["ld3.variant"], prefix: "ld3.")
         }
         guard let times = try frame["t"]?.doubles() else {
             throw Failure(.data, place: "t", "is missing from the schedule")
@@ -68,12 +68,12 @@ extension Schedule {
 }
 
 /// What would be a usage error on the command line is bad data in a frame.
-private func asData<Result>(_ place: String, _ body: () throws -> Result) throws -> Result {
+private func asData<Result>(_ body: () throws -> Result) throws -> Result {
     do {
         return try body()
     } catch var failure as Failure {
         if failure.status == .usage { failure.status = .data }
-        throw failure.at(place)
+        throw failure
     }
 }
 
@@ -112,7 +112,7 @@ extension CoefficientMatrices {
         }
         let name = frame.metadata["ld3.prediction"] ?? "data"
         guard let prediction = Prediction(rawValue: name) else {
-            throw Failure(.data, place: "ld3.prediction", "is '\(name)', not data, noise or velocity")
+            throw Failure(.data, place: "ld3.prediction", "is `\(name)`, not data, noise or velocity")
         }
         self.init(
             prediction: prediction, predictorState: predictorState, predictorOutput: predictorOutput,

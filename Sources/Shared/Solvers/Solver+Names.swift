@@ -1,27 +1,30 @@
 import Diagnostics
 
 extension Solver {
-    package static let spellings = Family.allCases.map(\.rawValue).joined(separator: ", ")
+    package static let spellings = Family.allCases.map(\.rawValue)
 
     /// Parses `--solver`, `--order` and `--variant`; `variant` is a list of option words with commas between.
     ///
     /// `name` may also be METHODS' own name, which tells order and variant: ipndm3, dpm_solver++2, uni_pc_bh1_3,
     /// dpm_solver2.
-    package init(name: String, order: Int? = nil, variant: String? = nil) throws {
+    ///
+    /// - Parameter prefix: of `solver`, `order` and `variant` in messages: "--" where options say them, "ld3." where a
+    ///   stream does.
+    package init(name: String, order: Int? = nil, variant: String? = nil, prefix: String = "--") throws {
         var options: Set<Option> = []
-        for word in (variant ?? "").split(separator: ",") {
-            guard let option = Option(rawValue: String(word)) else {
-                let known = Option.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Failure(.usage, "unknown solver variant '\(word)'", suggestion: "variants are \(known)")
+        for word in (variant ?? "").split(separator: ",").map(String.init) {
+            guard let option = Option(rawValue: word) else {
+                throw Failure(place: "\(prefix)variant", unknown: word, choices: Option.allCases.map(\.rawValue))
             }
             options.insert(option)
         }
         if let family = Family(rawValue: name) {
-            try self.init(family, order: order, options: options)
+            try self.init(family, order: order, options: options, prefix: prefix)
         } else if let known = Self.reference(name) {
-            try self.init(known.family, order: order ?? known.order, options: options.union(known.options))
+            try self.init(
+                known.family, order: order ?? known.order, options: options.union(known.options), prefix: prefix)
         } else {
-            throw Failure(.usage, "unknown solver '\(name)'", suggestion: "solvers are \(Self.spellings)")
+            throw Failure(place: "\(prefix)solver", unknown: name, choices: Self.spellings)
         }
     }
 

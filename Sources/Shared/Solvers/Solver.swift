@@ -77,19 +77,26 @@ package struct Solver: Sendable, Equatable {
     package private(set) var options: Set<Option>
 
     /// Throws a usage failure where the family has no such order or option.
-    package init(_ family: Family, order: Int? = nil, options: Set<Option> = []) throws {
+    ///
+    /// - Parameter prefix: of `order` and `variant` in messages: "--" where options say them, "ld3." where a stream does.
+    package init(_ family: Family, order: Int? = nil, options: Set<Option> = [], prefix: String = "--") throws {
         let order = order ?? family.defaultOrder
         guard family.orders.contains(order) else {
             let range = family.orders
             let orders =
                 range.count == 1 ? "order \(range.lowerBound)" : "orders \(range.lowerBound) to \(range.upperBound)"
-            throw Failure(.usage, "solver \(family.rawValue) has no order \(order)", suggestion: "it has \(orders)")
+            throw Failure(
+                .usage, place: "\(prefix)order", "solver \(family.rawValue) has no order \(order)",
+                suggestion: "it has \(orders)")
         }
         for option in Option.allCases where options.contains(option) && !option.fits(family, order: order) {
-            throw Failure(.usage, "solver \(family.rawValue) of order \(order) has no variant '\(option.rawValue)'")
+            throw Failure(
+                .usage, place: "\(prefix)variant",
+                "solver \(family.rawValue) of order \(order) has no variant `\(option.rawValue)`")
         }
         guard !options.isSuperset(of: [.bh1, .bh2]), !options.isSuperset(of: [.noCorrector, .correctLast]) else {
-            throw Failure(.usage, "the variants of solver \(family.rawValue) exclude each other")
+            throw Failure(
+                .usage, place: "\(prefix)variant", "the variants of solver \(family.rawValue) exclude each other")
         }
         self.family = family
         self.order = order
@@ -128,7 +135,7 @@ extension Solver {
         default: steps = evaluations - self.evaluations(steps: 0)
         }
         guard steps >= 1 else {
-            throw Failure(.usage, "\(evaluations) evaluations are too few for solver \(name)")
+            throw Failure(.usage, place: "--nfe", "\(evaluations) evaluations are too few for solver \(name)")
         }
         return (solver, steps)
     }

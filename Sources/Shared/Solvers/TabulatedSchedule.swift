@@ -91,8 +91,9 @@ package struct TabulatedSchedule: Sendable, Equatable {
 // MARK: - Files
 
 extension TabulatedSchedule {
-    /// The user's list: text, JSON, npy or safetensors, or LD3's own .pt, which holds times and model times. Without `quantity` the name in a JSON object or safetensors file
-    /// tells (sigmas, logsnrs, times), and a bare list is of sigmas.
+    /// The user's list: text, JSON, npy or safetensors, or LD3's own .pt, which holds times and model times. Without
+    /// `quantity` the name in a JSON object or safetensors file tells (sigmas, logsnrs, times), and a bare list is of
+    /// sigmas.
     ///
     /// Throws where it has fewer than two numbers, or does not fall.
     package init(file path: String, quantity: Quantity? = nil) throws {
@@ -143,9 +144,7 @@ extension TabulatedSchedule {
             self = published
         } else if PublishedSchedules.all.contains(where: { $0.spelling.hasPrefix(prefix + ":") }) {
             let names = PublishedSchedules.all.map(\.spelling).filter { $0.hasPrefix(prefix + ":") }
-            throw Failure(
-                .usage, "unknown published schedule '\(spelling)'",
-                suggestion: "there are \(names.joined(separator: ", "))")
+            throw Failure(unknown: spelling, choices: names)
         } else {
             return nil
         }

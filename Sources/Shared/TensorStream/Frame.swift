@@ -39,6 +39,7 @@ package enum Key {
     package static let model = "ld3.model"
     package static let modelDigest = "ld3.model_sha256"
     package static let process = "ld3.process"
+    package static let guidance = "ld3.guidance"
     package static let history = "ld3.history"
 }
 
@@ -57,6 +58,9 @@ package enum StreamKind: String, Sendable, CaseIterable {
         case .schedule, .statistics, .model: nil
         }
     }
+
+    /// The tensor that a bare .npy file stands for: the only one that the samples of the kind need.
+    var arrayTensor: String? { self == .pairs ? nil : mainTensor }
 
     /// The program that writes such a stream, for suggestions.
     var producer: String? {

@@ -22,12 +22,13 @@ package struct Provenance: Sendable, Equatable {
 
     /// Parses the value of ld3.history.
     package init(parsing text: String) throws {
-        let document = try locating("ld3.history") { try JSONValue(parsing: text) }
-        entries = try (document.elements ?? [.null]).map { value in
-            guard let program = value["program"]?.string, let version = value["version"]?.string,
-                let words = value["arguments"]?.elements, let arguments = words.map(\.string) as? [String]
-            else { throw Failure(.data, "ld3.history is not a list of program, version and arguments") }
-            return Entry(program: program, version: version, arguments: arguments)
+        entries = try locating(Key.history) {
+            try (JSONValue(parsing: text).elements ?? [.null]).map { value in
+                guard let program = value["program"]?.string, let version = value["version"]?.string,
+                    let words = value["arguments"]?.elements, let arguments = words.map(\.string) as? [String]
+                else { throw Failure(.data, "is not a list of entries with program, version and arguments") }
+                return Entry(program: program, version: version, arguments: arguments)
+            }
         }
     }
 

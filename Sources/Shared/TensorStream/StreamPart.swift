@@ -22,8 +22,10 @@ package struct StreamPart: Sendable, Equatable {
     /// The noise process, as --process spells it.
     package var process: String? { metadata[Key.process] }
 
+    /// Throws `.data`, naming the input that the part came from.
     package func history() throws -> Provenance {
-        try metadata[Key.history].map { try Provenance(parsing: $0) } ?? Provenance()
+        guard let text = metadata[Key.history] else { return Provenance() }
+        return try place.map { try locating($0) { try Provenance(parsing: text) } } ?? Provenance(parsing: text)
     }
 
     /// The metadata of the first frame of a part that `entry` makes out of this one: what came is kept, `additions`

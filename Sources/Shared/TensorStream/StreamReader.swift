@@ -52,8 +52,7 @@ package final class StreamReader {
     /// declares, where the kind or the format is another one, and where parts contradict each other.
     package func next() throws -> (frame: Frame, startsPart: Bool)? {
         guard !isAtEnd else { return nil }
-        let arrayName = kinds[0].mainTensor
-        guard var frame = try frames.next(arrayName: arrayName) else {
+        guard var frame = try frames.next(arrayName: kinds[0].arrayTensor) else {
             isAtEnd = true
             guard frames.frameCount > 0 else { throw Failure(.data, place: frames.place, "is empty") }
             try locating(frames.place) { try checkPartIsComplete("ends") }
@@ -74,7 +73,8 @@ package final class StreamReader {
 
     private func beginPart(_ metadata: [String: String], _ declared: Int?) throws {
         if partCount == 0 { try checkKind(metadata) } else { try checkPartIsComplete("a new part begins") }
-        try checkIdentity(metadata)
+        // A part that does not tell its guidance has none.
+        try checkIdentity(metadata.merging([Key.guidance: "1.0"]) { given, _ in given })
         part = StreamPart(metadata: metadata, count: declared, place: frames.place)
         partCount += 1
         carried = 0
@@ -95,7 +95,7 @@ package final class StreamReader {
 
     /// Keys that must not change from part to part, nor from frame to frame.
     private func checkIdentity(_ metadata: [String: String]) throws {
-        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process]
+        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance]
         // Two paths may lead to one model: its name counts only where there is no digest.
         if metadata[Key.modelDigest] == nil, identity[Key.modelDigest] == nil { keys.append(Key.model) }
         for key in keys {

@@ -40,7 +40,7 @@ package struct StreamWriter: Sendable {
     package func write(
         _ tensors: [NamedTensor], from part: StreamPart, count: Int?, metadata: [String: String]
     ) throws {
-        let output = StreamPart(metadata: part.metadata, count: count)
+        let output = StreamPart(metadata: part.metadata, count: count, place: part.place)
         let metadata = try output.continued(as: kind, by: entry, adding: metadata)
         try write(Frame(metadata: metadata, tensors: tensors))
     }
