@@ -29,6 +29,15 @@ package final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: address, count: length)
     }
 
+    /// Gives back the memory that reading a part of the file took; it can be read again.
+    ///
+    /// - Parameter part: of `bytes`. Neighbours that share its first and last page go with it.
+    package func release(_ part: UnsafeRawBufferPointer) {
+        guard let start = part.baseAddress, part.count > 0 else { return }
+        let offset = Int(bitPattern: start) % Int(getpagesize())
+        madvise(UnsafeMutableRawPointer(mutating: start - offset), part.count + offset, MADV_DONTNEED)
+    }
+
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
     }

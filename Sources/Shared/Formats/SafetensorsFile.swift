@@ -26,7 +26,21 @@ package struct SafetensorsFile: WeightSource {
     /// The metadata key `config`.
     package var configuration: String? { metadata["config"] }
 
-    package func floats(_ name: String) throws -> [Float] { try entry(name).type.widen(data(of: name)) }
+    package func floats(_ name: String) throws -> [Float] {
+        let bytes = try data(of: name)
+        defer { file.release(bytes) }
+        return try entry(name).type.widen(bytes)
+    }
+
+    package func withFloats(_ name: String, _ body: (UnsafeBufferPointer<Float>) throws -> Void) throws {
+        let bytes = try data(of: name)
+        let isAligned = Int(bitPattern: bytes.baseAddress) % MemoryLayout<Float>.alignment == 0
+        guard isAligned, try entry(name).type == .float32 else {
+            return try floats(name).withUnsafeBufferPointer(body)
+        }
+        defer { file.release(bytes) }
+        try body(bytes.assumingMemoryBound(to: Float.self))
+    }
 
     /// A copy of the tensor as it is stored.
     package func tensor(_ name: String) throws -> NamedTensor {

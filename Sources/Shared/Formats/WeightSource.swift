@@ -6,6 +6,14 @@ package protocol WeightSource: Sendable {
     func shape(of name: String) -> [Int]?
     /// Elements in row-major order, any float or integer type widened to Float. Throws where the name is missing.
     func floats(_ name: String) throws -> [Float]
+    /// Hands the same elements to `body`, in place where the file holds them as they are.
+    func withFloats(_ name: String, _ body: (UnsafeBufferPointer<Float>) throws -> Void) throws
     /// The architecture as JSON (`precond`, `init_kwargs`, or `architecture`) where the file tells it.
     var configuration: String? { get }
+}
+
+extension WeightSource {
+    package func withFloats(_ name: String, _ body: (UnsafeBufferPointer<Float>) throws -> Void) throws {
+        try floats(name).withUnsafeBufferPointer(body)
+    }
 }

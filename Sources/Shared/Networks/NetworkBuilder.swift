@@ -31,7 +31,7 @@ struct NetworkBuilder {
         guard found == shape || found + [1] == shape && shape.last == 1 else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
-        return Parameter(name: full, shape: shape) { try weights.floats(full) }
+        return Parameter(name: full, shape: shape, access: { body in try weights.withFloats(full, body) })
     }
 
     /// The convolution `name` of the concatenated `sources`, with a bias where the file has one.

@@ -1,0 +1,49 @@
+import Tensors
+
+// Maps as networks with branches give them: several tensors side by side in the channels.
+
+extension Tensor {
+    /// [B, C1, ...], [B, C2, ...] -> [B, C1 + C2, ...].
+    static func joiningChannels(_ parts: [Tensor]) -> Tensor {
+        guard parts.count > 1, let first = parts.first else { return parts.first ?? Tensor(shape: [0]) }
+        precondition(parts.allSatisfy { $0.batch == first.batch && $0.shape.dropFirst(2) == first.shape.dropFirst(2) })
+        let channels = parts.reduce(0) { $0 + $1.shape[1] }
+        var joined = Tensor(shape: [first.batch, channels] + first.shape.dropFirst(2))
+        let size = joined.sampleCount
+        joined.withMutableElements { target in
+            var offset = 0
+            for part in parts {
+                part.withElements { source in
+                    for sample in 0..<part.batch {
+                        let start = sample * part.sampleCount
+                        for index in 0..<part.sampleCount {
+                            target[sample * size + offset + index] = source[start + index]
+                        }
+                    }
+                }
+                offset += part.sampleCount
+            }
+        }
+        return joined
+    }
+
+    /// The transpose of `joiningChannels`: parts of the given numbers of channels.
+    func splittingChannels(_ counts: [Int]) -> [Tensor] {
+        guard counts.count > 1 else { return [self] }
+        precondition(counts.reduce(0, +) == shape[1])
+        let pixels = shape.dropFirst(2).reduce(1, *)
+        var offset = 0
+        return counts.map { count in
+            defer { offset += count * pixels }
+            return Tensor(shape: [batch, count] + shape.dropFirst(2)) { target in
+                withElements { source in
+                    for sample in 0..<batch {
+                        for index in 0..<count * pixels {
+                            target[sample * count * pixels + index] = source[sample * sampleCount + offset + index]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
