@@ -25,6 +25,8 @@ import Testing
         Shape(size: (6, 7), channels: 17, outputs: 16, window: Window(3, padding: 0)),
         Shape(size: (5, 4), channels: 16, outputs: 24, window: Window(3, upsamples: true)),
         Shape(size: (16, 16), channels: 64, outputs: 64, window: Window(3, upsamples: true)),
+        // Large enough for Winograd weights to be transformed when they are used.
+        Shape(size: (20, 18), channels: 96, outputs: 80, window: Window(3)),
     ]
 
     static let other = [

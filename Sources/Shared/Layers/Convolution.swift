@@ -38,12 +38,6 @@ package struct Convolution: Operation {
     private let forwardWeights = Lazily<Weights>()
     private let pullbackWeights = Lazily<[Weights]>()
 
-    /// Laid-out weights of one direction.
-    enum Weights: Sendable {
-        case panels(PanelMatrix, depth: Int, bias: FloatBuffer?)
-        case winograd(WinogradWeights, ConvolutionKernel, bias: FloatBuffer?)
-    }
-
     package init(
         _ sources: Sources, output: Value, window: Window, weight: Parameter, bias: Parameter?,
         options: Options = Options()
@@ -88,18 +82,18 @@ package struct Convolution: Operation {
         return ConvolutionKernel.supportsWinograd(window, inputs: 1) ? chosen : .indirect
     }
 
-    private var slidingShape: MapShape {
+    var slidingShape: MapShape {
         let size = window.slidingSize(sources.shape)
         return MapShape(height: size.height, width: size.width, segments: sources.shape.segments)
     }
 
-    private var forwardGathering: Gathering {
+    var forwardGathering: Gathering {
         Gathering(
             window: window, transposed: false, inputHeight: sources.shape.height, inputWidth: sources.shape.width,
             outputHeight: output.shape.height, outputWidth: output.shape.width)
     }
 
-    private var pullbackGathering: Gathering {
+    var pullbackGathering: Gathering {
         var plain = window
         plain.upsamples = false
         return Gathering(
@@ -108,35 +102,43 @@ package struct Convolution: Operation {
     }
 
     /// Channels read from each source: its padding too, except where a single narrow map would be mostly padding.
-    private var sourceReads: [Int] {
+    var sourceReads: [Int] {
         let isNarrow = sources.shape.segments.count == 1 && sources.shape.channels < lanes
         return isNarrow ? [sources.shape.channels] : sources.values.map(\.shape.stride)
     }
 
     /// The same for the pullback, which reads the output's cotangent.
-    private var outputReads: Int {
+    var outputReads: Int {
         let isNarrow = output.shape.segments.count == 1 && output.shape.channels < lanes
         return isNarrow ? output.shape.channels : output.shape.stride
     }
 
     package func scratchCount(_ extent: Extent, pullback: Bool) -> Int {
         guard pullback else {
-            return Self.scratchCount(forwardKernel, forwardGathering, depth: sources.shape.stride, extent: extent)
+            return Self.scratchCount(
+                forwardKernel, forwardGathering, depth: sources.shape.stride, columns: output.shape.stride,
+                extent: extent)
         }
         let enlarged = window.upsamples ? extent.batch * slidingShape.pixels * widestSource : 0
-        return enlarged
-            + Self.scratchCount(pullbackKernel, pullbackGathering, depth: output.shape.stride, extent: extent)
+        return enlarged + pullbackKernelScratchCount(extent)
     }
 
     private var widestSource: Int { sources.values.map(\.shape.stride).max() ?? 0 }
 
+    private func pullbackKernelScratchCount(_ extent: Extent) -> Int {
+        Self.scratchCount(
+            pullbackKernel, pullbackGathering, depth: output.shape.stride, columns: widestSource, extent: extent)
+    }
+
     private static func scratchCount(
-        _ kernel: ConvolutionKernel, _ gathering: Gathering, depth: Int, extent: Extent
+        _ kernel: ConvolutionKernel, _ gathering: Gathering, depth: Int, columns: Int, extent: Extent
     ) -> Int {
         switch kernel {
         case .indirect: 0
-        case .winograd2: Winograd<WinogradF2>.scratchCount(gathering, depth: depth, extent: extent)
-        case .winograd4: Winograd<WinogradF4>.scratchCount(gathering, depth: depth, extent: extent)
+        case .winograd2:
+            Winograd<WinogradF2>.scratchCount(gathering, depth: depth, columns: columns, extent: extent)
+        case .winograd4:
+            Winograd<WinogradF4>.scratchCount(gathering, depth: depth, columns: columns, extent: extent)
         }
     }
 
@@ -145,77 +147,6 @@ package struct Convolution: Operation {
     package func prepare(pullback: Bool) throws {
         try forwardWeights.prepare { try makeForwardWeights() }
         if pullback { try pullbackWeights.prepare { try makePullbackWeights() } }
-    }
-
-    private func makeForwardWeights() throws -> Weights {
-        let weight = try self.weight.load()
-        let shape = sources.shape
-        let biases = try bias.map { parameter in
-            let elements = try parameter.load()
-            let buffer = FloatBuffer(zeros: output.shape.stride)
-            for (channel, position) in output.shape.positions.enumerated() {
-                buffer.start[position] = elements[channel]
-            }
-            return buffer
-        }
-        let (taps, channels) = (window.taps, shape.channels)
-        if forwardKernel != .indirect {
-            let layout = WinogradWeights.Layout(
-                rowStep: 9, columnStep: 9 * channels, rows: shape.positions, columns: output.shape.positions,
-                depth: shape.stride, columnCount: output.shape.stride, flipped: false)
-            let weights = Self.winograd(forwardKernel, weight, layout)
-            return .winograd(weights, forwardKernel, bias: biases)
-        }
-        let reads = sourceReads
-        let rowsPerTap = reads.reduce(0, +)
-        let rows = shape.segments.count == 1 ? Array(0..<channels) : shape.positions
-        let columns = output.shape.positions
-        let panels = PanelMatrix(rows: taps * rowsPerTap, columns: output.shape.stride) { put in
-            for (n, column) in columns.enumerated() {
-                for (k, row) in rows.enumerated() {
-                    for tap in 0..<taps { put(tap * rowsPerTap + row, column, weight[(n * channels + k) * taps + tap]) }
-                }
-            }
-        }
-        return .panels(panels, depth: reads.reduce(0, greatestCommonDivisor), bias: biases)
-    }
-
-    private func makePullbackWeights() throws -> [Weights] {
-        let weight = try self.weight.load()
-        let (taps, channels) = (window.taps, sources.shape.channels)
-        var firstChannel = 0
-        return sources.values.map { source in
-            defer { firstChannel += source.shape.channels }
-            let first = firstChannel
-            if pullbackKernel != .indirect {
-                let layout = WinogradWeights.Layout(
-                    origin: 9 * first, rowStep: 9 * channels, columnStep: 9, rows: output.shape.positions,
-                    columns: source.shape.positions, depth: output.shape.stride, columnCount: source.shape.stride,
-                    flipped: true)
-                let weights = Self.winograd(pullbackKernel, weight, layout)
-                return .winograd(weights, pullbackKernel, bias: nil)
-            }
-            let rowsPerTap = outputReads
-            let rows = output.shape.positions
-            let columns = source.shape.positions
-            let panels = PanelMatrix(rows: taps * rowsPerTap, columns: source.shape.stride) { put in
-                for (n, row) in rows.enumerated() {
-                    for (k, column) in columns.enumerated() {
-                        for tap in 0..<taps {
-                            put(tap * rowsPerTap + row, column, weight[(n * channels + first + k) * taps + tap])
-                        }
-                    }
-                }
-            }
-            return .panels(panels, depth: rowsPerTap, bias: nil)
-        }
-    }
-
-    private static func winograd(
-        _ kernel: ConvolutionKernel, _ weight: [Float], _ layout: WinogradWeights.Layout
-    ) -> WinogradWeights {
-        kernel == .winograd2
-            ? WinogradWeights(WinogradF2.self, weight, layout) : WinogradWeights(WinogradF4.self, weight, layout)
     }
 
     // MARK: - Forward and pullback
@@ -269,10 +200,7 @@ package struct Convolution: Operation {
             return Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)
         }
         // The cotangent on the enlarged grid lies behind the kernel's own scratch.
-        let enlarged =
-            run.scratch
-            + Self.scratchCount(
-                pullbackKernel, pullbackGathering, depth: output.shape.stride, extent: run.plan.extent)
+        let enlarged = run.scratch + pullbackKernelScratchCount(run.plan.extent)
         epilogue.target = enlarged
         epilogue.adds = false
         Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)

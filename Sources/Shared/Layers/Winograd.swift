@@ -9,15 +9,18 @@
 //
 // V = B^T d B is laid out [block of 8 tiles][point][8][channels + 16]: what one call of the inner loop reads is
 // contiguous, and the 16 extra floats keep the points' rows out of one cache set. A work item takes 32 output channels
-// of up to 64 tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms
+// of up to 128 tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms
 // the sums back while they are still in the second-level cache.
 
 /// The three matrices of one tile size.
 protocol WinogradForm {
     /// Output pixels of a tile, along one axis.
     static var tile: Int { get }
-    /// G, (tile + 2) x 3, in row-major order.
-    static var filter: [Double] { get }
+    /// Row i of G, which is (tile + 2) x 3.
+    static func filterRow(_ i: Int) -> (Float, Float, Float)
+    /// G h for 16 channels: `put` gets its tile + 2 numbers.
+    static func transformFilter(
+        _ h0: Vector, _ h1: Vector, _ h2: Vector, _ put: (_ index: Int, _ value: Vector) -> Void)
     /// B^T d B for 16 channels: `window[i]` points at the pixel's channels, the result's point i goes to
     /// `target + i * stride`. `temporary` holds (tile + 2)^2 vectors.
     static func transformInput(
@@ -34,99 +37,39 @@ extension WinogradForm {
     static var points: Int { side * side }
 }
 
-/// Transformed weights: for each panel of output channels, for each point, [depth][width].
-struct WinogradWeights: Sendable {
-    let depth: Int
-    let columns: Int
-    let points: Int
-    private let buffer: FloatBuffer
-
-    /// Where the 3x3 kernels of a weight tensor lie, and which rows and columns of the products they belong to.
-    struct Layout {
-        /// The kernel from row channel k to column channel n starts at origin + k rowStep + n columnStep.
-        var origin = 0
-        var rowStep: Int
-        var columnStep: Int
-        /// Places of the channels among rows and columns; the other places are padding.
-        var rows: [Int]
-        var columns: [Int]
-        var depth: Int
-        var columnCount: Int
-        /// Turned by half a turn, for the pullback.
-        var flipped: Bool
-    }
-
-    init<Form: WinogradForm>(_ form: Form.Type, _ weight: [Float], _ layout: Layout) {
-        depth = layout.depth
-        columns = layout.columnCount
-        points = Form.points
-        buffer = FloatBuffer(zeros: points * depth * columns)
-        var channelOfColumn = [Int](repeating: -1, count: columns)
-        for (channel, position) in layout.columns.enumerated() { channelOfColumn[position] = channel }
-        for first in stride(from: 0, to: columns, by: lanes) {
-            let width = min(32, columns - first / 32 * 32)
-            let start = buffer.start + first / 32 * 32 * points * depth + first % 32
-            let channels = Array(channelOfColumn[first..<first + lanes])
-            for (channel, k) in layout.rows.enumerated() {
-                let kernels = layout.origin + channel * layout.rowStep
-                Self.transform(
-                    form, weight, channels.map { $0 < 0 ? -1 : kernels + $0 * layout.columnStep }, layout.flipped,
-                    target: start + k * width, pointStride: depth * width)
-            }
-        }
-    }
-
-    /// G g G^T of sixteen kernels at once, in Double. `starts` are their places in `weight`, -1 for none.
-    private static func transform<Form: WinogradForm>(
-        _ form: Form.Type, _ weight: [Float], _ starts: [Int], _ flipped: Bool, target: Pointer, pointStride: Int
-    ) {
-        typealias Wide = SIMD16<Double>
-        let (side, g) = (Form.side, Form.filter)
-        withUnsafeTemporaryAllocation(of: Wide.self, capacity: 9 + 3 * side) { memory in
-            guard let kernel = memory.baseAddress else { return }
-            let half = kernel + 9
-            for tap in 0..<9 {
-                let place = flipped ? 8 - tap : tap
-                var values = Wide.zero
-                for (lane, start) in starts.enumerated() where start >= 0 {
-                    values[lane] = Double(weight[start + place])
-                }
-                kernel[tap] = values
-            }
-            for i in 0..<side {
-                for j in 0..<3 {
-                    half[i * 3 + j] = kernel[j] * g[i * 3] + kernel[3 + j] * g[i * 3 + 1] + kernel[6 + j] * g[i * 3 + 2]
-                }
-            }
-            for i in 0..<side {
-                for j in 0..<side {
-                    let row = half + i * 3
-                    let sum = row[0] * g[j * 3] + row[1] * g[j * 3 + 1] + row[2] * g[j * 3 + 2]
-                    let place = target + (i * side + j) * pointStride
-                    for lane in 0..<lanes { place[lane] = Float(sum[lane]) }
-                }
-            }
-        }
-    }
-
-    var panelCount: Int { (columns + 31) / 32 }
-    func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
-    func panel(_ index: Int, point: Int) -> Source {
-        Source(buffer.start + index * 32 * points * depth + point * depth * width(ofPanel: index))
-    }
-}
-
 enum Winograd<Form: WinogradForm> {
-    /// Tiles whose V is held at once: large enough to read weights seldom, small enough for the last-level cache.
+    /// Tiles whose V is held at once: enough to be worth a panel's way from memory and its transform, few enough for the
+    /// last-level cache (V) and the second-level one (the sums of a panel).
     private static var groupTiles: Int { 128 }
-    /// Tiles of one work item.
-    private static var itemTiles: Int { 64 }
+
+    /// Whether weights are transformed once and kept, not at every use: where that takes at most a MiB, or where a
+    /// weight meets too few tiles to be worth its transform.
+    static func keepsTransform(_ gathering: Gathering, depth: Int, columns: Int) -> Bool {
+        tileCount(gathering) < 16 || Form.points * depth * columns <= 1 << 18
+    }
+
+    static func weights(
+        _ gathering: Gathering, _ weight: UnsafeBufferPointer<Float>, _ layout: WinogradWeights.Layout
+    ) -> WinogradWeights {
+        WinogradWeights(
+            Form.self, weight, layout,
+            transforms: keepsTransform(gathering, depth: layout.depth, columns: layout.columnCount))
+    }
 
     /// Floats of scratch that `run` needs.
-    static func scratchCount(_ gathering: Gathering, depth: Int, extent: Extent) -> Int {
+    static func scratchCount(_ gathering: Gathering, depth: Int, columns: Int, extent: Extent) -> Int {
         let tiles = min(roundUp(extent.batch * tileCount(gathering), to: 8), groupTiles)
-        return tiles * Form.points * (depth + lanes) + extent.slots * min(tiles, itemTiles) * Form.points * 32
+        let keeps = keepsTransform(gathering, depth: depth, columns: columns)
+        return tiles * Form.points * (depth + lanes)
+            + extent.slots * slotSize(tiles: tiles, weightRow: keeps ? 0 : rowSize(depth))
     }
+
+    /// A thread's own scratch: the sums of one item, and a row of points of its panel of weights.
+    private static func slotSize(tiles: Int, weightRow: Int) -> Int {
+        min(tiles, groupTiles) * Form.points * 32 + weightRow
+    }
+
+    private static func rowSize(_ depth: Int) -> Int { Form.side * depth * 32 }
 
     private static func tileCount(_ gathering: Gathering) -> Int {
         let (across, down) = grid(gathering)
@@ -147,7 +90,8 @@ enum Winograd<Form: WinogradForm> {
         let blockSize = Form.points * 8 * (weights.depth + lanes)
         let transformed = run.scratch
         let sums = run.scratch + min(roundUp(total, to: 8), groupTiles) / 8 * blockSize
-        let slotSize = min(roundUp(total, to: 8), itemTiles) * Form.points * 32
+        let slotSize = slotSize(
+            tiles: roundUp(total, to: 8), weightRow: weights.isTransformed ? 0 : rowSize(weights.depth))
         var first = 0
         while first < total {
             let count = min(groupTiles, total - first)
@@ -170,9 +114,9 @@ enum Winograd<Form: WinogradForm> {
         }
     }
 
-    /// Tiles of a work item, fewer than `itemTiles` where many threads would have nothing to do.
+    /// Tiles of a work item: the whole group, or a part of it where many threads would have nothing to do.
     private static func itemSize(tiles: Int, panels: Int, slots: Int) -> Int {
-        var size = itemTiles
+        var size = groupTiles
         while size > 16, (tiles + size - 1) / size * panels < 2 * slots { size /= 2 }
         return size
     }
@@ -209,7 +153,7 @@ enum Winograd<Form: WinogradForm> {
         }
     }
 
-    /// One panel of output channels for up to `itemTiles` tiles.
+    /// One panel of output channels for the tiles of an item.
     private static func multiply(
         _ gathering: Gathering, _ transformed: Source, _ weights: WinogradWeights, panel: Int, tiles: Range<Int>,
         sums: Pointer, _ epilogue: Epilogue
@@ -217,17 +161,21 @@ enum Winograd<Form: WinogradForm> {
         let (depth, width) = (weights.depth, weights.width(ofPanel: panel))
         let rowStride = depth + lanes
         let blocks = (tiles.count + 7) / 8
-        // Sums lie [block][point][8][width].
+        // Sums lie [block][point][8][width], and a row of the panel's weights behind the last.
+        let weightRow = sums + blocks * Form.points * 8 * 32
         withUnsafeTemporaryAllocation(of: Source.self, capacity: 8) { rows in
             guard let rows = rows.baseAddress else { return }
-            for point in 0..<Form.points {
-                let weight = weights.panel(panel, point: point)
-                for block in 0..<blocks {
-                    let start = transformed + (block * Form.points + point) * 8 * rowStride
-                    for row in 0..<8 { rows[row] = start + row * rowStride }
-                    multiplyPanel(
-                        width: width, taps: 1, rows: rows, depth: depth, panel: weight,
-                        c: sums + (block * Form.points + point) * 8 * width, ldc: width)
+            for i in 0..<Form.side {
+                let points = weights.row(Form.self, i, ofPanel: panel, scratch: weightRow)
+                for j in 0..<Form.side {
+                    let point = i * Form.side + j
+                    for block in 0..<blocks {
+                        let start = transformed + (block * Form.points + point) * 8 * rowStride
+                        for row in 0..<8 { rows[row] = start + row * rowStride }
+                        multiplyPanel(
+                            width: width, taps: 1, rows: rows, depth: depth, panel: points + j * depth * width,
+                            c: sums + (block * Form.points + point) * 8 * width, ldc: width)
+                    }
                 }
             }
         }

@@ -13,12 +13,29 @@ private let b: Float = 1.414_213_562_373_095
 enum WinogradF4: WinogradForm {
     static var tile: Int { 4 }
 
-    static var filter: [Double] {
-        let (a, b) = (0.5.squareRoot(), 2.0.squareRoot())
-        let s = -2.0 / 3
-        return [
-            1, 0, 0, s, s * a, s / 2, s, -s * a, s / 2, 1.0 / 6, b / 6, 2.0 / 6, 1.0 / 6, -b / 6, 2.0 / 6, 0, 0, 1,
-        ]
+    static func filterRow(_ i: Int) -> (Float, Float, Float) {
+        switch i {
+        case 0: (1, 0, 0)
+        case 1: (-2.0 / 3, -2.0 / 3 * a, -1.0 / 3)
+        case 2: (-2.0 / 3, 2.0 / 3 * a, -1.0 / 3)
+        case 3: (1.0 / 6, b / 6, 1.0 / 3)
+        case 4: (1.0 / 6, -b / 6, 1.0 / 3)
+        default: (0, 0, 1)
+        }
+    }
+
+    @inline(__always)
+    static func transformFilter(
+        _ h0: Vector, _ h1: Vector, _ h2: Vector, _ put: (_ index: Int, _ value: Vector) -> Void
+    ) {
+        let evenA = multiplyAdd(Vector(repeating: -2.0 / 3) * h0, Vector(repeating: -1.0 / 3), h2)
+        let evenB = multiplyAdd(Vector(repeating: 1.0 / 6) * h0, Vector(repeating: 1.0 / 3), h2)
+        put(0, h0)
+        put(1, multiplyAdd(evenA, Vector(repeating: -2.0 / 3 * a), h1))
+        put(2, multiplyAdd(evenA, Vector(repeating: 2.0 / 3 * a), h1))
+        put(3, multiplyAdd(evenB, Vector(repeating: b / 6), h1))
+        put(4, multiplyAdd(evenB, Vector(repeating: -b / 6), h1))
+        put(5, h2)
     }
 
     @inline(__always)
@@ -87,7 +104,25 @@ enum WinogradF4: WinogradForm {
 enum WinogradF2: WinogradForm {
     static var tile: Int { 2 }
 
-    static var filter: [Double] { [1, 0, 0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0, 0, 1] }
+    static func filterRow(_ i: Int) -> (Float, Float, Float) {
+        switch i {
+        case 0: (1, 0, 0)
+        case 1: (0.5, 0.5, 0.5)
+        case 2: (0.5, -0.5, 0.5)
+        default: (0, 0, 1)
+        }
+    }
+
+    @inline(__always)
+    static func transformFilter(
+        _ h0: Vector, _ h1: Vector, _ h2: Vector, _ put: (_ index: Int, _ value: Vector) -> Void
+    ) {
+        let even = h0 + h2
+        put(0, h0)
+        put(1, Vector(repeating: 0.5) * (even + h1))
+        put(2, Vector(repeating: 0.5) * (even - h1))
+        put(3, h2)
+    }
 
     @inline(__always)
     private static func input(
