@@ -1,23 +1,24 @@
 import Synchronization
 
-/// One plan and its block of memory.
+/// One plan and its block of memory, which is at least as large as the plan needs.
 final class Arena: Sendable {
     let plan: Plan
-    private let buffer: FloatBuffer
+    fileprivate let buffer: FloatBuffer
     var memory: Pointer { buffer.start }
 
-    init(_ plan: Plan) {
+    fileprivate init(_ plan: Plan, _ buffer: FloatBuffer) {
         self.plan = plan
-        buffer = FloatBuffer(count: plan.count)
+        self.buffer = buffer
         buffer.start.update(repeating: 0, count: plan.zeroCount)
     }
 }
 
-/// The arenas of a network: plans are made once for each extent, blocks of memory are used again.
+/// The arenas of a network: plans are made once for each extent; blocks of memory are used again, by any plan that fits.
 final class Arenas: Sendable {
     private struct State {
         var plans: [Extent: Plan] = [:]
-        var free: [Extent: [Arena]] = [:]
+        /// By rising size.
+        var free: [FloatBuffer] = []
         var prepared = [false, false]
     }
 
@@ -35,19 +36,30 @@ final class Arenas: Sendable {
     }
 
     func take(_ extent: Extent) -> Arena {
-        let found: (arena: Arena?, plan: Plan?) = state.withLock { state in
-            if let arena = state.free[extent]?.popLast() { return (arena, nil) }
-            return (nil, state.plans[extent])
+        let plan = plan(extent)
+        let block = state.withLock { state -> FloatBuffer? in
+            if let index = state.free.firstIndex(where: { $0.count >= plan.count }) {
+                return state.free.remove(at: index)
+            }
+            // A larger block is made; the largest that is too small makes room for it.
+            _ = state.free.popLast()
+            return nil
         }
-        if let arena = found.arena { return arena }
-        if let plan = found.plan { return Arena(plan) }
+        return Arena(plan, block ?? FloatBuffer(count: plan.count, for: .activations))
+    }
+
+    private func plan(_ extent: Extent) -> Plan {
+        if let plan = state.withLock({ $0.plans[extent] }) { return plan }
         let plan = Plan(graph, inputs: inputs, outputs: outputs, differentiable: differentiable, extent: extent)
         state.withLock { $0.plans[extent] = plan }
-        return Arena(plan)
+        return plan
     }
 
     func give(_ arena: Arena) {
-        state.withLock { $0.free[arena.plan.extent, default: []].append(arena) }
+        state.withLock { state in
+            let index = state.free.firstIndex { $0.count >= arena.buffer.count } ?? state.free.count
+            state.free.insert(arena.buffer, at: index)
+        }
     }
 
     func isPrepared(pullback: Bool) -> Bool { state.withLock { $0.prepared[pullback ? 1 : 0] } }

@@ -17,8 +17,9 @@ package final class CompiledNetwork: Sendable {
     private let arenas: Arenas
     /// Multiply-adds of an image below which images, not operations, are spread over threads.
     private static let smallNetwork = 4_000_000_000
-    /// Images of a large network that go through the graph together.
-    private static let chunkImages = 8
+    /// Images of a large network that go through the graph together: more would leave less of a map in cache for the
+    /// next operation, fewer would leave work items with few tiles.
+    private static let chunkImages = 4
 
     /// - Parameters:
     ///   - differentiable: inputs whose cotangents the pullback gives.
@@ -71,11 +72,13 @@ package final class CompiledNetwork: Sendable {
     private func prepare(pullback: Bool) throws {
         guard !arenas.isPrepared(pullback: pullback) else { return }
         let failure = Mutex<(any Error)?>(nil)
-        pool.parallelFor(graph.operations.count) { index, _ in
-            do {
-                try graph.operations[index].prepare(pullback: pullback)
-            } catch {
-                failure.withLock { $0 = $0 ?? error }
+        Profile.shared.measureLayout {
+            pool.parallelFor(graph.operations.count) { index, _ in
+                do {
+                    try graph.operations[index].prepare(pullback: pullback)
+                } catch {
+                    failure.withLock { $0 = $0 ?? error }
+                }
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
@@ -122,7 +125,9 @@ package final class CompiledNetwork: Sendable {
         }
         for (step, operation) in graph.operations.enumerated() {
             run.step = step
-            Profile.shared.measure(operation.kind) { operation.forward(run) }
+            Profile.shared.measure(operation.kind, multiplications: run.batch * operation.multiplications) {
+                operation.forward(run)
+            }
         }
         for (output, target) in zip(outputs, targets) {
             Border.leave(Source(run.activations(output)), shape: output.shape, range, elements: target.start)
@@ -162,7 +167,9 @@ package final class CompiledNetwork: Sendable {
         }
         for (step, operation) in graph.operations.enumerated().reversed() {
             run.step = step
-            Profile.shared.measure(operation.kind) { operation.pullback(run) }
+            Profile.shared.measure(operation.kind, multiplications: run.batch * operation.multiplications) {
+                operation.pullback(run)
+            }
         }
         for (input, target) in zip(differentiable, targets) {
             Border.leave(Source(run.cotangent(input)), shape: input.shape, range, elements: target.start)

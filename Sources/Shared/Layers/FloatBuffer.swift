@@ -7,13 +7,20 @@
 /// Large ones ask for huge pages: a network's transformed weights are read from end to end at every evaluation, and
 /// with small pages each of their 4 KiB costs a walk of the page tables.
 final class FloatBuffer: @unchecked Sendable {
+    enum Purpose: String {
+        case weights = "weights laid out"
+        case activations = "activations and scratch"
+    }
+
     let start: Pointer
     let count: Int
+    private let purpose: Purpose
 
     private static let hugePage = 1 << 21
 
-    init(count: Int) {
+    init(count: Int, for purpose: Purpose = .weights) {
         self.count = count
+        self.purpose = purpose
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
         let isLarge = bytes >= Self.hugePage
         let raw = UnsafeMutableRawPointer.allocate(
@@ -22,6 +29,7 @@ final class FloatBuffer: @unchecked Sendable {
             if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
         #endif
         start = raw.bindMemory(to: Float.self, capacity: max(count, 1))
+        Profile.shared.count(purpose, bytes: bytes)
     }
 
     convenience init(zeros count: Int) {
@@ -29,5 +37,8 @@ final class FloatBuffer: @unchecked Sendable {
         start.update(repeating: 0, count: count)
     }
 
-    deinit { UnsafeMutableRawPointer(start).deallocate() }
+    deinit {
+        UnsafeMutableRawPointer(start).deallocate()
+        Profile.shared.count(purpose, bytes: -max(count, 1) * MemoryLayout<Float>.stride)
+    }
 }

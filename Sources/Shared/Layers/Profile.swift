@@ -7,19 +7,53 @@ import Synchronization
     import Darwin
 #endif
 
-/// Run time by kind of layer, summed over threads where images run side by side; measured only under LD3_PROFILE=1.
+/// What LD3_PROFILE=1 tells of the engine: run time and speed by kind of layer, the time that laying out weights took,
+/// and the most memory held. Nothing is measured without it.
+///
+/// Times are wall times of whole operations; where images run side by side, each on its own thread, they are summed over
+/// threads, and GFLOP/s are those of one thread. A direct computation's operations are counted, whatever the kernel does.
 package final class Profile: Sendable {
     package static let shared = Profile()
     private let enabled = ProcessInfo.processInfo.environment["LD3_PROFILE"] == "1"
-    private let seconds = Mutex<[LayerKind: Double]>([:])
+    private let state = Mutex(State())
 
+    private struct State {
+        var layers: [LayerKind: (seconds: Double, operations: Double)] = [:]
+        var layoutSeconds = 0.0
+        var memory: [FloatBuffer.Purpose: (held: Int, most: Int)] = [:]
+    }
+
+    /// - Parameter multiplications: multiply-adds that `body` stands for.
     @inline(__always)
-    func measure(_ kind: LayerKind, _ body: () -> Void) {
+    func measure(_ kind: LayerKind, multiplications: @autoclosure () -> Int, _ body: () -> Void) {
         guard enabled else { return body() }
-        let start = Self.now()
+        let elapsed = Self.time(body)
+        let operations = 2 * Double(multiplications())
+        state.withLock {
+            let before = $0.layers[kind] ?? (0, 0)
+            $0.layers[kind] = (before.seconds + elapsed, before.operations + operations)
+        }
+    }
+
+    func measureLayout(_ body: () -> Void) {
+        guard enabled else { return body() }
+        let elapsed = Self.time(body)
+        state.withLock { $0.layoutSeconds += elapsed }
+    }
+
+    /// Counts bytes that are taken, or given back where negative.
+    func count(_ purpose: FloatBuffer.Purpose, bytes: Int) {
+        guard enabled else { return }
+        state.withLock {
+            let before = $0.memory[purpose] ?? (0, 0)
+            $0.memory[purpose] = (before.held + bytes, max(before.most, before.held + bytes))
+        }
+    }
+
+    private static func time(_ body: () -> Void) -> Double {
+        let start = now()
         body()
-        let elapsed = Self.now() - start
-        seconds.withLock { $0[kind, default: 0] += elapsed }
+        return now() - start
     }
 
     private static func now() -> Double {
@@ -28,14 +62,23 @@ package final class Profile: Sendable {
         return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 
-    /// One line a kind, the largest first; nil where nothing was measured.
+    /// One line a kind, the largest first, then all of them, layout and memory; nil where nothing was measured.
     package var report: String? {
-        let measured = seconds.withLock { $0 }
-        let total = measured.values.reduce(0, +)
-        guard total > 0 else { return nil }
-        return measured.sorted { $0.value > $1.value }.map { kind, time in
-            let share = String(format: "%5.1f %%  %8.3f s", 100 * time / total, time)
-            return "\(share)  \(kind.rawValue)"
-        }.joined(separator: "\n")
+        let measured = state.withLock { $0 }
+        let total = measured.layers.values.reduce((0, 0)) { ($0.0 + $1.seconds, $0.1 + $1.operations) }
+        guard total.0 > 0 else { return nil }
+        func line(_ seconds: Double, _ operations: Double, _ name: String) -> String {
+            let speed = operations > 0 ? String(format: "%5.0f GFLOP/s", 1e-9 * operations / seconds) : ""
+            return String(format: "%5.1f %%  %8.3f s  ", 100 * seconds / total.0, seconds)
+                + String(repeating: " ", count: 13 - speed.count) + speed + "  \(name)"
+        }
+        let layers = measured.layers.sorted { $0.value.seconds > $1.value.seconds }
+        var lines = layers.map { line($1.seconds, $1.operations, $0.rawValue) }
+        lines.append(line(total.0, total.1, "together"))
+        lines.append(String(format: "%.3f s laying out weights", measured.layoutSeconds))
+        for (purpose, bytes) in measured.memory.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            lines.append(String(format: "%.1f MB at most of ", 1e-6 * Double(bytes.most)) + purpose.rawValue)
+        }
+        return lines.joined(separator: "\n")
     }
 }
