@@ -8,6 +8,7 @@ import Tensors
 /// One network, some batch sizes: a JSON line a measurement, as peer/songunet_torch.py prints them.
 ///
 ///     engine-benchmark [--config cifar10|ffhq64|mnist|FILE] [--batch 1,2,8] [--threads N] [--seconds S]
+///         [--only forward|forward+vjp] [--save FILE]
 struct Benchmark {
     private var configuration = "cifar10"
     private var batches = [1, 2, 8]
@@ -15,6 +16,8 @@ struct Benchmark {
     private var seconds = 4.0
     /// Which of forward and forward+vjp to time; both by default.
     private var only: String?
+    /// Where to put the named network's random weights, instead of timing it.
+    private var save: String?
 
     init(_ arguments: [String]) throws {
         var rest = arguments[...]
@@ -26,12 +29,14 @@ struct Benchmark {
             case "--threads": threads = Int(value)
             case "--seconds": seconds = Double(value) ?? seconds
             case "--only": only = value
+            case "--save": save = value
             default: throw Failure(.usage, "unknown option \(name)")
             }
         }
     }
 
     func run() throws {
+        if let save { return try write(try RandomWeights(named: configuration), to: save) }
         let start = ContinuousClock.now
         let weights: any WeightSource =
             RandomWeights.names.contains(configuration)
@@ -65,6 +70,14 @@ struct Benchmark {
             }
         }
         if let profile = Profile.shared.report { print(profile) }
+    }
+
+    private func write(_ weights: RandomWeights, to path: String) throws {
+        let tensors = try weights.tensorNames.map { name in
+            NamedTensor(name: name, shape: weights.shape(of: name) ?? [], floats: try weights.floats(name))
+        }
+        let image = Safetensors.serialize(metadata: ["config": weights.configuration ?? ""], tensors: tensors)
+        try Data(image).write(to: URL(fileURLWithPath: path))
     }
 
     private func inputs(_ settings: NetworkConfiguration, batch: Int) -> (Tensor<Float>, [Float]) {
