@@ -82,7 +82,7 @@ package struct NPYHeader: Sendable, Equatable {
                 let code = try scanner.string()
                 type =
                     Self.codes.first { $0.0 == code || $0.0.dropFirst() == code.dropFirst() && code.hasPrefix("=") }?.1
-                guard type != nil else { throw Failure(.data, ".npy dtype '\(code)' is not supported") }
+                guard type != nil else { throw Failure(.data, ".npy dtype `\(code)` is not supported") }
             case "fortran_order" where order == nil: order = try scanner.boolean()
             case "shape" where shape == nil: shape = try scanner.tuple()
             default: throw Failure(.data, ".npy header has an unexpected `\(key)`")

@@ -17,12 +17,7 @@ struct DhariwalUNetBuilder {
     }
 
     mutating func build() throws -> GraphNetwork.Parts {
-        let size = configuration.imageResolution
-        let image = builder.graph.input(MapShape(height: size, width: size, channels: configuration.imageChannels))
-        let noise = builder.graph.input(MapShape(features: 1))
-        let labels =
-            configuration.labelDimension > 0
-            ? builder.graph.input(MapShape(features: configuration.labelDimension)) : nil
+        let (image, noise, labels) = builder.inputs(of: configuration)
         let embedding = try embed(noise, labels: labels)
         let top = try decode(try encode(image, embedding), embedding)
         let options = GroupNorm.Options(
@@ -35,12 +30,7 @@ struct DhariwalUNetBuilder {
 
     private mutating func embed(_ noise: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels
-        let frequencies = Parameter(
-            name: "frequencies", shape: [features / 2],
-            elements: SinusoidalEmbedding.positionalFrequencies(features: features, endpoint: false))
-        var embedding = builder.graph.add(MapShape(features: features)) {
-            SinusoidalEmbedding(noise, output: $0, frequencies: frequencies, sinesFirst: false)
-        }
+        var embedding = builder.positionalEmbedding(noise, features: features, endpoint: false, sinesFirst: false)
         let width = [features * configuration.embeddingMultiplier]
         embedding = builder.silu(try builder.linear("map_layer0", embedding, segments: width))
         embedding = try builder.linear("map_layer1", embedding, segments: width)
@@ -50,14 +40,11 @@ struct DhariwalUNetBuilder {
         return builder.silu(embedding)
     }
 
-    private func resolution(_ level: Int) -> Int { configuration.imageResolution >> level }
-
-    private func attends(_ level: Int) -> Bool { configuration.attentionResolutions.contains(resolution(level)) }
-
     private mutating func encode(_ image: Value, _ embedding: Value) throws -> Value {
         var x = image
         for (level, multiplier) in configuration.channelMultipliers.enumerated() {
-            let name = "enc.\(resolution(level))x\(resolution(level))"
+            let side = configuration.resolution(level)
+            let name = "enc.\(side)x\(side)"
             let channels = configuration.modelChannels * multiplier
             if level == 0 {
                 x = try builder.convolution("\(name)_conv", Sources(x), segments: [channels], window: Window(3))
@@ -67,7 +54,8 @@ struct DhariwalUNetBuilder {
             }
             skips.append(x)
             for index in 0..<configuration.blocks {
-                let block = UNetBlock(name: "\(name)_block\(index)", channels: channels, attends: attends(level))
+                let block = UNetBlock(
+                    name: "\(name)_block\(index)", channels: channels, attends: configuration.attends(level))
                 x = try block.build(&builder, Sources(x), embedding: embedding, style: style)
                 skips.append(x)
             }
@@ -79,19 +67,15 @@ struct DhariwalUNetBuilder {
         var x = bottom
         let levels = configuration.channelMultipliers.count
         for (level, multiplier) in configuration.channelMultipliers.enumerated().reversed() {
-            let name = "dec.\(resolution(level))x\(resolution(level))"
-            let channels = x.shape.channels
-            let first =
-                level == levels - 1
-                ? [
-                    UNetBlock(name: "\(name)_in0", channels: channels, attends: true),
-                    UNetBlock(name: "\(name)_in1", channels: channels),
-                ] : [UNetBlock(name: "\(name)_up", channels: channels, resampling: .larger)]
-            for block in first { x = try block.build(&builder, Sources(x), embedding: embedding, style: style) }
+            let side = configuration.resolution(level)
+            let name = "dec.\(side)x\(side)"
+            for block in UNetBlock.entrance(name, channels: x.shape.channels, isBottom: level == levels - 1) {
+                x = try block.build(&builder, Sources(x), embedding: embedding, style: style)
+            }
             for index in 0...configuration.blocks {
                 let block = UNetBlock(
                     name: "\(name)_block\(index)", channels: configuration.modelChannels * multiplier,
-                    attends: attends(level))
+                    attends: configuration.attends(level))
                 let skip = skips.removeLast()
                 x = try block.build(&builder, Sources([x, skip]), embedding: embedding, style: style)
             }

@@ -29,12 +29,7 @@ struct GuidedUNetBuilder {
     }
 
     mutating func build() throws -> GraphNetwork.Parts {
-        let size = configuration.imageResolution
-        let image = builder.graph.input(MapShape(height: size, width: size, channels: configuration.imageChannels))
-        let step = builder.graph.input(MapShape(features: 1))
-        let labels =
-            configuration.labelDimension > 0
-            ? builder.graph.input(MapShape(features: configuration.labelDimension)) : nil
+        let (image, step, labels) = builder.inputs(of: configuration)
         let embedding = try embed(step, labels: labels)
         var x = try encode(image, embedding)
         x = try block("middle_block.0", Sources(x), x.shape.channels, embedding)
@@ -50,12 +45,7 @@ struct GuidedUNetBuilder {
     /// SiLU of the embedding, which is all that the blocks read.
     private mutating func embed(_ step: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels
-        let frequencies = Parameter(
-            name: "frequencies", shape: [features / 2],
-            elements: SinusoidalEmbedding.positionalFrequencies(features: features, endpoint: false))
-        var embedding = builder.graph.add(MapShape(features: features)) {
-            SinusoidalEmbedding(step, output: $0, frequencies: frequencies, sinesFirst: false)
-        }
+        var embedding = builder.positionalEmbedding(step, features: features, endpoint: false, sinesFirst: false)
         let width = 4 * features
         embedding = builder.silu(try builder.linear("time_embed.0", embedding, segments: [width]))
         embedding = try builder.linear("time_embed.2", embedding, segments: [width])
@@ -73,10 +63,6 @@ struct GuidedUNetBuilder {
 
     // MARK: - Encoder and decoder
 
-    private func attends(_ level: Int) -> Bool {
-        configuration.attentionResolutions.contains(configuration.imageResolution >> level)
-    }
-
     private mutating func nextInput() -> String {
         defer { inputBlocks += 1 }
         return "input_blocks.\(inputBlocks)"
@@ -92,7 +78,7 @@ struct GuidedUNetBuilder {
             for _ in 0..<configuration.blocks {
                 let name = nextInput()
                 x = try block("\(name).0", Sources(x), multiplier * width, embedding)
-                if attends(level) { x = try attention("\(name).1", x) }
+                if configuration.attends(level) { x = try attention("\(name).1", x) }
                 skips.append(x)
             }
             guard level < levels - 1 else { continue }
@@ -110,9 +96,9 @@ struct GuidedUNetBuilder {
                 outputBlocks += 1
                 let channels = multiplier * configuration.modelChannels
                 x = try block("\(name).0", Sources([x, skips.removeLast()]), channels, embedding)
-                if attends(level) { x = try attention("\(name).1", x) }
+                if configuration.attends(level) { x = try attention("\(name).1", x) }
                 if level > 0, index == configuration.blocks {
-                    x = try larger("\(name).\(attends(level) ? 2 : 1)", x, embedding)
+                    x = try larger("\(name).\(configuration.attends(level) ? 2 : 1)", x, embedding)
                 }
             }
         }

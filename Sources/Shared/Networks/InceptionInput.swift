@@ -17,18 +17,12 @@ package enum InceptionInput: String, Sendable, CaseIterable {
         let (height, width) = (levels.shape[2], levels.shape[3])
         let (rows, columns) = (AxisFilter(self, from: height), AxisFilter(self, from: width))
         let planes = levels.batch * levels.shape[1]
-        return Tensor(shape: [levels.batch, levels.shape[1], Self.side, Self.side]) { target in
-            levels.withElements { source in
-                let work = { (plane: Int, _: Int) in
-                    let picture = source[plane * height * width..<(plane + 1) * height * width]
-                    let resized = Self.resize(picture, width: width, rows: rows, columns: columns)
-                    for (index, value) in resized.enumerated() {
-                        target[plane * Self.side * Self.side + index] = scale(value)
-                    }
-                }
-                guard let pool else { return (0..<planes).forEach { work($0, 0) } }
-                pool.parallelFor(planes, work)
-            }
+        let source = levels.elements
+        return Tensor(
+            shape: [levels.batch, levels.shape[1], Self.side, Self.side], rows: planes, pool: pool
+        ) { plane in
+            let picture = Array(source[plane * height * width..<(plane + 1) * height * width])
+            return Self.resize(picture, width: width, rows: rows, columns: columns).map(scale)
         }
     }
 
@@ -42,9 +36,8 @@ package enum InceptionInput: String, Sendable, CaseIterable {
 
     /// Along the rows first, then along the columns.
     private static func resize(
-        _ picture: Slice<UnsafeBufferPointer<Float>>, width: Int, rows: AxisFilter, columns: AxisFilter
+        _ picture: [Float], width: Int, rows: AxisFilter, columns: AxisFilter
     ) -> [Float] {
-        let first = picture.startIndex
         let height = picture.count / width
         var narrow = [Float](repeating: 0, count: height * side)
         for y in 0..<height {
@@ -53,7 +46,7 @@ package enum InceptionInput: String, Sendable, CaseIterable {
                 for tap in 0..<columns.taps {
                     sum +=
                         columns.weights[x * columns.taps + tap]
-                        * picture[first + y * width + columns.places[x * columns.taps + tap]]
+                        * picture[y * width + columns.places[x * columns.taps + tap]]
                 }
                 narrow[y * side + x] = sum
             }

@@ -46,17 +46,14 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
 
     /// The classifier's ten logits [B, 10] from features [B, 64].
     package func logits(_ features: Tensor<Float>) -> Tensor<Float> {
-        let classes = classifier.bias.count
-        return Tensor(shape: [features.batch, classes]) { target in
-            features.withElements { source in
-                for index in target.indices {
-                    let (sample, label) = index.quotientAndRemainder(dividingBy: classes)
-                    target[index] = (0..<featureCount).reduce(classifier.bias[label]) {
-                        $0 + source[sample * featureCount + $1] * classifier.weight[label * featureCount + $1]
-                    }
-                }
+        let (classes, source) = (classifier.bias.count, features.elements)
+        let logits = (0..<features.batch * classes).map { index in
+            let (sample, label) = index.quotientAndRemainder(dividingBy: classes)
+            return (0..<featureCount).reduce(classifier.bias[label]) {
+                $0 + source[sample * featureCount + $1] * classifier.weight[label * featureCount + $1]
             }
         }
+        return Tensor(shape: [features.batch, classes], elements: logits)
     }
 
     package func taps(_ images: Tensor<Float>) throws -> [Tensor<Float>] {

@@ -121,20 +121,11 @@ package final class PerceptualTrunk: TapNetwork {
 
     /// (x - shift) / scale, channel by channel.
     private func normalised(_ images: Tensor<Float>) -> Tensor<Float> {
-        Self.mapChannels(images) { ($0 - Self.shift[$1]) / Self.scale[$1] }
+        images.mapChannels { ($0 - Self.shift[$1]) / Self.scale[$1] }
     }
 
     private static func scaled(_ cotangent: Tensor<Float>) -> Tensor<Float> {
-        mapChannels(cotangent) { $0 / scale[$1] }
-    }
-
-    private static func mapChannels(_ images: Tensor<Float>, _ transform: (Float, Int) -> Float) -> Tensor<Float> {
-        let pixels = images.shape[2] * images.shape[3]
-        return Tensor(shape: images.shape) { target in
-            images.withElements { source in
-                for index in target.indices { target[index] = transform(source[index], index / pixels % 3) }
-            }
-        }
+        cotangent.mapChannels { $0 / scale[$1] }
     }
 }
 

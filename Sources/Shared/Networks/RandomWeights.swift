@@ -30,12 +30,7 @@ package struct RandomWeights: WeightSource {
         let size: Float = shape.count > 1 ? (3 / Float(inputs)).squareRoot() : 0.1
         var seed: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-            for index in 0..<count {
-                buffer[index] = (isNorm ? 1 : 0) + size * Self.uniform(seed, UInt64(index))
-            }
-            filled = count
-        }
+        return (0..<count).map { (isNorm ? 1 : 0) + size * Self.uniform(seed, UInt64($0)) }
     }
 
     /// In [-1, 1): splitmix64 of seed and index.
@@ -62,9 +57,7 @@ extension RandomWeights {
                 #""img_resolution": 32, "img_channels": 1, "channel_mult": [1, 2, 2], "model_channels": 32, "#
                 + #""num_blocks": 1, "attn_resolutions": [8], "label_dim": 10"#
         default:
-            throw Failure(
-                .usage, place: "random:\(name)", "no such network",
-                suggestion: "one of \(Self.names.joined(separator: ", "))")
+            throw Failure(unknown: name, choices: Self.names)
         }
         let json =
             #"{"name": "random:\#(name)", "precond": "EDMPrecond", "init_kwargs": {"model_type": "SongUNet", \#(arguments)}}"#

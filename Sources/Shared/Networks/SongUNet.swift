@@ -22,12 +22,7 @@ struct SongUNetBuilder {
     }
 
     mutating func build() throws -> GraphNetwork.Parts {
-        let size = configuration.imageResolution
-        let x = builder.graph.input(MapShape(height: size, width: size, channels: configuration.imageChannels))
-        let noise = builder.graph.input(MapShape(features: 1))
-        let labels =
-            configuration.labelDimension > 0
-            ? builder.graph.input(MapShape(features: configuration.labelDimension)) : nil
+        let (x, noise, labels) = builder.inputs(of: configuration)
         let embedding = try embed(noise, labels: labels)
         let bottom = try encode(x, embedding)
         let output = try decode(bottom, embedding)
@@ -38,16 +33,12 @@ struct SongUNetBuilder {
 
     private mutating func embed(_ noise: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels * configuration.noiseMultiplier
-        let frequencies: Parameter
+        var embedding: Value
         if configuration.embedding == "fourier" {
-            frequencies = try builder.parameter("map_noise.freqs", [features / 2]).scaled(by: 2 * Float.pi)
+            let frequencies = try builder.parameter("map_noise.freqs", [features / 2]).scaled(by: 2 * Float.pi)
+            embedding = builder.sinusoids(noise, frequencies, sinesFirst: true)
         } else {
-            frequencies = Parameter(
-                name: "frequencies", shape: [features / 2],
-                elements: SinusoidalEmbedding.positionalFrequencies(features: features, endpoint: true))
-        }
-        var embedding = builder.graph.add(MapShape(features: features)) {
-            SinusoidalEmbedding(noise, output: $0, frequencies: frequencies, sinesFirst: true)
+            embedding = builder.positionalEmbedding(noise, features: features, endpoint: true, sinesFirst: true)
         }
         if let labels {
             embedding = try builder.linear(
@@ -61,15 +52,12 @@ struct SongUNetBuilder {
 
     // MARK: - Encoder and decoder (M14.6)
 
-    private func resolution(_ level: Int) -> Int { configuration.imageResolution >> level }
-
-    private func attends(_ level: Int) -> Bool { configuration.attentionResolutions.contains(resolution(level)) }
-
     private mutating func encode(_ image: Value, _ embedding: Value) throws -> Value {
         var x = image
         var auxiliary = image
         for (level, multiplier) in configuration.channelMultipliers.enumerated() {
-            let name = "enc.\(resolution(level))x\(resolution(level))"
+            let side = configuration.resolution(level)
+            let name = "enc.\(side)x\(side)"
             if level == 0 {
                 x = try builder.convolution(
                     "\(name)_conv", Sources(x), segments: [configuration.modelChannels], window: Window(3))
@@ -82,7 +70,7 @@ struct SongUNetBuilder {
             for index in 0..<configuration.blocks {
                 let block = UNetBlock(
                     name: "\(name)_block\(index)", channels: configuration.modelChannels * multiplier,
-                    attends: attends(level))
+                    attends: configuration.attends(level))
                 x = try block.build(&builder, Sources(x), embedding: embedding, style: style)
                 skips.append(x)
             }
@@ -120,19 +108,15 @@ struct SongUNetBuilder {
         var image: Value?
         let levels = configuration.channelMultipliers.count
         for (level, multiplier) in configuration.channelMultipliers.enumerated().reversed() {
-            let name = "dec.\(resolution(level))x\(resolution(level))"
-            let channels = x.shape.channels
-            let first =
-                level == levels - 1
-                ? [
-                    UNetBlock(name: "\(name)_in0", channels: channels, attends: true),
-                    UNetBlock(name: "\(name)_in1", channels: channels),
-                ] : [UNetBlock(name: "\(name)_up", channels: channels, resampling: .larger)]
-            for block in first { x = try block.build(&builder, Sources(x), embedding: embedding, style: style) }
+            let side = configuration.resolution(level)
+            let name = "dec.\(side)x\(side)"
+            for block in UNetBlock.entrance(name, channels: x.shape.channels, isBottom: level == levels - 1) {
+                x = try block.build(&builder, Sources(x), embedding: embedding, style: style)
+            }
             for index in 0...configuration.blocks {
                 let block = UNetBlock(
                     name: "\(name)_block\(index)", channels: configuration.modelChannels * multiplier,
-                    attends: index == configuration.blocks && attends(level))
+                    attends: index == configuration.blocks && configuration.attends(level))
                 let skip = skips.removeLast()
                 x = try block.build(&builder, Sources([x, skip]), embedding: embedding, style: style)
             }

@@ -9,6 +9,15 @@ struct UNetBlock {
     var resampling = Resampling.none
     var attends = false
 
+    /// The blocks that begin a level of the decoder: two at the bottom, one that enlarges above it.
+    static func entrance(_ name: String, channels: Int, isBottom: Bool) -> [UNetBlock] {
+        guard isBottom else { return [UNetBlock(name: "\(name)_up", channels: channels, resampling: .larger)] }
+        return [
+            UNetBlock(name: "\(name)_in0", channels: channels, attends: true),
+            UNetBlock(name: "\(name)_in1", channels: channels),
+        ]
+    }
+
     /// What differs between the two networks.
     struct Style {
         /// y = skipScale (h + skip(x))
