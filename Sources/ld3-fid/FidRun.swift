@@ -22,6 +22,7 @@ struct FidRun {
     private let quantization: Quantization
 
     init(_ arguments: Arguments) throws {
+        guard !arguments.flag("logarithmic") else { throw Failure(.usage, place: "--logarithmic", "is for --chart") }
         inputs = arguments.positionals.isEmpty ? ["-"] : arguments.positionals
         statisticsFile = arguments.stringIfGiven("statistics")
         wantsKernel = arguments.flag("kid")

@@ -3,7 +3,10 @@ import Commands
 
 let command = Command(
     name: "ld3-fid", purpose: "measures how far samples are from a reference: Fréchet distance, KID, precision, recall",
-    usage: ["[options] < samples", "[options] SET ...", "--merge --statistics ALL.npz PART.npz ..."],
+    usage: [
+        "[options] < samples", "[options] SET ...", "--merge --statistics ALL.npz PART.npz ...",
+        "--chart FILE.png < table.csv",
+    ],
     positional: "SET",
     groups: [
         OptionGroup(
@@ -37,11 +40,15 @@ let command = Command(
                 .flag("merge", "add the given files of statistics up, whatever their order"),
             ]),
         OptionGroup("output", [Option.flag("json", "print one JSON document").withoutEffectOnNumbers()]),
+        .chart,
     ],
     examples: [
         "ld3-noise --seeds 10000-19999 | ld3-sample --schedule five.safetensors | ld3-fid --reference mnist",
         "ld3-fid --features pt_inception.pth --reference cifar10-32x32.npz images/",
         "ld3-fid --merge --reference mnist part0.npz part1.npz",
+        "printf 'NFE,edm,*LD3\\n4,37.1,9.5\\n5,25.9,6.1\\n' | ld3-fid --chart distances.png",
     ])
 
-runProgram(command) { try FidRun($0).run() }
+runProgram(command) { arguments in
+    if arguments.isGiven("chart") { try ChartRun(arguments).run() } else { try FidRun(arguments).run() }
+}

@@ -116,6 +116,11 @@ import Testing
                 ["a.npz", "twice"]
             ),
             ("\(sampling("0-0")) | ld3-fid", 65, ["1 samples"]), ("ld3-fid < /dev/null", 65, ["empty"]),
+            ("printf 'x,y\\n1,a\\n' | ld3-fid --chart c.png", 65, ["standard input: line 2", "`a`"]),
+            ("ld3-fid --chart c.png < /dev/null", 65, ["no table"]),
+            ("ld3-fid --chart nowhere/c.png < /dev/null", 73, ["nowhere/c.png"]),
+            ("ld3-fid --chart c.png --kid < /dev/null", 64, ["--kid"]),
+            ("ld3-fid --chart c.png t.csv", 64, ["standard input"]), ("ld3-fid --logarithmic", 64, ["--chart"]),
         ]
         for (script, status, words) in cases {
             let result = try shell(script)
@@ -124,6 +129,14 @@ import Testing
             #expect(result.errors.split(separator: "\n").count == 1, "\(script): \(result.errors)")
             for word in words { #expect(result.errors.contains(word), "\(script): \(result.errors)") }
         }
+    }
+
+    @Test func tablesAreDrawn() throws {
+        let result = try shell("printf 'NFE,edm,*LD3\\n4,2,0.5\\n5,,0.25\\n' | ld3-fid --chart c.png --logarithmic")
+        #expect(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(result.errors)")
+        let picture = try PNG.decode(Array(Data(contentsOf: URL(fileURLWithPath: folder.file("c.png")))))
+        #expect(picture.channels == 3 && picture.width > 100 && picture.height > 100)
+        #expect(Set(picture.pixels).count > 10)
     }
 
     @Test func nothingIsLeftOfStatisticsThatFail() throws {

@@ -77,17 +77,20 @@ package enum Descriptor {
     package static func contents(of path: String, limit: Int = .max) throws -> [UInt8] {
         let descriptor = try open(path)
         defer { _ = systemClose(descriptor) }
-        return try locating(path) {
-            var bytes: [UInt8] = []
-            let chunk = 1 << 16
-            while true {
-                let part = try [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
-                    count = try read(descriptor, into: UnsafeMutableRawBufferPointer(buffer))
-                }
-                if part.isEmpty { return bytes }
-                guard bytes.count + part.count <= limit else { throw Failure(.data, "longer than \(limit) bytes") }
-                bytes += part
+        return try locating(path) { try contents(descriptor, limit: limit) }
+    }
+
+    /// The bytes up to the end of the input, at most `limit` of them. Throws `.inputOutput` or `.data`.
+    package static func contents(_ descriptor: Int32, limit: Int = .max) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        let chunk = 1 << 16
+        while true {
+            let part = try [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
+                count = try read(descriptor, into: UnsafeMutableRawBufferPointer(buffer))
             }
+            if part.isEmpty { return bytes }
+            guard bytes.count + part.count <= limit else { throw Failure(.data, "longer than \(limit) bytes") }
+            bytes += part
         }
     }
 }
