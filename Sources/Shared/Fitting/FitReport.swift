@@ -51,8 +51,12 @@ extension Fit {
             (try schedule.json().members ?? []) + [
                 .init("candidates", .array(rated)),
                 .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
+                .init("training_losses", losses(history.training)), .init("best_losses", losses(history.best)),
             ])
     }
+
+    /// One loss a training step; the best is that of the validation pairs, from where their noises have moved to.
+    private func losses(_ course: [FitHistory.Point]) -> JSONValue { .array(course.map { .number($0.loss) }) }
 }
 
 /// Five significant digits.
