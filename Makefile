@@ -10,8 +10,11 @@ PROGRAMS = ld3-noise ld3-teacher ld3-fit ld3-sample ld3-fid
 RESOURCES = Sources/Shared/Models/Resources
 
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
+# The shape of the paper's other tables and figures on the embedded model.
+REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
+    reproduce-truncation reproduce-training
 
-.PHONY: $(REPRODUCTIONS) build setup demo reproduce-demo test bench format fuzz install uninstall clean
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-results build setup demo reproduce-demo test bench format fuzz install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -28,6 +31,12 @@ reproduce-demo: build
 # The paper's pixel-space tables on the user's own files: CHECKPOINT=, INCEPTION=, LPIPS= and REFERENCE=.
 $(REPRODUCTIONS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pixel $(patsubst reproduce-%,%,$@)
+
+$(REPORTS): build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/$@
+
+# All of them; results/ holds what is done, so that a run that was stopped goes on.
+reproduce-results: $(REPORTS)
 
 test: setup
 	@scripts/setup --python

@@ -1,8 +1,10 @@
 import Foundation
+import Images
 import TestSupport
 import Testing
 
 /// scripts/reproduce-pixel: a rehearsal on the embedded model, killed and started again; what it says of missing files.
+/// The reports on the embedded model: one of them, small.
 struct ReproductionTests {
     private let script = Fixtures.root + "/scripts/reproduce-pixel"
     private let small = [
@@ -54,5 +56,25 @@ struct ReproductionTests {
             given[variable] = try folder.write([0], to: variable)
         }
         #expect(!FileManager.default.fileExists(atPath: folder.file("results")))
+    }
+
+    @Test func aReportIsATableDataAndAPlot() throws {
+        let folder = try TemporaryFolder()
+        func run(pairs: Int) throws -> Programs.Result {
+            try Programs.shell(
+                "'\(Fixtures.root)/scripts/reproduce-relaxation'",
+                environment: ["RESULTS": folder.path, "PAIRS": "\(pairs)", "FRESH": "2"])
+        }
+        let first = try run(pairs: 4)
+        #expect(first.status == 0, "\(first.errors)")
+        #expect(first.text.contains("| r | pass 1 |") && first.text.contains("| 0.5 | 0."), "\(first.text)")
+        let table = try String(contentsOfFile: folder.file("relaxation.csv"), encoding: .utf8)
+        #expect(table.split(separator: "\n").count == 1 + 5 * 7)
+        let plot = try Data(contentsOf: URL(fileURLWithPath: folder.file("relaxation.png")))
+        #expect(try PNG.decode(Array(plot)).channels == 3)
+        // What is done is kept, and not mixed with other settings.
+        let again = try run(pairs: 4)
+        #expect(again.status == 0 && again.text == first.text)
+        #expect(try run(pairs: 6).status == 65)
     }
 }

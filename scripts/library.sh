@@ -1,0 +1,229 @@
+# Functions that the scripts share. Sourced; the five programs are found in PATH.
+#
+# Every piece of work is a file that appears whole: started again after a kill, a script goes on where it was.
+
+say() { printf '%s\n' "$*" >&2; }
+
+# The number of a JSON member on standard input.
+member() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" | head -n 1; }
+
+# begin FOLDER SETTINGS: pieces go to FOLDER, one run at a time; what they depend on must not change between runs.
+begin() {
+    local folder=$1 settings=$2
+    mkdir -p "$folder"
+    # Programs that a killed run left behind still hold the lock.
+    exec 9> "$folder/lock"
+    if ! flock -n 9; then
+        say "${0##*/}: another run is at work in $folder: waiting for it"
+        flock 9
+    fi
+    rm -f "$folder"/*.part.*
+    if [ -e "$folder/settings" ] && [ "$(cat "$folder/settings")" != "$settings" ]; then
+        say "${0##*/}: $folder was begun with other settings: $(cat "$folder/settings");" \
+            "choose another RESULTS or remove it"
+        exit 65
+    fi
+    piece "$folder/settings" printf '%s\n' "$settings"
+}
+
+# piece FILE COMMAND...: the command's output as a file, once.
+piece() {
+    local file=$1
+    shift
+    if [ -s "$file" ]; then return; fi
+    "$@" > "$file.part.$$"
+    mv "$file.part.$$" "$file"
+}
+
+# ---- reports on the embedded model -----------------------------------------------------------------------------------
+# report NAME: the tables, data and plots of one script are $out/NAME.md, .csv and .png. Sizes can be changed by PAIRS
+# (half train, half validate), FRESH (seeds that no fit has seen) and THREADS; RESULTS is the folder. What two scripts
+# need (pairs, fresh seeds, fits, measured cells) is one piece for both.
+report() {
+    export LC_ALL=C
+    name=$1 out=${RESULTS:-results} pieces=${RESULTS:-results}/pieces
+    pairs=${PAIRS:-32} fresh=${FRESH:-128} first=10000
+    halves="$((pairs / 2)) + $((pairs - pairs / 2)) pairs"
+    threads=${THREADS:+--threads $THREADS}
+    begin "$pieces" "pairs=$pairs fresh=$fresh"
+    trap spent EXIT
+    piece "$pieces/pairs.ld3" teach "0-$((pairs - 1))"
+    piece "$pieces/fresh.ld3" teach "$first-$((first + fresh - 1))"
+}
+
+# Appends the processor time of this run: user and system time of all its programs. A pipe would count its own alone.
+spent() {
+    times > "$pieces/times"
+    awk -v name="$name" 'NR == 2 { split($0, part, /[ms ]+/)
+        printf "%s,%.0f\n", name, 60 * (part[1] + part[3]) + part[2] + part[4] }' "$pieces/times" \
+        >> "$out/processor-time.csv"
+}
+
+# teach SEEDS OPTIONS...: pairs of the teacher, UniPC-3 with 20 evaluations where nothing else is said.
+teach() {
+    local seeds=$1
+    shift
+    # shellcheck disable=SC2086
+    ld3-noise --seeds "$seeds" | ld3-teacher --quiet $threads "$@"
+}
+
+# fit FILE OPTIONS...: what ld3-fit finds from $input, else from all pairs.
+fit() {
+    local file=$1
+    shift
+    piece "$pieces/$file" fit_now "$@"
+}
+# shellcheck disable=SC2086
+fit_now() { ld3-fit --quiet $threads "$@" < "${input:-$pieces/pairs.ld3}"; }
+
+# The paper's own setting but for the number of pairs, and a validation every fourth training step rather than each.
+learned="--validate-every 4"
+
+# A solver's name in the tables is --solver with the order behind it: dpm-solver++-3.
+solver() {
+    case $1 in
+        *-[1-4]) echo "--solver ${1%-*} --order ${1##*-}" ;;
+        *) echo "--solver $1" ;;
+    esac
+}
+title() {
+    case $1 in
+        ddim) echo DDIM ;;
+        heun) echo Heun ;;
+        deis-tab-3) echo tAB-DEIS-3 ;;
+        ipndm-*) echo "iPNDM-${1##*-}" ;;
+        unipc-*) echo "UniPC-${1##*-}" ;;
+        dpm-solver++-*) echo "DPM-Solver++(${1##*-}M)" ;;
+        ld3) echo LD3 ;;
+        edm) echo EDM ;;
+        logsnr) echo logSNR ;;
+        gits | dmn | ays) echo "$1" | tr a-z A-Z ;;
+        *) echo "$1" ;;
+    esac
+}
+# Heun takes two evaluations a step, so odd budgets buy nothing.
+budgets() { if [ "$1" = heun ]; then echo 4 6 8 10; else echo 4 5 6 8 10; fi; }
+list() { echo "$*" | tr ' ' ','; }
+
+# gits, dmn and ays STEPS do not depend on the solver; ays is searched once, at 40 steps, and interpolated (M8.3).
+baseline() {
+    case $1 in
+        gits | dmn) fit "$1.safetensors" --solver ddim --nfe 2-6,8,10 --method "$1" ;;
+        ays)
+            fit ays.safetensors --solver ddim --steps 40 --method ays --ays-samples 8 --ays-sweeps 1
+            piece "$pieces/ays-$2.txt" interpolated "$pieces/ays.safetensors" "$2"
+            ;;
+    esac
+}
+# The noise levels of a schedule spread over STEPS steps, their logarithms linear in between.
+interpolated() {
+    ld3-fit --quiet --schedule "$1" --export kdiffusion | tr -d '[] ' | awk -F, -v steps="$2" '{
+        for (i = 0; i <= steps; i++) {
+            place = i / steps * (NF - 1); left = int(place); if (left > NF - 2) left = NF - 2
+            part = place - left
+            printf "%.9g\n", exp((1 - part) * log($(left + 1)) + part * log($(left + 2)))
+        } }'
+}
+
+# ld3 SOLVER and generalized SOLVER BUDGETS: one run for all budgets, where each starts from the one before it too.
+# shellcheck disable=SC2046,SC2086
+ld3() { fit "ld3-$1.safetensors" $(solver "$1") --nfe "$(list $(budgets "$1"))" $learned; }
+# shellcheck disable=SC2046,SC2086
+generalized() {
+    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(list $2)" --learn times,model-times,coefficients \
+        --starts 1 --iterations 4 --curvature-pairs 4
+}
+
+# along SOLVER SCHEDULE NFE: the options by which ld3-sample follows a named discretization or what a method found.
+along() {
+    local steps=$3
+    if [ "$1" = heun ]; then steps=$(($3 / 2)); fi
+    case $2 in
+        ld3 | generalized) echo "--schedule $pieces/$2-$1.safetensors --nfe $3" ;;
+        gits | dmn) echo "$(solver "$1") --schedule $pieces/$2.safetensors --steps $steps" ;;
+        ays)
+            baseline ays "$steps"
+            echo "$(solver "$1") --schedule $pieces/ays-$steps.txt --steps $steps"
+            ;;
+        *) echo "$(solver "$1") --schedule $2 --steps $steps" ;;
+    esac
+}
+
+# measure PIECE OPTIONS...: RMSD to the teacher and FD of the fresh seeds, or of $input, solved by ld3-sample OPTIONS.
+# Prints both with a comma between.
+measure() {
+    local file=$pieces/$1.json
+    shift
+    piece "$file" measure_now "$@"
+    printf '%.4f,%.2f\n' "$(member rmsd < "$file")" "$(member distance < "$file")"
+}
+# shellcheck disable=SC2086
+measure_now() {
+    ld3-sample --quiet $threads "$@" < "${input:-$pieces/fresh.ld3}" \
+        | ld3-fid --quiet $threads --reference mnist --json
+}
+# shellcheck disable=SC2046
+cell() { measure "$1-$2-$3" $(along "$1" "$2" "$3"); }
+
+# ---- tables and plots from a CSV whose first line has the names ------------------------------------------------------
+# where NAME VALUE: the lines with that value.
+where() { awk -F, -v name="$1" -v value="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i }
+    NR == 1 || $c == value'; }
+
+# markdown ROW COLUMN VALUE...: one line for each ROW, one column for each COLUMN, VALUEs with / between them.
+markdown() {
+    awk -F, -v row="$1" -v column="$2" -v values="${*:3}" '
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; n = split(values, value, " "); next }
+        {
+            r = $at[row]; c = $at[column]; text = $at[value[1]]
+            for (i = 2; i <= n; i++) text = text " / " $at[value[i]]
+            if (!(r in knownRow)) { rows[++rowCount] = r; knownRow[r] }
+            if (!(c in knownColumn)) { columns[++columnCount] = c; knownColumn[c] }
+            cell[r, c] = text
+        }
+        END {
+            head = "| |"; rule = "|---|"
+            for (j = 1; j <= columnCount; j++) {
+                head = head " " (column == "nfe" ? "NFE" : column) " " columns[j] " |"; rule = rule "---|"
+            }
+            print head; print rule
+            for (i = 1; i <= rowCount; i++) {
+                line = "| " rows[i] " |"
+                for (j = 1; j <= columnCount; j++)
+                    line = line " " ((rows[i], columns[j]) in cell ? cell[rows[i], columns[j]] : "") " |"
+                print line
+            }
+        }'
+}
+
+# panels PANEL X SERIES VALUE [STRONG...]: tables for ld3-fid --chart, the STRONG series emphasised.
+panels() {
+    awk -F, -v panel="$1" -v x="$2" -v series="$3" -v value="$4" -v strong="${*:5}" '
+        NR == 1 {
+            for (i = 1; i <= NF; i++) at[$i] = i
+            n = split(strong, words, " "); for (i = 1; i <= n; i++) isStrong[words[i]]
+            next
+        }
+        {
+            p = $at[panel]; s = $at[series]; v = $at[x]
+            if (!(p in knownPanel)) { panels[++panelCount] = p; knownPanel[p] }
+            if (!(s in knownSeries)) { names[++seriesCount] = s; knownSeries[s] }
+            if (!(v in knownX)) { places[++placeCount] = v; knownX[v] }
+            number[p, v, s] = $at[value]; has[p, s]
+        }
+        END {
+            for (k = 1; k <= panelCount; k++) {
+                p = panels[k]
+                line = (x == "nfe" ? "NFE" : x)
+                for (j = 1; j <= seriesCount; j++)
+                    if ((p, names[j]) in has) line = line "," (names[j] in isStrong ? "*" : "") names[j]
+                printf "%s# %s\n%s\n", (k > 1 ? "\n" : ""), p, line
+                for (i = 1; i <= placeCount; i++) {
+                    line = places[i]
+                    for (j = 1; j <= seriesCount; j++)
+                        if ((p, names[j]) in has) line = line "," number[p, places[i], names[j]]
+                    print line
+                }
+            }
+        }'
+}
