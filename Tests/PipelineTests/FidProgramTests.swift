@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Images
+import TensorStream
 import TestSupport
 import Testing
 
@@ -101,9 +102,16 @@ import Testing
         try folder.write(PNG.encode(Image(width: 28, height: 32, channels: 1, level: 9)), to: "mixed/000002.PNG")
         try FileManager.default.createDirectory(atPath: folder.file("none"), withIntermediateDirectories: true)
         try folder.write([1, 2, 3], to: "none/a.jpg")
+        let wide = NamedTensor(name: "feature", type: .float32, shape: [0, 1 << 40], bytes: [])
+        let seeds = NamedTensor(name: "seed", shape: [0], int64s: [])
+        try folder.write(
+            Frame(
+                metadata: ["ld3.format": "1", "ld3.kind": "features", "ld3.count": "0"], tensors: [wide, seeds]
+            ).image, to: "wide")
         let cases: [(script: String, status: Int32, words: [String])] = [
             ("ld3-fid mixed", 65, ["000001.png", "000002.PNG", "28x32"]),
             ("ld3-fid none", 65, ["no PNG", "jpg"]), ("ld3-fid nowhere", 66, ["nowhere"]),
+            ("ld3-fid wide", 65, ["wide: features of shape [1099511627776] are no vectors of at most 8192 numbers"]),
             ("ld3-fid 1.png", 65, ["ld3-fid: 1.png: is one picture; give the folder"]),
             ("ld3-fid --reference minst mixed", 66, ["--reference minst: no such file", "did you mean mnist?"]),
             ("ld3-fid --features mnist --reference mnist mixed", 66, ["--features mnist: no such", "mean mnist32?"]),

@@ -31,8 +31,8 @@ package struct FeatureSet: Sendable {
 
 /// Turns pictures into feature sets.
 package struct FeatureCollector {
-    /// Most numbers of a feature: a covariance of as many rows takes 2 GiB.
-    package static let largestDimension = 1 << 14
+    /// Most numbers of a feature: a covariance of as many rows takes 512 MiB.
+    package static let largestDimension = 1 << 13
 
     private let network: (any FeatureNetwork)?
     /// The features' name; nil where nobody tells it.
