@@ -33,8 +33,8 @@ package struct NetworkModel {
         self.configuration = configuration
         guard let preconditioning = Self.preconditionings[configuration.preconditioning] else {
             throw Failure(
-                .data, place: place, "the preconditioning \(configuration.preconditioning) is not known",
-                suggestion: "known are \(Self.preconditionings.keys.sorted().joined(separator: ", "))")
+                .data, place: "\(place): configuration: precond", unknown: configuration.preconditioning,
+                choices: Self.preconditionings.keys.sorted())
         }
         let network = try locating(place) {
             try PixelNetworks.open(weights: weights, configuration: configuration, pool: pool)

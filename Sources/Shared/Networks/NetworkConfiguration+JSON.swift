@@ -26,7 +26,9 @@ extension NetworkConfiguration {
         }
         let type = arguments["model_type"]?.string ?? (preconditioning == "EDMPrecond" ? "DhariwalUNet" : "SongUNet")
         guard let architecture = Architecture(rawValue: type) else {
-            throw Failure(.data, place: "configuration", "the architecture \(type) is not supported")
+            throw Failure(
+                .data, place: "configuration: model_type", unknown: type,
+                choices: Architecture.allCases.map(\.rawValue))
         }
         self.architecture = architecture
         if architecture == .dhariwalUNet {
@@ -120,9 +122,14 @@ extension NetworkConfiguration {
         try require(
             imageResolution % (1 << (channelMultipliers.count - 1)) == 0 && imageResolution <= 1 << 12,
             "img_resolution \(imageResolution) cannot be halved \(channelMultipliers.count - 1) times")
-        try require(["positional", "fourier"].contains(embedding), "embedding_type \(embedding) is unknown")
-        try require(["standard", "residual", "skip"].contains(encoder), "encoder_type \(encoder) is unknown")
-        try require(["standard", "skip"].contains(decoder), "decoder_type \(decoder) is unknown")
+        let words = [
+            ("embedding_type", embedding, ["positional", "fourier"]),
+            ("encoder_type", encoder, ["standard", "residual", "skip"]),
+            ("decoder_type", decoder, ["standard", "skip"]),
+        ]
+        for (key, word, known) in words where !known.contains(word) {
+            throw Failure(.data, place: "configuration: \(key)", unknown: word, choices: known)
+        }
         try require(
             (2...16).contains(resampleFilter.count) && resampleFilter.count % 2 == 0
                 && resampleFilter.reduce(0, +) > 0, "resample_filter needs an even number of weights")

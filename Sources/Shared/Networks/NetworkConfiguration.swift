@@ -6,7 +6,7 @@ import Formats
 /// Read from the JSON that model files carry: `precond`, `sigma_min`, `sigma_max` and `init_kwargs`. Unknown keys are
 /// ignored, missing ones have the defaults of their class, which differ between SongUNet, DhariwalUNet and UNetModel.
 package struct NetworkConfiguration: Sendable, Equatable {
-    package enum Architecture: String, Sendable {
+    package enum Architecture: String, Sendable, CaseIterable {
         case songUNet = "SongUNet"
         case dhariwalUNet = "DhariwalUNet"
         /// guided-diffusion's own class, which improved DDPM and ADM checkpoints are saved from.
