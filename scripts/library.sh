@@ -2,6 +2,9 @@
 #
 # Every piece of work is a file that appears whole: started again after a kill, a script goes on where it was.
 
+# A command that fails within $(...) ends the script too.
+shopt -s inherit_errexit
+
 say() { printf '%s\n' "$*" >&2; }
 
 # The number of a JSON member on standard input.
@@ -103,7 +106,6 @@ title() {
 }
 # Heun takes two evaluations a step, so odd budgets buy nothing.
 budgets() { if [ "$1" = heun ]; then echo 4 6 8 10; else echo 4 5 6 8 10; fi; }
-list() { echo "$*" | tr ' ' ','; }
 
 # gits, dmn and ays STEPS do not depend on the solver; ays is searched once, at 40 steps, and interpolated (M8.3).
 baseline() {
@@ -117,7 +119,7 @@ baseline() {
 }
 # The noise levels of a schedule spread over STEPS steps, their logarithms linear in between.
 interpolated() {
-    ld3-fit --quiet --schedule "$1" --export kdiffusion | tr -d '[] ' | awk -F, -v steps="$2" '{
+    ld3-fit --quiet --schedule "$1" --export kdiffusion --terminal keep | tr -d '[] ' | awk -F, -v steps="$2" '{
         for (i = 0; i <= steps; i++) {
             place = i / steps * (NF - 1); left = int(place); if (left > NF - 2) left = NF - 2
             part = place - left
@@ -125,22 +127,35 @@ interpolated() {
         } }'
 }
 
-# ld3 SOLVER and generalized SOLVER BUDGETS: one run for all budgets, where each starts from the one before it too.
+# ld3 SOLVER NFE; generalized SOLVER fits the budgets of general() in one run, each starting from the one before it too.
 # shellcheck disable=SC2046,SC2086
-ld3() { fit "ld3-$1.safetensors" $(solver "$1") --nfe "$(list $(budgets "$1"))" $learned; }
-# shellcheck disable=SC2046,SC2086
+ld3() { fit "ld3-$1-$2.safetensors" $(solver "$1") --nfe "$2" $learned; }
+# shellcheck disable=SC2046
 generalized() {
-    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(list $2)" --learn times,model-times,coefficients \
-        --starts 1 --iterations 4 --curvature-pairs 4
+    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(general "$1" | tr ' ' ',')" \
+        --learn times,model-times,coefficients --starts 1 --iterations 4 --curvature-pairs 4
 }
+# The many coefficients of larger budgets take longest. scripts/bench-general compares all solvers and budgets.
+general() { case $1 in ipndm-3 | dpm-solver++-3 | unipc-3) echo 4 5 6 ;; esac }
 
-# along SOLVER SCHEDULE NFE: the options by which ld3-sample follows a named discretization or what a method found.
+# along SOLVER SCHEDULE NFE: the options by which ld3-sample follows a named discretization, or what a method found; it
+# is found now where it was not before.
 along() {
     local steps=$3
     if [ "$1" = heun ]; then steps=$(($3 / 2)); fi
     case $2 in
-        ld3 | generalized) echo "--schedule $pieces/$2-$1.safetensors --nfe $3" ;;
-        gits | dmn) echo "$(solver "$1") --schedule $pieces/$2.safetensors --steps $steps" ;;
+        ld3)
+            ld3 "$1" "$3"
+            echo "--schedule $pieces/ld3-$1-$3.safetensors"
+            ;;
+        generalized)
+            generalized "$1"
+            echo "--schedule $pieces/generalized-$1.safetensors --nfe $3"
+            ;;
+        gits | dmn)
+            baseline "$2"
+            echo "$(solver "$1") --schedule $pieces/$2.safetensors --steps $steps"
+            ;;
         ays)
             baseline ays "$steps"
             echo "$(solver "$1") --schedule $pieces/ays-$steps.txt --steps $steps"
