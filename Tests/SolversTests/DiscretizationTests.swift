@@ -31,6 +31,23 @@ import Testing
         }
     }
 
+    /// The grids of GITS' own code (fixtures/gits, M3.6).
+    @Test func gitsGrids() throws {
+        let file = try SafetensorsFile(path: Fixtures.path("gits/gits.safetensors"))
+        for (name, discretization) in [
+            ("polynomial_rho7", Discretization.edm), ("logsnr_rho7", .logSNR), ("time_uniform_rho1", .vpTime(rho: 1)),
+            ("time_uniform_rho2", .vpTime(rho: 2)),
+        ] {
+            for points in [5, 8, 11] {
+                let expected = try file.tensor("get_schedule/\(name)/num_steps\(points)").doubles()
+                let times = try discretization.times(steps: points - 1, process: .edm)
+                for (time, value) in zip(times, expected) {
+                    #expect(abs(time - value) <= 1e-9 * value, "\(name) \(points): \(time), \(value)")
+                }
+            }
+        }
+    }
+
     /// M3.5 and M11.3.
     @Test func oracles() throws {
         func close(_ discretization: Discretization, _ steps: Int, _ expected: [Double]) throws {
@@ -45,10 +62,12 @@ import Testing
 
     @Test func endpointsAndOrder() throws {
         let every: [Discretization] = [
-            .uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5),
+            .uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .vpTime(rho: 1),
+            .arctan(deviation: 0.5),
         ]
         for process in Self.processes.map(\.1) + [.flow, .edm(minimum: 0.01, maximum: 50)] {
-            for discretization in every where process != .flow || ![.edm, .logSNR].contains(discretization) {
+            for discretization in every
+            where process != .flow || ![.edm, .logSNR, .vpTime(rho: 1)].contains(discretization) {
                 for steps in [1, 2, 3, 7, 50] {
                     let times = try discretization.times(steps: steps, process: process)
                     #expect(times.count == steps + 1 && times[0] == process.start && times[steps] == process.end)
@@ -60,7 +79,9 @@ import Testing
     }
 
     @Test func spellings() throws {
-        for text in ["uniform", "quadratic", "polynomial:3.0", "edm", "edm-time", "logsnr", "arctan:0.5"] {
+        for text in [
+            "uniform", "quadratic", "polynomial:3.0", "edm", "edm-time", "logsnr", "vp-time:2.0", "arctan:0.5",
+        ] {
             let discretization = try #require(try Discretization(spelling: text))
             #expect(discretization.spelling == text)
         }

@@ -13,7 +13,7 @@ let everySolver: [Solver] = {
                 case .unipc:
                     [[.bh1], [.bh2], [.bh2, .noLowerOrderFinal], [.bh2, .noCorrector], [.bh1, .correctLast]]
                 case .dpmSolverPlusPlus: [[], [.noise], [.noLowerOrderFinal], [.exactThird]]
-                case .dpmSolver: [[], [.firstOrderLast]]
+                case .dpmSolver: [[], [.firstOrderLast], [.secondOrderLast]]
                 case .heun: [[]]
                 default: [[], [.analyticFirst]]
                 }
@@ -80,6 +80,25 @@ let everySolver: [Solver] = {
             let error = zip(gradient, differences).reduce(0) { max($0, abs($1.0 - $1.1)) } / scale
             #expect(error < 2e-6, "\(solver.name), \(process.spelling), N = \(times.count - 1), d\(name): \(error)")
         }
+    }
+
+    /// Thresholding is part of the program: it changes what large data give, and its gradient is exact.
+    @Test func thresholding() throws {
+        let mixture = try MixtureDenoiser<Double>(
+            weights: [0.6, 0.4], means: Tensor(shape: [2, 2], elements: [1.7, 0.4, -0.6, -2.1]),
+            deviations: Tensor(shape: [2], elements: [0.3, 0.2]))
+        let executor = Executor<Double>(denoiser: mixture)
+        let times = Self.times(steps: 4, process: .edm)
+        for (family, order) in [(Solver.Family.dpmSolverPlusPlus, 3), (.unipc, 3)] {
+            let solver = try Solver(family, order: order, options: [.thresholding])
+            try check(solver, .edm, times: times, executor: executor)
+            let start = Tensor(shape: [1, 2], elements: [40.0, -30])
+            let cut = try executor.run(solver.program(process: .edm, times: times), from: start)
+            let whole = try executor.run(Solver(family, order: order).program(process: .edm, times: times), from: start)
+            #expect(relativeDistance(cut, whole) > 0.1)
+        }
+        #expect(throws: (any Error).self) { try Solver(.ipndm, options: [.thresholding]) }
+        #expect(throws: (any Error).self) { try Solver(.dpmSolverPlusPlus, options: [.noise, .thresholding]) }
     }
 
     /// Kept and recomputed activations give the same bits, also in Float (M11.6).

@@ -242,7 +242,8 @@ import Testing
         }
         for (solver, low, high) in [
             (try solver(.euler, 1), 0.9, 1.1), (try solver(.ddim, 1), 0.9, 1.1), (try solver(.heun, 2), 1.8, 2.2),
-            (try solver(.dpmSolver, 2), 1.8, 2.2), (try solver(.ipndm, 2), 1.8, 2.2),
+            (try solver(.dpmSolver, 2), 1.8, 2.2), (try solver(.dpmSolver, 3), 2.7, 3.4),
+            (try solver(.ipndm, 2), 1.8, 2.2),
             (try solver(.ipndm, 3), 1.7, 2.4), (try solver(.dpmSolverPlusPlus, 2), 1.8, 2.2),
             (try solver(.dpmSolverPlusPlus, 3), 1.7, 2.4), (try solver(.unipc, 1), 1.8, 2.2),
             (try solver(.unipc, 3), 1.7, 2.3), (try solver(.unipc, 3, [.bh2, .noLowerOrderFinal]), 3.2, 4.6),

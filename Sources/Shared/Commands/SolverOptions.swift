@@ -6,7 +6,7 @@ extension Option {
     package static func solver(default name: String) -> Option {
         .value("solver", "NAME", "\(Solver.spellings.joined(separator: ", ")) [\(name)]")
     }
-    package static let order = Option.value("order", "K", "order of the solver [the highest up to 3]")
+    package static let order = Option.value("order", "K", "order of the solver [the highest up to 3; 2 for dpm-solver]")
     package static let variant = Option.value(
         "variant", "WORDS", "deviations from the solver's usual form: bh1, bh2, no-corrector, ... with commas between")
     package static let steps = Option.value("steps", "N", "number of steps, in place of --nfe")

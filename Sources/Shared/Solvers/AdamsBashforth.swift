@@ -59,29 +59,21 @@ extension Solver {
 /// The VP time of a process, in which tAB-DEIS interpolates: its own, or that of the linear VP process with the same
 /// range of s (M3.6).
 private struct VPTime {
-    let process: NoiseProcess
-    private var slope = 0.0
-    private var beta0 = 0.0
+    private let process: NoiseProcess
+    /// For a process without a VP time of its own.
+    private let fit: VPFit?
 
     init(_ process: NoiseProcess) {
         self.process = process
-        guard case .edm(let minimum, let maximum) = process else { return }
-        let epsilon = 1e-3
-        let top = Double.log1p(maximum * maximum)
-        slope = 2 * (Double.log1p(minimum * minimum) / epsilon - top) / (epsilon - 1)
-        beta0 = top - 0.5 * slope
+        if case .edm(let minimum, let maximum) = process {
+            fit = VPFit(minimum: minimum, maximum: maximum)
+        } else {
+            fit = nil
+        }
     }
 
-    func time<T: Real>(_ t: T) -> T {
-        guard case .edm = process else { return t }
-        let doubled = T.log1p(t * t)
-        return 2.0 * doubled / (T.sqrt(2.0 * slope * doubled + beta0 * beta0) + beta0)
-    }
+    func time<T: Real>(_ t: T) -> T { fit?.time(scaledSigma: t) ?? t }
 
     /// ds / d(VP time).
-    func rate<T: Real>(_ t: T) -> T {
-        guard case .edm = process else { return process.scaledSigmaRate(t) }
-        let exponent = (0.5 * slope * t + beta0) * t
-        return 0.5 * (slope * t + beta0) * T.exp(exponent) / T.sqrt(T.expm1(exponent))
-    }
+    func rate<T: Real>(_ t: T) -> T { fit?.rate(t) ?? process.scaledSigmaRate(t) }
 }

@@ -51,6 +51,7 @@ extension Executor {
         _ program: StepProgram<Double>, from start: Tensor<Element>, policy: ActivationPolicy,
         known: [Int: Tensor<Element>] = [:]
     ) throws -> Trace<Element> {
+        let denoiser = denoiser(for: program)
         var registers: [Tensor<Element>?] = [start]
         var linearizations: [Int: Linearization<Element>] = [:]
         for (index, instruction) in program.instructions.enumerated() {
@@ -85,6 +86,7 @@ extension Executor {
         _ trace: Trace<Element>, cotangent: Tensor<Element>, constants: Set<Int> = []
     ) throws -> ProgramGradient<Element> {
         let program = trace.program
+        let denoiser = denoiser(for: program)
         var cotangents = [Tensor<Element>?](repeating: nil, count: program.registerCount)
         var coefficients = program.instructions.map { instruction -> [Double] in
             if case .combine(let terms) = instruction { return [Double](repeating: 0, count: terms.count) }

@@ -14,6 +14,9 @@ package enum Discretization: Sendable, Equatable {
     case edmTime
     /// Equal steps in lambda.
     case logSNR
+    /// Equal steps in the rho-th root of the time of the linear VP process with the same range of s: GITS' "time_uniform"
+    /// (M3.6).
+    case vpTime(rho: Double)
     /// s = c tan(theta) with equal steps in theta: optimal for Gaussian data of deviation c (M11.3).
     case arctan(deviation: Double)
     /// A published table or the user's own list, with its own last value.
@@ -44,6 +47,11 @@ package enum Discretization: Sendable, Equatable {
             try requireFiniteLogSNR(process)
             times = Self.linear(from: process.lambda(start), to: process.lambda(end), steps: steps)
                 .map { process.time(lambda: $0) }
+        case .vpTime(let rho):
+            try requireFiniteLogSNR(process)
+            let fit = VPFit(minimum: process.scaledSigma(end), maximum: process.scaledSigma(start))
+            times = Self.rooted(from: 1, to: VPFit.end, rho: rho, steps: steps)
+                .map { process.time(scaledSigma: fit.scaledSigma($0)) }
         case .arctan(let deviation):
             let first = Double.atan(process.scaledSigma(start) / deviation)
             let last = Double.atan(process.scaledSigma(end) / deviation)
@@ -86,8 +94,8 @@ package enum Discretization: Sendable, Equatable {
 
 extension Discretization {
     package static let spellings = [
-        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "arctan:C", "ays:NAME", "gits:NAME",
-        "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "ays:NAME",
+        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
     ]
 
     /// Parses a name of `--schedule`; nil where `spelling` is none of them (it may be a file or a published list).
@@ -102,6 +110,7 @@ extension Discretization {
         case ("edm-time", nil): self = .edmTime
         case ("logsnr", nil): self = .logSNR
         case ("polynomial", _): self = .polynomial(rho: try Self.positive(argument, in: spelling))
+        case ("vp-time", _): self = .vpTime(rho: try Self.positive(argument ?? "1", in: spelling))
         case ("arctan", _): self = .arctan(deviation: try Self.positive(argument, in: spelling))
         default:
             guard let table = try TabulatedSchedule(spelling: spelling) else { return nil }
@@ -126,6 +135,7 @@ extension Discretization {
         case .edm: "edm"
         case .edmTime: "edm-time"
         case .logSNR: "logsnr"
+        case .vpTime(let rho): "vp-time:\(rho)"
         case .arctan(let deviation): "arctan:\(deviation)"
         case .tabulated(let table): table.spelling
         }

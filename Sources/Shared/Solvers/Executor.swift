@@ -29,6 +29,7 @@ package struct Executor<Element: TensorElement> {
     ) throws -> Tensor<Element> {
         var registers = [Tensor<Element>?](repeating: nil, count: program.registerCount)
         let lastUses = program.lastUses
+        let denoiser = denoiser(for: program)
         registers[0] = start
         observe(0, start)
         for (index, instruction) in program.instructions.enumerated() {
@@ -50,6 +51,11 @@ package struct Executor<Element: TensorElement> {
             for register in registers.indices where lastUses[register] == index { registers[register] = nil }
         }
         return read(registers, program.result)
+    }
+
+    /// The denoiser as the program asks for it.
+    func denoiser(for program: StepProgram<Double>) -> any Denoiser<Element> {
+        denoiser.thresholded(if: program.isThresholded)
     }
 
     /// The combination of registers that one instruction asks for.

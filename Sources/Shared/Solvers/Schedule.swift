@@ -59,8 +59,12 @@ package struct Schedule: Sendable, Equatable {
     package var isTied: Bool { times == modelTimes }
 
     package func program() throws -> StepProgram<Double> {
-        if let coefficients { return StepProgram(coefficients.recursion(modelTimes: modelTimes), process: process) }
-        return try solver.program(process: process, times: times, modelTimes: modelTimes)
+        guard let coefficients else {
+            return try solver.program(process: process, times: times, modelTimes: modelTimes)
+        }
+        var program = StepProgram(coefficients.recursion(modelTimes: modelTimes), process: process)
+        program.isThresholded = solver.options.contains(.thresholding)
+        return program
     }
 
     /// Network evaluations of one sample.

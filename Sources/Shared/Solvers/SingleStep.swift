@@ -45,27 +45,40 @@ extension Solver {
         return recursion
     }
 
-    /// DPM-Solver-2 with r = 1/2 (M4.7): the midpoint in lambda, then its slope over the whole step. The midpoint is
-    /// asked at its own exact time.
+    /// Singlestep DPM-Solver of order 1, 2 or 3 (M4.7, M8.5): inner points that divide a step of lambda evenly, each
+    /// asked at its own exact time, and differences of slopes from the step's first one.
     func dpmSolverRecursion<T: Real>(_ grid: Grid<T>, _ modelTimes: [T]) -> LinearRecursion<T> {
         var recursion = LinearRecursion(prediction: .noise, modelTimes: [modelTimes[0]])
         for i in 1...grid.steps {
-            let (t, u) = (grid.times[i - 1], grid.times[i])
-            let here = recursion.rows.count
-            var slopeAt = here
-            if order == 2, i < grid.steps || !options.contains(.firstOrderLast) {
-                let middle = grid.process.time(lambda: 0.5 * (grid.lambda[i - 1] + grid.lambda[i]))
-                recursion.rows.append(
-                    .init(
-                        predictor: ddimStep(grid, from: t, to: middle, state: here, output: here), completesStep: false)
-                )
-                recursion.modelTimes.append(middle)
-                slopeAt = here + 1
+            let order = singlestepOrder(i, of: grid.steps)
+            let first = recursion.rows.count
+            for point in 1...order {
+                let isLast = point == order
+                let share = Double(point) / Double(order)
+                let lambda = grid.lambda[i - 1] + share * (grid.lambda[i] - grid.lambda[i - 1])
+                let target = isLast ? grid.times[i] : grid.process.time(lambda: lambda)
+                // Order 2 takes its midpoint's slope over the whole step.
+                var step = ddimStep(
+                    grid, from: grid.times[i - 1], to: target, state: first,
+                    output: order == 2 ? first + point - 1 : first)
+                if order == 3, point > 1 {
+                    // e_newest - e_first is the change of the slope over (point - 1) / point of the way.
+                    let h = lambda - grid.lambda[i - 1]
+                    let change = -grid.process.sigma(target) * (T.expm1(h) / h - 1.0)
+                    let weight = Double(point) / Double(point - 1) * change
+                    step.add(output: first + point - 1, weight)
+                    step.add(output: first, -weight)
+                }
+                recursion.rows.append(.init(predictor: step, completesStep: isLast))
+                recursion.modelTimes.append(isLast ? modelTimes[i] : target)
             }
-            recursion.rows.append(.init(predictor: ddimStep(grid, from: t, to: u, state: here, output: slopeAt)))
-            recursion.modelTimes.append(modelTimes[i])
         }
         return recursion
+    }
+
+    private func singlestepOrder(_ step: Int, of steps: Int) -> Int {
+        guard step == steps else { return order }
+        return options.contains(.firstOrderLast) ? 1 : options.contains(.secondOrderLast) ? 2 : order
     }
 
     /// u = alpha_u / alpha_t x + alpha_u (s_u - s_t) e (M4.2).

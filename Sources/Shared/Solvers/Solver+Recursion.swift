@@ -10,7 +10,10 @@ extension Solver {
     package func program<T: Real>(
         process: NoiseProcess, times: [T], modelTimes: [T]
     ) throws -> StepProgram<T> {
-        StepProgram(try recursion(process: process, times: times, modelTimes: modelTimes), process: process)
+        var program = StepProgram(
+            try recursion(process: process, times: times, modelTimes: modelTimes), process: process)
+        program.isThresholded = options.contains(.thresholding)
+        return program
     }
 
     /// The same with t = tau.

@@ -32,11 +32,11 @@ package struct Solver: Sendable, Equatable {
             case .heun: 2...2
             case .dpmSolverPlusPlus, .unipc, .deisRho: 1...3
             case .ipndm, .ipndmVariable, .deisTime: 1...4
-            case .dpmSolver: 1...2
+            case .dpmSolver: 1...3
             }
         }
 
-        package var defaultOrder: Int { min(3, orders.upperBound) }
+        package var defaultOrder: Int { self == .dpmSolver ? 2 : min(3, orders.upperBound) }
     }
 
     /// Deviations from a family's usual form; each has a word in `--variant` (M4.11).
@@ -57,17 +57,23 @@ package struct Solver: Sendable, Equatable {
         case noLowerOrderFinal = "no-lower-order-final"
         /// The first evaluation replaced by x / sqrt(1 + s^2), the analytic first step.
         case analyticFirst = "afs"
-        /// Singlestep whose last step has order 1, for an odd budget.
+        /// Dynamic thresholding of the data prediction.
+        case thresholding
+        /// Singlestep whose last step has order 1, for a budget that leaves one evaluation.
         case firstOrderLast = "first-order-last"
+        /// Singlestep of order 3 whose last step has order 2.
+        case secondOrderLast = "second-order-last"
 
         func fits(_ family: Family, order: Int) -> Bool {
             switch self {
+            case .thresholding: family == .dpmSolverPlusPlus || family == .unipc
             case .bh1, .bh2, .noCorrector, .correctLast: family == .unipc
             case .noise: family == .dpmSolverPlusPlus
             case .exactThird: family == .dpmSolverPlusPlus && order == 3
             case .noLowerOrderFinal: family == .dpmSolverPlusPlus || family == .unipc
             case .analyticFirst: [.euler, .ddim, .ipndm, .ipndmVariable, .deisTime, .deisRho].contains(family)
-            case .firstOrderLast: family == .dpmSolver && order == 2
+            case .firstOrderLast: family == .dpmSolver && order > 1
+            case .secondOrderLast: family == .dpmSolver && order == 3
             }
         }
     }
@@ -94,7 +100,10 @@ package struct Solver: Sendable, Equatable {
                 .usage, place: "\(prefix)variant",
                 "solver \(family.rawValue) of order \(order) has no variant `\(option.rawValue)`")
         }
-        guard !options.isSuperset(of: [.bh1, .bh2]), !options.isSuperset(of: [.noCorrector, .correctLast]) else {
+        let pairs: [Set<Option>] = [
+            [.bh1, .bh2], [.noCorrector, .correctLast], [.firstOrderLast, .secondOrderLast], [.noise, .thresholding],
+        ]
+        guard !pairs.contains(where: { options.isSuperset(of: $0) }) else {
             throw Failure(
                 .usage, place: "\(prefix)variant", "the variants of solver \(family.rawValue) exclude each other")
         }
@@ -112,26 +121,26 @@ extension Solver {
     package func evaluations(steps: Int) -> Int {
         switch family {
         case .heun: 2 * steps
-        case .dpmSolver: order * steps - (options.contains(.firstOrderLast) ? 1 : 0)
+        case .dpmSolver:
+            order * steps
+                - (options.contains(.firstOrderLast) ? order - 1 : options.contains(.secondOrderLast) ? 1 : 0)
         default: steps + (options.contains(.correctLast) ? 1 : 0) - (options.contains(.analyticFirst) ? 1 : 0)
         }
     }
 
     /// What a budget of evaluations buys: the solver to run (its last step of order 1 where the budget asks for it)
-    /// and its number of steps. Heun takes floor(n / 2) steps; DPM-Solver of order 2 ceil(n / 2), the last of order 1
-    /// when n is odd.
+    /// and its number of steps. Heun takes floor(n / 2) steps; DPM-Solver of order K ceil(n / K), the last of lower order
+    /// where n is no multiple of K.
     package func plan(evaluations: Int) throws -> (solver: Solver, steps: Int) {
         var solver = self
         let steps: Int
         switch family {
         case .heun: steps = evaluations / 2
-        case .dpmSolver where order == 2:
-            steps = (evaluations + 1) / 2
-            if evaluations % 2 == 1 {
-                solver.options.insert(.firstOrderLast)
-            } else {
-                solver.options.remove(.firstOrderLast)
-            }
+        case .dpmSolver where order > 1:
+            steps = (evaluations + order - 1) / order
+            let rest = evaluations % order
+            solver.options.subtract([.firstOrderLast, .secondOrderLast])
+            if rest > 0 { solver.options.insert(rest == 1 ? .firstOrderLast : .secondOrderLast) }
         default: steps = evaluations - self.evaluations(steps: 0)
         }
         guard steps >= 1 else {

@@ -25,6 +25,9 @@ package struct StepProgram<Coefficient: Real>: Sendable {
     /// The registers of x_0 (the start) to x_N (the result).
     package private(set) var states: [Register] = [0]
 
+    /// Whether every evaluation's output is thresholded (M4.4).
+    package var isThresholded = false
+
     package init() {}
 
     /// The register of x_T.
@@ -77,6 +80,7 @@ package struct StepProgram<Coefficient: Real>: Sendable {
             }
         }
         mapped.states = states
+        mapped.isThresholded = isThresholded
         return mapped
     }
 
