@@ -8,6 +8,8 @@ struct NoiseRun {
     private let arguments: Arguments
     private let source: NoiseSource
     private let labels: LabelChoice
+    /// --move
+    private let radius: Double
     private let seeds: SeedList
     /// Places in `seeds` that are this run's.
     private let places: Range<Int>
@@ -18,6 +20,7 @@ struct NoiseRun {
         let model = ModelNeeded(arguments)
         source = try NoiseSource(arguments, model)
         labels = try LabelChoice(arguments, model)
+        radius = try arguments.double("move", in: 0...1e6)
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
         if let rows = source.rows, rows != seeds.count {
             throw Failure(.usage, place: "--from", "has \(rows) rows for \(seeds.count) seeds")
@@ -37,8 +40,9 @@ struct NoiseRun {
             let drawn = seeds.slice(range).seeds
             try writer.write(
                 SampleBatch(
-                    seeds: drawn, labels: labels.labels(drawn), tensors: [try source.noise(drawn, places: range)],
-                    part: part, startsPart: start == places.lowerBound))
+                    seeds: drawn, labels: labels.labels(drawn),
+                    tensors: [try source.noise(drawn, places: range, movedWithin: radius)], part: part,
+                    startsPart: start == places.lowerBound))
             progress.advance(by: range.count)
             start = range.upperBound
         } while start < places.upperBound

@@ -47,14 +47,26 @@ enum NoiseSource {
         }
     }
 
-    /// [B, shape]: the noise of `seeds`, or the rows `places`.
-    func noise(_ seeds: [Int64], places: Range<Int>) throws -> NamedTensor {
+    /// [B, shape]: the noise of `seeds`, or the rows `places`, each moved within a ball of that radius.
+    func noise(_ seeds: [Int64], places: Range<Int>, movedWithin radius: Double) throws -> NamedTensor {
+        var values = try values(seeds, places: places)
+        if radius > 0 {
+            let size = shape.reduce(1, *)
+            values.withUnsafeMutableBufferPointer { buffer in
+                for (row, seed) in seeds.enumerated() {
+                    let sample = UnsafeMutableBufferPointer(rebasing: buffer[row * size..<(row + 1) * size])
+                    GaussianNoise.move(sample, within: radius, seed: seed)
+                }
+            }
+        }
+        return NamedTensor(name: "noise", shape: [seeds.count] + shape, floats: values)
+    }
+
+    private func values(_ seeds: [Int64], places: Range<Int>) throws -> [Float] {
         switch self {
-        case .array(let array):
-            return NamedTensor(name: "noise", shape: [places.count] + shape, floats: try array.rows(places).floats())
+        case .array(let array): return try array.rows(places).floats()
         case .drawn(let generator, let shape, let pool):
-            let values = generator.values(seeds: seeds, size: shape.reduce(1, *), pool: pool)
-            return NamedTensor(name: "noise", shape: [seeds.count] + shape, floats: values)
+            return generator.values(seeds: seeds, size: shape.reduce(1, *), pool: pool)
         }
     }
 }

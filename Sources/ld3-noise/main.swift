@@ -16,6 +16,7 @@ let command = Command(
                 .value("shape", "C,H,W", "the shape of a sample, of any rank, instead of a model's"),
                 .value("from", "FILE", "take the noise from the rows of a .npy file instead of drawing it"),
                 .value("rng", "NAME", default: "philox", "philox, or torch: what torch.randn gives on a CPU"),
+                .value("move", "R", default: "0", "move each noise within a ball of radius R, by its own seed"),
             ]),
         OptionGroup(
             "labels",

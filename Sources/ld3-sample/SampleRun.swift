@@ -1,4 +1,5 @@
 import Commands
+import Diagnostics
 import Formats
 import TensorStream
 
@@ -7,6 +8,8 @@ struct SampleRun {
     private let solver: SolveRun
     private let writer: StreamWriter?
     private let pictures: PictureOutput?
+    /// --log-determinant
+    private let tellsVolume: Bool
 
     init(_ arguments: Arguments) throws {
         let request = try arguments.scheduleRequest(defaultSchedule: nil)
@@ -15,15 +18,23 @@ struct SampleRun {
         writer = wantsStream ? try .standardOutput(.samples, entry: arguments.provenance) : nil
         solver = try SolveRun(
             arguments, request, .standardInput(.noise, .pairs), fallback: (solver: "ipndm", evaluations: nil))
+        tellsVolume = arguments.flag("log-determinant")
+        if tellsVolume, !solver.model.denoiser.hasPullback {
+            throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
+        }
         pictures = wantsPictures ? try PictureOutput(arguments, model: solver.model) : nil
     }
 
     func run() throws {
         try solver.forEachBatch("sampling") { batch, image in
             try pictures?.add(image, seeds: batch.seeds)
-            try writer?.write(
-                batch.removing(["noise"]).setting(NamedTensor(name: "image", tensor: image)),
-                metadata: solver.model.metadata)
+            guard let writer else { return }
+            var samples = batch.removing(["noise"]).setting(NamedTensor(name: "image", tensor: image))
+            if tellsVolume {
+                let volumes = try solver.logDeterminants(batch)
+                samples = samples.setting(NamedTensor(name: "log_determinant", shape: [batch.count], doubles: volumes))
+            }
+            try writer.write(samples, metadata: solver.model.metadata)
         }
         try pictures?.finish()
     }

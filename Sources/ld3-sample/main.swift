@@ -10,6 +10,9 @@ let command = Command(
             [
                 .schedule(default: "required"), .solver(default: "the file's, else ipndm"), .order, .variant,
                 .nfe(default: "the file's"), .steps,
+                .flag(
+                    "log-determinant",
+                    "add log |det d sample / d start| to the stream: a gradient for each element of a sample"),
             ]),
         OptionGroup(
             "output",

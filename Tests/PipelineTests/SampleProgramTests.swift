@@ -101,4 +101,24 @@ struct SampleProgramTests {
         #expect(result.status == 65 && result.errors.contains("--grid: samples of shape [8]"), "\(result.errors)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
+
+    /// Euler on Gaussian data has a closed form; noise moved within a ball has the same volume there (M9.2).
+    @Test func logDeterminants() throws {
+        let model = "--model gaussian:shape=4,std=0.5"
+        let command = "ld3-sample -q \(model) --schedule times:- --solver euler --log-determinant"
+        let folder = try TemporaryFolder()
+        let list = try folder.write(Array("80 2 0.5 0.002".utf8), to: "times.txt")
+        let factors = [(80, 2), (2, 0.5), (0.5, 0.002)].map { t, u in Double.log((t * u + 0.25) / (t * t + 0.25)) }
+        for options in ["", "--move 0.5", "--shard 1/2"] {
+            let result = try Programs.shell(
+                "ld3-noise --seeds 0-4 --shape 4 \(options) | "
+                    + command.replacingOccurrences(of: "times:-", with: "'times:\(list)'"))
+            #expect(result.status == 0, "\(result.errors)")
+            for frame in try streamFrames(result.output) {
+                for value in try frame.tensor("log_determinant").doubles() {
+                    #expect(abs(value - 4 * factors.reduce(0, +)) < 1e-4)
+                }
+            }
+        }
+    }
 }

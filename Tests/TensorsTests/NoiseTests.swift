@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Tensors
 import TestSupport
 import Testing
@@ -66,5 +67,19 @@ private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Flo
         var counts = [Int](repeating: 0, count: 10)
         for seed in 0..<Int64(10_000) { counts[GaussianNoise.label(seed: seed, classes: 10)] += 1 }
         for count in counts { #expect(abs(count - 1000) < 150) }
+    }
+
+    /// A move stays in its ball, depends on the seed alone, and fills the ball evenly: (|move| / R)^d is uniform.
+    @Test func movesFillTheirBall() {
+        func move(_ seed: Int64, radius: Double) -> Double {
+            var values = [Float](repeating: 0, count: 5)
+            values.withUnsafeMutableBufferPointer { GaussianNoise.move($0, within: radius, seed: seed) }
+            return values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        }
+        let shares = (0..<2000).map { seed in pow(move(Int64(seed), radius: 0.3) / 0.3, 5) }
+        #expect(shares.allSatisfy { $0 < 1 + 1e-5 })
+        #expect(abs(shares.reduce(0, +) / 2000 - 0.5) < 0.03)
+        #expect(abs(Double(shares.filter { $0 < 0.25 }.count) / 2000 - 0.25) < 0.04)
+        #expect(abs(move(7, radius: 2) / move(7, radius: 1) - 2) < 1e-6 && move(7, radius: 1) != move(8, radius: 1))
     }
 }

@@ -45,4 +45,7 @@ package struct SolveRun {
         }
         progress.finish()
     }
+
+    /// log |det d sample / d start| of every sample of a batch (M9.2).
+    package func logDeterminants(_ batch: SampleBatch) throws -> [Double] { try model.logDeterminants(program, batch) }
 }

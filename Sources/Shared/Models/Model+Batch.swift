@@ -34,4 +34,9 @@ extension Model {
     package func solve(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> Tensor<Float> {
         try solve(program, from: noise(of: batch), labels: labels(of: batch), seeds: batch.seeds)
     }
+
+    /// How the solution changes volume at every sample of a batch, [B].
+    package func logDeterminants(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> [Double] {
+        try logDeterminants(program, from: noise(of: batch), labels: labels(of: batch), seeds: batch.seeds)
+    }
 }

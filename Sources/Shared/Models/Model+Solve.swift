@@ -10,11 +10,27 @@ extension Model {
         _ program: StepProgram<Double>, from noise: Tensor<Float>, labels: [Int]?, seeds: [Int64]
     ) throws -> Tensor<Float> {
         guard noise.batch > 0 else { return noise }
+        return try executor(labels: labels, seeds: seeds).run(program, from: start(noise))
+    }
+
+    /// log |det d x_N / d x_T| of every sample, [B] (M9.2).
+    package func logDeterminants(
+        _ program: StepProgram<Double>, from noise: Tensor<Float>, labels: [Int]?, seeds: [Int64]
+    ) throws -> [Double] {
+        guard noise.batch > 0 else { return [] }
+        return try executor(labels: labels, seeds: seeds).logDeterminants(
+            program, from: start(noise), batch: defaultBatch)
+    }
+
+    private func start(_ noise: Tensor<Float>) -> Tensor<Float> {
         let scale = Float(process.priorScale)
-        let start = noise.map { $0 * scale }
-        func run(_ denoiser: some Denoiser<Float>) throws -> Tensor<Float> {
-            try Executor(denoiser: denoiser, labels: labels, seeds: seeds).run(program, from: start)
+        return noise.map { $0 * scale }
+    }
+
+    private func executor(labels: [Int]?, seeds: [Int64]) -> Executor<Float> {
+        func executor(_ denoiser: some Denoiser<Float>) -> Executor<Float> {
+            Executor(denoiser: denoiser, labels: labels, seeds: seeds)
         }
-        return try run(denoiser)
+        return executor(denoiser)
     }
 }

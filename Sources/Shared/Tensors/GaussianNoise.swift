@@ -35,6 +35,19 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
+    /// Moves one sample to a place drawn uniformly from the ball around it, of the seed's own Philox sequences beside the
+    /// noise: radius u^(1/d) along a normal vector scaled to length 1.
+    package static func move(_ sample: UnsafeMutableBufferPointer<Float>, within radius: Double, seed: Int64) {
+        let generator = Philox(seed: seed)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: sample.count) { direction in
+            fillPhilox(direction, generator, stream: 2)
+            let length = direction.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let uniform = (Double(generator.words(block: 0, stream: 3)[0]) + 0.5) / 4_294_967_296
+            let scale = radius * pow(uniform, 1 / Double(max(sample.count, 1))) / max(length, .leastNormalMagnitude)
+            for index in sample.indices { sample[index] += Float(scale * Double(direction[index])) }
+        }
+    }
+
     /// A class of 0 ..< classes, uniform, from the seed's own Philox sequence beside the noise: floor(w K / 2^32).
     package static func label(seed: Int64, classes: Int) -> Int {
         let word = Philox(seed: seed).words(block: 0, stream: 1)[0]
@@ -42,10 +55,12 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
     }
 
     /// Block c gives the elements 4c ... 4c+3: the pairs of words (0, 1) and (2, 3) give a cosine and a sine each.
-    private static func fillPhilox(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: Philox) {
+    private static func fillPhilox(
+        _ sample: UnsafeMutableBufferPointer<Float>, _ generator: Philox, stream: UInt32 = 0
+    ) {
         let scale = 1 / 4_294_967_296.0
         for block in 0..<(sample.count + 3) / 4 {
-            let words = generator.words(block: UInt64(block))
+            let words = generator.words(block: UInt64(block), stream: stream)
             let uniform = (SIMD4<Double>(words) + 0.5) * scale
             for pair in 0..<2 {
                 let radius = (-2 * log(uniform[2 * pair])).squareRoot()
