@@ -12,9 +12,10 @@ enum FitMethod: String, CaseIterable {
     case gits
     case ays
     case dODE = "d-ode"
+    case ggdm
 
     static let help =
-        "ld3; heuristic: the discretization of least validation loss; or the published dmn, gits, ays, d-ode"
+        "ld3; heuristic: the discretization of least validation loss; or the published dmn, gits, ays, d-ode, ggdm"
 }
 
 /// --format
@@ -57,7 +58,8 @@ extension OptionGroup {
         [
             .value("iterations", "N", default: "15", "at most"),
             .value("starts", "N", default: "3", "heuristics that the times are fitted from before, on few pairs"),
-            .value("ridge", "X", default: "1e-3", "weight of the squared coefficient offsets, in initial losses"),
+            .value("ridge", "X", default: "1e-2", "weight of the squared coefficient offsets, in initial losses"),
+            .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
             .value("curvature-pairs", "N", default: "10", "pairs that give the curvature"),
         ])
 
@@ -171,7 +173,9 @@ extension Arguments {
         default:
             let evaluations = try plans().map { $0.solver.evaluations(steps: $0.steps) }.max() ?? 1
             // The largest batch that is differentiated at once.
-            let batch = max(16, try integerIfGiven("train-batch", in: 1...1 << 30) ?? 2)
+            let isGGDM = try choice("method", FitMethod.self) == .ggdm
+            let batch = max(
+                16, isGGDM ? try ggdmSettings().batch : try integerIfGiven("train-batch", in: 1...1 << 30) ?? 2)
             return try .fitting(denoiser, at: time, batch: batch, evaluations: evaluations)
         }
     }
@@ -187,7 +191,13 @@ extension Arguments {
             }
             return [(solver, try integer("steps", in: 1...1000))]
         }
-        return try budgets().map { try solver.plan(evaluations: $0) }
+        // Two evaluations a step give neighbouring budgets the same plan.
+        var plans: [(solver: Solver, steps: Int)] = []
+        for plan in try budgets().map({ try solver.plan(evaluations: $0) }) where plans.last.map({ $0 != plan }) ?? true
+        {
+            plans.append(plan)
+        }
+        return plans
     }
 
     private func budgets() throws -> [Int] {

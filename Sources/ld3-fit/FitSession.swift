@@ -59,10 +59,14 @@ struct FitSession<Element: TensorElement> {
         problem.isTied = arguments.flag("tied")
         if let window = try arguments.doubleIfGiven("window", in: 0...0.5) { problem.windowRate = window }
         problem.windowOfLogits = arguments.flag("compat-window")
+        problem.keepsSums = arguments.flag("sum-rule")
         problem.savings = try arguments.savings()
         problem.batch = try arguments.batch() ?? min(model.defaultBatch, 16)
         problem.policy = policy
-        if let heuristics = try arguments.heuristics() { problem.heuristics = heuristics }
+        if let heuristics = try arguments.heuristics() {
+            problem.heuristics = heuristics
+            problem.triesGITS = false
+        }
     }
 
     /// Schedules to start from besides the heuristics: those of --start, and that of the budget before (M5.9).
@@ -90,7 +94,8 @@ struct FitSession<Element: TensorElement> {
         func observe(_ event: LD3Event) {
             if case .iteration(_, _, _, let best) = event { progress.advance(by: 1, "validation loss \(best)") }
         }
-        if let parts = try arguments.learnedParts() {
+        let parts = try arguments.learnedParts()
+        if let parts, method != .ggdm {
             return try problem.generalized(
                 try arguments.gaussNewtonSettings(), learning: parts, observe: observe)
         }
@@ -103,6 +108,10 @@ struct FitSession<Element: TensorElement> {
                 warmUp: try arguments.integer("warm-up", in: 1...1 << 30))
         case .ays: return try problem.ays(arguments.aysSettings())
         case .dODE: return try problem.dODE(arguments.dODESettings())
+        case .ggdm:
+            return try problem.ggdm(
+                arguments.ggdmSettings(), features: arguments.features(sampleShape: model.sampleShape),
+                learning: parts ?? [.times, .modelTimes, .coefficients], observe: observe)
         case .ld3:
             let settings = try arguments.ld3Settings(
                 dimension: model.sampleShape.reduce(1, *), evaluations: problem.evaluations)

@@ -148,6 +148,7 @@ import Testing
             solver: try Solver(.ddim), steps: 5, train: set(train), validation: set(validation))
         var settings = AYSSettings()
         (settings.firstSteps, settings.subdivisions, settings.sweeps) = (5, 0, 12)
+        settings.stopsEarly = false
         let fit = try problem.ays(settings)
         let optimum = [0.002, 0.00603455, 0.0182175, 0.0552617, 0.175648, 80]
         let edm = try Discretization.edm.times(steps: 5, process: .edm)
@@ -156,6 +157,20 @@ import Testing
         #expect(found < 1.03 * least, "\(fit.schedule.times): \(found), \(least)")
         #expect(klub(edm.reversed(), variance: 0.25) > 1.5 * least)
         #expect(fit.work.forwards > 0 && fit.work.pullbacks == 0)
+    }
+
+    /// Stopped early, the schedule is no worse for the solver than the grid that the search started from.
+    @Test func earlyStopping() throws {
+        let toy = try Toy()
+        let problem = toy.problem(try Solver(.ipndm), steps: 5)
+        var settings = AYSSettings()
+        (settings.firstSteps, settings.subdivisions, settings.samples) = (5, 0, 6)
+        let start = try Discretization.edm.times(steps: 5, process: .edm)
+        let before = try problem.hardLoss(Solver(.ipndm).program(process: .edm, times: start), on: problem.validation)
+        let stopped = try problem.ays(settings)
+        #expect(stopped.lossAfter <= before * (1 + 1e-9))
+        settings.stopsEarly = false
+        #expect(try problem.ays(settings).lossAfter >= stopped.lossAfter)
     }
 
     @Test func subdividedAndInterpolated() throws {
@@ -183,7 +198,7 @@ import Testing
         }
         let times = try Discretization.edm.times(steps: 4, process: .edm)
         let start = train.noise.map { 80 * $0 }
-        for name in ["ddim", "euler", "heun", "dpm_solver++2", "dpm_solver2"] {
+        for name in ["ddim", "euler", "heun", "dpm_solver++2", "dpm_solver2", "dpm_solver3"] {
             let problem = FitProblem(
                 denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .edm,
                 solver: try Solver(name: name), steps: 4, train: set(train), validation: set(validation))

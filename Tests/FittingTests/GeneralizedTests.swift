@@ -23,6 +23,28 @@ import Testing
         #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
     }
 
+    /// Under the sum rule a constant output gives what the base solver makes of it, whatever the parameters (M13.3).
+    @Test(arguments: Solver.tested) func sumRule(solver: Solver) throws {
+        let times = try Toy().family(solver, steps: 4)
+        let family = try GeneralizedFamily(times, keepsSums: true)
+        let offsets = gaussian(shape: [family.coefficientCount], seed: 8).elements
+        let form: MultistepForm<Double> = try family.form(initial + offsets)
+        let base = MultistepForm<Double>(try times.program(initial))
+        #expect(form.startWeights == base.startWeights)
+        for (row, own) in zip(form.outputWeights, base.outputWeights) {
+            #expect(abs(row.reduce(0, +) - own.reduce(0, +)) < 1e-12)
+        }
+        let evaluations = family.evaluations
+        let free = family.indices(of: .coefficients)
+        #expect(free.count == evaluations * (evaluations - 1) / 2)
+        for parameter in Array(family.times.parameterCount..<family.parameterCount) {
+            var moved = initial + offsets
+            moved[parameter] += 1
+            let other: MultistepForm<Double> = try family.form(moved)
+            #expect((other.outputWeights != form.outputWeights) == free.contains(parameter))
+        }
+    }
+
     /// Each column of the Jacobian against central differences of whole solves.
     @Test(arguments: Solver.tested)
     func jacobianIsTheDerivative(solver: Solver) throws {
@@ -44,6 +66,26 @@ import Testing
             error.add(slope, times: -1)
             #expect(error.dot(error).squareRoot() < 0.03 * slope.dot(slope).squareRoot() + 1e-6)
         }
+    }
+
+    /// Model times on the bound of their window move with the times, which no gradient tells: there the times stay and the
+    /// rest goes on, so that the fit still improves and nothing leaves its window.
+    @Test(arguments: Solver.tested) func modelTimesOnTheirBounds(solver: Solver) throws {
+        let toy = try Toy(pairs: 40)
+        let family = try GeneralizedFamily(toy.family(solver, steps: 4))
+        let xi = [1, 0.8, 1.2, 0.9, 1.3]
+        let window = family.times.parameterization.window(xi)
+        let start =
+            xi + [0, window, -window, window, 0] + [Double](repeating: 0, count: family.coefficientCount)
+        let optimizer = LevenbergMarquardt(
+            student: toy.student(family), settings: LevenbergMarquardtSettings(),
+            learning: [.times, .modelTimes, .coefficients], train: toy.set(toy.train),
+            validation: toy.set(toy.validation))
+        let before = try optimizer.state(start)
+        let after = try optimizer.run(from: start)
+        #expect(after.trainingLoss < 0.9 * before.trainingLoss && after.validationLoss < before.validationLoss)
+        let bound = family.times.parameterization.window(Array(after.parameters.prefix(5)))
+        #expect(after.parameters[5..<10].allSatisfy { abs($0) <= bound })
     }
 
     @Test(arguments: Solver.tested)

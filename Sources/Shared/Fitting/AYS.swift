@@ -10,8 +10,10 @@ package struct AYSSettings: Sendable, Equatable {
     package var samples = 32
     /// Candidates of a point on one visit, its present place among them.
     package var candidates = 11
-    /// Visits of every point, at most, at each resolution: the estimates favour ever later stopping (early stopping).
+    /// Visits of every point, at most, at each resolution.
     package var sweeps = 5
+    /// Whether a resolution's search ends when the solver's own validation loss rises: KLUB is a bound for another solver.
+    package var stopsEarly = true
     /// Steps of the first grid, and how often it is subdivided.
     package var firstSteps = 10
     package var subdivisions = 2
@@ -61,6 +63,8 @@ struct AYSSearch<Element: TensorElement> {
     let data: Tensor<Element>
     /// z_1 and z_2, the same for every estimate.
     let noises: (Tensor<Double>, Tensor<Double>)
+    /// The solver's validation loss along levels, asked after every visit of all points.
+    let judge: (_ levels: [Double]) throws -> Double
     /// D of states at times, one for each sample.
     let denoise: (_ states: Tensor<Element>, _ times: [Double]) throws -> Tensor<Element>
 
@@ -106,9 +110,11 @@ struct AYSSearch<Element: TensorElement> {
         }
     }
 
-    /// Moves the levels at `points` one by one to the best of their candidates, until none moves.
+    /// Moves the levels at `points` one by one to the best of their candidates, until none moves or the levels get worse;
+    /// the best levels of all.
     func optimized(_ levels: [Double], at points: [Int]) throws -> [Double] {
         var levels = levels
+        var best = (levels: levels, value: settings.stopsEarly ? try judge(levels) : 0)
         for _ in 0..<settings.sweeps {
             var moved = false
             for point in points {
@@ -121,9 +127,11 @@ struct AYSSearch<Element: TensorElement> {
                     moved = true
                 }
             }
-            if !moved { break }
+            let value = settings.stopsEarly ? try judge(levels) : 0
+            if value <= best.value { best = (levels, value) }
+            if !moved || value > best.value { break }
         }
-        return levels
+        return best.levels
     }
 
     /// Places around a level, up to halfway to its neighbours in log s.
@@ -163,8 +171,16 @@ extension FitProblem {
             func noise() -> Tensor<Double> {
                 Tensor(shape: data.shape, elements: (0..<data.count).map { _ in generator.normal() })
             }
+            func times(_ levels: [Double]) -> [Double] {
+                var times = TabulatedSchedule.interpolated(levels.reversed(), steps: steps)
+                    .map { process.time(scaledSigma: $0) }
+                times[0] = process.start
+                times[steps] = process.end
+                return times
+            }
             let search = AYSSearch(
                 settings: settings, process: process, data: data, noises: (noise(), noise()),
+                judge: { try finiteLoss(solver.program(process: process, times: times($0))) },
                 denoise: { states, times in
                     Tensor.concatenate(
                         try Array(times.indices).chunks(of: batch).map { chunk in
@@ -175,11 +191,7 @@ extension FitProblem {
                 })
             let start = try Discretization.edm.times(steps: settings.firstSteps, process: process)
             let levels = try search.levels(from: start.map { process.scaledSigma($0) }.reversed())
-            var times = TabulatedSchedule.interpolated(levels.reversed(), steps: steps)
-                .map { process.time(scaledSigma: $0) }
-            times[0] = process.start
-            times[steps] = process.end
-            return try baselineSchedule(times: times)
+            return try baselineSchedule(times: times(levels))
         }
     }
 }

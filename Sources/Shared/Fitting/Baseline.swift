@@ -26,11 +26,12 @@ extension FitProblem {
         return Fit(schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: after, work: work)
     }
 
-    /// D(x; t) of states of the pairs at `indices`, all at one time, in batches.
+    /// D(x; t) of states of the pairs at `indices`, all at one time, in batches, as the solver asks for it.
     func denoised(_ states: Tensor<Element>, at time: Double, of indices: [Int]) throws -> Tensor<Element> {
-        Tensor.concatenate(
+        let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
+        return Tensor.concatenate(
             try Array(0..<indices.count).chunks(of: batch).map { chunk in
-                try denoiser.denoise(
+                try asked.denoise(
                     states.gather(chunk), at: [Double](repeating: time, count: chunk.count),
                     labels: train.labels(chunk.map { indices[$0] }))
             })

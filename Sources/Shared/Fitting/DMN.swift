@@ -60,9 +60,7 @@ extension FitProblem {
     /// points stand for it where they exist, and the optimum with three independent intervals elsewhere.
     package func dmn(seed: UInt64 = 0) throws -> Fit {
         try baseline("dmn") {
-            if steps > 7, let name = publishedDMN, let table = try Discretization(spelling: name),
-                let times = try? table.times(steps: steps, process: process)
-            {
+            if steps > 7, let table = publishedDMN, let times = try? table.times(steps: steps, process: process) {
                 return try baselineSchedule(times: times)
             }
             let isPixel = if case .edm = process { true } else { false }
@@ -81,12 +79,20 @@ extension FitProblem {
         }
     }
 
-    private var publishedDMN: String? {
-        switch process {
-        case .edm(0.002, 80): "dmn:edm"
-        case .vpLinear: "dmn:vp-linear"
-        case .vpDiscrete(let table) where table == .stableDiffusion: "dmn:sd"
-        default: nil
-        }
+    private var publishedDMN: Discretization? {
+        published.first { $0.spelling.hasPrefix("dmn:") }
+    }
+
+    /// The tables published for this very process: as starts they cost nothing but their rating (M5.9).
+    var published: [Discretization] {
+        let names: [String] =
+            switch process {
+            case .edm(0.002, 80): ["dmn:edm", "gits:cifar10"]
+            case .vpLinear: ["dmn:vp-linear"]
+            case .vpDiscrete(let table) where table == .stableDiffusion:
+                ["dmn:sd", solver.family == .ipndm ? "gits:ipndm" : "gits:dpm-solver++", "ays:sd15"]
+            default: []
+            }
+        return names.compactMap { try? Discretization(spelling: $0) }
     }
 }

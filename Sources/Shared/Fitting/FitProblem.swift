@@ -19,6 +19,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var windowRate = 0.5
     /// DEF-1: the window as the official code takes it.
     package var windowOfLogits = false
+    /// The sum rule for learned coefficients (M13.3).
+    package var keepsSums = false
     package var policy = ActivationPolicy.keep
     package var savings = Savings.all
     package var batch = 16
@@ -26,6 +28,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var heuristics: [Discretization] = [
         .uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5),
     ]
+    /// Whether GITS on a few noises is a start too.
+    package var triesGITS = true
     /// Schedules to start from besides the heuristics, such as that of the next smaller budget.
     package var starts: [Candidate] = []
 
@@ -40,6 +44,7 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         self.train = train
         self.validation = validation
         mode = Self.usualMode(process)
+        heuristics += published
     }
 
     /// Lambda on EDM's process, time on the others (M5.2), as the paper has it.
@@ -60,9 +65,10 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     /// Computes D(x_T; T) of all pairs, once for every method and number of steps (M5.12 R2).
     package mutating func keepFirstOutputs() throws {
         guard savings.contains(.firstEvaluation) else { return }
+        let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
         func outputs(_ set: FittingSet<Element>) throws -> Tensor<Element> {
             try set.firstOutputs
-                ?? set.firstOutputs(denoiser, at: process.start, startScale: process.priorScale, batch: batch)
+                ?? set.firstOutputs(asked, at: process.start, startScale: process.priorScale, batch: batch)
         }
         train.firstOutputs = try outputs(train)
         validation.firstOutputs = try outputs(validation)
@@ -131,12 +137,19 @@ package struct Fit: Sendable {
     /// The hard loss of the schedule's times with the network asked at them, by the solver's own coefficients; nil where
     /// it was not asked for.
     package var tiedLoss: Double?
+    /// Of the start and of the schedule, for a method with a score of its own.
+    package var score: Score?
     /// Training and validation losses by training step.
     package var history = FitHistory()
     /// Work of this fit.
     package var work = EvaluationCount()
     /// What the official trainer would have needed, for LD3.
     package var officialWork: EvaluationCount?
+
+    package struct Score: Sendable, Equatable {
+        package var before: Double
+        package var after: Double
+    }
 }
 
 /// The course of a fit, for plots.

@@ -27,6 +27,11 @@ extension Fit {
         lines.append(
             "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(significant(lossBefore)) -> \(significant(lossAfter))"
                 + " (times \(decimal(lossAfter / lossBefore, 3)))")
+        if let score {
+            lines.append(
+                "validation score \(significant(score.before)) -> \(significant(score.after)): squared discrepancy of features"
+            )
+        }
         lines.append("work: \(work.forwards) network evaluations forward, \(work.pullbacks) backward")
         if let officialWork {
             lines.append("the official trainer's: \(officialWork.forwards) forward, \(officialWork.pullbacks) backward")
@@ -47,9 +52,12 @@ extension Fit {
         let rated: [JSONValue] = candidates.filter(\.loss.isFinite).map {
             .object([.init("name", .string($0.candidate.name)), .init("loss", .number($0.loss))])
         }
+        let scores: [JSONValue.Member] =
+            score.map {
+                [.init("score_before", .number($0.before)), .init("score_after", .number($0.after))]
+            } ?? []
         return .object(
-            (try schedule.json().members ?? []) + [
-                .init("candidates", .array(rated)),
+            (try schedule.json().members ?? []) + [.init("candidates", .array(rated))] + scores + [
                 .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
                 .init("training_losses", losses(history.training)), .init("best_losses", losses(history.best)),
             ])

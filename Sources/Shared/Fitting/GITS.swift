@@ -177,18 +177,21 @@ extension FitProblem {
             throw Failure(.usage, place: "--method gits", "\(steps) steps do not fit a teacher's \(teacherSteps)")
         }
         return try baseline("gits") {
-            let times = try Discretization.edm.times(steps: teacherSteps, process: process)
-            var costs = [[Double]](
-                repeating: [Double](repeating: 0, count: teacherSteps + 1), count: teacherSteps + 1)
-            for chunk in Array(0..<min(warmUp, train.count)).chunks(of: batch) {
-                let trajectory = try TeacherTrajectory(
-                    denoiser, process: process, times: times, start: startStates(chunk), labels: train.labels(chunk))
-                let own = method.costs(trajectory)
-                for i in costs.indices {
-                    for j in costs.indices { costs[i][j] += Double(chunk.count) * own[i][j] }
-                }
-            }
-            return try baselineSchedule(times: method.path(costs, steps: steps).map { times[$0] })
+            try baselineSchedule(times: gitsTimes(method, teacherSteps: teacherSteps, warmUp: warmUp))
         }
+    }
+
+    func gitsTimes(_ method: GITS, teacherSteps: Int, warmUp: Int) throws -> [Double] {
+        let times = try Discretization.edm.times(steps: teacherSteps, process: process)
+        var costs = [[Double]](repeating: [Double](repeating: 0, count: teacherSteps + 1), count: teacherSteps + 1)
+        for chunk in Array(0..<min(warmUp, train.count)).chunks(of: batch) {
+            let trajectory = try TeacherTrajectory(
+                denoiser, process: process, times: times, start: startStates(chunk), labels: train.labels(chunk))
+            let own = method.costs(trajectory)
+            for i in costs.indices {
+                for j in costs.indices { costs[i][j] += Double(chunk.count) * own[i][j] }
+            }
+        }
+        return method.path(costs, steps: steps).map { times[$0] }
     }
 }

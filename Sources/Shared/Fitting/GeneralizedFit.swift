@@ -7,21 +7,23 @@ extension FitProblem {
     /// Fits the parts `learning` by Levenberg-Marquardt: the times from several candidates for a few iterations on
     /// some of the pairs, then, from the best of these, everything on all pairs (M13).
     ///
-    /// With a schedule to start from (`starts` of the problem), only that and the best heuristic are tried.
+    /// Schedules to start from (`starts` of the problem) are tried besides.
     package func generalized(
         _ settings: LevenbergMarquardtSettings, learning: LearnedParts,
         observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> Fit {
         let before = denoiser.counter.count
         let rated = try ratedCandidates()
-        let family = try GeneralizedFamily(family)
+        let family = try GeneralizedFamily(family, keepsSums: keepsSums)
         let log = FitLog(observe)
         let start = try bestStart(rated, family, settings, learning.subtracting(.coefficients))
         let best = try optimizer(family, settings, learning, log.append).run(from: start)
+        var schedule = try schedule(family, best.parameters, learning)
+        schedule.lossBefore = rated[0].loss
+        schedule.lossAfter = best.validationLoss
         return Fit(
-            schedule: try schedule(family, best, learning, lossBefore: rated[0].loss), candidates: rated,
-            lossBefore: rated[0].loss, lossAfter: best.validationLoss, history: log.history,
-            work: denoiser.counter.count - before)
+            schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: best.validationLoss,
+            history: log.history, work: denoiser.counter.count - before)
     }
 
     /// The parameters from which the whole fit starts.
@@ -37,7 +39,8 @@ extension FitProblem {
         brief.iterations = settings.startIterations
         let optimizer = few.optimizer(family, brief, parts) { _ in }
         let warm = rated.filter { starts.contains($0.candidate) }
-        let tried = warm.isEmpty ? Array(rated.prefix(settings.starts)) : warm + [rated[0]]
+        let others = rated.filter { !starts.contains($0.candidate) }
+        let tried = warm + others.prefix(max(settings.starts - warm.count, 1))
         var best: LevenbergMarquardt<Element>.State?
         for candidate in tried where candidate.loss.isFinite {
             let state = try optimizer.run(from: family.parameters(candidate.candidate))
@@ -55,15 +58,13 @@ extension FitProblem {
             observe: observe)
     }
 
-    private func schedule(
-        _ family: GeneralizedFamily, _ state: LevenbergMarquardt<Element>.State, _ learning: LearnedParts,
-        lossBefore: Double
-    ) throws -> Schedule {
-        let lists = family.times.timeLists(Array(state.parameters.prefix(family.times.parameterCount)))
+    /// What the parameters stand for, with coefficients of its own where they were learned.
+    func schedule(_ family: GeneralizedFamily, _ parameters: [Double], _ learning: LearnedParts) throws -> Schedule {
+        let lists = family.times.timeLists(Array(parameters.prefix(family.times.parameterCount)))
         var schedule = Schedule(
             solver: solver, process: process, times: lists.times, modelTimes: lists.modelTimes, method: "generalized")
         if learning.contains(.coefficients) {
-            let form = try family.form(state.parameters)
+            let form = try family.form(parameters)
             schedule.coefficients = CoefficientMatrices(form)
             // A solver of several evaluations a step has as many rows: the network's times say where they are.
             if form.evaluations != steps {
@@ -71,8 +72,6 @@ extension FitProblem {
                 schedule.times = schedule.modelTimes
             }
         }
-        schedule.lossBefore = lossBefore
-        schedule.lossAfter = state.validationLoss
         return schedule
     }
 }

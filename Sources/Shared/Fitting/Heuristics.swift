@@ -20,9 +20,19 @@ extension FitProblem {
         return candidates
     }
 
+    /// GITS' schedule from a teacher and noises so few that they cost no more than a candidate's rating; none where its
+    /// grid does not fit.
+    private func gitsCandidate() throws -> [Candidate] {
+        let teacherSteps = 30
+        guard triesGITS, steps < teacherSteps, process.lambda(process.start).isFinite,
+            process.lambda(process.end).isFinite
+        else { return [] }
+        return [Candidate(name: "gits", times: try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8))]
+    }
+
     /// The candidates with their hard validation losses, best first.
     package func ratedCandidates() throws -> [RatedCandidate] {
-        let rated = try candidates().map { candidate -> RatedCandidate in
+        let rated = try (candidates() + gitsCandidate()).map { candidate -> RatedCandidate in
             let program = try solver.program(
                 process: process, times: candidate.times, modelTimes: candidate.modelTimes ?? candidate.times)
             return RatedCandidate(candidate: candidate, loss: try finiteLoss(program))

@@ -10,10 +10,12 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var starts = 3
     package var startIterations = 4
     package var startPairs = 16
-    /// Pairs on which the curvature is taken; the gradient always uses all.
+    /// Pairs on which the curvature is taken, more where samples are so small that these would not tell; the gradient
+    /// always uses all.
     package var curvaturePairs = 10
-    /// Weight of the squared coefficient offsets, relative to the loss at the start.
-    package var ridge = 1e-3
+    /// Weight of the squared coefficient offsets, relative to the loss at the start. Where the fit comes to rest it goes on
+    /// from its best iterate with a tenth of it, once.
+    package var ridge = 1e-2
     package var damping = 1e-3
     /// Iterations without a better validation loss, or with hardly any gain in training, before it stops.
     package var patience = 3
@@ -60,9 +62,17 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         var best = current
         var damping = settings.damping
         var iterationsWithoutGain = 0
-        let ridge = settings.ridge * current.trainingLoss
+        var ridges = [settings.ridge, 0.1 * settings.ridge].map { $0 * current.trainingLoss }
         for iteration in 1...max(settings.iterations, 1) {
-            guard let next = try step(from: current, damping: &damping, ridge: ridge) else { break }
+            if iterationsWithoutGain >= settings.patience {
+                guard ridges.count > 1 else { break }
+                ridges.removeFirst()
+                (current, damping, iterationsWithoutGain) = (best, settings.damping, 0)
+            }
+            guard let next = try step(from: current, damping: &damping, ridge: ridges[0]) else {
+                iterationsWithoutGain = settings.patience
+                continue
+            }
             let gain = 1 - next.trainingLoss / current.trainingLoss
             current = next
             let isBetter = next.validationLoss < best.validationLoss * (1 - settings.smallestGain)
@@ -72,7 +82,6 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                 .iteration(
                     number: iteration, trainingLoss: next.trainingLoss, validationLoss: next.validationLoss,
                     best: best.validationLoss))
-            if iterationsWithoutGain >= settings.patience { break }
         }
         return best
     }
@@ -142,8 +151,10 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                 gradient[index] += part.parameters[parameter] * Double(chunk.count) / Double(train.count)
             }
         }
-        let pairs = Array(0..<min(settings.curvaturePairs, train.count))
-        let scale = 2 / Double(pairs.count * train.pairs.targets.sampleCount)
+        let size = train.pairs.targets.sampleCount
+        let enough = max(settings.curvaturePairs, Self.residualsPerParameter * free.count / size)
+        let pairs = Array(0..<min(enough, train.count))
+        let scale = 2 / Double(pairs.count * size)
         var curvature = [Double](repeating: 0, count: free.count * free.count)
         for chunk in pairs.chunks(of: student.batch) {
             let gram = try student.jacobian(parameters, train, at: chunk, free: free).gram
@@ -155,6 +166,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         }
         return (gradient, curvature)
     }
+
+    private static var residualsPerParameter: Int { 20 }
 
     /// A constant, since sums of gradients over other chunks would round otherwise.
     private static var gradientChunk: Int { 10 }
@@ -180,13 +193,10 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         return solvePositiveDefinite(damped, gradient.map { -$0 })
     }
 
-    /// The parameters after a move, model offsets cut to their window, so that none is stuck outside it.
     private func moved(_ parameters: [Double], by move: [Double]) -> [Double] {
         var moved = parameters
         for (index, parameter) in free.enumerated() { moved[parameter] += move[index] }
-        let count = student.family.times.parameterization.steps + 1
-        let window = student.family.times.parameterization.window(Array(moved.prefix(count)))
-        for index in count..<2 * count { moved[index] = min(max(moved[index], -window), window) }
+        student.family.cutToWindow(&moved)
         return moved
     }
 

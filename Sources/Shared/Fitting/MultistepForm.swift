@@ -16,8 +16,12 @@ package struct MultistepForm<Coefficient: Real>: Sendable {
 
     package var evaluations: Int { evaluationTimes.count }
 
+    /// Whether every output is thresholded.
+    private let isThresholded: Bool
+
     /// Expands every state of `program`, whose first evaluation must be at x_T itself.
     package init(_ program: StepProgram<Coefficient>) {
+        isThresholded = program.isThresholded
         evaluationTimes = []
         startWeights = []
         outputWeights = []
@@ -38,6 +42,7 @@ package struct MultistepForm<Coefficient: Real>: Sendable {
     /// The form as a program again: as many steps as evaluations, the state of each being y_i.
     package var program: StepProgram<Coefficient> {
         var program = StepProgram<Coefficient>()
+        program.isThresholded = isThresholded
         var outputs: [Int] = []
         for (index, time) in evaluationTimes.enumerated() {
             outputs.append(program.evaluate(program.result, at: time))

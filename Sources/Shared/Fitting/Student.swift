@@ -82,7 +82,8 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         guard savings.contains(.firstEvaluation), program.evaluatesStart,
             case .evaluate(_, let start, _) = program.instructions[0]
         else { return nil }
-        return try set.firstOutputs(denoiser, at: start, startScale: startScale, batch: batch)
+        let asked = denoiser.thresholded(if: program.isThresholded)
+        return try set.firstOutputs(asked, at: start, startScale: startScale, batch: batch)
     }
 
     /// Losses with their exact gradients: the mean loss' with respect to the parameters, each loss' own with respect
