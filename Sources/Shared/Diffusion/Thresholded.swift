@@ -23,7 +23,7 @@ package struct Thresholded<Element: TensorElement>: Denoiser {
     }
 
     private func thresholded(_ data: Tensor<Element>) -> Tensor<Element> {
-        data.mapSamples { row in
+        data.mapSamples { _, row in
             let limit = Limit(row)
             return row.map { min(max($0, -limit.value), limit.value) / limit.value }
         }
@@ -32,11 +32,8 @@ package struct Thresholded<Element: TensorElement>: Denoiser {
     /// The derivative is one-sided where a magnitude equals the limit; the limit's own follows the two magnitudes between
     /// which the quantile lies.
     private func pulled(_ cotangent: Tensor<Element>, through data: Tensor<Element>) -> Tensor<Element> {
-        let rows = data.rows
-        var sample = 0
-        return cotangent.mapSamples { incoming in
-            let row = rows[sample]
-            sample += 1
+        cotangent.mapSamples { sample, incoming in
+            let row = data.doubles(sample: sample)
             let limit = Limit(row)
             var result = zip(incoming, row).map { abs($1) <= limit.value ? $0 / limit.value : 0 }
             let change = zip(result, row).reduce(0) { $0 - $1.0 * $1.1 } / limit.value
@@ -70,18 +67,5 @@ private struct Limit {
         let quantile = (1 - share) * abs(row[below]) + share * abs(row[above])
         value = max(quantile, 1)
         sources = quantile > 1 ? [(below, 1 - share), (above, share)] : []
-    }
-}
-
-extension Tensor {
-    /// The samples' elements.
-    fileprivate var rows: [[Double]] {
-        withElements { elements in
-            (0..<batch).map { elements[$0 * sampleCount..<($0 + 1) * sampleCount].map { Double($0) } }
-        }
-    }
-
-    fileprivate func mapSamples(_ transform: ([Double]) -> [Double]) -> Tensor {
-        Tensor(shape: shape, elements: rows.flatMap(transform).map { Element($0) })
     }
 }

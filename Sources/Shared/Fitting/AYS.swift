@@ -77,36 +77,21 @@ struct AYSSearch<Element: TensorElement> {
         let there = try denoise(
             states(levels, above: high),
             [Double](repeating: process.time(scaledSigma: high), count: count))
-        let size = data.sampleCount
-        var sum = 0.0
-        here.withElements { left in
-            there.withElements { right in
-                for sample in 0..<count {
-                    var norm = 0.0
-                    for index in sample * size..<(sample + 1) * size {
-                        let difference = Double(left[index]) - Double(right[index])
-                        norm += difference * difference
-                    }
-                    sum += norm / density.gap(levels[sample])
-                }
-            }
+        let sum = (0..<count).reduce(0.0) { sum, sample in
+            let differences = zip(here.doubles(sample: sample), there.doubles(sample: sample)).map { $0 - $1 }
+            return sum + differences.reduce(0) { $0 + $1 * $1 } / density.gap(levels[sample])
         }
         return density.mass(from: low) * sum / Double(count)
     }
 
     /// alpha (x_0 + t z_1), or with `above` = u also sqrt(u^2 - t^2) z_2.
     private func states(_ levels: [Double], above: Double?) -> Tensor<Element> {
-        let size = data.sampleCount
-        return Tensor(shape: data.shape) { target in
-            for sample in levels.indices {
-                let level = levels[sample]
-                let alpha = process.alpha(process.time(scaledSigma: above ?? level))
-                let extra = above.map { max($0 * $0 - level * level, 0).squareRoot() } ?? 0
-                for index in sample * size..<(sample + 1) * size {
-                    let noise = level * noises.0[index] + extra * noises.1[index]
-                    target[index] = Element(alpha * (Double(data[index]) + noise))
-                }
-            }
+        data.mapSamples { sample, values in
+            let level = levels[sample]
+            let alpha = process.alpha(process.time(scaledSigma: above ?? level))
+            let extra = above.map { max($0 * $0 - level * level, 0).squareRoot() } ?? 0
+            let (first, second) = (noises.0.doubles(sample: sample), noises.1.doubles(sample: sample))
+            return values.indices.map { alpha * (values[$0] + (level * first[$0] + extra * second[$0])) }
         }
     }
 

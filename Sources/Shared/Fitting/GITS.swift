@@ -55,8 +55,8 @@ package struct GITS: Sendable {
         let count = trajectory.sigmas.count
         var costs = [[Double]](repeating: [Double](repeating: 0, count: count), count: count)
         for sample in 0..<trajectory.states[0].batch {
-            let states = trajectory.states.map { $0.row(sample) }
-            let slopes = trajectory.slopes.map { $0.row(sample) }
+            let states = trajectory.states.map { $0.doubles(sample: sample) }
+            let slopes = trajectory.slopes.map { $0.doubles(sample: sample) }
             let own =
                 metric == .deviation
                 ? deviations(states, slopes, trajectory.sigmas) : distances(states, slopes, trajectory.sigmas)
@@ -159,13 +159,6 @@ extension StepProgram {
             if case .evaluate = instruction { return index + 1 }
             return nil
         }
-    }
-}
-
-extension Tensor {
-    /// One sample's elements.
-    fileprivate func row(_ sample: Int) -> [Double] {
-        withElements { $0[sample * sampleCount..<(sample + 1) * sampleCount].map { Double($0) } }
     }
 }
 

@@ -36,23 +36,15 @@ package struct TapFeatures: DifferentiableFeatures {
         let last = taps[taps.count - 1]
         let (batch, channels) = (last.batch, last.shape[1])
         let pixels = last.sampleCount / channels
-        let values = Tensor<Double>(shape: [batch, channels]) { target in
-            last.withElements { source in
-                for index in target.indices {
-                    let row = source[index * pixels..<(index + 1) * pixels]
-                    target[index] = row.reduce(0.0) { $0 + Double($1) } / Double(pixels)
-                }
-            }
-        }
+        let maps = last.reshaped([batch * channels, pixels])
+        let means = (0..<batch * channels).map { maps.doubles(sample: $0).reduce(0, +) / Double(pixels) }
         return (
-            values,
+            Tensor(shape: [batch, channels], elements: means),
             { cotangent in
-                let spread = Tensor<Float>(shape: last.shape) { target in
-                    cotangent.withElements { source in
-                        for index in target.indices { target[index] = Float(source[index / pixels] / Double(pixels)) }
-                    }
-                }
-                return try pullback(taps.dropLast().map { Tensor(shape: $0.shape) } + [spread])
+                let shares = cotangent.elements.map { Float($0 / Double(pixels)) }
+                let spread = shares.flatMap { [Float](repeating: $0, count: pixels) }
+                return try pullback(
+                    taps.dropLast().map { Tensor(shape: $0.shape) } + [Tensor(shape: last.shape, elements: spread)])
             }
         )
     }
