@@ -39,6 +39,8 @@ import Testing
     @Test func linearAxesHaveRoundNumbers() {
         let axis = Axis([0, 5], scale: .linear, about: 6)
         #expect(axis.ticks.map(\.label) == ["0", "1", "2", "3", "4", "5"])
+        #expect(Axis([4, 5, 6], scale: .linear, about: 6).ticks.map(\.label) == ["4", "5", "6"])
+        #expect(Axis([0, 8], scale: .linear, about: 5).ticks.map(\.label) == ["0", "2", "4", "6", "8"])
         #expect(
             Axis([-10.0, 12], scale: .linear, about: 5).ticks.map(\.label) == [
                 "\u{2212}10", "\u{2212}5", "0", "5", "10",

@@ -35,7 +35,7 @@ package struct Axis: Sendable, Equatable {
         self.scale = scale
         let (start, end) = (low, high)
         switch scale {
-        case .linear: ticks = Axis.linearTicks(start, end, about)
+        case .linear: ticks = Axis.linearTicks(start, end, about, isWhole: places.allSatisfy { $0 == $0.rounded() })
         case .logarithmic: ticks = Axis.logarithmicTicks(start, end, about)
         }
     }
@@ -53,12 +53,14 @@ package struct Axis: Sendable, Equatable {
         return value > 0 ? Double.log(value) / Double.log(10) : nil
     }
 
-    /// Multiples of 1, 2, 2.5 or 5 times a power of ten.
-    private static func linearTicks(_ low: Double, _ high: Double, _ about: Int) -> [Tick] {
-        let raw = (high - low) / Double(max(about, 2))
+    /// Multiples of 1, 2, 2.5 or 5 times a power of ten; none between whole numbers where all values are whole.
+    private static func linearTicks(_ low: Double, _ high: Double, _ about: Int, isWhole: Bool = false) -> [Tick] {
+        let wished = (high - low) / Double(max(about, 2))
+        let raw = isWhole ? max(wished, 1) : wished
         let power = Int((Double.log(raw) / Double.log(10)).rounded(.down))
         let unit = Double.pow(10, Double(power))
-        let factor = [1, 2, 2.5, 5, 10].first { $0 * unit >= raw } ?? 10
+        let factors = isWhole && unit < 10 ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10]
+        let factor = factors.first { $0 * unit >= raw } ?? 10
         let step = factor * unit
         let places = max(0, -power + (factor == 2.5 ? 1 : 0) - (factor == 10 ? 1 : 0))
         let first = Int((low / step).rounded(.up))
