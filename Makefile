@@ -12,7 +12,7 @@ RESOURCES = Sources/Shared/Models/Resources
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
 # The shape of the paper's other tables and figures on the embedded model.
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
-    reproduce-truncation reproduce-training
+    reproduce-truncation reproduce-training reproduce-bound
 
 .PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-results build setup demo reproduce-demo test bench format fuzz install uninstall clean
 

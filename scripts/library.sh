@@ -8,7 +8,7 @@ shopt -s inherit_errexit
 say() { printf '%s\n' "$*" >&2; }
 
 # The number of a JSON member on standard input.
-member() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" | head -n 1; }
+member() { sed -n "/\"$1\":/{ s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p; q }"; }
 
 # begin FOLDER SETTINGS: pieces go to FOLDER, one run at a time; what they depend on must not change between runs.
 begin() {
