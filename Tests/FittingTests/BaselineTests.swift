@@ -45,6 +45,16 @@ import Testing
         }
     }
 
+    /// Latent diffusion's table, for which M8.1 tells the best objectives known (N = 7: the reference's).
+    @Test func latentDiffusion() {
+        let (first, last) = (-4.428701401932762, 3.2503945223738526)
+        for (steps, best) in [(4, 33.035088), (5, 28.661525), (6, 23.083241), (7, 17.039846)] {
+            let start = (0...steps).map { first + (last - first) * Double($0) / Double(steps) }
+            let found = DMN(DMNObjective(errorPower: 2, steps: steps)).minimize(from: start)
+            #expect(found.objective <= best * 1.001, "N = \(steps): \(found.objective)")
+        }
+    }
+
     @Test func schedules() throws {
         let toy = try Toy()
         for steps in [2, 5, 8, 10] {

@@ -79,6 +79,19 @@ import Testing
         #expect(try Programs.run("ld3-sample", ["--schedule", file], input: pairs).status == 64)
     }
 
+    /// GGDM over the samples' own elements; its cost is told, and pictures' features are refused for what is none.
+    @Test func distributionsAreMatched() throws {
+        let arguments = ["--method=ggdm", "--nfe=3", "--ggdm-iterations=5", "--ggdm-batch=8"]
+        let result = try Programs.run("ld3-fit", arguments + ["--format=json", "-q"], input: pairs)
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try JSONValue(parsing: result.text)
+        let before = try #require(document["score_before"]?.double)
+        let after = try #require(document["score_after"]?.double)
+        #expect(after <= before && document["pullbacks"]?.integer == 5 * 8 * 2)
+        let refused = try Programs.run("ld3-fit", arguments + ["--features=mnist32"], input: pairs)
+        #expect(refused.status == 64 && refused.errors.contains("--features mnist32"), "\(refused.errors)")
+    }
+
     @Test func tablesAreForPeople() throws {
         let table = try fit("--method=heuristic", "--nfe=4", "--format=text")
         #expect(table.status == 0)
