@@ -37,13 +37,14 @@ extension OptionGroup {
             .value("model-learning-rate-floor", "X", "its least value [1e-6]"),
             .value("momentum", "X", "of RMSprop [0.9]"),
             .value("gradient-limit", "X", "longer gradients are scaled down to this norm [1]"),
-            .value("patience", "N", "steps without a gain before the rates fall [5]"),
+            .value("patience", "N", "training steps without a gain before the rates fall [5]"),
             .value("decay", "X", "what they fall by [0.8]"),
             .value("window", "X", "share of the smallest step that a model time may move [0.5]"),
             .value("radius", "X", "of the ball in which a noise may move [0.001 d/NFE^2]"),
             .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE]"),
             .value("latent-decay", "X", "of that step when no validation noise gains [0.5]"),
-            .value("validate-every", "N", "training steps between validations [1]"),
+            .value("validate-every", "N", "training steps between validations; 1 is the paper's [5]"),
+            .value("polish", "N", "Gauss-Newton steps on the hard loss at the end; 0 is the paper's [5]"),
             .value("mode", "NAME", "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
             .value("seed", "N", default: "0", "of the order of the pairs"),
             .flag("latent", "a latent model: the paper's smaller rates"),
@@ -98,6 +99,7 @@ extension Arguments {
         try replace("latent-step", &settings.latentStep)
         try replace("latent-decay", &settings.latentDecay, in: 0...1)
         try replace("validate-every", &settings.validationInterval)
+        if let polish = try integerIfGiven("polish", in: 0...10_000) { settings.polish = polish }
         if flag("hard") { settings.ball.radius = 0 }
         settings.seed = UInt64(try integer("seed", in: 0...Int.max))
         return settings

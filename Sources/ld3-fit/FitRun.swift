@@ -23,6 +23,8 @@ struct FitRun {
         reporter = arguments.reporter
         let reporter = arguments.reporter
         plans = try arguments.plans()
+        let trainCount = try arguments.integerIfGiven("train", in: 1...1 << 30)
+        let validationCount = try arguments.integerIfGiven("validation", in: 1...1 << 30)
         output = try FitOutput(arguments)
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
@@ -36,9 +38,7 @@ struct FitRun {
         }
         let pairs = try Pairs(samples.all(), model: model)
         (train, validation) = try locating(stream.frames.place) {
-            try pairs.split(
-                train: try arguments.integerIfGiven("train", in: 1...1 << 30),
-                validation: try arguments.integerIfGiven("validation", in: 1...1 << 30))
+            try pairs.split(train: trainCount, validation: validationCount)
         }
     }
 

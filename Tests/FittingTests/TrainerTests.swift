@@ -12,6 +12,7 @@ import Testing
         settings.ball = Ball(radius: 0.05)
         settings.timeRounds = 2
         settings.allRounds = 2
+        settings.validationInterval = 1
         return settings
     }
 
@@ -83,6 +84,42 @@ import Testing
         #expect(usual.train.latents == other.train.latents)
     }
 
+    /// Every so many training steps and after the last of a pass.
+    @Test func validationsAreSpaced() throws {
+        let toy = try Toy(pairs: 28)
+        let log = Log()
+        let family = toy.family(try Solver(.ipndm), steps: 4)
+        var student = toy.student(family)
+        student.savings = .all.subtracting(.earlyAbort)
+        var settings = settings(toy, steps: 4)
+        settings.validationInterval = 3
+        var trainer = try LD3Trainer(
+            student: student, settings: settings,
+            initial: family.parameters(times: Discretization.edm.times(steps: 4, process: toy.process)),
+            train: toy.set(toy.train), validation: toy.set(toy.validation)
+        ) { log.append($0) }
+        _ = try trainer.run()
+        #expect(log.validated == [3, 6, 7, 10, 13, 14, 17, 20, 21, 24, 27, 28])
+    }
+
+    /// The polish starts where the rounds end, and the hard validation loss decides.
+    @Test(arguments: ["ipndm3", "uni_pc_bh1_3", "heun"])
+    func polishLowersTheHardLoss(name: String) throws {
+        let toy = try Toy(pairs: 24)
+        let solver = try Solver(name: name)
+        let problem = FitProblem(
+            denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
+            solver: solver, steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+        var settings = settings(toy, steps: 4)
+        settings.polish = 0
+        let rough = try problem.ld3(settings)
+        settings.polish = 3
+        let polished = try problem.ld3(settings)
+        #expect(polished.lossAfter < rough.lossAfter)
+        #expect(polished.work.pullbacks > rough.work.pullbacks)
+        #expect(polished.history == rough.history)
+    }
+
     @Test func theSeedAloneDecides() throws {
         let toy = try Toy(pairs: 8)
         let solver = try Solver(.ipndm)
@@ -127,10 +164,14 @@ import Testing
 
 private final class Log {
     var bests: [Double] = []
+    /// The training steps whose parameters met all validation pairs.
+    var validated: [Int] = []
 
     func append(_ event: LD3Event) {
         switch event {
-        case .iteration(_, _, _, let best): bests.append(best)
+        case .iteration(let number, _, let validationLoss, let best):
+            bests.append(best)
+            if validationLoss != nil { validated.append(number) }
         case .round(_, let loss): bests.append(loss)
         }
     }

@@ -145,6 +145,7 @@ import Testing
 
     @Test(arguments: [
         ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=40", 65),
+        ("--train=0", 64),
         ("--start=/does/not/exist", 66), ("--loss=l3", 64), ("--rounds=2", 64), ("--solver=unipd", 64),
         ("--heuristics=edn", 64),
     ])

@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Images
 import Solvers
@@ -7,7 +8,8 @@ extension Fit {
     package var figure: Figure {
         var panels = [levels]
         if !history.training.isEmpty { panels.append(course) }
-        return Figure(title: "\(schedule.solver.name), \(schedule.steps) steps, \(schedule.method)", panels: panels)
+        return Figure(
+            title: "\(schedule.solver.name), \(counted(schedule.steps, "step")), \(schedule.method)", panels: panels)
     }
 
     private var levels: Panel {

@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Formats
 import Foundation
@@ -43,8 +44,8 @@ extension Fit {
     private var summary: String {
         let evaluations = (try? schedule.evaluations()) ?? schedule.steps
         let coefficients = schedule.coefficients == nil ? "" : ", learned coefficients"
-        return "\(schedule.solver.name): \(schedule.steps) steps, \(evaluations) evaluations, "
-            + "\(schedule.times.count) times; method \(schedule.method)\(coefficients)"
+        return "\(schedule.solver.name): \(counted(schedule.steps, "step")), \(counted(evaluations, "evaluation")), "
+            + "\(counted(schedule.times.count, "time")); method \(schedule.method)\(coefficients)"
     }
 
     /// The schedule's document with how it came about, for programs; ld3-sample reads it too.

@@ -167,7 +167,8 @@ extension FitProblem {
     /// noise.
     package func gits(_ method: GITS, teacherSteps: Int = 60, warmUp: Int = 256) throws -> Fit {
         guard steps <= teacherSteps else {
-            throw Failure(.usage, place: "--method gits", "\(steps) steps do not fit a teacher's \(teacherSteps)")
+            throw Failure(
+                .usage, place: "--method gits", "\(counted(steps, "step")) do not fit a teacher's \(teacherSteps)")
         }
         return try baseline("gits") {
             try baselineSchedule(times: gitsTimes(method, teacherSteps: teacherSteps, warmUp: warmUp))

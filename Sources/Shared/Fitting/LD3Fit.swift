@@ -15,8 +15,8 @@ extension FitProblem {
             student: student(family), settings: settings,
             initial: family.parameters(times: start.times, modelTimes: start.modelTimes), train: train,
             validation: validation, observe: log.append)
-        let best = try trainer.run()
-        let lists = family.timeLists(best.parameters)
+        let best = try polished(trainer.run().parameters, settings, observe: observe)
+        let lists = family.timeLists(best)
         var schedule = Schedule(
             solver: solver, process: process, times: lists.times, modelTimes: lists.modelTimes, method: "ld3")
         schedule.lossBefore = rated[0].loss
@@ -28,6 +28,23 @@ extension FitProblem {
             officialWork: officialCost(
                 settings: settings, solver: solver, steps: steps, train: train.count, validation: validation.count,
                 recomputes: policy == .recompute))
+    }
+
+    /// The parameters after Gauss-Newton steps on the training pairs' hard loss: the iterate of least hard validation
+    /// loss (M5.13).
+    private func polished(
+        _ parameters: [Double], _ settings: LD3Settings, observe: @escaping (LD3Event) -> Void
+    ) throws -> [Double] {
+        // A solver that does not begin at x_T has no multistep form.
+        guard settings.polish > 0, let general = try? GeneralizedFamily(family) else { return parameters }
+        var newton = LevenbergMarquardtSettings()
+        newton.iterations = settings.polish
+        newton.curvaturePairs = 5
+        let optimizer = LevenbergMarquardt(
+            student: student(general), settings: newton, learning: [.times, .modelTimes], train: train,
+            validation: validation, observe: observe)
+        let offsets = [Double](repeating: 0, count: general.coefficientCount)
+        return Array(try optimizer.run(from: parameters + offsets).parameters.prefix(parameters.count))
     }
 }
 

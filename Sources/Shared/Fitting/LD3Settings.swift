@@ -14,7 +14,7 @@ package struct LD3Settings: Sendable, Equatable {
     /// Of the model offsets.
     package var offsetLearningRate: Double
     package var smallestOffsetLearningRate = 1e-6
-    /// Steps without a better validation loss before the best parameters return and the learning rates fall.
+    /// Training steps without a better validation loss before the best parameters return and the learning rates fall.
     package var patience = 5
     package var decay = 0.8
     /// Falls at the smallest offset learning rate before training ends.
@@ -24,8 +24,10 @@ package struct LD3Settings: Sendable, Equatable {
     package var ball: Ball
     package var latentStep: Double
     package var latentDecay = 0.5
-    /// Training steps between validations: 1 validates after each, as the paper does.
-    package var validationInterval = 1
+    /// Training steps between validations (M5.12 S1): 1 validates after each, as the paper does.
+    package var validationInterval = 5
+    /// Gauss-Newton steps on the hard loss after all rounds; 0 is the paper's algorithm alone.
+    package var polish = 5
     package var seed: UInt64 = 0
 
     /// - Parameters:

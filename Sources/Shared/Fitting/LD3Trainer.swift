@@ -20,6 +20,7 @@ package struct LD3Trainer<Element: TensorElement> {
     private var rmsprop: RMSprop
     private var sgd: SGD
     private var latentStep: Double
+    private var stepsSinceValidation = 0
     private var stepsWithoutGain = 0
     private var fallsAtSmallestRate = 0
     private var generator: SplitMix
@@ -77,13 +78,15 @@ package struct LD3Trainer<Element: TensorElement> {
 
     /// One pass over the training pairs. False once the learning rates are exhausted.
     private mutating func trainingPass(learnsOffsets: Bool) throws -> Bool {
-        for indices in generator.permutation(train.count).chunks(of: settings.batch) {
+        let batches = generator.permutation(train.count).chunks(of: settings.batch)
+        for (number, indices) in batches.enumerated() {
             let solvedAt = parameters
             let gradients = try student.gradients(parameters, train, at: indices, ofLatents: movesLatents)
             step(along: gradients.parameters, learnsOffsets: learnsOffsets)
             iteration += 1
             try examine(
-                trainingLoss: gradients.losses.reduce(0, +) / Double(indices.count), learnsOffsets: learnsOffsets)
+                trainingLoss: gradients.losses.reduce(0, +) / Double(indices.count), learnsOffsets: learnsOffsets,
+                isLast: number == batches.count - 1)
             if fallsAtSmallestRate >= settings.offsetPatience { return false }
             if let slopes = gradients.latents {
                 let program = try student.program(solvedAt)
@@ -104,12 +107,14 @@ package struct LD3Trainer<Element: TensorElement> {
         parameters = xi + offsets
     }
 
-    /// Compares the parameters with the best so far; after too many steps without a gain the best return and the
-    /// learning rates fall.
-    private mutating func examine(trainingLoss: Double, learnsOffsets: Bool) throws {
+    /// Compares the parameters with the best so far, after every so many steps and after the pass' last, beyond which
+    /// only the best live; after too many steps without a gain the best return and the learning rates fall.
+    private mutating func examine(trainingLoss: Double, learnsOffsets: Bool, isLast: Bool) throws {
         var validationLoss: Double?
-        if iteration % settings.validationInterval == 0 {
+        stepsSinceValidation += 1
+        if stepsSinceValidation >= settings.validationInterval || isLast {
             validationLoss = try challenge()
+            stepsSinceValidation = 0
             if stepsWithoutGain >= settings.patience {
                 parameters = best.parameters
                 stepsWithoutGain = 0
@@ -130,7 +135,7 @@ package struct LD3Trainer<Element: TensorElement> {
         let ordered = try student.losses(
             student.program(parameters), validation, at: order, abandoningAbove: bound)
         guard let ordered else {
-            stepsWithoutGain += 1
+            stepsWithoutGain += stepsSinceValidation
             return nil
         }
         var losses = ordered
@@ -140,7 +145,7 @@ package struct LD3Trainer<Element: TensorElement> {
             best = challenger
             stepsWithoutGain = 0
         } else {
-            stepsWithoutGain += 1
+            stepsWithoutGain += stepsSinceValidation
         }
         return challenger.loss
     }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Foundation
 import Solvers
 import Tensors
 
@@ -34,5 +35,7 @@ private func freeMemory() -> Int? {
 private func residentMemory() -> Int? {
     guard let text = try? Descriptor.contents(of: "/proc/self/statm") else { return nil }
     let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
-    return fields.count > 1 ? Int(fields[1]).map { $0 * 4096 } : nil
+    return fields.count > 1 ? Int(fields[1]).map { $0 * pageSize } : nil
 }
+
+private var pageSize: Int { max(sysconf(Int32(_SC_PAGESIZE)), 1) }

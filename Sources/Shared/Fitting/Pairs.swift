@@ -41,7 +41,8 @@ package struct Pairs<Element: TensorElement>: Sendable {
         let validationCount = validation ?? count - trainCount
         guard trainCount >= 1, validationCount >= 1, trainCount + validationCount <= count else {
             throw Failure(
-                .data, "\(count) pairs cannot give \(trainCount) to train on and \(validationCount) to validate with",
+                .data,
+                "\(counted(count, "pair")) cannot give \(trainCount) to train on and \(validationCount) to validate with",
                 suggestion: "at least one of each is needed")
         }
         return (self[0..<trainCount], self[trainCount..<trainCount + validationCount])
