@@ -156,7 +156,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         let pairs = Array(0..<min(enough, train.count))
         let scale = 2 / Double(pairs.count * size)
         var curvature = [Double](repeating: 0, count: free.count * free.count)
-        for chunk in pairs.chunks(of: student.batch) {
+        for chunk in pairs.chunks(of: Self.gradientChunk) {
             let gram = try student.jacobian(parameters, train, at: chunk, free: free).gram
             for index in curvature.indices { curvature[index] += scale * gram[index] }
         }
