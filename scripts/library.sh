@@ -100,7 +100,7 @@ title() {
         ld3) echo LD3 ;;
         edm) echo EDM ;;
         logsnr) echo logSNR ;;
-        gits | dmn | ays) echo "$1" | tr a-z A-Z ;;
+        gits | dmn | ays | ggdm) echo "$1" | tr a-z A-Z ;;
         *) echo "$1" ;;
     esac
 }
@@ -127,7 +127,8 @@ interpolated() {
         } }'
 }
 
-# ld3 SOLVER NFE; generalized SOLVER fits the budgets of general() in one run, each starting from the one before it too.
+# ld3 SOLVER NFE, ggdm SOLVER NFE; generalized SOLVER fits the budgets of general() in one run, each starting from the
+# one before it too.
 # shellcheck disable=SC2046,SC2086
 ld3() { fit "ld3-$1-$2.safetensors" $(solver "$1") --nfe "$2" $learned; }
 # shellcheck disable=SC2046
@@ -135,6 +136,8 @@ generalized() {
     fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(general "$1" | tr ' ' ',')" \
         --learn times,model-times,coefficients --starts 1 --iterations 4 --curvature-pairs 4
 }
+# shellcheck disable=SC2046
+ggdm() { fit "ggdm-$1-$2.safetensors" $(solver "$1") --nfe "$2" --method ggdm --ggdm-iterations 50; }
 # The many coefficients of larger budgets take longest. scripts/bench-general compares all solvers and budgets.
 general() { case $1 in ipndm-3 | dpm-solver++-3 | unipc-3) echo 4 5 6 ;; esac }
 
@@ -147,6 +150,10 @@ along() {
         ld3)
             ld3 "$1" "$3"
             echo "--schedule $pieces/ld3-$1-$3.safetensors"
+            ;;
+        ggdm)
+            ggdm "$1" "$3"
+            echo "--schedule $pieces/ggdm-$1-$3.safetensors"
             ;;
         generalized)
             generalized "$1"
