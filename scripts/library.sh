@@ -48,7 +48,7 @@ report() {
     pairs=${PAIRS:-32} fresh=${FRESH:-128} first=10000
     halves="$((pairs / 2)) + $((pairs - pairs / 2)) pairs"
     threads=${THREADS:+--threads $THREADS}
-    begin "$pieces" "pairs=$pairs fresh=$fresh"
+    begin "$pieces" "pairs=$pairs fresh=$fresh learned=$learned $(ld3-fit --version)"
     trap spent EXIT
     piece "$pieces/pairs.ld3" teach "0-$((pairs - 1))"
     piece "$pieces/fresh.ld3" teach "$first-$((first + fresh - 1))"
@@ -79,8 +79,8 @@ fit() {
 # shellcheck disable=SC2086
 fit_now() { ld3-fit --quiet $threads "$@" < "${input:-$pieces/pairs.ld3}"; }
 
-# The paper's own setting but for the number of pairs, and a validation every fourth training step rather than each.
-learned="--validate-every 4"
+# The paper's own algorithm but for the number of pairs, and a validation every fourth training step rather than each.
+learned="--validate-every 4 --polish 0"
 
 # A solver's name in the tables is --solver with the order behind it: dpm-solver++-3.
 solver() {
@@ -107,7 +107,7 @@ title() {
 # Heun takes two evaluations a step, so odd budgets buy nothing.
 budgets() { if [ "$1" = heun ]; then echo 4 6 8 10; else echo 4 5 6 8 10; fi; }
 
-# gits, dmn and ays STEPS do not depend on the solver; ays is searched once, at 40 steps, and interpolated (M8.3).
+# gits and dmn STEPS do not depend on the solver; ays is searched once, for DDIM at 40 steps, and interpolated (M8.3).
 baseline() {
     case $1 in
         gits | dmn) fit "$1.safetensors" --solver ddim --nfe 2-6,8,10 --method "$1" ;;
@@ -177,7 +177,9 @@ measure() {
     local file=$pieces/$1.json
     shift
     piece "$file" measure_now "$@"
-    printf '%.4f,%.2f\n' "$(member rmsd < "$file")" "$(member distance < "$file")"
+    local rmsd distance
+    rmsd=$(member rmsd < "$file") distance=$(member distance < "$file")
+    printf '%.4f,%.2f\n' "${rmsd:?is not in $file}" "${distance:?is not in $file}"
 }
 # shellcheck disable=SC2086
 measure_now() {

@@ -70,7 +70,7 @@ extension Arguments {
                 weights: try string("lpips-weights"), linear: try string("lpips-linear"), threads: threads()
             ).network
         case "elements": return ElementFeatures()
-        default: throw Failure(.usage, place: "--features", "`\(name)` is none of mnist32, elements and lpips")
+        default: throw Failure(place: "--features", unknown: name, choices: ["mnist32", "elements", "lpips"])
         }
         guard sampleShape.count == 3, let features = TapFeatures(network) as? any DifferentiableFeatures<Element> else {
             throw Failure(

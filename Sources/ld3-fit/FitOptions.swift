@@ -127,7 +127,14 @@ extension Arguments {
 
     /// --learn; nil where it is not given.
     func learnedParts() throws -> LearnedParts? {
-        guard let text = stringIfGiven("learn") else { return nil }
+        guard let text = stringIfGiven("learn") else {
+            if flag("sum-rule"), try choice("method") as FitMethod != .ggdm {
+                throw Failure(
+                    .usage, place: "--sum-rule", "holds coefficients, and none are learned",
+                    suggestion: "add --learn times,model-times,coefficients")
+            }
+            return nil
+        }
         let known: [String: LearnedParts] = [
             "times": .times, "model-times": .modelTimes, "coefficients": .coefficients,
         ]

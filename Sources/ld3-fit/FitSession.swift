@@ -92,7 +92,8 @@ struct FitSession<Element: TensorElement> {
             arguments.reporter, "fitting \(problem.solver.name), NFE \(problem.evaluations)", unit: "steps", total: nil)
         defer { progress.finish() }
         func observe(_ event: LD3Event) {
-            if case .iteration(_, _, _, let best) = event { progress.advance(by: 1, "validation loss \(best)") }
+            let measure = method == .ggdm ? "score" : "loss"
+            if case .iteration(_, _, _, let best) = event { progress.advance(by: 1, "validation \(measure) \(best)") }
         }
         let parts = try arguments.learnedParts()
         if let parts, method != .ggdm {

@@ -19,6 +19,11 @@ struct SampleRun {
         solver = try SolveRun(
             arguments, request, .standardInput(.noise, .pairs), fallback: (solver: "ipndm", evaluations: nil))
         tellsVolume = arguments.flag("log-determinant")
+        if tellsVolume, !wantsStream {
+            throw Failure(
+                .usage, place: "--log-determinant", "goes to the sample stream, which is not written",
+                suggestion: "add --stream")
+        }
         if tellsVolume, !solver.model.denoiser.hasPullback {
             throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
         }

@@ -71,7 +71,8 @@ struct BadInputTests {
             try run("--model", "gmm:\(path)"), status: 65,
             telling: "ld3-teacher: \(path): no tensor named `mixture/weights`")
         expect(
-            try run("--model", "random:cifar"), status: 64, telling: "--model random: `cifar` is none of", "did you mean cifar10?")
+            try run("--model", "random:cifar"), status: 64, telling: "--model random: `cifar` is none of",
+            "did you mean cifar10?")
         expect(try run(Self.gaussian, "--guidance", "2"), status: 64, telling: "no classes")
         expect(try run("--model", "exec:echo gone >&2; exit 9"), status: 74, telling: "status 9", "gone")
         let lost = try Programs.run(

@@ -44,8 +44,9 @@ import Testing
         #expect(samples.errors.contains("4 evaluations"))
     }
 
-    @Test func theSameRunGivesTheSameBytes() throws {
-        let arguments = ["--solver=ipndm", "--nfe=4", "--rounds=1,1", "--seed=3"]
+    @Test(arguments: [["--rounds=1,1"], ["--learn=times,model-times,coefficients", "--iterations=2"]])
+    func theSameRunGivesTheSameBytes(method: [String]) throws {
+        let arguments = ["--solver=ipndm", "--nfe=4", "--seed=3"] + method
         let first = try Programs.run("ld3-fit", arguments, input: pairs)
         let other = try Programs.run(
             "ld3-fit",
@@ -147,7 +148,7 @@ import Testing
         ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=40", 65),
         ("--train=0", 64),
         ("--start=/does/not/exist", 66), ("--loss=l3", 64), ("--rounds=2", 64), ("--solver=unipd", 64),
-        ("--heuristics=edn", 64),
+        ("--heuristics=edn", 64), ("--sum-rule", 64),
     ])
     func mistakesAreToldInOneLine(option: String, status: Int32) throws {
         let result = try fit(option)

@@ -102,6 +102,15 @@ struct SampleProgramTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 
+    @Test func volumesNeedAStreamToGoTo() throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.run(
+            "ld3-sample", ["--schedule=edm", "--nfe=4", "--log-determinant", "-o", folder.path + "/pictures"],
+            input: noiseStream(count: 1, shape: [1, 32, 32]))
+        #expect(result.status == 64 && result.errors.contains("--stream"), "\(result.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/pictures"))
+    }
+
     /// Euler on Gaussian data has a closed form; noise moved within a ball has the same volume there (M9.2).
     @Test func logDeterminants() throws {
         let model = "--model gaussian:shape=4,std=0.5"

@@ -15,7 +15,11 @@ package struct DistributionScore<Element: TensorElement>: Loss {
 
     /// - Parameter targets: [P, sample shape], two at least.
     package init(_ features: any DifferentiableFeatures<Element>, targets: Tensor<Element>, chunk: Int = 64) throws {
-        guard targets.batch > 1 else { throw Failure(.data, "a distance between distributions needs two pairs") }
+        guard targets.batch > 1 else {
+            throw Failure(
+                .data, place: "--method ggdm",
+                "needs two pairs to train on and two to validate with, to compare distributions")
+        }
         self.features = features
         references = Tensor.concatenate(
             try Array(0..<targets.batch).chunks(of: chunk).map { try features.linearize(targets.gather($0)).values })

@@ -30,8 +30,11 @@ extension Fit {
 
     private var course: Panel {
         func points(_ course: [FitHistory.Point]) -> [Point] { course.map { Point(Double($0.iteration), $0.loss) } }
+        // A score between distributions may be negative.
         return Panel(
-            title: "loss", horizontal: "training step", vertical: schedule.loss ?? "loss", verticalScale: .logarithmic,
+            title: score == nil ? "loss" : "score", horizontal: "training step",
+            vertical: score == nil ? schedule.loss ?? "loss" : "score",
+            verticalScale: score == nil ? .logarithmic : .linear,
             series: [
                 Series("training", points(history.training)), Series("validation", points(history.validation)),
                 Series("best", points(history.best), isEmphasised: true),

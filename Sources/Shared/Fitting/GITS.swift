@@ -54,16 +54,21 @@ package struct GITS: Sendable {
     package func costs<Element>(_ trajectory: TeacherTrajectory<Element>) -> [[Double]] {
         let count = trajectory.sigmas.count
         var costs = [[Double]](repeating: [Double](repeating: 0, count: count), count: count)
+        addCosts(of: trajectory, to: &costs)
+        let batch = Double(trajectory.states[0].batch)
+        return costs.map { $0.map { $0 / batch } }
+    }
+
+    /// Adds the costs of every sample, one after the other, so that sums do not depend on how samples were batched.
+    func addCosts<Element>(of trajectory: TeacherTrajectory<Element>, to costs: inout [[Double]]) {
         for sample in 0..<trajectory.states[0].batch {
             let states = trajectory.states.map { $0.doubles(sample: sample) }
             let slopes = trajectory.slopes.map { $0.doubles(sample: sample) }
             let own =
                 metric == .deviation
                 ? deviations(states, slopes, trajectory.sigmas) : distances(states, slopes, trajectory.sigmas)
-            for i in 0..<count { for j in 0..<count { costs[i][j] += own[i][j] } }
+            for i in costs.indices { for j in costs.indices { costs[i][j] += own[i][j] } }
         }
-        let batch = Double(trajectory.states[0].batch)
-        return costs.map { $0.map { $0 / batch } }
     }
 
     /// Norms of X_i + (s_j - s_i) d_i - X_j.
@@ -181,10 +186,7 @@ extension FitProblem {
         for chunk in Array(0..<min(warmUp, train.count)).chunks(of: batch) {
             let trajectory = try TeacherTrajectory(
                 denoiser, process: process, times: times, start: startStates(chunk), labels: train.labels(chunk))
-            let own = method.costs(trajectory)
-            for i in costs.indices {
-                for j in costs.indices { costs[i][j] += Double(chunk.count) * own[i][j] }
-            }
+            method.addCosts(of: trajectory, to: &costs)
         }
         return method.path(costs, steps: steps).map { times[$0] }
     }

@@ -21,13 +21,17 @@ extension FitProblem {
     }
 
     /// GITS' schedule from a teacher and noises so few that they cost no more than a candidate's rating; none where its
-    /// grid does not fit.
+    /// grid does not fit or the network breaks down along it.
     private func gitsCandidate() throws -> [Candidate] {
         let teacherSteps = 30
         guard triesGITS, steps < teacherSteps, process.lambda(process.start).isFinite,
             process.lambda(process.end).isFinite
         else { return [] }
-        return [Candidate(name: "gits", times: try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8))]
+        do {
+            return [Candidate(name: "gits", times: try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8))]
+        } catch let failure as Failure where failure.status == .internal {
+            return []
+        }
     }
 
     /// The candidates with their hard validation losses, best first.

@@ -62,7 +62,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         var best = current
         var damping = settings.damping
         var iterationsWithoutGain = 0
-        var ridges = [settings.ridge, 0.1 * settings.ridge].map { $0 * current.trainingLoss }
+        let easing = free.contains(where: isOffset) ? [1, 0.1] : [1]
+        var ridges = easing.map { $0 * settings.ridge * current.trainingLoss }
         for iteration in 1...max(settings.iterations, 1) {
             if iterationsWithoutGain >= settings.patience {
                 guard ridges.count > 1 else { break }

@@ -42,7 +42,7 @@ package struct Pairs<Element: TensorElement>: Sendable {
         guard trainCount >= 1, validationCount >= 1, trainCount + validationCount <= count else {
             throw Failure(
                 .data,
-                "\(counted(count, "pair")) cannot give \(trainCount) to train on and \(validationCount) to validate with",
+                "\(counted(count, "pair")) cannot give \(max(trainCount, 1)) to train on and \(max(validationCount, 1)) to validate with",
                 suggestion: "at least one of each is needed")
         }
         return (self[0..<trainCount], self[trainCount..<trainCount + validationCount])

@@ -45,8 +45,8 @@ extension Solver {
         return recursion
     }
 
-    /// Singlestep DPM-Solver of order 1, 2 or 3 (M4.7, M8.5): inner points that divide a step of lambda evenly, each
-    /// asked at its own exact time, and differences of slopes from the step's first one.
+    /// Singlestep DPM-Solver of order 1, 2 (M4.7) or 3 (Lu et al. 2022, DPM-Solver-3): inner points that divide a step
+    /// of lambda evenly, each asked at its own exact time, and differences of slopes from the step's first one.
     func dpmSolverRecursion<T: Real>(_ grid: Grid<T>, _ modelTimes: [T]) -> LinearRecursion<T> {
         var recursion = LinearRecursion(prediction: .noise, modelTimes: [modelTimes[0]])
         for i in 1...grid.steps {

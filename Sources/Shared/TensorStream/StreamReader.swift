@@ -99,7 +99,9 @@ package final class StreamReader {
         // Two paths may lead to one model: its name counts only where there is no digest.
         if metadata[Key.modelDigest] == nil, identity[Key.modelDigest] == nil { keys.append(Key.model) }
         for key in keys {
-            guard let value = metadata[key] else { continue }
+            guard let text = metadata[key] else { continue }
+            // A number may be spelled in more than one way.
+            let value = key == Key.guidance ? Double(text).map { "\($0)" } ?? text : text
             if let known = identity[key], known != value {
                 throw Failure(.data, "\(key) is `\(value)`, and `\(known)` before")
             }

@@ -69,7 +69,9 @@ private struct TableLine {
         guard cells.count == count else { throw failure("\(cells.count) cells under \(count) names") }
         return try cells.enumerated().map { column, cell in
             if cell.isEmpty, column > 0 { return .nan }
-            guard let value = Double(cell), value.isFinite else { throw failure("`\(cell)` is not a number") }
+            guard let value = Double(cell), abs(value) < 1e100 else {
+                throw failure("`\(cell)` is not a number that can be drawn")
+            }
             return value
         }
     }
