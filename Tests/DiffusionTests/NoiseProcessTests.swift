@@ -8,12 +8,12 @@ import Testing
 /// The processes that the tests run through.
 let everyProcess: [NoiseProcess] = [
     .edm, .edm(minimum: 0.01, maximum: 50), .vpLinear, .vpCosine, .vpDiscrete(.stableDiffusion),
-    .vpDiscrete(.latentDiffusion), .flow,
+    .vpDiscrete(.latentDiffusion), .vpDiscrete(.pointCloud), .flow,
 ]
 
 /// Times inside the process, away from the knots of a table.
 func times(of process: NoiseProcess) -> [Double] {
-    [0.93, 0.61, 0.3137, 0.1, 0.0123].map { process.end + $0 * (process.start - process.end) }
+    [0.9304, 0.6107, 0.3137, 0.1043, 0.0123].map { process.end + $0 * (process.start - process.end) }
 }
 
 @Suite struct NoiseProcessTests {
@@ -141,6 +141,39 @@ func times(of process: NoiseProcess) -> [Double] {
         #expect(table.count == 1000 && table.start == 0.996 && table.end == 0.001)
         let process = NoiseProcess.vpDiscrete(table)
         #expect(abs(process.lambda(process.start) + 5.0777557) < 1e-6)
+    }
+
+    /// M1.9: log alpha against sums of log(1 - beta), the knots of the model's own VarianceSchedule in float32, and
+    /// noiseless data at the end.
+    @Test func pointCloud() {
+        let process = NoiseProcess.vpDiscrete(.pointCloud)
+        func logAlpha(_ k: Int) -> Double {
+            (0..<k).reduce(0) { $0 + 0.5 * Double.log(1 - (1e-4 + 0.0199 * Double($1) / 99)) }
+        }
+        for k in 0...100 {
+            let t = Double(k) / 100
+            #expect(abs(process.logAlpha(t) - logAlpha(k)) <= 1e-12 * abs(logAlpha(k)), "k = \(k)")
+            guard k < 100 else { continue }
+            let slope = 100 * (logAlpha(k + 1) - logAlpha(k))
+            for time in [t, 1 - Double(100 - k) / 100] {
+                #expect(abs(process.logAlphaRate(time) - slope) <= 1e-9 * abs(slope), "k = \(k)")
+            }
+            let between = 0.7 * logAlpha(k) + 0.3 * logAlpha(k + 1)
+            #expect(abs(process.logAlpha(t + 0.003) - between) <= 1e-12, "k = \(k)")
+        }
+        for (k, alphaBar) in [
+            (0, 1), (1, 0.9998999834060669), (2, 0.999599039554596), (3, 0.9990971684455872), (50, 0.777180016040802),
+            (99, 0.3709828555583954), (100, 0.36356320977211),
+        ] {
+            let alpha = process.alpha(Double(k) / 100)
+            #expect(abs(alpha * alpha - alphaBar) <= 3e-7 * alphaBar, "k = \(k)")
+        }
+        #expect(process.start == 1 && process.end == 0 && process.priorScale == 1)
+        #expect(process.alpha(0.0) == 1 && process.lambda(0.0) == .infinity)
+        for zero in [process.sigma(0.0), process.scaledSigma(0.0), process.time(lambda: .infinity)] {
+            #expect(zero == 0)
+        }
+        #expect(process.sigma(0.0).sign == .plus && process.scaledSigma(0.0).sign == .plus)
     }
 
     @Test func filesOfEveryForm() throws {

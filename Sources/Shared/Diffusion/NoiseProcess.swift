@@ -12,7 +12,7 @@ package enum NoiseProcess: Sendable, Equatable {
     case vpLinear
     /// Cosine alpha, s_0 = 0.008, up to t = 0.9946 (M1.7).
     case vpCosine
-    /// A table of alphas_cumprod, log alpha piecewise linear between its knots (M1.5).
+    /// A table of alphas_cumprod, log alpha piecewise linear between its knots (M1.5, M1.9).
     case vpDiscrete(NoiseTable)
     /// Rectified flow: alpha = 1 - t, sigma = t on [0, 1] (M1.8).
     case flow

@@ -4,13 +4,16 @@ import Tensors
 /// The noise levels of a discrete-time model: log alpha, piecewise linear through t_n = (n + 1) / N (M1.5).
 ///
 /// Entries with lambda < -5.1 at the tail are dropped and T set to the last knot kept, so that the model's input
-/// N t - 1 stays n exactly (M1.6, our rule).
+/// N t - 1 stays n exactly (M1.6, our rule). The point cloud's table has the data themselves, t = 0, for its first knot
+/// (M1.9).
 package struct NoiseTable: Sendable, Equatable {
-    /// As `--process vp-discrete:NAME` spells it: sd, ldm or a file.
+    /// As `--process vp-discrete:NAME` spells it: sd, ldm, point-cloud or a file.
     package let name: String
-    /// Entries of the table before clipping.
+    /// Entries of the table before clipping, the data not counted.
     package let count: Int
-    /// a_n = 0.5 log alphas_cumprod[n], strictly decreasing.
+    /// N t of the first knot: 1, or 0 where the table begins with the data.
+    private let firstKnot: Int
+    /// 0.5 log alphas_cumprod at the knots, strictly decreasing.
     let logAlphas: [Double]
 
     package var start: Double { knot(logAlphas.count - 1) }
@@ -30,6 +33,7 @@ package struct NoiseTable: Sendable, Equatable {
         }
         self.name = name
         count = alphasCumprod.count
+        firstKnot = 1
         logAlphas = alphasCumprod.map { 0.5 * Double.log($0) }
             .filter { $0 - 0.5 * Double.log(-Double.expm1(2 * $0)) >= -5.1 }
         guard logAlphas.count >= 2 else {
@@ -48,6 +52,7 @@ package struct NoiseTable: Sendable, Equatable {
         var cumulative = 1.0
         self.name = name
         count = 1000
+        firstKnot = 1
         logAlphas = (0..<1000).map { index in
             let root = low + (high - low) * Double(index) / 999
             cumulative *= 1 - root * root
@@ -55,8 +60,24 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
-    /// t_n = (n + 1) / N.
-    private func knot(_ index: Int) -> Double { Double(index + 1) / Double(count) }
+    /// Point clouds (Luo and Hu 2021): 100 betas, linear from 1e-4 to 0.02, preceded by the data (M1.9).
+    package static let pointCloud = NoiseTable()
+
+    private init() {
+        // The negative zero makes sigma = sqrt(-expm1(2 a)) and s = sqrt(expm1(-2 a)) positive zeros.
+        var values = [-0.0]
+        for k in 0..<100 {
+            let beta = 1e-4 + (0.02 - 1e-4) * Double(k) / 99
+            values.append(values[k] + 0.5 * Double.log1p(-beta))
+        }
+        name = "point-cloud"
+        count = 100
+        firstKnot = 0
+        logAlphas = values
+    }
+
+    /// t_n = (n + 1) / N, or n / N where the table begins with the data.
+    private func knot(_ index: Int) -> Double { Double(index + firstKnot) / Double(count) }
 
     /// Rise of log alpha over segment [t_n, t_{n+1}], times N: its slope.
     private func slope(segment: Int) -> Double {
@@ -65,7 +86,8 @@ package struct NoiseTable: Sendable, Equatable {
 
     /// The segment that holds t; the first and the last reach beyond the table.
     private func segment(at t: Double) -> Int {
-        let position = t * Double(count) - 1
+        // A time within rounding of a knot lies in the segment that begins there (M1.5).
+        let position = t * Double(count) - Double(firstKnot) + 1e-9
         guard position > 0 else { return 0 }
         return min(Int(min(position, Double(logAlphas.count))), logAlphas.count - 2)
     }

@@ -3,7 +3,8 @@ import Diagnostics
 extension NoiseProcess {
     /// What `--process` accepts, for help texts and errors.
     package static let spellings = [
-        "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm", "vp-discrete:FILE", "flow",
+        "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
+        "vp-discrete:point-cloud", "vp-discrete:FILE", "flow",
     ]
 
     /// Parses what `--process` and the key ld3.process say.
@@ -23,6 +24,7 @@ extension NoiseProcess {
             switch argument {
             case "sd": self = .vpDiscrete(.stableDiffusion)
             case "ldm": self = .vpDiscrete(.latentDiffusion)
+            case "point-cloud": self = .vpDiscrete(.pointCloud)
             default:
                 let path = String(argument)
                 self = .vpDiscrete(try NoiseTable(name: path, alphasCumprod: readTable(path)))

@@ -26,7 +26,7 @@ extension Solver {
         process: NoiseProcess, times: [T], modelTimes: [T]
     ) throws -> LinearRecursion<T> {
         precondition(times.count >= 2 && times.count == modelTimes.count)
-        try requireApplicable(process)
+        try requireApplicable(process, end: times[times.count - 1].value)
         let grid = Grid(process: process, times: times)
         var recursion: LinearRecursion<T>
         switch family {
@@ -43,13 +43,23 @@ extension Solver {
         return recursion
     }
 
-    private func requireApplicable(_ process: NoiseProcess) throws {
-        guard process == .flow else { return }
-        let works: Set<Family> = [.euler, .ddim, .heun, .ipndm, .ipndmVariable]
-        guard works.contains(family), !options.contains(.analyticFirst) else {
-            throw Failure(
-                .usage, "solver \(name) is singular at the start of the flow process, where alpha = 0",
-                suggestion: "use euler, heun, ipndm or ipndm-v")
+    /// Throws where the coefficients would be infinite at an end of the process; `end` is t_N.
+    private func requireApplicable(_ process: NoiseProcess, end: Double) throws {
+        let inSigma: Set<Family> = [.euler, .ddim, .heun, .ipndm, .ipndmVariable]
+        if process == .flow {
+            guard inSigma.contains(family), !options.contains(.analyticFirst) else {
+                throw Failure(
+                    .usage, "solver \(name) is singular at the start of the flow process, where alpha = 0",
+                    suggestion: "use euler, heun, ipndm or ipndm-v")
+            }
+        } else if process.end == 0, end == 0 {
+            // sigma = 0 is legal in s alone: lambda, and ds/dt for tAB-DEIS, are infinite there (M1.9).
+            guard inSigma.contains(family) || family == .deisRho else {
+                throw Failure(
+                    .usage,
+                    "solver \(name) is singular at the end of process \(process.spelling), where sigma = 0",
+                    suggestion: "use ddim, euler, heun, ipndm, ipndm-v or deis-rho")
+            }
         }
     }
 
