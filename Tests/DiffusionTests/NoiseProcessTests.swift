@@ -125,6 +125,25 @@ func times(of process: NoiseProcess) -> [Double] {
 }
 
 @Suite struct NoiseTableTests {
+    /// The tables that the fixtures were made with, knot by knot.
+    @Test func fixtureTables() throws {
+        let file = try SafetensorsFile(path: Fixtures.path("schedules/heuristics.safetensors"))
+        var recorded = [
+            (NoiseTable.stableDiffusion, try file.tensor("alphas_cumprod/sd").doubles()),
+            (.latentDiffusion, try file.tensor("alphas_cumprod/ldm").doubles()),
+        ]
+        if let path = Fixtures.shared("solvers/vp_discrete.safetensors") {
+            recorded.append((.stableDiffusion, try SafetensorsFile(path: path).tensor("alphas_cumprod").doubles()))
+        }
+        for (table, values) in recorded {
+            #expect(values.count == 1000)
+            for (n, value) in values.enumerated() {
+                let alpha = NoiseProcess.vpDiscrete(table).alpha(Double(n + 1) / 1000)
+                #expect(abs(alpha * alpha - value) <= 1e-12 * value, "\(table.name) \(n)")
+            }
+        }
+    }
+
     /// M1.6: four entries of iDDPM's cosine table are dropped, and the model's input N t - 1 stays the index.
     @Test func clipping() throws {
         func bar(_ t: Double) -> Double {

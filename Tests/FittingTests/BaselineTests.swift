@@ -19,9 +19,30 @@ import Testing
             for steps in 4...12 {
                 let objective = DMNObjective(errorPower: power, steps: steps, independentIntervals: intervals)
                 let recorded = try file.doubles("\(name)/n\(steps)/objective")
-                for (list, expected) in [("lambda", recorded[0]), ("best_known_lambda", recorded[1])] {
-                    let value = objective(try file.doubles("\(name)/n\(steps)/\(list)"))
-                    #expect(abs(value - expected) <= 1e-9 * expected, "\(name) N = \(steps) \(list)")
+                let lambdas = try file.doubles("\(name)/n\(steps)/lambda")
+                let span = lambdas[steps] - lambdas[0]
+                let even = (0...steps).map { lambdas[0] + span * Double($0) / Double(steps) }
+                for (list, expected) in [
+                    (lambdas, recorded[0]), (try file.doubles("\(name)/n\(steps)/best_known_lambda"), recorded[1]),
+                    (even, recorded[2]),
+                ] {
+                    #expect(abs(objective(list) - expected) <= 1e-9 * expected, "\(name) N = \(steps)")
+                }
+            }
+        }
+    }
+
+    /// The times that the reference makes of its optima; it took Stable Diffusion's table in float32.
+    @Test func timesOfTheRecordedOptima() throws {
+        let file = try SafetensorsFile(path: Fixtures.path("schedules/dmn.safetensors"))
+        for (name, _, _) in Self.cases {
+            let process: NoiseProcess =
+                name == "ld3/ve" ? .edm : name == "ld3/vp_discrete_sd" ? .vpDiscrete(.stableDiffusion) : .vpLinear
+            func tolerance(_ time: Double) -> Double { name == "ld3/vp_discrete_sd" ? 1e-7 : 1e-9 * time }
+            for steps in 4...12 {
+                let times = try file.doubles("\(name)/n\(steps)/lambda").map { process.time(lambda: $0) }
+                for (time, expected) in zip(times, try file.doubles("\(name)/n\(steps)/t")) {
+                    #expect(abs(time - expected) <= tolerance(expected), "\(name) N = \(steps)")
                 }
             }
         }

@@ -42,7 +42,10 @@ import Testing
             expectClose(lists.modelTimes.flatMap { t in range.map(t.partial) }, try read("d_t2_d_xi"))
             expectClose(
                 lists.modelTimes.flatMap { t in range.map { t.partial(steps + 1 + $0) } }, try read("d_t2_d_xi_c"))
-            expectClose(parameterization.times([Double](repeating: 1, count: steps + 1)), try read("initial_t1"))
+            let initial = parameterization.timeLists(
+                [Double](repeating: 1, count: steps + 1), [Double](repeating: 0, count: steps + 1))
+            expectClose(initial.times, try read("initial_t1"))
+            expectClose(initial.modelTimes, try read("initial_t2"))
         }
     }
 

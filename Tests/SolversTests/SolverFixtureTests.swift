@@ -31,11 +31,13 @@ import Testing
         #expect(try fixture.checkResults() >= 480)
         #expect(try fixture.checkTrajectories() >= 12)
         #expect(try fixture.checkGradients() >= 100)
+        #expect(try fixture.checkGrids() == 24)
     }
 }
 
-/// One file of fixtures/solvers. Its Heun ignores t2, so that solver is compared with tied times. Each check returns how many tensors it compared.
-private struct SolverFixture {
+/// One file of fixtures/solvers. Its Heun ignores t2, so that solver is compared with tied times. Each check returns how
+/// many tensors it compared.
+struct SolverFixture {
     let file: SafetensorsFile
     let process: NoiseProcess
     let start: Tensor<Double>
@@ -52,14 +54,30 @@ private struct SolverFixture {
     }
 
     /// "x0/SKIP/nfeK/SOLVER" taken apart.
-    private func parse(_ name: String) throws -> (skip: String, nfe: Int, solver: Solver, steps: Int) {
+    func parse(_ name: String) throws -> (skip: String, nfe: Int, solver: Solver, steps: Int) {
         let parts = name.split(separator: "/").map(String.init)
         let nfe = try #require(Int(parts[2].dropFirst(3)))
         let (solver, steps) = try Solver(name: parts[3]).plan(evaluations: nfe)
         return (parts[1], nfe, solver, steps)
     }
 
-    private func numbers(_ name: String) throws -> [Double] { try file.tensor(name).doubles() }
+    func numbers(_ name: String) throws -> [Double] { try file.tensor(name).doubles() }
+
+    /// The reference's own grids are those of our discretizations.
+    func checkGrids() throws -> Int {
+        var count = 0
+        for name in file.tensorNames where name.hasPrefix("t1/") {
+            let parts = name.split(separator: "/").map(String.init)
+            let discretization = try #require(DiscretizationTests.skips.first { $0.0 == parts[1] }?.1)
+            let steps = try #require(Int(parts[2].dropFirst()))
+            let times = try discretization.times(steps: steps, process: process)
+            for (time, expected) in zip(times, try numbers(name)) {
+                #expect(abs(time - expected) <= 1e-9 * expected, "\(name)")
+            }
+            count += 1
+        }
+        return count
+    }
 
     func checkResults() throws -> Int {
         var count = 0
@@ -113,6 +131,7 @@ private struct SolverFixture {
             #expect(relativeDistance(result.value, expected) < 1e-9, "\(stem)")
             let expectedStart: Tensor<Double> = try file.tensor("\(stem)/d_xT").tensor()
             #expect(relativeDistance(result.start, expectedStart) < 1e-7, "\(stem)/d_xT")
+            if isTied { #expect(try numbers("\(stem)/d_t2").allSatisfy { $0 == 0 }, "\(stem)/d_t2") }
             let tied = zip(result.times, result.modelTimes).map { $0 + $1 }
             let compared = isTied ? [("d_t1", tied)] : [("d_t1", result.times), ("d_t2", result.modelTimes)]
             for (suffix, gradient) in compared {
