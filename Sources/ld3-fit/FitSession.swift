@@ -55,7 +55,7 @@ struct FitSession<Element: TensorElement> {
     }
 
     private func configure(_ problem: inout FitProblem<Element>) throws {
-        if arguments.isGiven("mode") { problem.mode = try arguments.choice("mode") }
+        if arguments.isGiven("mode") { problem.mode = try mode() }
         problem.isTied = arguments.flag("tied")
         if let window = try arguments.doubleIfGiven("window", in: 0...0.5) { problem.windowRate = window }
         problem.windowOfLogits = arguments.flag("compat-window")
@@ -67,6 +67,16 @@ struct FitSession<Element: TensorElement> {
             problem.heuristics = heuristics
             problem.triesGITS = false
         }
+    }
+
+    private func mode() throws -> Parameterization.Mode {
+        let mode: Parameterization.Mode = try arguments.choice("mode")
+        guard mode == .time || model.process.hasFiniteLogSNR else {
+            throw Failure(
+                .usage, place: "--mode lambda",
+                "needs a finite log-SNR at both ends, which \(model.process.spelling) lacks", suggestion: "use time")
+        }
+        return mode
     }
 
     /// Schedules to start from besides the heuristics: those of --start, and that of the budget before (M5.9).

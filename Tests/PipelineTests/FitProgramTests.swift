@@ -158,6 +158,25 @@ import Testing
         #expect(result.errors.hasPrefix("ld3-fit: "))
     }
 
+    /// A process that ends without noise is fitted in time; what needs a finite log-SNR is refused (M1.9).
+    @Test func pointClouds() throws {
+        let taught = try Programs.shell(
+            "ld3-noise --seeds 0-31 --shape 8 | ld3-teacher -q --model gaussian:shape=8,std=0.5 "
+                + "--process vp-discrete:point-cloud --solver ddim --schedule uniform --steps 100")
+        #expect(taught.status == 0, "\(taught.errors)")
+        func fit(_ arguments: String...) throws -> Programs.Result {
+            try Programs.run("ld3-fit", arguments + ["--nfe=4", "-q", "--format=json"], input: taught.output)
+        }
+        let result = try fit("--solver=ddim", "--rounds=1,1")
+        #expect(result.status == 0, "\(result.errors)")
+        let times = try #require(try JSONValue(parsing: result.text)["times"]?.doubles)
+        #expect(times.count == 5 && times.first == 1 && times.last == 0)
+        for refused in [try fit("--solver=ddim", "--mode=lambda"), try fit("--solver=unipc")] {
+            #expect(refused.status == 64 && refused.errors.contains("vp-discrete:point-cloud"), "\(refused.errors)")
+            #expect(refused.errors.split(separator: "\n").count == 1)
+        }
+    }
+
     @Test func badPairsAreRefused() throws {
         let truncated = try Programs.run("ld3-fit", ["--nfe=4"], input: Array(pairs.dropLast(10)))
         #expect(truncated.status == 65 && truncated.output.isEmpty)

@@ -40,6 +40,9 @@ package enum NoiseProcess: Sendable, Equatable {
         }
     }
 
+    /// Whether lambda is finite at T and at t_min; not so where no signal or no noise is left (M1.8, M1.9).
+    package var hasFiniteLogSNR: Bool { lambda(start).isFinite && lambda(end).isFinite }
+
     /// x_T = priorScale * unit noise.
     package var priorScale: Double {
         if case .edm(_, let maximum) = self { return maximum }

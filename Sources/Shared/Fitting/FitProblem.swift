@@ -106,7 +106,7 @@ package struct Candidate: Sendable, Equatable {
     /// The schedule of another number of steps, by linear interpolation of lambda over i / N (M5.9), of t where lambda
     /// is infinite.
     package init(_ name: String, interpolating times: [Double], steps: Int, process: NoiseProcess) {
-        let isFinite = process.lambda(process.start).isFinite && process.lambda(process.end).isFinite
+        let isFinite = process.hasFiniteLogSNR
         let levels = times.map { isFinite ? process.lambda($0) : $0 }
         var result = (0...steps).map { index in
             let place = Double(index) * Double(times.count - 1) / Double(steps)

@@ -24,9 +24,7 @@ extension FitProblem {
     /// grid does not fit or the network breaks down along it.
     private func gitsCandidate() throws -> [Candidate] {
         let teacherSteps = 30
-        guard triesGITS, steps < teacherSteps, process.lambda(process.start).isFinite,
-            process.lambda(process.end).isFinite
-        else { return [] }
+        guard triesGITS, steps < teacherSteps, process.hasFiniteLogSNR else { return [] }
         do {
             return [Candidate(name: "gits", times: try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8))]
         } catch let failure as Failure where failure.status == .internal {

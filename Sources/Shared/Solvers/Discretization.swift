@@ -70,7 +70,7 @@ package enum Discretization: Sendable, Equatable {
     }
 
     private func requireFiniteLogSNR(_ process: NoiseProcess) throws {
-        guard process.lambda(process.start).isFinite, process.lambda(process.end).isFinite else {
+        guard process.hasFiniteLogSNR else {
             throw Failure(
                 .usage, place: "schedule \(spelling)",
                 "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
