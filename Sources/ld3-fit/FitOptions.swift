@@ -61,7 +61,7 @@ extension OptionGroup {
             .value("starts", "N", default: "3", "heuristics that the times are fitted from before, on few pairs"),
             .value("ridge", "X", default: "1e-2", "weight of the squared coefficient offsets, in initial losses"),
             .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
-            .value("curvature-pairs", "N", default: "10", "pairs that give the curvature"),
+            .value("curvature-pairs", "N", default: "4", "pairs that give the curvature"),
         ])
 
     static let savings = OptionGroup(

@@ -23,6 +23,22 @@ import Testing
         #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
     }
 
+    /// With the offsets of another solver the family is that solver along the same times.
+    @Test(arguments: ["ipndm3", "dpm_solver++2", "deis-rho"], ["uni_pc_bh1_3", "ddim"])
+    func otherSolversAreMembers(other: String, base: String) throws {
+        let toy = try Toy()
+        let times = try toy.family(Solver(name: base), steps: 4)
+        let others = try toy.family(Solver(name: other), steps: 4)
+        let (family, otherFamily) = (try GeneralizedFamily(times), try GeneralizedFamily(others))
+        let zeros = [Double](repeating: 0, count: family.coefficientCount)
+        let parameters = try family.parameters(initial + zeros, of: otherFamily)
+        let set = toy.set(toy.train)
+        let own = try toy.student(others).results(others.program(initial), set)
+        var same = try toy.student(family).results(family.program(parameters), set)
+        same.add(own, times: -1)
+        #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
+    }
+
     /// Under the sum rule a constant output gives what the base solver makes of it, whatever the parameters (M13.3).
     @Test(arguments: Solver.tested) func sumRule(solver: Solver) throws {
         let times = try Toy().family(solver, steps: 4)

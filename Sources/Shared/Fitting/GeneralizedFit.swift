@@ -7,8 +7,8 @@ extension FitProblem {
     /// Fits the parts `learning` by Levenberg-Marquardt: the times from several candidates for a few iterations on
     /// some of the pairs, then, from the best of these, everything on all pairs (M13).
     ///
-    /// Schedules to start from (`starts` of the problem), with the best other candidate, take the place of the rest: along
-    /// budgets they win nearly always.
+    /// Along budgets the neighbour's schedule, with the best other start, takes the place of the rest: it wins nearly
+    /// always.
     package func generalized(
         _ settings: LevenbergMarquardtSettings, learning: LearnedParts,
         observe: @escaping (LD3Event) -> Void = { _ in }
@@ -17,7 +17,7 @@ extension FitProblem {
         let rated = try ratedCandidates()
         let family = try GeneralizedFamily(family, keepsSums: keepsSums)
         let log = FitLog(observe)
-        let start = try bestStart(rated, family, settings, learning.subtracting(.coefficients))
+        let start = try bestStart(rated, family, settings, learning)
         let best = try optimizer(family, settings, learning, log.append).run(from: start)
         var schedule = try schedule(family, best.parameters, learning)
         schedule.lossBefore = rated[0].loss
@@ -27,27 +27,64 @@ extension FitProblem {
             history: log.history, work: denoiser.counter.count - before)
     }
 
-    /// The parameters from which the whole fit starts.
+    /// The start whose times a few iterations on some of the pairs bring farthest.
     private func bestStart(
         _ rated: [RatedCandidate], _ family: GeneralizedFamily, _ settings: LevenbergMarquardtSettings,
         _ parts: LearnedParts
     ) throws -> [Double] {
-        guard !parts.isEmpty, settings.starts > 0 else { return family.parameters(rated[0].candidate) }
+        let timeParts = parts.subtracting(.coefficients)
+        guard !timeParts.isEmpty, settings.starts > 0 else { return family.parameters(rated[0].candidate) }
         var few = self
         few.train = train.prefix(settings.startPairs)
         few.validation = validation.prefix(settings.startPairs)
         var brief = settings
         brief.iterations = settings.startIterations
-        let optimizer = few.optimizer(family, brief, parts) { _ in }
-        let warm = rated.filter { starts.contains($0.candidate) }
-        let others = rated.filter { !starts.contains($0.candidate) }
-        let tried = warm + others.prefix(warm.isEmpty ? settings.starts : 1)
-        var best: LevenbergMarquardt<Element>.State?
-        for candidate in tried where candidate.loss.isFinite {
-            let state = try optimizer.run(from: family.parameters(candidate.candidate))
-            if state.validationLoss < best?.validationLoss ?? .infinity { best = state }
+        var best: (parameters: [Double], loss: Double)?
+        let families = [family] + (parts.contains(.coefficients) ? try kin(of: family) : [])
+        for start in try few.promising(rated, families, count: settings.starts) {
+            let state = try few.optimizer(start.family, brief, timeParts) { _ in }
+                .run(from: start.family.parameters(start.candidate))
+            if state.validationLoss < best?.loss ?? .infinity {
+                best = (try family.parameters(state.parameters, of: start.family), state.validationLoss)
+            }
         }
         return best?.parameters ?? family.parameters(rated[0].candidate)
+    }
+
+    private typealias Start = (family: GeneralizedFamily, candidate: Candidate)
+
+    /// The `count` starts of least loss among all candidates for every solver; with a neighbour's schedule at hand, the
+    /// best of its own and the best of a few others.
+    private func promising(
+        _ rated: [RatedCandidate], _ families: [GeneralizedFamily], count: Int
+    ) throws -> [Start] {
+        func best(_ rated: [RatedCandidate]) throws -> [Start] {
+            var found: [(start: Start, loss: Double)] = []
+            for candidate in rated.map(\.candidate) {
+                for family in families {
+                    let loss = try finiteLoss(family.program(family.parameters(candidate)))
+                    if loss.isFinite { found.append(((family, candidate), loss)) }
+                }
+            }
+            return found.sorted { $0.loss < $1.loss }.map(\.start)
+        }
+        let warm = rated.filter { starts.contains($0.candidate) }
+        let others = rated.filter { !starts.contains($0.candidate) }
+        guard !warm.isEmpty else { return Array(try best(others).prefix(count)) }
+        return try Array(best(warm).prefix(1) + best(Array(others.prefix(count))).prefix(1))
+    }
+
+    /// Other solvers along the same times, whose coefficients a fit of this one may start from: the landscape has many
+    /// basins, and which of them a solver begins in is chance.
+    private func kin(of family: GeneralizedFamily) throws -> [GeneralizedFamily] {
+        guard !family.keepsSums, family.evaluations == steps, process.hasFiniteLogSNR,
+            !solver.options.contains(.thresholding)
+        else { return [] }
+        return try [Solver(.ipndm), Solver(.dpmSolverPlusPlus, order: 2)].filter { $0 != solver }.map {
+            let times = family.times
+            return try GeneralizedFamily(
+                TimesFamily(solver: $0, parameterization: times.parameterization, isTied: times.isTied))
+        }
     }
 
     private func optimizer(
@@ -82,6 +119,14 @@ extension GeneralizedFamily {
     func parameters(_ candidate: Candidate) -> [Double] {
         times.parameters(times: candidate.times, modelTimes: candidate.modelTimes)
             + [Double](repeating: 0, count: coefficientCount)
+    }
+
+    /// The parameters of another solver's times and coefficients, if it has as many evaluations.
+    package func parameters(_ parameters: [Double], of other: GeneralizedFamily) throws -> [Double] {
+        guard other.times.solver != times.solver else { return parameters }
+        let shared = Array(parameters.prefix(times.parameterCount))
+        let base = MultistepForm<Double>(try times.program(shared))
+        return shared + offsets(of: try other.form(parameters), from: base)
     }
 }
 

@@ -12,13 +12,15 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var startPairs = 16
     /// Pairs on which the curvature is taken, more where samples are so small that these would not tell; the gradient
     /// always uses all.
-    package var curvaturePairs = 10
-    /// Weight of the squared coefficient offsets, relative to the loss at the start. Where the fit comes to rest it goes on
-    /// from its best iterate with a tenth of it, once.
+    package var curvaturePairs = 4
+    /// Iterations for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
+    package var curvatureInterval = 3
+    /// Weight of the squared coefficient offsets, relative to the loss at the start. Where the fit comes to rest, and has
+    /// not begun to overfit, it goes on from its best iterate with a tenth of it, once.
     package var ridge = 1e-2
     package var damping = 1e-3
     /// Iterations without a better validation loss, or with hardly any gain in training, before it stops.
-    package var patience = 3
+    package var patience = 4
     package var smallestGain = 1e-3
 
     package init() {}
@@ -56,21 +58,23 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         self.observe = observe
     }
 
-    /// The iterate of least validation loss from `initial`.
+    /// The iterate of least validation loss from `initial`, towards whose offsets the ridge pulls.
     package func run(from initial: [Double]) throws -> State {
         var current = try state(initial)
         var best = current
         var damping = settings.damping
         var iterationsWithoutGain = 0
+        var curvature: Curvature?
         let easing = free.contains(where: isOffset) ? [1, 0.1] : [1]
-        var ridges = easing.map { $0 * settings.ridge * current.trainingLoss }
+        var ridges = easing.map { Ridge(weight: $0 * settings.ridge * current.trainingLoss, center: initial) }
         for iteration in 1...max(settings.iterations, 1) {
             if iterationsWithoutGain >= settings.patience {
-                guard ridges.count > 1 else { break }
+                guard ridges.count > 1, !isOverfitting(current, since: best) else { break }
                 ridges.removeFirst()
                 (current, damping, iterationsWithoutGain) = (best, settings.damping, 0)
+                curvature = nil
             }
-            guard let next = try step(from: current, damping: &damping, ridge: ridges[0]) else {
+            guard let next = try step(from: current, &curvature, damping: &damping, ridge: ridges[0]) else {
                 iterationsWithoutGain = settings.patience
                 continue
             }
@@ -87,6 +91,11 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         return best
     }
 
+    /// Whether the training loss went on falling while the validation loss did not: fewer restraints would not help.
+    private func isOverfitting(_ current: State, since best: State) -> Bool {
+        current.trainingLoss < 0.9 * best.trainingLoss
+    }
+
     package func state(_ parameters: [Double]) throws -> State {
         let program = try student.program(parameters)
         return State(
@@ -94,12 +103,32 @@ package struct LevenbergMarquardt<Element: TensorElement> {
             validationLoss: mean(try student.losses(program, validation) ?? []))
     }
 
-    /// One step that lowers the penalized training loss, or nil where even short ones do not.
-    ///
+    /// One step that lowers the penalized training loss, or nil where even short ones along a fresh matrix do not.
+    private func step(
+        from current: State, _ curvature: inout Curvature?, damping: inout Double, ridge: Ridge
+    ) throws -> State? {
+        let values = free.map { current.parameters[$0] }
+        let gradient = try gradient(current.parameters, ridge: ridge)
+        curvature?.advance(to: values, gradient: gradient)
+        while true {
+            if curvature.map({ $0.age >= settings.curvatureInterval }) ?? true {
+                curvature = Curvature(
+                    matrix: try gaussNewton(current.parameters, ridge: ridge), at: values, gradient: gradient)
+            }
+            guard let matrix = curvature else { return nil }
+            if let next = try step(from: current, gradient, matrix.matrix, damping: &damping, ridge: ridge) {
+                return next
+            }
+            guard matrix.age > 0 else { return nil }
+            curvature = nil
+        }
+    }
+
     /// A model time on the bound of its window moves with the times, which the gradient does not know (the window is a
     /// constant there): where no step of all parameters helps, the times stay.
-    private func step(from current: State, damping: inout Double, ridge: Double) throws -> State? {
-        let (gradient, curvature) = try model(current.parameters, ridge: ridge)
+    private func step(
+        from current: State, _ gradient: [Double], _ curvature: [Double], damping: inout Double, ridge: Ridge
+    ) throws -> State? {
         for fixed in [nil, student.family.indices(of: .times)] {
             var tried = damping
             let next = try step(
@@ -113,14 +142,14 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     }
 
     private func step(
-        from current: State, _ gradient: [Double], _ curvature: [Double], damping: inout Double, ridge: Double,
+        from current: State, _ gradient: [Double], _ curvature: [Double], damping: inout Double, ridge: Ridge,
         fixed: Set<Int>
     ) throws -> State? {
-        let penalized = current.trainingLoss + penalty(current.parameters, ridge)
+        let penalized = current.trainingLoss + penalty(ridge, current.parameters)
         for _ in 0..<10 {
             if let move = solve(curvature, gradient, damping: damping, fixed: fixed) {
                 let parameters = moved(current.parameters, by: move)
-                let rest = penalty(parameters, ridge)
+                let rest = penalty(ridge, parameters)
                 let bound = (penalized - rest) * Double(train.count)
                 if let losses = try finiteLosses(parameters, below: bound), mean(losses) + rest < penalized {
                     damping = max(damping / 4, 1e-9)
@@ -143,8 +172,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         }
     }
 
-    /// Gradient and Gauss-Newton matrix of the penalized mean training loss in the free parameters.
-    private func model(_ parameters: [Double], ridge: Double) throws -> (gradient: [Double], curvature: [Double]) {
+    /// The exact gradient of the penalized mean training loss in the free parameters.
+    private func gradient(_ parameters: [Double], ridge: Ridge) throws -> [Double] {
         var gradient = [Double](repeating: 0, count: free.count)
         for chunk in Array(0..<train.count).chunks(of: Self.gradientChunk) {
             let part = try student.gradients(parameters, train, at: chunk, ofLatents: false)
@@ -152,6 +181,14 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                 gradient[index] += part.parameters[parameter] * Double(chunk.count) / Double(train.count)
             }
         }
+        for (index, parameter) in free.enumerated() where isOffset(parameter) {
+            gradient[index] += 2 * ridge.weight * (parameters[parameter] - ridge.center[parameter])
+        }
+        return gradient
+    }
+
+    /// The Gauss-Newton matrix of the same, from a few of the pairs.
+    private func gaussNewton(_ parameters: [Double], ridge: Ridge) throws -> [Double] {
         let size = train.pairs.targets.sampleCount
         let enough = max(settings.curvaturePairs, Self.residualsPerParameter * free.count / size)
         let pairs = Array(0..<min(enough, train.count))
@@ -162,10 +199,9 @@ package struct LevenbergMarquardt<Element: TensorElement> {
             for index in curvature.indices { curvature[index] += scale * gram[index] }
         }
         for (index, parameter) in free.enumerated() where isOffset(parameter) {
-            gradient[index] += 2 * ridge * parameters[parameter]
-            curvature[index * free.count + index] += 2 * ridge
+            curvature[index * free.count + index] += 2 * ridge.weight
         }
-        return (gradient, curvature)
+        return curvature
     }
 
     private static var residualsPerParameter: Int { 20 }
@@ -203,8 +239,15 @@ package struct LevenbergMarquardt<Element: TensorElement> {
 
     private func isOffset(_ parameter: Int) -> Bool { parameter >= student.family.times.parameterCount }
 
-    private func penalty(_ parameters: [Double], _ ridge: Double) -> Double {
-        ridge * parameters.dropFirst(student.family.times.parameterCount).reduce(0) { $0 + $1 * $1 }
+    private func penalty(_ ridge: Ridge, _ parameters: [Double]) -> Double {
+        let moves = zip(parameters, ridge.center).dropFirst(student.family.times.parameterCount)
+        return ridge.weight * moves.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    }
+
+    /// What holds the coefficients' offsets to those of a start.
+    private struct Ridge {
+        var weight: Double
+        var center: [Double]
     }
 }
 

@@ -1,7 +1,7 @@
 /// Solves a x = b for a symmetric positive definite a, row-major [n, n], by Cholesky's decomposition.
 ///
 /// Nil where a is not positive definite.
-func solvePositiveDefinite(_ a: [Double], _ b: [Double]) -> [Double]? {
+package func solvePositiveDefinite(_ a: [Double], _ b: [Double]) -> [Double]? {
     let n = b.count
     precondition(a.count == n * n)
     var lower = a
