@@ -45,7 +45,7 @@ piece() {
 report() {
     export LC_ALL=C
     name=$1 out=${RESULTS:-results} pieces=${RESULTS:-results}/pieces
-    pairs=${PAIRS:-32} fresh=${FRESH:-128} first=10000
+    pairs=${PAIRS:-32} fresh=${FRESH:-96} first=10000
     halves="$((pairs / 2)) + $((pairs - pairs / 2)) pairs"
     threads=${THREADS:+--threads $THREADS}
     begin "$pieces" "pairs=$pairs fresh=$fresh learned=$learned $(ld3-fit --version)"
@@ -93,19 +93,33 @@ title() {
     case $1 in
         ddim) echo DDIM ;;
         heun) echo Heun ;;
-        deis-tab-3) echo tAB-DEIS-3 ;;
+        deis-tab-*) echo "tAB-DEIS-${1##*-}" ;;
+        deis-rho-*) echo "rhoAB-DEIS-${1##*-}" ;;
+        ipndm-v-*) echo "iPNDM-v-${1##*-}" ;;
         ipndm-*) echo "iPNDM-${1##*-}" ;;
         unipc-*) echo "UniPC-${1##*-}" ;;
+        dpm-solver-*) echo "DPM-Solver-${1##*-}" ;;
         dpm-solver++-*) echo "DPM-Solver++(${1##*-}M)" ;;
         ld3) echo LD3 ;;
+        polished) echo "LD3 polished" ;;
         edm) echo EDM ;;
         logsnr) echo logSNR ;;
         gits | dmn | ays | ggdm) echo "$1" | tr a-z A-Z ;;
         *) echo "$1" ;;
     esac
 }
-# Heun takes two evaluations a step, so odd budgets buy nothing.
-budgets() { if [ "$1" = heun ]; then echo 4 6 8 10; else echo 4 5 6 8 10; fi; }
+# The budgets of a solver with a discretization: LD3 and the generalized fit are compared at all of them. Two evaluations a
+# step make odd budgets useless; GGDM's many evaluations are spent on one solver.
+# budgets SOLVER DISCRETIZATION
+budgets() {
+    case $2,$1 in
+        ggdm,ipndm-3) echo 4 5 6 ;;
+        ggdm,*) ;;
+        *,heun | *,dpm-solver-2) echo 4 6 8 10 ;;
+        ld3,* | generalized,*) echo 3 4 5 6 7 8 9 10 ;;
+        *) echo 4 5 6 8 10 ;;
+    esac
+}
 
 # gits and dmn STEPS do not depend on the solver; ays is searched once, for DDIM at 40 steps, and interpolated (M8.3).
 baseline() {
@@ -127,33 +141,33 @@ interpolated() {
         } }'
 }
 
-# ld3 SOLVER NFE, ggdm SOLVER NFE; generalized SOLVER fits the budgets of general() in one run, each starting from the
-# one before it too.
+# ld3, polished, ggdm SOLVER NFE; generalized SOLVER fits all its budgets in one run, each starting from the one before it
+# too. Polished is LD3 as ld3-fit has it by default: Gauss-Newton steps from the schedule that the rounds have found.
 # shellcheck disable=SC2046,SC2086
 ld3() { fit "ld3-$1-$2.safetensors" $(solver "$1") --nfe "$2" $learned; }
 # shellcheck disable=SC2046
+polished() {
+    ld3 "$1" "$2"
+    fit "polished-$1-$2.safetensors" $(solver "$1") --nfe "$2" --rounds 0,0 --heuristics logsnr \
+        --start "$pieces/ld3-$1-$2.safetensors"
+}
+# shellcheck disable=SC2046
 generalized() {
-    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(general "$1" | tr ' ' ',')" \
-        --learn times,model-times,coefficients --starts 1 --iterations 4 --curvature-pairs 4
+    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(budgets "$1" generalized | tr ' ' ',')" \
+        --learn times,model-times,coefficients --iterations 10
 }
 # shellcheck disable=SC2046
 ggdm() { fit "ggdm-$1-$2.safetensors" $(solver "$1") --nfe "$2" --method ggdm --ggdm-iterations 50; }
-# The many coefficients of larger budgets take longest. scripts/bench-general compares all solvers and budgets.
-general() { case $1 in ipndm-3 | dpm-solver++-3 | unipc-3) echo 4 5 6 ;; esac }
 
 # along SOLVER SCHEDULE NFE: the options by which ld3-sample follows a named discretization, or what a method found; it
 # is found now where it was not before.
 along() {
     local steps=$3
-    if [ "$1" = heun ]; then steps=$(($3 / 2)); fi
+    case $1 in heun | dpm-solver-2) steps=$(($3 / 2)) ;; esac
     case $2 in
-        ld3)
-            ld3 "$1" "$3"
-            echo "--schedule $pieces/ld3-$1-$3.safetensors"
-            ;;
-        ggdm)
-            ggdm "$1" "$3"
-            echo "--schedule $pieces/ggdm-$1-$3.safetensors"
+        ld3 | polished | ggdm)
+            "$2" "$1" "$3"
+            echo "--schedule $pieces/$2-$1-$3.safetensors"
             ;;
         generalized)
             generalized "$1"
@@ -194,9 +208,18 @@ cell() { measure "$1-$2-$3" $(along "$1" "$2" "$3"); }
 where() { awk -F, -v name="$1" -v value="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i }
     NR == 1 || $c == value'; }
 
+# An awk function that puts the first n values of a list in order of size.
+sorting='function rising(list, n, i, j, v) {
+    for (i = 2; i <= n; i++) {
+        v = list[i]
+        for (j = i - 1; j > 0 && list[j] + 0 > v + 0; j--) list[j + 1] = list[j]
+        list[j + 1] = v
+    }
+}'
+
 # markdown ROW COLUMN VALUE...: one line for each ROW, one column for each COLUMN, VALUEs with / between them.
 markdown() {
-    awk -F, -v row="$1" -v column="$2" -v values="${*:3}" '
+    awk -F, -v row="$1" -v column="$2" -v values="${*:3}" "$sorting"'
         NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; n = split(values, value, " "); next }
         {
             r = $at[row]; c = $at[column]; text = $at[value[1]]
@@ -206,6 +229,7 @@ markdown() {
             cell[r, c] = text
         }
         END {
+            if (column == "nfe") rising(columns, columnCount)
             head = "| |"; rule = "|---|"
             for (j = 1; j <= columnCount; j++) {
                 head = head " " (column == "nfe" ? "NFE" : column) " " columns[j] " |"; rule = rule "---|"
@@ -222,7 +246,7 @@ markdown() {
 
 # panels PANEL X SERIES VALUE [STRONG...]: tables for ld3-fid --chart, the STRONG series emphasised.
 panels() {
-    awk -F, -v panel="$1" -v x="$2" -v series="$3" -v value="$4" -v strong="${*:5}" '
+    awk -F, -v panel="$1" -v x="$2" -v series="$3" -v value="$4" -v strong="${*:5}" "$sorting"'
         NR == 1 {
             for (i = 1; i <= NF; i++) at[$i] = i
             n = split(strong, words, " "); for (i = 1; i <= n; i++) isStrong[words[i]]
@@ -236,6 +260,7 @@ panels() {
             number[p, v, s] = $at[value]; has[p, s]
         }
         END {
+            if (x == "nfe") rising(places, placeCount)
             for (k = 1; k <= panelCount; k++) {
                 p = panels[k]
                 line = (x == "nfe" ? "NFE" : x)
