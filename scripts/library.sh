@@ -115,6 +115,8 @@ budgets() {
     case $2,$1 in
         ggdm,ipndm-3) echo 4 5 6 ;;
         ggdm,*) ;;
+        polished,heun | polished,dpm-solver-2) echo 4 6 ;;
+        polished,*) echo 4 5 6 ;;
         *,heun | *,dpm-solver-2) echo 4 6 8 10 ;;
         ld3,* | generalized,*) echo 3 4 5 6 7 8 9 10 ;;
         *) echo 4 5 6 8 10 ;;
@@ -154,7 +156,7 @@ polished() {
 # shellcheck disable=SC2046
 generalized() {
     fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(budgets "$1" generalized | tr ' ' ',')" \
-        --learn times,model-times,coefficients --iterations 10
+        --learn times,model-times,coefficients --iterations 8
 }
 # shellcheck disable=SC2046
 ggdm() { fit "ggdm-$1-$2.safetensors" $(solver "$1") --nfe "$2" --method ggdm --ggdm-iterations 50; }
