@@ -58,8 +58,8 @@ extension OptionGroup {
         "Gauss-Newton (--learn)",
         [
             .value("iterations", "N", default: "15", "at most"),
-            .value("starts", "N", default: "3", "heuristics that the times are fitted from before, on few pairs"),
-            .value("ridge", "X", default: "1e-2", "weight of the squared coefficient offsets, in initial losses"),
+            .value("starts", "N", default: "3", "starts whose times are fitted before, on few pairs; two along budgets or with --start"),
+            .value("ridge", "X", default: "1e-2", "weight of the squared moves of coefficients, in initial losses"),
             .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
             .value("curvature-pairs", "N", default: "4", "pairs that give the curvature"),
         ])

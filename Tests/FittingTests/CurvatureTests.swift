@@ -41,6 +41,16 @@ import Testing
         #expect(x.allSatisfy { abs($0) < 1e-8 })
     }
 
+    /// A step that bends a twentieth of what was expected would make the matrix nearly singular.
+    @Test func straightStepsAreLeftOut() {
+        let matrix = [2.0, 0, 0, 2]
+        var curvature = Curvature(matrix: matrix, at: [0, 0], gradient: [1, 1])
+        curvature.advance(to: [1, 0], gradient: [1.1, 1])
+        #expect(curvature.matrix == matrix)
+        curvature.advance(to: [2, 0], gradient: [1.4, 1])
+        #expect(abs(curvature.matrix[0] - 0.3) < 1e-12 && curvature.age == 2)
+    }
+
     /// Where the gradient falls along the step the loss is not convex, and the matrix stays as it is.
     @Test func concaveStepsAreLeftOut() {
         let matrix = [2.0, 0, 0, 2]

@@ -104,6 +104,39 @@ import Testing
         #expect(after.parameters[5..<10].allSatisfy { abs($0) <= bound })
     }
 
+    /// A start outside the window is read as on its bound; the fit begins there.
+    @Test func modelTimesOutsideTheirWindow() throws {
+        let toy = try Toy()
+        let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
+        let zeros = [Double](repeating: 0, count: family.coefficientCount)
+        var settings = LevenbergMarquardtSettings()
+        settings.iterations = 1
+        let optimizer = LevenbergMarquardt(
+            student: toy.student(family), settings: settings, learning: [.times, .modelTimes],
+            train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let window = family.times.parameterization.window([1, 0.8, 1.2, 0.9, 1.3])
+        func start(_ factor: Double) -> [Double] {
+            [1, 0.8, 1.2, 0.9, 1.3, 0, factor * window, -factor * window, 0.1 * window, 0] + zeros
+        }
+        #expect(try optimizer.run(from: start(2)) == optimizer.run(from: start(1)))
+    }
+
+    /// A heavy ridge holds the coefficients to those of the start, not to the base solver's.
+    @Test func theRidgePullsTowardsTheStart() throws {
+        let toy = try Toy(pairs: 24)
+        let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
+        let offsets = gaussian(shape: [family.coefficientCount], seed: 5).map { 0.02 * $0 }.elements
+        var settings = LevenbergMarquardtSettings()
+        settings.ridge = 1e6
+        let optimizer = LevenbergMarquardt(
+            student: toy.student(family), settings: settings, learning: [.times, .modelTimes, .coefficients],
+            train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let before = try optimizer.state(initial + offsets)
+        let after = try optimizer.run(from: initial + offsets)
+        #expect(after.validationLoss < before.validationLoss)
+        for (held, offset) in zip(after.parameters.dropFirst(10), offsets) { #expect(abs(held - offset) < 1e-3) }
+    }
+
     @Test(arguments: Solver.tested)
     func learnedCoefficientsBeatLearnedTimes(solver: Solver) throws {
         // Heun's eight evaluations have 44 coefficients, which twelve pairs of four numbers cannot hold.

@@ -171,6 +171,9 @@ import Testing
         #expect(result.status == 0, "\(result.errors)")
         let times = try #require(try JSONValue(parsing: result.text)["times"]?.doubles)
         #expect(times.count == 5 && times.first == 1 && times.last == 0)
+        let general = try fit(
+            "--solver=ddim", "--learn=times,model-times,coefficients", "--iterations=2", "--starts=2")
+        #expect(general.status == 0, "\(general.errors)")
         for refused in [try fit("--solver=ddim", "--mode=lambda"), try fit("--solver=unipc")] {
             #expect(refused.status == 64 && refused.errors.contains("vp-discrete:point-cloud"), "\(refused.errors)")
             #expect(refused.errors.split(separator: "\n").count == 1)

@@ -19,7 +19,8 @@ package struct Curvature {
         self.gradient = gradient
     }
 
-    /// Takes the gradient at the next iterate into account. A step along which the loss is not convex teaches nothing.
+    /// Takes the gradient at the next iterate into account. A step along which the loss bends less than a tenth of what the
+    /// matrix expects, or downwards, teaches nothing.
     package mutating func advance(to parameters: [Double], gradient: [Double]) {
         let step = zip(parameters, self.parameters).map { $0 - $1 }
         let change = zip(gradient, self.gradient).map { $0 - $1 }
@@ -39,5 +40,3 @@ package struct Curvature {
         }
     }
 }
-
-private func dot(_ left: [Double], _ right: [Double]) -> Double { zip(left, right).reduce(0) { $0 + $1.0 * $1.1 } }

@@ -129,8 +129,10 @@ package struct RatedCandidate: Sendable, Equatable {
 /// A schedule found, and how.
 package struct Fit: Sendable {
     package var schedule: Schedule
-    /// What it started from, and everything that was rated for that, best first.
+    /// Everything that was rated to start from, best first.
     package var candidates: [RatedCandidate]
+    /// Where it did start, where that is not the best of them.
+    package var start: String?
     /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule.
     package var lossBefore: Double
     package var lossAfter: Double

@@ -24,7 +24,10 @@ extension Fit {
         }
         lines.append("")
         let started = candidates.map { "\($0.candidate.name) \(significant($0.loss))" }
-        if !started.isEmpty { lines.append("started from the best of " + started.joined(separator: ", ")) }
+        if !started.isEmpty {
+            let best = start.map { "started from \($0), rated: " } ?? "started from the best of "
+            lines.append(best + started.joined(separator: ", "))
+        }
         lines.append(
             "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(significant(lossBefore)) -> \(significant(lossAfter))"
                 + " (times \(decimal(lossAfter / lossBefore, 3)))")

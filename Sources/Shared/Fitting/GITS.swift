@@ -112,12 +112,6 @@ package struct GITS: Sendable {
         }
         return costs
     }
-
-    private func dot(_ left: [Double], _ right: [Double]) -> Double {
-        var sum = 0.0
-        for index in left.indices { sum += left[index] * right[index] }
-        return sum
-    }
 }
 
 /// A fine solve with all it went through, in the coordinates (x / alpha, s).

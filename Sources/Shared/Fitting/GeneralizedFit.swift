@@ -18,37 +18,47 @@ extension FitProblem {
         let family = try GeneralizedFamily(family, keepsSums: keepsSums)
         let log = FitLog(observe)
         let start = try bestStart(rated, family, settings, learning)
-        let best = try optimizer(family, settings, learning, log.append).run(from: start)
+        var best = try optimizer(family, settings, learning, log.append).run(from: start.parameters)
+        // The start was chosen on a few pairs.
+        if best.validationLoss > rated[0].loss {
+            best.parameters = family.parameters(rated[0].candidate)
+            best.validationLoss = rated[0].loss
+        }
         var schedule = try schedule(family, best.parameters, learning)
         schedule.lossBefore = rated[0].loss
         schedule.lossAfter = best.validationLoss
         return Fit(
-            schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: best.validationLoss,
-            history: log.history, work: denoiser.counter.count - before)
+            schedule: schedule, candidates: rated, start: start.name, lossBefore: rated[0].loss,
+            lossAfter: best.validationLoss, history: log.history, work: denoiser.counter.count - before)
     }
 
-    /// The start whose times a few iterations on some of the pairs bring farthest.
+    /// The start whose times a few iterations on some of the pairs bring farthest. One along which the network breaks down
+    /// is left out.
     private func bestStart(
         _ rated: [RatedCandidate], _ family: GeneralizedFamily, _ settings: LevenbergMarquardtSettings,
         _ parts: LearnedParts
-    ) throws -> [Double] {
+    ) throws -> (name: String, parameters: [Double]) {
         let timeParts = parts.subtracting(.coefficients)
-        guard !timeParts.isEmpty, settings.starts > 0 else { return family.parameters(rated[0].candidate) }
+        let plain = (rated[0].candidate.name, family.parameters(rated[0].candidate))
+        guard !timeParts.isEmpty, settings.starts > 0 else { return plain }
         var few = self
         few.train = train.prefix(settings.startPairs)
         few.validation = validation.prefix(settings.startPairs)
         var brief = settings
         brief.iterations = settings.startIterations
-        var best: (parameters: [Double], loss: Double)?
+        var best: (start: Start, state: LevenbergMarquardt<Element>.State)?
         let families = [family] + (parts.contains(.coefficients) ? try kin(of: family) : [])
         for start in try few.promising(rated, families, count: settings.starts) {
-            let state = try few.optimizer(start.family, brief, timeParts) { _ in }
-                .run(from: start.family.parameters(start.candidate))
-            if state.validationLoss < best?.loss ?? .infinity {
-                best = (try family.parameters(state.parameters, of: start.family), state.validationLoss)
-            }
+            let optimizer = few.optimizer(start.family, brief, timeParts) { _ in }
+            let state = try whereFinite { try optimizer.run(from: start.family.parameters(start.candidate)) }
+            if let state, state.validationLoss < best?.state.validationLoss ?? .infinity { best = (start, state) }
         }
-        return best?.parameters ?? family.parameters(rated[0].candidate)
+        guard let best else { return plain }
+        let other = best.start.family.times.solver == solver ? "" : " with \(best.start.family.times.solver.name)"
+        return (
+            best.start.candidate.name + other,
+            try family.parameters(best.state.parameters, of: best.start.family)
+        )
     }
 
     private typealias Start = (family: GeneralizedFamily, candidate: Candidate)

@@ -25,11 +25,8 @@ extension FitProblem {
     private func gitsCandidate() throws -> [Candidate] {
         let teacherSteps = 30
         guard triesGITS, steps < teacherSteps, process.hasFiniteLogSNR else { return [] }
-        do {
-            return [Candidate(name: "gits", times: try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8))]
-        } catch let failure as Failure where failure.status == .internal {
-            return []
-        }
+        let times = try whereFinite { try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8) }
+        return times.map { [Candidate(name: "gits", times: $0)] } ?? []
     }
 
     /// The candidates with their hard validation losses, best first.
@@ -48,12 +45,8 @@ extension FitProblem {
 
     /// Infinity where the network breaks down along a bad schedule.
     func finiteLoss(_ program: StepProgram<Double>) throws -> Double {
-        do {
-            let loss = try hardLoss(program, on: validation)
-            return loss.isNaN ? .infinity : loss
-        } catch let failure as Failure where failure.status == .internal {
-            return .infinity
-        }
+        let loss = try whereFinite { try hardLoss(program, on: validation) } ?? .infinity
+        return loss.isNaN ? .infinity : loss
     }
 
     /// The best of the candidates, as it is.
@@ -69,5 +62,14 @@ extension FitProblem {
         return Fit(
             schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: rated[0].loss,
             work: denoiser.counter.count - before)
+    }
+}
+
+/// What `body` returns; nil where the network returns NaN or infinity on the way.
+func whereFinite<Result>(_ body: () throws -> Result) throws -> Result? {
+    do {
+        return try body()
+    } catch let failure as Failure where failure.status == .internal {
+        return nil
     }
 }

@@ -6,7 +6,8 @@ import Tensors
 /// How a Levenberg-Marquardt fit is run.
 package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var iterations = 15
-    /// Candidates whose times are fitted before, with how many iterations, on how many pairs of either kind.
+    /// Candidates, with one solver's coefficients or another's, whose times are fitted before; with how many iterations,
+    /// on how many pairs of either kind.
     package var starts = 3
     package var startIterations = 4
     package var startPairs = 16
@@ -15,7 +16,7 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var curvaturePairs = 4
     /// Iterations for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
-    /// Weight of the squared coefficient offsets, relative to the loss at the start. Where the fit comes to rest, and has
+    /// Weight of the squared moves of the coefficients' offsets away from the start's, relative to the loss at the start. Where the fit comes to rest, and has
     /// not begun to overfit, it goes on from its best iterate with a tenth of it, once.
     package var ridge = 1e-2
     package var damping = 1e-3
@@ -59,8 +60,13 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     }
 
     /// The iterate of least validation loss from `initial`, towards whose offsets the ridge pulls.
+    ///
+    /// Model times outside their window are read as on its bound, without a gradient there, and start on it.
     package func run(from initial: [Double]) throws -> State {
+        var initial = initial
+        student.family.cutToWindow(&initial)
         var current = try state(initial)
+        guard !free.isEmpty else { return current }
         var best = current
         var damping = settings.damping
         var iterationsWithoutGain = 0
@@ -110,18 +116,15 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         let values = free.map { current.parameters[$0] }
         let gradient = try gradient(current.parameters, ridge: ridge)
         curvature?.advance(to: values, gradient: gradient)
-        while true {
-            if curvature.map({ $0.age >= settings.curvatureInterval }) ?? true {
-                curvature = Curvature(
-                    matrix: try gaussNewton(current.parameters, ridge: ridge), at: values, gradient: gradient)
-            }
-            guard let matrix = curvature else { return nil }
-            if let next = try step(from: current, gradient, matrix.matrix, damping: &damping, ridge: ridge) {
-                return next
-            }
-            guard matrix.age > 0 else { return nil }
-            curvature = nil
+        if let known = curvature, known.age < settings.curvatureInterval,
+            let next = try step(from: current, gradient, known.matrix, damping: &damping, ridge: ridge)
+        {
+            return next
         }
+        let fresh = Curvature(
+            matrix: try gaussNewton(current.parameters, ridge: ridge), at: values, gradient: gradient)
+        curvature = fresh
+        return try step(from: current, gradient, fresh.matrix, damping: &damping, ridge: ridge)
     }
 
     /// A model time on the bound of its window moves with the times, which the gradient does not know (the window is a
@@ -165,11 +168,10 @@ package struct LevenbergMarquardt<Element: TensorElement> {
 
     /// Training losses, or nil where they exceed the bound or the network is not finite: the step was too long.
     private func finiteLosses(_ parameters: [Double], below bound: Double) throws -> [Double]? {
-        do {
-            return try student.losses(student.program(parameters), train, abandoningAbove: bound)
-        } catch let failure as Failure where failure.status == .internal {
-            return nil
+        let losses = try whereFinite {
+            try student.losses(student.program(parameters), train, abandoningAbove: bound)
         }
+        return losses ?? nil
     }
 
     /// The exact gradient of the penalized mean training loss in the free parameters.

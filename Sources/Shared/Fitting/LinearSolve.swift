@@ -28,3 +28,9 @@ package func solvePositiveDefinite(_ a: [Double], _ b: [Double]) -> [Double]? {
     }
     return x
 }
+
+func dot(_ left: [Double], _ right: [Double]) -> Double {
+    var sum = 0.0
+    for index in left.indices { sum += left[index] * right[index] }
+    return sum
+}
