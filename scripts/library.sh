@@ -48,7 +48,9 @@ report() {
     pairs=${PAIRS:-32} fresh=${FRESH:-96} first=10000
     halves="$((pairs / 2)) + $((pairs - pairs / 2)) pairs"
     threads=${THREADS:+--threads $THREADS}
-    begin "$pieces" "pairs=$pairs fresh=$fresh learned=$learned $(ld3-fit --version)"
+    local build
+    build=$(sha256sum < "$(command -v ld3-fit)" | cut -c 1-12)
+    begin "$pieces" "pairs=$pairs fresh=$fresh learned=$learned general=$general $(ld3-fit --version) build=$build"
     trap spent EXIT
     piece "$pieces/pairs.ld3" teach "0-$((pairs - 1))"
     piece "$pieces/fresh.ld3" teach "$first-$((first + fresh - 1))"
@@ -81,6 +83,7 @@ fit_now() { ld3-fit --quiet $threads "$@" < "${input:-$pieces/pairs.ld3}"; }
 
 # The paper's own algorithm but for the number of pairs, and a validation every fourth training step rather than each.
 learned="--validate-every 4 --polish 0"
+general="--learn times,model-times,coefficients --iterations 8"
 
 # A solver's name in the tables is --solver with the order behind it: dpm-solver++-3.
 solver() {
@@ -108,8 +111,8 @@ title() {
         *) echo "$1" ;;
     esac
 }
-# The budgets of a solver with a discretization: LD3 and the generalized fit are compared at all of them. Two evaluations a
-# step make odd budgets useless; GGDM's many evaluations are spent on one solver.
+# The budgets of a solver with a discretization: LD3 and the generalized fit are compared at all of them. Odd budgets are
+# left out where a step takes two evaluations; GGDM's many evaluations are spent on one solver.
 # budgets SOLVER DISCRETIZATION
 budgets() {
     case $2,$1 in
@@ -153,10 +156,9 @@ polished() {
     fit "polished-$1-$2.safetensors" $(solver "$1") --nfe "$2" --rounds 0,0 --heuristics logsnr \
         --start "$pieces/ld3-$1-$2.safetensors"
 }
-# shellcheck disable=SC2046
+# shellcheck disable=SC2046,SC2086
 generalized() {
-    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(budgets "$1" generalized | tr ' ' ',')" \
-        --learn times,model-times,coefficients --iterations 8
+    fit "generalized-$1.safetensors" $(solver "$1") --nfe "$(budgets "$1" generalized | tr ' ' ',')" $general
 }
 # shellcheck disable=SC2046
 ggdm() { fit "ggdm-$1-$2.safetensors" $(solver "$1") --nfe "$2" --method ggdm --ggdm-iterations 50; }
@@ -271,9 +273,13 @@ panels() {
                 printf "%s# %s\n%s\n", (k > 1 ? "\n" : ""), p, line
                 for (i = 1; i <= placeCount; i++) {
                     line = places[i]
+                    any = 0
                     for (j = 1; j <= seriesCount; j++)
-                        if ((p, names[j]) in has) line = line "," number[p, places[i], names[j]]
-                    print line
+                        if ((p, names[j]) in has) {
+                            line = line "," number[p, places[i], names[j]]
+                            if ((p, places[i], names[j]) in number && number[p, places[i], names[j]] != "") any = 1
+                        }
+                    if (any) print line
                 }
             }
         }'
