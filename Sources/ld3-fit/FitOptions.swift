@@ -58,7 +58,7 @@ extension OptionGroup {
         "Gauss-Newton (--learn)",
         [
             .value("iterations", "N", default: "15", "at most"),
-            .value("starts", "N", default: "3", "starts whose times are fitted before, on few pairs; two along budgets or with --start"),
+            .value("starts", "N", default: "3", "fitted first on few pairs; 2 along budgets or with --start"),
             .value("ridge", "X", default: "1e-2", "weight of the squared moves of coefficients, in initial losses"),
             .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
             .value("curvature-pairs", "N", default: "4", "pairs that give the curvature"),
