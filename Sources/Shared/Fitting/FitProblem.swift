@@ -131,7 +131,7 @@ package struct Fit: Sendable {
     package var schedule: Schedule
     /// Everything that was rated to start from, best first.
     package var candidates: [RatedCandidate]
-    /// Where it did start, where that is not the best of them.
+    /// The one that the schedule came from, for a method that tries several; nil is the best of them.
     package var start: String?
     /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule.
     package var lossBefore: Double

@@ -17,11 +17,12 @@ extension FitProblem {
         let rated = try ratedCandidates()
         let family = try GeneralizedFamily(family, keepsSums: keepsSums)
         let log = FitLog(observe)
-        let start = try bestStart(rated, family, settings, learning)
+        var start = try bestStart(rated, family, settings, learning)
         var best = try optimizer(family, settings, learning, log.append).run(from: start.parameters)
         // The start was chosen on a few pairs.
         if best.validationLoss > rated[0].loss {
-            best.parameters = family.parameters(rated[0].candidate)
+            start = (rated[0].candidate.name, family.parameters(rated[0].candidate))
+            best.parameters = start.parameters
             best.validationLoss = rated[0].loss
         }
         var schedule = try schedule(family, best.parameters, learning)

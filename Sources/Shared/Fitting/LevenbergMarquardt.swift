@@ -16,8 +16,8 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var curvaturePairs = 4
     /// Iterations for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
-    /// Weight of the squared moves of the coefficients' offsets away from the start's, relative to the loss at the start. Where the fit comes to rest, and has
-    /// not begun to overfit, it goes on from its best iterate with a tenth of it, once.
+    /// Weight of the squared moves of the coefficients' offsets away from the start's, relative to the loss at the start.
+    /// Where the fit comes to rest, and has not begun to overfit, it goes on from its best iterate with a tenth of it, once.
     package var ridge = 1e-2
     package var damping = 1e-3
     /// Iterations without a better validation loss, or with hardly any gain in training, before it stops.
