@@ -82,7 +82,7 @@ fit() {
 fit_now() { ld3-fit --quiet $threads "$@" < "${input:-$pieces/pairs.ld3}"; }
 
 # The paper's own algorithm but for the number of pairs, and a validation every fourth training step rather than each.
-learned="--validate-every 4 --polish 0"
+learned="--validate-every 4 --soft-validation --polish 0"
 general="--learn times,model-times,coefficients --iterations 8"
 
 # A solver's name in the tables is --solver with the order behind it: dpm-solver++-3.

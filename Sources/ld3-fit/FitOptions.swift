@@ -42,9 +42,10 @@ extension OptionGroup {
             .value("window", "X", "share of the smallest step that a model time may move [0.5]"),
             .value("radius", "X", "of the ball in which a noise may move [0.001 d/NFE^2]"),
             .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE]"),
-            .value("latent-decay", "X", "of that step when no validation noise gains [0.5]"),
-            .value("validate-every", "N", "training steps between validations; 1 is the paper's [5]"),
-            .value("polish", "N", "Gauss-Newton steps on the hard loss at the end; 0 is the paper's [5]"),
+            .value("latent-decay", "X", "of that step when no noise of a pass gains [0.5]"),
+            .value("validate-every", "N", "training steps between validations; 1 is the paper's [a pass]"),
+            .flag("soft-validation", "the validation noises move as well, as the paper's do"),
+            .value("polish", "N", "Gauss-Newton steps on the hard loss at the end; 0 is the paper's [4]"),
             .value("mode", "NAME", "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
             .value("seed", "N", default: "0", "of the order of the pairs"),
             .flag("latent", "a latent model: the paper's smaller rates"),
@@ -98,7 +99,10 @@ extension Arguments {
         try replace("radius", &settings.ball.radius)
         try replace("latent-step", &settings.latentStep)
         try replace("latent-decay", &settings.latentDecay, in: 0...1)
-        try replace("validate-every", &settings.validationInterval)
+        if let interval = try integerIfGiven("validate-every", in: 1...1 << 30) {
+            settings.validationInterval = interval
+        }
+        settings.movesValidationLatents = flag("soft-validation")
         if let polish = try integerIfGiven("polish", in: 0...10_000) { settings.polish = polish }
         if flag("hard") { settings.ball.radius = 0 }
         settings.seed = UInt64(try integer("seed", in: 0...Int.max))

@@ -36,7 +36,7 @@ extension FitProblem {
 
     /// Of all heuristics, D-ODE on the one whose own validation loss is least.
     package func dODE(_ settings: DODESettings) throws -> Fit {
-        try dODE(settings, times: ratedCandidates()[0].candidate.times)
+        try dODE(settings, times: racedCandidates()[0].candidate.times)
     }
 
     /// The teacher's states at every node but the first, by a grid that subdivides each step (DEF-18): DDIM, or the

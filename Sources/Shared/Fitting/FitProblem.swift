@@ -84,11 +84,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
 
     /// The mean loss of a program on a set's own noises.
     package func hardLoss(_ program: StepProgram<Double>, on set: FittingSet<Element>) throws -> Double {
-        let losses = try student(family).losses(program, isHard(set) ? set : set.hard) ?? []
-        return mean(losses)
+        mean(try student(family).losses(program, set.hard) ?? [])
     }
-
-    private func isHard(_ set: FittingSet<Element>) -> Bool { set.latents == set.pairs.noise }
 }
 
 /// A schedule that a fit may start from.
@@ -120,10 +117,11 @@ package struct Candidate: Sendable, Equatable {
     }
 }
 
-/// A candidate with its hard validation loss.
+/// A candidate with its mean hard loss on the first `pairs` validation pairs: fewer than all where it had lost by then.
 package struct RatedCandidate: Sendable, Equatable {
     package var candidate: Candidate
     package var loss: Double
+    package var pairs: Int
 }
 
 /// A schedule found, and how.

@@ -23,7 +23,11 @@ extension Fit {
                     + decimal(level, 3, width: 11) + step)
         }
         lines.append("")
-        let started = candidates.map { "\($0.candidate.name) \(significant($0.loss))" }
+        let most = candidates.first?.pairs
+        let started = candidates.map { rated in
+            let part = rated.pairs == most ? "" : " (\(counted(rated.pairs, "pair")))"
+            return "\(rated.candidate.name) \(significant(rated.loss))\(part)"
+        }
         if !started.isEmpty {
             let best = start.map { "started from \($0), rated: " } ?? "started from the best of "
             lines.append(best + started.joined(separator: ", "))
@@ -54,7 +58,10 @@ extension Fit {
     /// The schedule's document with how it came about, for programs; ld3-sample reads it too.
     package func json() throws -> JSONValue {
         let rated: [JSONValue] = candidates.filter(\.loss.isFinite).map {
-            .object([.init("name", .string($0.candidate.name)), .init("loss", .number($0.loss))])
+            .object([
+                .init("name", .string($0.candidate.name)), .init("loss", .number($0.loss)),
+                .init("pairs", .integer($0.pairs)),
+            ])
         }
         let scores: [JSONValue.Member] =
             score.map {

@@ -43,6 +43,7 @@ package struct FittingSet<Element: TensorElement>: Sendable {
 
     /// The same pairs with the latents back on their own noise: what the hard loss is taken on.
     package var hard: FittingSet {
+        guard latents != pairs.noise else { return self }
         var set = self
         set.latents = pairs.noise
         set.firstOutputs = nil

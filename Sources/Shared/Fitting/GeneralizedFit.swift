@@ -14,7 +14,7 @@ extension FitProblem {
         observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> Fit {
         let before = denoiser.counter.count
-        let rated = try ratedCandidates()
+        let rated = try racedCandidates()
         let family = try GeneralizedFamily(family, keepsSums: keepsSums)
         let log = FitLog(observe)
         var start = try bestStart(rated, family, settings, learning)

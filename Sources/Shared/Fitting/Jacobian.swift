@@ -25,9 +25,9 @@ package struct Jacobian<Element: TensorElement> {
 extension Student {
     /// The Jacobian at the pairs `indices` with respect to the parameters `free`.
     ///
-    /// Each coefficient of the program is moved a little and only what follows it is run again, so that a column costs
-    /// the evaluations after its coefficient, and those of the last combination cost none. Forward differences are
-    /// accurate enough for the curvature of Gauss-Newton; gradients come from the exact adjoint.
+    /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that follow it,
+    /// whichever takes fewer evaluations: only what comes after the first coefficient moved is run again. Forward
+    /// differences are accurate enough for the curvature of Gauss-Newton; gradients come from the exact adjoint.
     package func jacobian(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], free: [Int]
     ) throws -> Jacobian<Element> {
@@ -39,20 +39,62 @@ extension Student {
         var registers: [Int: Tensor<Element>] = [:]
         let result = try executor.run(program, from: start, known: known) { registers[$0] = $1 }
 
+        let slopes = differentiated.coefficients.map { place, coefficient in
+            Slope(
+                place: place, partials: free.map(coefficient.partial),
+                step: registers.step(of: coefficient.value, program.instructions[place.instruction], term: place.term))
+        }
         var columns = free.map { _ in Tensor<Double>(shape: result.shape) }
-        for (instruction, term, coefficient) in differentiated.coefficients {
-            let partials = free.map(coefficient.partial)
-            guard partials.contains(where: { $0 != 0 }) else { continue }
-            let step = registers.step(of: coefficient.value, program.instructions[instruction], term: term)
-            let moved = program.moving(instruction: instruction, term: term, by: step)
-            let unchanged = registers.filter { $0.key >= 1 && $0.key <= instruction }
-            var difference = try executor.run(moved, from: start, known: unchanged).converted(to: Double.self)
+        for move in program.cheapest(Move.ofCoefficients(slopes), Move.ofParameters(slopes, count: free.count)) {
+            let unchanged = registers.filter { $0.key >= 1 && $0.key <= move.first }
+            let moved = try executor.run(program.moved(by: move.changes), from: start, known: unchanged)
+            var difference = moved.converted(to: Double.self)
             difference.add(result, times: -1)
-            for (column, partial) in partials.enumerated() where partial != 0 {
-                columns[column].add(difference, times: partial / step)
-            }
+            for (column, weight) in move.shares { columns[column].add(difference, times: weight) }
         }
         return Jacobian(columns: columns.map { $0.converted() })
+    }
+}
+
+/// Where in a program a coefficient stands.
+private struct Place: Hashable {
+    var instruction: Int
+    var term: Int
+}
+
+/// A coefficient's derivatives by the parameters, and how far it may be moved.
+private struct Slope {
+    var place: Place
+    var partials: [Double]
+    var step: Double
+}
+
+/// Small changes of some coefficients, and what the change of the result, times a weight, adds to which columns.
+private struct Move {
+    var changes: [Place: Double]
+    var shares: [(column: Int, weight: Double)]
+
+    /// The first instruction that changes.
+    var first: Int { changes.keys.map(\.instruction).min() ?? 0 }
+
+    static func ofCoefficients(_ slopes: [Slope]) -> [Move] {
+        slopes.compactMap { slope in
+            let shares = slope.partials.enumerated().filter { $0.element != 0 }
+            guard !shares.isEmpty else { return nil }
+            return Move(
+                changes: [slope.place: slope.step], shares: shares.map { ($0.offset, $0.element / slope.step) })
+        }
+    }
+
+    /// Each parameter is moved until the first of its coefficients has gone as far as it may.
+    static func ofParameters(_ slopes: [Slope], count: Int) -> [Move] {
+        (0..<count).compactMap { column in
+            let moving = slopes.filter { $0.partials[column] != 0 }
+            guard let step = moving.map({ abs($0.step / $0.partials[column]) }).min() else { return nil }
+            return Move(
+                changes: Dictionary(uniqueKeysWithValues: moving.map { ($0.place, step * $0.partials[column]) }),
+                shares: [(column, 1 / step)])
+        }
     }
 }
 
@@ -72,21 +114,35 @@ extension Dictionary where Key == Int {
 }
 
 extension StepProgram where Coefficient == Double {
-    fileprivate func moving(instruction: Int, term: Int, by step: Double) -> StepProgram<Double> {
-        mapCoefficients { coefficient, place, position in
-            place == instruction && position == term ? coefficient + step : coefficient
+    fileprivate func moved(by changes: [Place: Double]) -> StepProgram<Double> {
+        mapCoefficients { $0 + (changes[Place(instruction: $1, term: $2)] ?? 0) }
+    }
+
+    /// The moves after whose first changes fewer evaluations follow.
+    fileprivate func cheapest(_ first: [Move], _ second: [Move]) -> [Move] {
+        func cost(_ moves: [Move]) -> Int {
+            moves.reduce(0) { $0 + instructions[$1.first...].count(where: \.isEvaluation) }
         }
+        return cost(first) <= cost(second) ? first : second
     }
 }
 
 extension StepProgram {
     /// Every coefficient with its place.
-    fileprivate var coefficients: [(instruction: Int, term: Int, coefficient: Coefficient)] {
-        instructions.enumerated().flatMap { index, instruction -> [(Int, Int, Coefficient)] in
+    fileprivate var coefficients: [(place: Place, coefficient: Coefficient)] {
+        instructions.enumerated().flatMap { index, instruction -> [(Place, Coefficient)] in
             switch instruction {
-            case .evaluate(_, let time, _): [(index, 0, time)]
-            case .combine(let terms): terms.enumerated().map { (index, $0.offset, $0.element.coefficient) }
+            case .evaluate(_, let time, _): [(Place(instruction: index, term: 0), time)]
+            case .combine(let terms):
+                terms.enumerated().map { (Place(instruction: index, term: $0.offset), $0.element.coefficient) }
             }
         }
+    }
+}
+
+extension StepProgram.Instruction {
+    fileprivate var isEvaluation: Bool {
+        if case .evaluate = self { return true }
+        return false
     }
 }

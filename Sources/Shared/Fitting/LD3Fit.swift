@@ -7,7 +7,7 @@ extension FitProblem {
     /// Trains by LD3 from the best candidate.
     package func ld3(_ settings: LD3Settings, observe: @escaping (LD3Event) -> Void = { _ in }) throws -> Fit {
         let before = denoiser.counter.count
-        let rated = try ratedCandidates()
+        let rated = try racedCandidates()
         let family = family
         let log = FitLog(observe)
         let start = rated[0].candidate
@@ -39,7 +39,10 @@ extension FitProblem {
         guard settings.polish > 0, let general = try? GeneralizedFamily(family) else { return parameters }
         var newton = LevenbergMarquardtSettings()
         newton.iterations = settings.polish
-        newton.curvaturePairs = 5
+        // One matrix for all of them, of more pairs, and steps that need not be taken back: evaluations are dear here.
+        newton.curvaturePairs = 10
+        newton.curvatureInterval = settings.polish
+        newton.damping = 0.1
         let optimizer = LevenbergMarquardt(
             student: student(general), settings: newton, learning: [.times, .modelTimes], train: train,
             validation: validation, observe: observe)

@@ -24,10 +24,14 @@ package struct LD3Settings: Sendable, Equatable {
     package var ball: Ball
     package var latentStep: Double
     package var latentDecay = 0.5
-    /// Training steps between validations (M5.12 S1): 1 validates after each, as the paper does.
-    package var validationInterval = 5
+    /// Training steps between validations (M5.12 S1), of which each pass' last is always one; nil is that one alone, 1 the
+    /// paper's.
+    package var validationInterval: Int?
+    /// Whether the validation latents move in their balls as well, as the paper's do. Otherwise parameters are chosen by the
+    /// hard loss, which is what they are wanted for, and half of the gradients are not needed.
+    package var movesValidationLatents = false
     /// Gauss-Newton steps on the hard loss after all rounds; 0 is the paper's algorithm alone.
-    package var polish = 5
+    package var polish = 4
     package var seed: UInt64 = 0
 
     /// - Parameters:

@@ -6,8 +6,9 @@ import Tensors
 /// LD3: learns the times of a solver, and the times its network is told, from a teacher's pairs (M5.6; paper Alg. 1).
 ///
 /// It differs from the official trainer where that one is at odds with its own aims (M5.13, DEF-1, -2, -12, -13):
-/// exact gradients; latents are accepted by comparing losses at equal parameters; validation latents move at the best
-/// parameters, and the best loss is then the one on the moved latents, so that rounds are compared on the same data.
+/// exact gradients; latents are accepted by comparing losses at equal parameters; validation latents, where they move, do
+/// so at the best parameters, and the best loss is then the one on the moved latents, so that rounds are compared on the
+/// same data.
 package struct LD3Trainer<Element: TensorElement> {
     package let student: Student<Element, TimesFamily>
     package let settings: LD3Settings
@@ -20,6 +21,8 @@ package struct LD3Trainer<Element: TensorElement> {
     private var rmsprop: RMSprop
     private var sgd: SGD
     private var latentStep: Double
+    /// Of the pass' latents, of the validation pairs where those move.
+    private var acceptedMoves = 0
     private var stepsSinceValidation = 0
     private var stepsWithoutGain = 0
     private var fallsAtSmallestRate = 0
@@ -65,8 +68,10 @@ package struct LD3Trainer<Element: TensorElement> {
                 best.losses = try student.losses(student.program(best.parameters), validation) ?? []
             }
             let learnsOffsets = round >= settings.timeRounds && !student.family.isTied
+            acceptedMoves = 0
             guard try trainingPass(learnsOffsets: learnsOffsets) else { break }
-            try validationPass()
+            if settings.movesValidationLatents { try validationPass() }
+            if acceptedMoves == 0, !settings.isHard { latentStep *= settings.latentDecay }
             observe(.round(number: round + 1, validationLoss: best.loss))
         }
         return best
@@ -90,7 +95,8 @@ package struct LD3Trainer<Element: TensorElement> {
             if fallsAtSmallestRate >= settings.offsetPatience { return false }
             if let slopes = gradients.latents {
                 let program = try student.program(solvedAt)
-                _ = try move(&train, indices, along: slopes, from: gradients.losses, program)
+                let losses = try move(&train, indices, along: slopes, from: gradients.losses, program)
+                acceptedMoves += zip(losses, gradients.losses).count { $0 < $1 }
             }
         }
         return true
@@ -112,7 +118,7 @@ package struct LD3Trainer<Element: TensorElement> {
     private mutating func examine(trainingLoss: Double, learnsOffsets: Bool, isLast: Bool) throws {
         var validationLoss: Double?
         stepsSinceValidation += 1
-        if stepsSinceValidation >= settings.validationInterval || isLast {
+        if stepsSinceValidation >= settings.validationInterval ?? .max || isLast {
             validationLoss = try challenge()
             stepsSinceValidation = 0
             if stepsWithoutGain >= settings.patience {
@@ -163,17 +169,14 @@ package struct LD3Trainer<Element: TensorElement> {
     private mutating func validationPass() throws {
         guard movesLatents else { return }
         let program = try student.program(best.parameters)
-        var accepted = 0
+        acceptedMoves = 0
         for indices in Array(0..<validation.count).chunks(of: student.batch) {
             let gradients = try student.gradients(best.parameters, validation, at: indices, ofLatents: true)
             guard let slopes = gradients.latents else { continue }
             let losses = try move(&validation, indices, along: slopes, from: gradients.losses, program)
-            for (position, index) in indices.enumerated() {
-                if losses[position] < gradients.losses[position] { accepted += 1 }
-                best.losses[index] = losses[position]
-            }
+            acceptedMoves += zip(losses, gradients.losses).count { $0 < $1 }
+            for (position, index) in indices.enumerated() { best.losses[index] = losses[position] }
         }
-        if accepted == 0, !settings.isHard { latentStep *= settings.latentDecay }
     }
 
     /// Steps the latents of the pairs at `indices` down their own losses, back into the ball, and keeps each that lowers

@@ -45,6 +45,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         package var parameters: [Double]
         package var trainingLoss: Double
         package var validationLoss: Double
+        /// Of the mean training loss, exact, in the free parameters; nil where no step is to follow.
+        var gradient: [Double]?
     }
 
     package init(
@@ -65,8 +67,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     package func run(from initial: [Double]) throws -> State {
         var initial = initial
         student.family.cutToWindow(&initial)
-        var current = try state(initial)
-        guard !free.isEmpty else { return current }
+        guard !free.isEmpty else { return try state(initial) }
+        var current = try state(initial, isLast: false)
         var best = current
         var damping = settings.damping
         var iterationsWithoutGain = 0
@@ -80,7 +82,9 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                 (current, damping, iterationsWithoutGain) = (best, settings.damping, 0)
                 curvature = nil
             }
-            guard let next = try step(from: current, &curvature, damping: &damping, ridge: ridges[0]) else {
+            let isLast = iteration >= settings.iterations
+            guard let next = try step(from: current, &curvature, damping: &damping, ridge: ridges[0], isLast: isLast)
+            else {
                 iterationsWithoutGain = settings.patience
                 continue
             }
@@ -102,41 +106,47 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         current.trainingLoss < 0.9 * best.trainingLoss
     }
 
-    package func state(_ parameters: [Double]) throws -> State {
-        let program = try student.program(parameters)
-        return State(
-            parameters: parameters, trainingLoss: mean(try student.losses(program, train) ?? []),
-            validationLoss: mean(try student.losses(program, validation) ?? []))
+    package func state(_ parameters: [Double], isLast: Bool = true) throws -> State {
+        let training = try trainingLoss(parameters, isLast: isLast)
+        return try state(parameters, training?.loss ?? .infinity, training?.gradient)
+    }
+
+    private func state(_ parameters: [Double], _ trainingLoss: Double, _ gradient: [Double]?) throws -> State {
+        State(
+            parameters: parameters, trainingLoss: trainingLoss,
+            validationLoss: mean(try student.losses(student.program(parameters), validation) ?? []),
+            gradient: gradient)
     }
 
     /// One step that lowers the penalized training loss, or nil where even short ones along a fresh matrix do not.
     private func step(
-        from current: State, _ curvature: inout Curvature?, damping: inout Double, ridge: Ridge
+        from current: State, _ curvature: inout Curvature?, damping: inout Double, ridge: Ridge, isLast: Bool
     ) throws -> State? {
+        guard let slopes = current.gradient else { return nil }
         let values = free.map { current.parameters[$0] }
-        let gradient = try gradient(current.parameters, ridge: ridge)
+        let gradient = penalized(slopes, current.parameters, ridge)
         curvature?.advance(to: values, gradient: gradient)
         if let known = curvature, known.age < settings.curvatureInterval,
-            let next = try step(from: current, gradient, known.matrix, damping: &damping, ridge: ridge)
+            let next = try step(from: current, gradient, known.matrix, &damping, ridge, isLast: isLast)
         {
             return next
         }
         let fresh = Curvature(
             matrix: try gaussNewton(current.parameters, ridge: ridge), at: values, gradient: gradient)
         curvature = fresh
-        return try step(from: current, gradient, fresh.matrix, damping: &damping, ridge: ridge)
+        return try step(from: current, gradient, fresh.matrix, &damping, ridge, isLast: isLast)
     }
 
     /// A model time on the bound of its window moves with the times, which the gradient does not know (the window is a
     /// constant there): where no step of all parameters helps, the times stay.
     private func step(
-        from current: State, _ gradient: [Double], _ curvature: [Double], damping: inout Double, ridge: Ridge
+        from current: State, _ gradient: [Double], _ curvature: [Double], _ damping: inout Double, _ ridge: Ridge,
+        isLast: Bool
     ) throws -> State? {
         for fixed in [nil, student.family.indices(of: .times)] {
             var tried = damping
-            let next = try step(
-                from: current, gradient, curvature, damping: &tried, ridge: ridge, fixed: Set(fixed ?? []))
-            if let next {
+            let move = { solve(curvature, gradient, damping: $0, fixed: Set(fixed ?? [])) }
+            if let next = try step(from: current, along: move, &tried, ridge, isLast: isLast) {
                 damping = tried
                 return next
             }
@@ -144,21 +154,22 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         return nil
     }
 
+    /// The first of ever shorter steps that lowers the penalized training loss.
     private func step(
-        from current: State, _ gradient: [Double], _ curvature: [Double], damping: inout Double, ridge: Ridge,
-        fixed: Set<Int>
+        from current: State, along move: (_ damping: Double) -> [Double]?, _ damping: inout Double, _ ridge: Ridge,
+        isLast: Bool
     ) throws -> State? {
-        let penalized = current.trainingLoss + penalty(ridge, current.parameters)
-        for _ in 0..<10 {
-            if let move = solve(curvature, gradient, damping: damping, fixed: fixed) {
+        let bound = current.trainingLoss + penalty(ridge, current.parameters)
+        for attempt in 0..<10 {
+            if let move = move(damping) {
                 let parameters = moved(current.parameters, by: move)
                 let rest = penalty(ridge, parameters)
-                let bound = (penalized - rest) * Double(train.count)
-                if let losses = try finiteLosses(parameters, below: bound), mean(losses) + rest < penalized {
-                    damping = max(damping / 4, 1e-9)
-                    let validation = try student.losses(student.program(parameters), validation) ?? []
-                    return State(
-                        parameters: parameters, trainingLoss: mean(losses), validationLoss: mean(validation))
+                // A step along which the network is not finite was too long as well.
+                let training = try whereFinite { try trainingLoss(parameters, below: bound - rest, isLast: isLast) }
+                if let training = training ?? nil, training.loss + rest < bound {
+                    // What has just been too little is not tried again at once.
+                    if attempt == 0 { damping = max(damping / 4, 1e-9) }
+                    return try state(parameters, training.loss, training.gradient)
                 }
             }
             damping *= 8
@@ -166,30 +177,40 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         return nil
     }
 
-    /// Training losses, or nil where they exceed the bound or the network is not finite: the step was too long.
-    private func finiteLosses(_ parameters: [Double], below bound: Double) throws -> [Double]? {
-        let losses = try whereFinite {
-            try student.losses(student.program(parameters), train, abandoningAbove: bound)
+    /// The mean training loss with its exact gradient in the free parameters, which a last iterate does without; nil where
+    /// the loss exceeds the bound.
+    private func trainingLoss(
+        _ parameters: [Double], below bound: Double = .infinity, isLast: Bool
+    ) throws -> (loss: Double, gradient: [Double]?)? {
+        let bound = bound * Double(train.count)
+        if isLast {
+            let losses = try student.losses(student.program(parameters), train, abandoningAbove: bound)
+            return losses.map { (mean($0), nil) }
         }
-        return losses ?? nil
-    }
-
-    /// The exact gradient of the penalized mean training loss in the free parameters.
-    private func gradient(_ parameters: [Double], ridge: Ridge) throws -> [Double] {
+        var losses: [Double] = []
         var gradient = [Double](repeating: 0, count: free.count)
         for chunk in Array(0..<train.count).chunks(of: Self.gradientChunk) {
-            let part = try student.gradients(parameters, train, at: chunk, ofLatents: false)
+            let solved = try student.linearized(parameters, train, at: chunk, ofLatents: false)
+            losses += solved.losses
+            guard losses.reduce(0, +) <= bound else { return nil }
+            let slopes = try solved.pullback().parameters
             for (index, parameter) in free.enumerated() {
-                gradient[index] += part.parameters[parameter] * Double(chunk.count) / Double(train.count)
+                gradient[index] += slopes[parameter] * Double(chunk.count) / Double(train.count)
             }
         }
+        return (mean(losses), gradient)
+    }
+
+    /// The gradient with the ridge's own.
+    private func penalized(_ gradient: [Double], _ parameters: [Double], _ ridge: Ridge) -> [Double] {
+        var gradient = gradient
         for (index, parameter) in free.enumerated() where isOffset(parameter) {
             gradient[index] += 2 * ridge.weight * (parameters[parameter] - ridge.center[parameter])
         }
         return gradient
     }
 
-    /// The Gauss-Newton matrix of the same, from a few of the pairs.
+    /// The Gauss-Newton matrix of the penalized mean training loss, from a few of the pairs.
     private func gaussNewton(_ parameters: [Double], ridge: Ridge) throws -> [Double] {
         let size = train.pairs.targets.sampleCount
         let enough = max(settings.curvaturePairs, Self.residualsPerParameter * free.count / size)

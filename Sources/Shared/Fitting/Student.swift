@@ -54,7 +54,8 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         let indices = indices ?? Array(0..<set.count)
         var losses: [Double] = []
         var sum = 0.0
-        for chunk in indices.chunks(of: batch) {
+        // What may be given up is looked at more often.
+        for chunk in indices.chunks(of: bound.isFinite ? min(batch, 4) : batch) {
             let solved = try solve(
                 program, set, chunk, latents: set.latents.gather(chunk),
                 firstOutputs: set.firstOutputs?.gather(chunk))
@@ -91,6 +92,13 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
     package func gradients(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofLatents: Bool
     ) throws -> StudentGradients<Element> {
+        try linearized(parameters, set, at: indices, ofLatents: ofLatents).pullback()
+    }
+
+    /// Losses of the pairs at `indices`, and the way back to their gradients, which they may make superfluous.
+    func linearized(
+        _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofLatents: Bool
+    ) throws -> (losses: [Double], pullback: () throws -> StudentGradients<Element>) {
         let differentiated = try family.differentiated(parameters)
         let program = try program(parameters)
         let executor = executor(set, indices)
@@ -103,11 +111,16 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         let trace = try executor.trace(program, from: start, policy: policy, known: known)
         let loss = try set.loss.gradients(trace.result, pairs: indices)
         let constants: Set<Int> = !ofLatents && program.evaluatesStart ? [1] : []
-        let pulled = try executor.pullback(trace, cotangent: loss.samples, constants: constants)
-        let sums = pulled.chained(through: differentiated, count: parameters.count)
-        return StudentGradients(
-            losses: loss.values, parameters: sums.map { $0 / Double(indices.count) },
-            latents: ofLatents ? pulled.start.scaled(by: startScale) : nil)
+        return (
+            loss.values,
+            {
+                let pulled = try executor.pullback(trace, cotangent: loss.samples, constants: constants)
+                let sums = pulled.chained(through: differentiated, count: parameters.count)
+                return StudentGradients(
+                    losses: loss.values, parameters: sums.map { $0 / Double(indices.count) },
+                    latents: ofLatents ? pulled.start.scaled(by: startScale) : nil)
+            }
+        )
     }
 
     func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Element> {
