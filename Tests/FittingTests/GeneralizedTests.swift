@@ -5,6 +5,7 @@ import Tensors
 import Testing
 
 @Suite struct GeneralizedTests {
+    private static let all: LearnedParts = [.times, .modelTimes, .coefficients]
     private let initial = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
 
     /// All-zero offsets are the base solver (M13.2).
@@ -62,14 +63,14 @@ import Testing
     }
 
     /// Each column of the Jacobian against central differences of whole solves.
-    @Test(arguments: Solver.tested)
-    func jacobianIsTheDerivative(solver: Solver) throws {
+    @Test(arguments: Solver.tested, [Self.all, [.times, .modelTimes]])
+    func jacobianIsTheDerivative(solver: Solver, parts: LearnedParts) throws {
         let toy = try Toy()
         let family = try GeneralizedFamily(toy.family(solver, steps: 4))
         let student = toy.student(family)
         let set = toy.set(toy.train)
         let parameters = initial + gaussian(shape: [family.coefficientCount], seed: 9).map { 0.01 * $0 }.elements
-        let free = family.indices(of: [.times, .modelTimes, .coefficients])
+        let free = family.indices(of: parts)
         let jacobian = try student.jacobian(parameters, set, at: Array(0..<set.count), free: free)
         for (column, parameter) in free.enumerated() {
             var (above, below) = (parameters, parameters)
@@ -82,6 +83,26 @@ import Testing
             error.add(slope, times: -1)
             #expect(error.dot(error).squareRoot() < 0.03 * slope.dot(slope).squareRoot() + 1e-6)
         }
+    }
+
+    /// Times reach all coefficients, yet each is moved at once: fewer evaluations than moving every coefficient.
+    @Test func theJacobianOfFewParametersCostsLess() throws {
+        let toy = try Toy()
+        let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
+        let counter = EvaluationCounter()
+        let student = Student(
+            CountingDenoiser(toy.denoiser, counter: counter), family: family, startScale: toy.process.priorScale)
+        let set = toy.set(toy.train)
+        func cost(_ parts: LearnedParts) throws -> Int {
+            let before = counter.count
+            let parameters = initial + [Double](repeating: 0, count: family.coefficientCount)
+            _ = try student.jacobian(parameters, set, at: [0], free: family.indices(of: parts))
+            return (counter.count - before).forwards
+        }
+        // The solve, three evaluations after each inner logit, and an inner model time's own with those that follow.
+        #expect(try cost([.times]) == 4 + 3 * 3)
+        #expect(try cost([.modelTimes]) == 4 + 3 + 2 + 1)
+        #expect(try cost([.times, .modelTimes]) < cost(Self.all))
     }
 
     /// Model times on the bound of their window move with the times, which no gradient tells: there the times stay and the
@@ -153,5 +174,34 @@ import Testing
         let all = try fit([.times, .modelTimes, .coefficients], from: times.parameters)
         #expect(all.validationLoss < times.validationLoss)
         #expect(all.trainingLoss < times.trainingLoss)
+    }
+
+    private func problem(_ toy: Toy, _ solver: Solver) -> FitProblem<Double> {
+        FitProblem(
+            denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
+            solver: solver, steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+    }
+
+    /// DDIM's fit begins with the coefficients of a better solver.
+    @Test func otherSolversAreStarts() throws {
+        var settings = LevenbergMarquardtSettings()
+        settings.iterations = 2
+        let fit = try problem(Toy(pairs: 40), Solver(.ddim)).generalized(settings, learning: Self.all)
+        let start = try #require(fit.start)
+        #expect(start.hasSuffix("with ipndm 3") || start.hasSuffix("with dpm-solver++ 2"), "\(start)")
+        #expect(fit.schedule.solver.family == .ddim && fit.lossAfter < fit.lossBefore)
+    }
+
+    /// A start that fits one pair and no other gives way to the best discretization.
+    @Test func aBadStartIsDropped() throws {
+        var settings = LevenbergMarquardtSettings()
+        settings.startPairs = 1
+        settings.startIterations = 30
+        settings.iterations = 1
+        // Too much to move at all.
+        settings.damping = 1e12
+        let fit = try problem(Toy(pairs: 40), Solver(.ipndm)).generalized(settings, learning: [.times, .modelTimes])
+        #expect(fit.start == fit.candidates[0].candidate.name)
+        #expect(fit.lossAfter == fit.lossBefore)
     }
 }

@@ -13,6 +13,7 @@ import Testing
         settings.timeRounds = 2
         settings.allRounds = 2
         settings.validationInterval = 1
+        settings.movesValidationLatents = true
         return settings
     }
 
@@ -100,6 +101,44 @@ import Testing
         ) { log.append($0) }
         _ = try trainer.run()
         #expect(log.validated == [3, 6, 7, 10, 13, 14, 17, 20, 21, 24, 27, 28])
+    }
+
+    /// By default the last parameters of each pass meet the validation pairs, whose noises stay.
+    @Test func aPassIsValidatedOnceOnTheHardLoss() throws {
+        let toy = try Toy(pairs: 28)
+        let log = Log()
+        let family = toy.family(try Solver(.ipndm), steps: 4)
+        var student = toy.student(family)
+        student.savings = .all.subtracting(.earlyAbort)
+        var settings = LD3Settings(dimension: 4, evaluations: 4)
+        settings.ball = Ball(radius: 0.05)
+        var trainer = try LD3Trainer(
+            student: student, settings: settings,
+            initial: family.parameters(times: Discretization.edm.times(steps: 4, process: toy.process)),
+            train: toy.set(toy.train), validation: toy.set(toy.validation)
+        ) { log.append($0) }
+        let start = trainer.best.loss
+        let best = try trainer.run()
+        #expect(log.validated == (1...7).map { 7 * $0 })
+        #expect(best.loss < start)
+        #expect(trainer.validation.latents == toy.validation.noise && trainer.train.latents != toy.train.noise)
+        #expect(try student.losses(student.program(best.parameters), toy.set(toy.validation)) == best.losses)
+    }
+
+    /// A race has the winner of the full rating, and its loss, for fewer evaluations.
+    @Test(arguments: [3, 6]) func aRaceHasTheSameWinner(steps: Int) throws {
+        let toy = try Toy(pairs: 60)
+        let counter = EvaluationCounter()
+        let problem = FitProblem(
+            denoiser: CountingDenoiser(toy.denoiser, counter: counter), process: toy.process,
+            solver: try Solver(.ipndm), steps: steps, train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let rated = try problem.ratedCandidates()
+        let cost = counter.count
+        let raced = try problem.racedCandidates()
+        #expect((counter.count - cost).forwards < cost.forwards * 3 / 4)
+        #expect(raced[0] == rated[0] && raced.count == rated.count)
+        #expect(rated.allSatisfy { $0.pairs == 30 } && raced.contains { $0.pairs == 8 })
+        for runner in raced where runner.pairs == 30 { #expect(rated.contains(runner)) }
     }
 
     /// The polish starts where the rounds end, and the hard validation loss decides.
