@@ -60,9 +60,10 @@ extension OptionGroup {
         [
             .value("iterations", "N", default: "15", "at most"),
             .value("starts", "N", default: "3", "fitted first on few pairs; 2 along budgets or with --start"),
+            .value("refit", "N", default: "5", "further iterations that train on the validation pairs too"),
             .value("ridge", "X", default: "1e-2", "weight of the squared moves of coefficients, in initial losses"),
             .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
-            .value("curvature-pairs", "N", default: "4", "pairs that give the curvature"),
+            .value("curvature-pairs", "N", default: "10", "pairs that give the curvature"),
         ])
 
     static let savings = OptionGroup(
@@ -124,6 +125,7 @@ extension Arguments {
         var settings = LevenbergMarquardtSettings()
         settings.iterations = try integer("iterations", in: 1...10_000)
         settings.starts = try integer("starts", in: 0...100)
+        settings.refitIterations = try integer("refit", in: 0...10_000)
         settings.ridge = try double("ridge", in: 0...1e9)
         settings.curvaturePairs = try integer("curvature-pairs", in: 1...1 << 30)
         return settings

@@ -24,22 +24,6 @@ import Testing
         #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
     }
 
-    /// With the offsets of another solver the family is that solver along the same times.
-    @Test(arguments: ["ipndm3", "dpm_solver++2", "deis-rho"], ["uni_pc_bh1_3", "ddim"])
-    func otherSolversAreMembers(other: String, base: String) throws {
-        let toy = try Toy()
-        let times = try toy.family(Solver(name: base), steps: 4)
-        let others = try toy.family(Solver(name: other), steps: 4)
-        let (family, otherFamily) = (try GeneralizedFamily(times), try GeneralizedFamily(others))
-        let zeros = [Double](repeating: 0, count: family.coefficientCount)
-        let parameters = try family.parameters(initial + zeros, of: otherFamily)
-        let set = toy.set(toy.train)
-        let own = try toy.student(others).results(others.program(initial), set)
-        var same = try toy.student(family).results(family.program(parameters), set)
-        same.add(own, times: -1)
-        #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
-    }
-
     /// Under the sum rule a constant output gives what the base solver makes of it, whatever the parameters (M13.3).
     @Test(arguments: Solver.tested) func sumRule(solver: Solver) throws {
         let times = try Toy().family(solver, steps: 4)
@@ -116,7 +100,7 @@ import Testing
             xi + [0, window, -window, window, 0] + [Double](repeating: 0, count: family.coefficientCount)
         let optimizer = LevenbergMarquardt(
             student: toy.student(family), settings: LevenbergMarquardtSettings(),
-            learning: [.times, .modelTimes, .coefficients], train: toy.set(toy.train),
+            learning: [.times, .modelTimes, .coefficients], train: [toy.set(toy.train)],
             validation: toy.set(toy.validation))
         let before = try optimizer.state(start)
         let after = try optimizer.run(from: start)
@@ -134,7 +118,7 @@ import Testing
         settings.iterations = 1
         let optimizer = LevenbergMarquardt(
             student: toy.student(family), settings: settings, learning: [.times, .modelTimes],
-            train: toy.set(toy.train), validation: toy.set(toy.validation))
+            train: [toy.set(toy.train)], validation: toy.set(toy.validation))
         let window = family.times.parameterization.window([1, 0.8, 1.2, 0.9, 1.3])
         func start(_ factor: Double) -> [Double] {
             [1, 0.8, 1.2, 0.9, 1.3, 0, factor * window, -factor * window, 0.1 * window, 0] + zeros
@@ -151,7 +135,7 @@ import Testing
         settings.ridge = 1e6
         let optimizer = LevenbergMarquardt(
             student: toy.student(family), settings: settings, learning: [.times, .modelTimes, .coefficients],
-            train: toy.set(toy.train), validation: toy.set(toy.validation))
+            train: [toy.set(toy.train)], validation: toy.set(toy.validation))
         let before = try optimizer.state(initial + offsets)
         let after = try optimizer.run(from: initial + offsets)
         #expect(after.validationLoss < before.validationLoss)
@@ -166,7 +150,7 @@ import Testing
         func fit(_ parts: LearnedParts, from start: [Double]) throws -> LevenbergMarquardt<Double>.State {
             try LevenbergMarquardt(
                 student: toy.student(family), settings: LevenbergMarquardtSettings(), learning: parts,
-                train: toy.set(toy.train), validation: toy.set(toy.validation)
+                train: [toy.set(toy.train)], validation: toy.set(toy.validation)
             ).run(from: start)
         }
         let start = [Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5 + family.coefficientCount)

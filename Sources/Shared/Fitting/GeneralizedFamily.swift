@@ -79,16 +79,6 @@ package struct GeneralizedFamily: ProgramFamily {
         return indices
     }
 
-    /// The offsets that make `base` into `form`.
-    func offsets(of form: MultistepForm<Double>, from base: MultistepForm<Double>) -> [Double] {
-        var offsets: [Double] = []
-        for row in 0..<evaluations {
-            offsets.append((form.startWeights[row] - base.startWeights[row]) / startScale(row))
-            for column in 0...row { offsets.append(form.outputWeights[row][column] - base.outputWeights[row][column]) }
-        }
-        return offsets
-    }
-
     /// Cuts the model offsets to their window, outside which they have no gradient and would be stuck.
     func cutToWindow(_ parameters: inout [Double]) {
         let count = times.parameterization.steps + 1

@@ -5,64 +5,81 @@ import Tensors
 
 extension FitProblem {
     /// Fits the parts `learning` by Levenberg-Marquardt: the times from several candidates for a few iterations on
-    /// some of the pairs, then, from the best of these, everything on all pairs (M13).
+    /// some of the pairs, then, from the best of these, everything on the training pairs, of which the validation pairs
+    /// choose; at last a few iterations on all pairs (M13).
     ///
-    /// Along budgets the neighbour's schedule, with the best other start, takes the place of the rest: it wins nearly
-    /// always.
+    /// The loss told is that before the last, since then no pair is left to judge by. Along budgets the neighbour's schedule,
+    /// with the best other start, takes the place of the rest: it wins nearly always.
     package func generalized(
         _ settings: LevenbergMarquardtSettings, learning: LearnedParts,
         observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> Fit {
         let before = denoiser.counter.count
         let rated = try racedCandidates()
-        let family = try GeneralizedFamily(family, keepsSums: keepsSums)
-        let log = FitLog(observe)
-        var start = try bestStart(rated, family, settings, learning)
-        var best = try optimizer(family, settings, learning, log.append).run(from: start.parameters)
-        // The start was chosen on a few pairs.
-        if best.validationLoss > rated[0].loss {
-            start = (rated[0].candidate.name, family.parameters(rated[0].candidate))
-            best.parameters = start.parameters
-            best.validationLoss = rated[0].loss
+        let own = try GeneralizedFamily(family, keepsSums: keepsSums)
+        let plain = Start(family: own, name: rated[0].candidate.name, parameters: own.parameters(rated[0].candidate))
+        var best = (start: plain, parameters: plain.parameters, loss: rated[0].loss, history: FitHistory())
+        for start in try finalists(rated, plain, settings, learning) {
+            let log = FitLog(observe)
+            let state = try whereFinite {
+                try optimizer(start.family, settings, learning, log.append).run(from: start.parameters)
+            }
+            if let state, state.validationLoss < best.loss {
+                best = (start, state.parameters, state.validationLoss, log.history)
+            }
         }
-        var schedule = try schedule(family, best.parameters, learning)
+        if best.loss < rated[0].loss { best.parameters = try refitted(best.parameters, best.start, settings, learning) }
+        var schedule = try schedule(best.start.family, best.parameters, learning)
         schedule.lossBefore = rated[0].loss
-        schedule.lossAfter = best.validationLoss
+        schedule.lossAfter = best.loss
         return Fit(
-            schedule: schedule, candidates: rated, start: start.name, lossBefore: rated[0].loss,
-            lossAfter: best.validationLoss, history: log.history, work: denoiser.counter.count - before)
+            schedule: schedule, candidates: rated, start: best.start.name, lossBefore: rated[0].loss,
+            lossAfter: best.loss, history: best.history, work: denoiser.counter.count - before)
     }
 
-    /// The start whose times a few iterations on some of the pairs bring farthest. One along which the network breaks down
+    /// Where a fit begins: in its own solver's family or another's, whose coefficients are then those that offsets count from.
+    private struct Start {
+        var family: GeneralizedFamily
+        var name: String
+        var parameters: [Double]
+    }
+
+    /// The starts whose times a few iterations on some of the pairs bring farthest. One along which the network breaks down
     /// is left out.
-    private func bestStart(
-        _ rated: [RatedCandidate], _ family: GeneralizedFamily, _ settings: LevenbergMarquardtSettings,
-        _ parts: LearnedParts
-    ) throws -> (name: String, parameters: [Double]) {
+    private func finalists(
+        _ rated: [RatedCandidate], _ plain: Start, _ settings: LevenbergMarquardtSettings, _ parts: LearnedParts
+    ) throws -> [Start] {
         let timeParts = parts.subtracting(.coefficients)
-        let plain = (rated[0].candidate.name, family.parameters(rated[0].candidate))
-        guard !timeParts.isEmpty, settings.starts > 0 else { return plain }
+        guard !timeParts.isEmpty, settings.starts > 0 else { return [plain] }
         var few = self
         few.train = train.prefix(settings.startPairs)
         few.validation = validation.prefix(settings.startPairs)
         var brief = settings
         brief.iterations = settings.startIterations
-        var best: (start: Start, state: LevenbergMarquardt<Element>.State)?
-        let families = [family] + (parts.contains(.coefficients) ? try kin(of: family) : [])
-        for start in try few.promising(rated, families, count: settings.starts) {
+        var tried: [(start: Start, loss: Double)] = []
+        let families = [plain.family] + (parts.contains(.coefficients) ? try kin(of: plain.family) : [])
+        for var start in try few.promising(rated, families, count: settings.starts) {
             let optimizer = few.optimizer(start.family, brief, timeParts) { _ in }
-            let state = try whereFinite { try optimizer.run(from: start.family.parameters(start.candidate)) }
-            if let state, state.validationLoss < best?.state.validationLoss ?? .infinity { best = (start, state) }
+            guard let state = try whereFinite({ try optimizer.run(from: start.parameters) }) else { continue }
+            start.parameters = state.parameters
+            tried.append((start, state.validationLoss))
         }
-        guard let best else { return plain }
-        let other = best.start.family.times.solver == solver ? "" : " with \(best.start.family.times.solver.name)"
-        return (
-            best.start.candidate.name + other,
-            try family.parameters(best.state.parameters, of: best.start.family)
-        )
+        guard !tried.isEmpty else { return [plain] }
+        return tried.sorted { $0.loss < $1.loss }.prefix(starts.isEmpty ? settings.finalists : 1).map(\.start)
     }
 
-    private typealias Start = (family: GeneralizedFamily, candidate: Candidate)
+    /// The parameters after a few more iterations on all pairs.
+    private func refitted(
+        _ parameters: [Double], _ start: Start, _ settings: LevenbergMarquardtSettings, _ parts: LearnedParts
+    ) throws -> [Double] {
+        guard settings.refitIterations > 0 else { return parameters }
+        var settings = settings
+        settings.iterations = settings.refitIterations
+        let optimizer = LevenbergMarquardt(
+            student: student(start.family), settings: settings, learning: parts, train: [train, validation],
+            validation: validation)
+        return try optimizer.run(from: parameters, heldTo: start.parameters).parameters
+    }
 
     /// The `count` starts of least loss among all candidates for every solver; with a neighbour's schedule at hand, the
     /// best of its own and the best of a few others.
@@ -74,7 +91,7 @@ extension FitProblem {
             for candidate in rated.map(\.candidate) {
                 for family in families {
                     let loss = try finiteLoss(family.program(family.parameters(candidate)))
-                    if loss.isFinite { found.append(((family, candidate), loss)) }
+                    if loss.isFinite { found.append((start(candidate, family), loss)) }
                 }
             }
             return found.sorted { $0.loss < $1.loss }.map(\.start)
@@ -83,6 +100,11 @@ extension FitProblem {
         let others = rated.filter { !starts.contains($0.candidate) }
         guard !warm.isEmpty else { return Array(try best(others).prefix(count)) }
         return try Array(best(warm).prefix(1) + best(Array(others.prefix(count))).prefix(1))
+    }
+
+    private func start(_ candidate: Candidate, _ family: GeneralizedFamily) -> Start {
+        let other = family.times.solver == solver ? "" : " with \(family.times.solver.name)"
+        return Start(family: family, name: candidate.name + other, parameters: family.parameters(candidate))
     }
 
     /// Other solvers along the same times, whose coefficients a fit of this one may start from: the landscape has many
@@ -103,7 +125,7 @@ extension FitProblem {
         _ observe: @escaping (LD3Event) -> Void
     ) -> LevenbergMarquardt<Element> {
         LevenbergMarquardt(
-            student: student(family), settings: settings, learning: parts, train: train, validation: validation,
+            student: student(family), settings: settings, learning: parts, train: [train], validation: validation,
             observe: observe)
     }
 
@@ -130,14 +152,6 @@ extension GeneralizedFamily {
     func parameters(_ candidate: Candidate) -> [Double] {
         times.parameters(times: candidate.times, modelTimes: candidate.modelTimes)
             + [Double](repeating: 0, count: coefficientCount)
-    }
-
-    /// The parameters of another solver's times and coefficients, if it has as many evaluations.
-    package func parameters(_ parameters: [Double], of other: GeneralizedFamily) throws -> [Double] {
-        guard other.times.solver != times.solver else { return parameters }
-        let shared = Array(parameters.prefix(times.parameterCount))
-        let base = MultistepForm<Double>(try times.program(shared))
-        return shared + offsets(of: try other.form(parameters), from: base)
     }
 }
 

@@ -39,12 +39,11 @@ extension FitProblem {
         guard settings.polish > 0, let general = try? GeneralizedFamily(family) else { return parameters }
         var newton = LevenbergMarquardtSettings()
         newton.iterations = settings.polish
-        // One matrix for all of them, of more pairs, and steps that need not be taken back: evaluations are dear here.
-        newton.curvaturePairs = 10
+        // One matrix for all of them, and steps that need not be taken back: evaluations are dear here.
         newton.curvatureInterval = settings.polish
         newton.damping = 0.1
         let optimizer = LevenbergMarquardt(
-            student: student(general), settings: newton, learning: [.times, .modelTimes], train: train,
+            student: student(general), settings: newton, learning: [.times, .modelTimes], train: [train],
             validation: validation, observe: observe)
         let offsets = [Double](repeating: 0, count: general.coefficientCount)
         return Array(try optimizer.run(from: parameters + offsets).parameters.prefix(parameters.count))

@@ -11,9 +11,13 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var starts = 3
     package var startIterations = 4
     package var startPairs = 16
+    /// Starts of which everything is then fitted on all training pairs; along budgets the best one alone.
+    package var finalists = 2
+    /// Iterations in which the chosen fit goes on with the validation pairs among those it trains on.
+    package var refitIterations = 5
     /// Pairs on which the curvature is taken, more where samples are so small that these would not tell; the gradient
     /// always uses all.
-    package var curvaturePairs = 4
+    package var curvaturePairs = 10
     /// Iterations for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
     /// Weight of the squared moves of the coefficients' offsets away from the start's, relative to the loss at the start.
@@ -36,7 +40,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     let student: Student<Element, GeneralizedFamily>
     let settings: LevenbergMarquardtSettings
     let free: [Int]
-    let train: FittingSet<Element>
+    let train: [FittingSet<Element>]
     let validation: FittingSet<Element>
     let observe: (LD3Event) -> Void
 
@@ -49,9 +53,10 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         var gradient: [Double]?
     }
 
+    /// - Parameter train: of one or more sets, the first of which gives the curvature.
     package init(
         student: Student<Element, GeneralizedFamily>, settings: LevenbergMarquardtSettings, learning: LearnedParts,
-        train: FittingSet<Element>, validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
+        train: [FittingSet<Element>], validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
     ) {
         self.student = student
         self.settings = settings
@@ -61,10 +66,10 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         self.observe = observe
     }
 
-    /// The iterate of least validation loss from `initial`, towards whose offsets the ridge pulls.
+    /// The iterate of least validation loss from `initial`, towards whose offsets, or those of `center`, the ridge pulls.
     ///
     /// Model times outside their window are read as on its bound, without a gradient there, and start on it.
-    package func run(from initial: [Double]) throws -> State {
+    package func run(from initial: [Double], heldTo center: [Double]? = nil) throws -> State {
         var initial = initial
         student.family.cutToWindow(&initial)
         guard !free.isEmpty else { return try state(initial) }
@@ -74,7 +79,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         var iterationsWithoutGain = 0
         var curvature: Curvature?
         let easing = free.contains(where: isOffset) ? [1, 0.1] : [1]
-        var ridges = easing.map { Ridge(weight: $0 * settings.ridge * current.trainingLoss, center: initial) }
+        var ridges = easing.map { Ridge(weight: $0 * settings.ridge * current.trainingLoss, center: center ?? initial) }
         for iteration in 1...max(settings.iterations, 1) {
             if iterationsWithoutGain >= settings.patience {
                 guard ridges.count > 1, !isOverfitting(current, since: best) else { break }
@@ -182,23 +187,28 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     private func trainingLoss(
         _ parameters: [Double], below bound: Double = .infinity, isLast: Bool
     ) throws -> (loss: Double, gradient: [Double]?)? {
-        let bound = bound * Double(train.count)
+        let count = Double(train.map(\.count).reduce(0, +))
         if isLast {
-            let losses = try student.losses(student.program(parameters), train, abandoningAbove: bound)
-            return losses.map { (mean($0), nil) }
+            let program = try student.program(parameters)
+            let losses = try train.flatMap { try student.losses(program, $0) ?? [] }
+            return (mean(losses), nil)
         }
         var losses: [Double] = []
         var gradient = [Double](repeating: 0, count: free.count)
-        for chunk in Array(0..<train.count).chunks(of: Self.gradientChunk) {
-            let solved = try student.linearized(parameters, train, at: chunk, ofLatents: false)
+        for (set, chunk) in chunks {
+            let solved = try student.linearized(parameters, set, at: chunk, ofLatents: false)
             losses += solved.losses
-            guard losses.reduce(0, +) <= bound else { return nil }
+            guard losses.reduce(0, +) <= bound * count else { return nil }
             let slopes = try solved.pullback().parameters
             for (index, parameter) in free.enumerated() {
-                gradient[index] += slopes[parameter] * Double(chunk.count) / Double(train.count)
+                gradient[index] += slopes[parameter] * Double(chunk.count) / count
             }
         }
         return (mean(losses), gradient)
+    }
+
+    private var chunks: [(set: FittingSet<Element>, pairs: [Int])] {
+        train.flatMap { set in Array(0..<set.count).chunks(of: Self.gradientChunk).map { (set, $0) } }
     }
 
     /// The gradient with the ridge's own.
@@ -212,6 +222,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
 
     /// The Gauss-Newton matrix of the penalized mean training loss, from a few of the pairs.
     private func gaussNewton(_ parameters: [Double], ridge: Ridge) throws -> [Double] {
+        let train = train[0]
         let size = train.pairs.targets.sampleCount
         let enough = max(settings.curvaturePairs, Self.residualsPerParameter * free.count / size)
         let pairs = Array(0..<min(enough, train.count))
