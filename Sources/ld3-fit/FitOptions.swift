@@ -42,7 +42,9 @@ extension OptionGroup {
             .value("window", "X", "share of the smallest step that a model time may move [0.5]"),
             .value("radius", "X", "of the ball in which a noise may move [0.001 d/NFE^2]"),
             .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE]"),
-            .value("latent-decay", "X", "of that step when no noise of a pass gains [0.5]"),
+            .value(
+                "latent-decay", "X",
+                "of that step when no noise of a pass gains, of those that validate where they move [0.5]"),
             .value("validate-every", "N", "training steps between validations; 1 is the paper's [a pass]"),
             .flag("soft-validation", "the validation noises move as well, as the paper's do"),
             .value("polish", "N", "Gauss-Newton steps on the hard loss at the end; 0 is the paper's [4]"),
@@ -58,9 +60,9 @@ extension OptionGroup {
     static let gaussNewton = OptionGroup(
         "Gauss-Newton (--learn)",
         [
-            .value("iterations", "N", default: "15", "at most"),
+            .value("iterations", "N", default: "15", "of each fit, at most"),
             .value("starts", "N", default: "3", "fitted first on few pairs; 2 along budgets or with --start"),
-            .value("refit", "N", default: "5", "further iterations that train on the validation pairs too"),
+            .value("refit", "N", default: "5", "further iterations that train on the validation pairs too; 0 is none"),
             .value("ridge", "X", default: "1e-2", "weight of the squared moves of coefficients, in initial losses"),
             .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
             .value("curvature-pairs", "N", default: "10", "pairs that give the curvature"),

@@ -88,7 +88,7 @@ struct FitSession<Element: TensorElement> {
                 schedules.append((path, try locating(path) { try Schedule(frame: frame, process: model.process) }))
             }
         }
-        if let last { schedules.append(("neighbour", last.schedule)) }
+        if let last { schedules.append(("neighbour", last.beforeRefit ?? last.schedule)) }
         return schedules.map { name, schedule in
             schedule.steps == plan.steps
                 ? Candidate(name: name, times: schedule.times, modelTimes: schedule.modelTimes)

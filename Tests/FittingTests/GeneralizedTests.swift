@@ -176,11 +176,53 @@ import Testing
         #expect(fit.schedule.solver.family == .ddim && fit.lossAfter < fit.lossBefore)
     }
 
-    /// A start that fits one pair and no other gives way to the best discretization.
+    /// The refit trains on the validation pairs: what is told, and what the next budget starts from, is from before it.
+    @Test func theRefitTellsTheLossBeforeIt() throws {
+        let problem = try problem(Toy(pairs: 40), Solver(.ipndm))
+        var settings = LevenbergMarquardtSettings()
+        settings.refitIterations = 0
+        let plain = try problem.generalized(settings, learning: Self.all)
+        settings.refitIterations = 5
+        let refitted = try problem.generalized(settings, learning: Self.all)
+        #expect(refitted.lossAfter == plain.lossAfter && refitted.beforeRefit == plain.schedule)
+        #expect(refitted.schedule != plain.schedule && refitted.schedule.lossAfter == plain.schedule.lossAfter)
+        func loss(_ fit: Fit) throws -> Double {
+            let program = try fit.schedule.program()
+            let losses = try [problem.train, problem.validation].map { try problem.hardLoss(program, on: $0) }
+            return losses.reduce(0, +)
+        }
+        #expect(try loss(refitted) < loss(plain))
+    }
+
+    /// More finalists never choose worse; the training pairs may come in several sets.
+    @Test func finalistsAndSeveralSets() throws {
+        let toy = try Toy(pairs: 40)
+        let problem = try problem(toy, Solver(.ipndm))
+        var settings = LevenbergMarquardtSettings()
+        settings.finalists = 1
+        let one = try problem.generalized(settings, learning: Self.all)
+        settings.finalists = 3
+        #expect(try problem.generalized(settings, learning: Self.all).lossAfter <= one.lossAfter)
+
+        let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
+        func optimizer(_ train: [FittingSet<Double>]) -> LevenbergMarquardt<Double> {
+            LevenbergMarquardt(
+                student: toy.student(family), settings: settings, learning: Self.all, train: train, validation: nil)
+        }
+        let parameters = initial + [Double](repeating: 0, count: family.coefficientCount)
+        let halves = [toy.train[0..<10], toy.train[10..<20]].map { toy.set($0) }
+        let (apart, together) = (
+            try optimizer(halves).state(parameters, isLast: false),
+            try optimizer([toy.set(toy.train)]).state(parameters, isLast: false)
+        )
+        #expect(apart == together && apart.validationLoss == apart.trainingLoss)
+        #expect(try optimizer(halves).state(parameters).trainingLoss == apart.trainingLoss)
+    }
+
+    /// What is best on one pair gives way to what is best on all, and is not refitted.
     @Test func aBadStartIsDropped() throws {
         var settings = LevenbergMarquardtSettings()
         settings.startPairs = 1
-        settings.startIterations = 30
         settings.iterations = 1
         // Too much to move at all.
         settings.damping = 1e12

@@ -69,10 +69,10 @@ import Testing
         }
     }
 
-    /// R1 to R4, R6 and R7 change no bit of the result (M5.12).
+    /// R1 to R4, R6 and R7 change no bit of the result (M5.12). The validation pairs are several batches.
     @Test(arguments: Savings.named.map(\.name) + ["all", "recompute"], [false, true])
     func savingsChangeNothing(name: String, hard: Bool) throws {
-        let toy = try Toy(pairs: 8)
+        let toy = try Toy(pairs: 24)
         let solver = try Solver(.unipc)
         var usual = try trainer(toy, solver: solver, steps: 4, hard: hard)
         let removed = Savings.named.first { $0.name == name }?.saving
@@ -137,6 +137,11 @@ import Testing
         let raced = try problem.racedCandidates()
         #expect((counter.count - cost).forwards < cost.forwards * 3 / 4)
         #expect(raced[0] == rated[0] && raced.count == rated.count)
+        var other = problem
+        other.batch = 1
+        #expect(try other.racedCandidates() == raced)
+        other.savings = []
+        #expect(try other.racedCandidates() == raced)
         #expect(rated.allSatisfy { $0.pairs == 30 } && raced.contains { $0.pairs == 8 })
         for runner in raced where runner.pairs == 30 { #expect(rated.contains(runner)) }
     }

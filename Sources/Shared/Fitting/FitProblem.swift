@@ -127,11 +127,13 @@ package struct RatedCandidate: Sendable, Equatable {
 /// A schedule found, and how.
 package struct Fit: Sendable {
     package var schedule: Schedule
+    /// The schedule that no validation pair has trained, where the other has been.
+    package var beforeRefit: Schedule?
     /// Everything that was rated to start from, best first.
     package var candidates: [RatedCandidate]
     /// The one that the schedule came from, for a method that tries several; nil is the best of them.
     package var start: String?
-    /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule.
+    /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule, before a refit.
     package var lossBefore: Double
     package var lossAfter: Double
     /// The hard loss of the schedule's times with the network asked at them, by the solver's own coefficients; nil where

@@ -8,7 +8,8 @@ extension FitProblem {
     /// some of the pairs, then, from the best of these, everything on the training pairs, of which the validation pairs
     /// choose; at last a few iterations on all pairs (M13).
     ///
-    /// The loss told is that before the last, since then no pair is left to judge by. Along budgets the neighbour's schedule,
+    /// The loss told is that before the last, since then no pair is left to judge by; the next budget starts from there as
+    /// well. Along budgets the neighbour's schedule,
     /// with the best other start, takes the place of the rest: it wins nearly always.
     package func generalized(
         _ settings: LevenbergMarquardtSettings, learning: LearnedParts,
@@ -21,20 +22,23 @@ extension FitProblem {
         var best = (start: plain, parameters: plain.parameters, loss: rated[0].loss, history: FitHistory())
         for start in try finalists(rated, plain, settings, learning) {
             let log = FitLog(observe)
-            let state = try whereFinite {
-                try optimizer(start.family, settings, learning, log.append).run(from: start.parameters)
-            }
-            if let state, state.validationLoss < best.loss {
+            let state = try optimizer(start.family, settings, learning, log.append).run(from: start.parameters)
+            if state.validationLoss < best.loss {
                 best = (start, state.parameters, state.validationLoss, log.history)
             }
         }
-        if best.loss < rated[0].loss { best.parameters = try refitted(best.parameters, best.start, settings, learning) }
-        var schedule = try schedule(best.start.family, best.parameters, learning)
-        schedule.lossBefore = rated[0].loss
-        schedule.lossAfter = best.loss
+        func schedule(_ parameters: [Double]) throws -> Schedule {
+            var schedule = try self.schedule(best.start.family, parameters, learning)
+            schedule.lossBefore = rated[0].loss
+            schedule.lossAfter = best.loss
+            return schedule
+        }
+        let isBetter = best.loss < rated[0].loss
+        let refitted = isBetter ? try refitted(best.parameters, best.start, settings, learning) : best.parameters
         return Fit(
-            schedule: schedule, candidates: rated, start: best.start.name, lossBefore: rated[0].loss,
-            lossAfter: best.loss, history: best.history, work: denoiser.counter.count - before)
+            schedule: try schedule(refitted), beforeRefit: try schedule(best.parameters), candidates: rated,
+            start: best.start.name, lossBefore: rated[0].loss, lossAfter: best.loss, history: best.history,
+            work: denoiser.counter.count - before)
     }
 
     /// Where a fit begins: in its own solver's family or another's, whose coefficients are then those that offsets count from.
@@ -65,7 +69,8 @@ extension FitProblem {
             tried.append((start, state.validationLoss))
         }
         guard !tried.isEmpty else { return [plain] }
-        return tried.sorted { $0.loss < $1.loss }.prefix(starts.isEmpty ? settings.finalists : 1).map(\.start)
+        return tried.sorted { $0.loss < $1.loss }.prefix(rated.contains(where: isGiven) ? 1 : settings.finalists).map(
+            \.start)
     }
 
     /// The parameters after a few more iterations on all pairs.
@@ -77,7 +82,7 @@ extension FitProblem {
         settings.iterations = settings.refitIterations
         let optimizer = LevenbergMarquardt(
             student: student(start.family), settings: settings, learning: parts, train: [train, validation],
-            validation: validation)
+            validation: nil)
         return try optimizer.run(from: parameters, heldTo: start.parameters).parameters
     }
 
@@ -96,11 +101,13 @@ extension FitProblem {
             }
             return found.sorted { $0.loss < $1.loss }.map(\.start)
         }
-        let warm = rated.filter { starts.contains($0.candidate) }
-        let others = rated.filter { !starts.contains($0.candidate) }
+        let warm = rated.filter(isGiven)
+        let others = rated.filter { !isGiven($0) }
         guard !warm.isEmpty else { return Array(try best(others).prefix(count)) }
         return try Array(best(warm).prefix(1) + best(Array(others.prefix(count))).prefix(1))
     }
+
+    private func isGiven(_ rated: RatedCandidate) -> Bool { starts.contains(rated.candidate) }
 
     private func start(_ candidate: Candidate, _ family: GeneralizedFamily) -> Start {
         let other = family.times.solver == solver ? "" : " with \(family.times.solver.name)"

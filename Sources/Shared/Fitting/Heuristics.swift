@@ -20,7 +20,7 @@ extension FitProblem {
         return candidates
     }
 
-    /// GITS' schedule from a teacher and noises so few that they cost no more than a candidate's rating; none where its
+    /// GITS' schedule from a teacher and few noises; none where its
     /// grid does not fit or the network breaks down along it.
     private func gitsCandidate() throws -> [Candidate] {
         let teacherSteps = 30
@@ -33,25 +33,33 @@ extension FitProblem {
     package func ratedCandidates() throws -> [RatedCandidate] { try race(heat: validation.count) }
 
     /// The same best candidate for less: all are rated on the first pairs, then, the most promising first, on the others
-    /// for as long as they may still win (M5.12 S1).
+    /// for as long as they may still win. What the losers' last losses were depends on when they were given up: told is
+    /// that of the first pairs.
     package func racedCandidates() throws -> [RatedCandidate] { try race(heat: min(8, validation.count)) }
 
     /// The best first, the others in the order of what is known of them.
     private func race(heat: Int) throws -> [RatedCandidate] {
         let rated = try (candidates() + gitsCandidate()).map {
-            Runner(candidate: $0, losses: try losses($0, at: 0..<heat) ?? [.infinity])
+            Runner(
+                candidate: $0,
+                losses: try losses($0, at: 0..<heat) ?? [Double](repeating: .infinity, count: heat))
         }
         let sorted = rated.sorted { $0.sum < $1.sum }
         var best: Runner?
         var losers: [Runner] = []
-        for var runner in sorted {
-            let bound = (best?.sum ?? .infinity) - runner.sum
-            if runner.sum.isFinite, let rest = try losses(runner.candidate, at: heat..<validation.count, below: bound) {
-                runner.losses += rest
+        for runner in sorted {
+            let least = best?.sum ?? .infinity
+            var whole = runner
+            // The margin covers the rounding of sums in another order.
+            if runner.sum < least,
+                let rest = try losses(
+                    runner.candidate, at: heat..<validation.count, below: least * (1 + 1e-12) - runner.sum)
+            {
+                whole.losses += rest
             }
-            if runner.losses.count == validation.count, runner.sum < best?.sum ?? .infinity {
+            if whole.losses.count == validation.count, whole.sum < least {
                 if let best { losers.append(best) }
-                best = runner
+                best = whole
             } else {
                 losers.append(runner)
             }

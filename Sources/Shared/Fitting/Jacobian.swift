@@ -107,8 +107,8 @@ extension Dictionary where Key == Int {
         case .evaluate: return 0.005 * coefficient
         case .combine(let terms):
             let sum = weightedSum(terms.compactMap { term in self[term.register].map { (term.coefficient, $0) } })
-            guard let moved = self[terms[term].register], moved.dot(moved) > 0 else { return 1e-3 }
-            return 0.002 * (Swift.max(sum.dot(sum), .leastNormalMagnitude) / moved.dot(moved)).squareRoot()
+            guard let moved = self[terms[term].register], moved.dot(moved) > 0, sum.dot(sum) > 0 else { return 1e-3 }
+            return 0.002 * (sum.dot(sum) / moved.dot(moved)).squareRoot()
         }
     }
 }

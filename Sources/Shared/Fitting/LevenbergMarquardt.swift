@@ -11,7 +11,8 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var starts = 3
     package var startIterations = 4
     package var startPairs = 16
-    /// Starts of which everything is then fitted on all training pairs; along budgets the best one alone.
+    /// Starts of which everything is then fitted on all training pairs; the best one alone where schedules to start from are
+    /// given, as along budgets.
     package var finalists = 2
     /// Iterations in which the chosen fit goes on with the validation pairs among those it trains on.
     package var refitIterations = 5
@@ -20,7 +21,8 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var curvaturePairs = 10
     /// Iterations for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
-    /// Weight of the squared moves of the coefficients' offsets away from the start's, relative to the loss at the start.
+    /// Weight of the squared moves of the coefficients' offsets away from the start's, relative to the training loss at which
+    /// a run begins.
     /// Where the fit comes to rest, and has not begun to overfit, it goes on from its best iterate with a tenth of it, once.
     package var ridge = 1e-2
     package var damping = 1e-3
@@ -41,7 +43,7 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     let settings: LevenbergMarquardtSettings
     let free: [Int]
     let train: [FittingSet<Element>]
-    let validation: FittingSet<Element>
+    let validation: FittingSet<Element>?
     let observe: (LD3Event) -> Void
 
     /// Where the fit stands.
@@ -53,10 +55,12 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         var gradient: [Double]?
     }
 
-    /// - Parameter train: of one or more sets, the first of which gives the curvature.
+    /// - Parameters:
+    ///   - train: one or more sets, the first of which gives the curvature.
+    ///   - validation: chooses the iterate; without it the training loss does.
     package init(
         student: Student<Element, GeneralizedFamily>, settings: LevenbergMarquardtSettings, learning: LearnedParts,
-        train: [FittingSet<Element>], validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
+        train: [FittingSet<Element>], validation: FittingSet<Element>?, observe: @escaping (LD3Event) -> Void = { _ in }
     ) {
         self.student = student
         self.settings = settings
@@ -117,9 +121,9 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     }
 
     private func state(_ parameters: [Double], _ trainingLoss: Double, _ gradient: [Double]?) throws -> State {
-        State(
-            parameters: parameters, trainingLoss: trainingLoss,
-            validationLoss: mean(try student.losses(student.program(parameters), validation) ?? []),
+        let losses = try validation.map { try student.losses(student.program(parameters), $0) ?? [] }
+        return State(
+            parameters: parameters, trainingLoss: trainingLoss, validationLoss: losses.map(mean) ?? trainingLoss,
             gradient: gradient)
     }
 
@@ -148,9 +152,10 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         from current: State, _ gradient: [Double], _ curvature: [Double], _ damping: inout Double, _ ridge: Ridge,
         isLast: Bool
     ) throws -> State? {
-        for fixed in [nil, student.family.indices(of: .times)] {
+        let times = Set(student.family.indices(of: .times)).intersection(free)
+        for fixed in times.isEmpty ? [[]] : [[], times] {
             var tried = damping
-            let move = { solve(curvature, gradient, damping: $0, fixed: Set(fixed ?? [])) }
+            let move = { solve(curvature, gradient, damping: $0, fixed: fixed) }
             if let next = try step(from: current, along: move, &tried, ridge, isLast: isLast) {
                 damping = tried
                 return next
@@ -170,11 +175,15 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                 let parameters = moved(current.parameters, by: move)
                 let rest = penalty(ridge, parameters)
                 // A step along which the network is not finite was too long as well.
-                let training = try whereFinite { try trainingLoss(parameters, below: bound - rest, isLast: isLast) }
-                if let training = training ?? nil, training.loss + rest < bound {
+                let next = try whereFinite { () -> State? in
+                    let training = try trainingLoss(parameters, below: bound - rest, isLast: isLast)
+                    guard let training, training.loss + rest < bound else { return nil }
+                    return try state(parameters, training.loss, training.gradient)
+                }
+                if let next = next ?? nil {
                     // What has just been too little is not tried again at once.
                     if attempt == 0 { damping = max(damping / 4, 1e-9) }
-                    return try state(parameters, training.loss, training.gradient)
+                    return next
                 }
             }
             damping *= 8
@@ -188,17 +197,22 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         _ parameters: [Double], below bound: Double = .infinity, isLast: Bool
     ) throws -> (loss: Double, gradient: [Double]?)? {
         let count = Double(train.map(\.count).reduce(0, +))
+        let bound = student.savings.contains(.earlyAbort) ? bound * count : .infinity
+        var losses: [Double] = []
         if isLast {
             let program = try student.program(parameters)
-            let losses = try train.flatMap { try student.losses(program, $0) ?? [] }
+            for set in train {
+                let rest = bound - losses.reduce(0, +)
+                guard let more = try student.losses(program, set, abandoningAbove: rest) else { return nil }
+                losses += more
+            }
             return (mean(losses), nil)
         }
-        var losses: [Double] = []
         var gradient = [Double](repeating: 0, count: free.count)
         for (set, chunk) in chunks {
             let solved = try student.linearized(parameters, set, at: chunk, ofLatents: false)
             losses += solved.losses
-            guard losses.reduce(0, +) <= bound * count else { return nil }
+            guard losses.reduce(0, +) <= bound else { return nil }
             let slopes = try solved.pullback().parameters
             for (index, parameter) in free.enumerated() {
                 gradient[index] += slopes[parameter] * Double(chunk.count) / count

@@ -52,6 +52,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         abandoningAbove bound: Double = .infinity
     ) throws -> [Double]? {
         let indices = indices ?? Array(0..<set.count)
+        let bound = savings.contains(.earlyAbort) ? bound : .infinity
         var losses: [Double] = []
         var sum = 0.0
         // What may be given up is looked at more often.
@@ -59,7 +60,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
             let solved = try solve(
                 program, set, chunk, latents: set.latents.gather(chunk),
                 firstOutputs: set.firstOutputs?.gather(chunk))
-            losses += try set.loss.values(solved.results, pairs: chunk)
+            losses += try checked(set.loss.values(solved.results, pairs: chunk), set, chunk)
             sum = losses.reduce(0, +)
             // The margin covers the rounding of a sum taken in another order.
             if losses.count < indices.count, sum > bound * (1 + 1e-12) { return nil }
@@ -110,6 +111,7 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         }
         let trace = try executor.trace(program, from: start, policy: policy, known: known)
         let loss = try set.loss.gradients(trace.result, pairs: indices)
+        _ = try checked(loss.values, set, indices)
         let constants: Set<Int> = !ofLatents && program.evaluatesStart ? [1] : []
         return (
             loss.values,
@@ -121,6 +123,15 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
                     latents: ofLatents ? pulled.start.scaled(by: startScale) : nil)
             }
         )
+    }
+
+    /// The losses. Throws `internal`, naming the seed, where one is no number, as features may overflow where networks did
+    /// not.
+    private func checked(_ losses: [Double], _ set: FittingSet<Element>, _ indices: [Int]) throws -> [Double] {
+        if let broken = losses.firstIndex(where: \.isNaN) {
+            throw Failure(.internal, "the loss of seed \(set.pairs.seeds[indices[broken]]) is NaN")
+        }
+        return losses
     }
 
     func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Element> {

@@ -17,7 +17,7 @@ package struct Schedule: Sendable, Equatable {
     package var method: String
     /// The loss that was minimised, where one was.
     package var loss: String?
-    /// Validation loss of the start and of the result.
+    /// Validation loss of the start and of the result, for one refitted on all pairs that before it.
     package var lossBefore: Double?
     package var lossAfter: Double?
     /// Name and digest of the model, where known.
