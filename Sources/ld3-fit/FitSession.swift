@@ -45,7 +45,9 @@ struct FitSession<Element: TensorElement> {
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
             if arguments.isGiven("export") {
-                let tied = try plan.solver.program(process: model.process, times: fit.schedule.times)
+                // Beside a loss after the fit, which is that before a refit.
+                let times = (fit.beforeRefit ?? fit.schedule).times
+                let tied = try plan.solver.program(process: model.process, times: times)
                 fit.tiedLoss = try problem.hardLoss(tied, on: problem.validation)
             }
             fits.append(fit)

@@ -17,15 +17,22 @@ import Testing
         return settings
     }
 
+    /// The defaults, with such a radius.
+    private var usual: LD3Settings {
+        var settings = LD3Settings(dimension: 4, evaluations: 4)
+        settings.ball = Ball(radius: 0.05)
+        return settings
+    }
+
     private func trainer(
         _ toy: Toy, solver: Solver, steps: Int, savings: Savings = .all, policy: ActivationPolicy = .keep,
-        hard: Bool = false, observe: @escaping (LD3Event) -> Void = { _ in }
+        hard: Bool = false, settings: LD3Settings? = nil, observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> LD3Trainer<Double> {
         var student = toy.student(toy.family(solver, steps: steps))
         student.savings = savings
         student.policy = policy
         student.batch = 4
-        var settings = settings(toy, steps: steps)
+        var settings = settings ?? self.settings(toy, steps: steps)
         if hard { settings.ball.radius = 0 }
         return try LD3Trainer(
             student: student, settings: settings,
@@ -74,30 +81,27 @@ import Testing
     func savingsChangeNothing(name: String, hard: Bool) throws {
         let toy = try Toy(pairs: 24)
         let solver = try Solver(.unipc)
-        var usual = try trainer(toy, solver: solver, steps: 4, hard: hard)
         let removed = Savings.named.first { $0.name == name }?.saving
         let savings = removed.map { Savings.all.subtracting($0) } ?? (name == "all" ? [] : .all)
-        var other = try trainer(
-            toy, solver: solver, steps: 4, savings: savings, policy: name == "recompute" ? .recompute : .keep,
-            hard: hard)
-        let (expected, result) = (try usual.run(), try other.run())
-        #expect(expected == result)
-        #expect(usual.train.latents == other.train.latents)
+        for settings in [settings(toy, steps: 4), usual] {
+            var all = try trainer(toy, solver: solver, steps: 4, hard: hard, settings: settings)
+            var other = try trainer(
+                toy, solver: solver, steps: 4, savings: savings, policy: name == "recompute" ? .recompute : .keep,
+                hard: hard, settings: settings)
+            let (expected, result) = (try all.run(), try other.run())
+            #expect(expected == result)
+            #expect(all.train.latents == other.train.latents)
+        }
     }
 
     /// Every so many training steps and after the last of a pass.
     @Test func validationsAreSpaced() throws {
         let toy = try Toy(pairs: 28)
         let log = Log()
-        let family = toy.family(try Solver(.ipndm), steps: 4)
-        var student = toy.student(family)
-        student.savings = .all.subtracting(.earlyAbort)
         var settings = settings(toy, steps: 4)
         settings.validationInterval = 3
-        var trainer = try LD3Trainer(
-            student: student, settings: settings,
-            initial: family.parameters(times: Discretization.edm.times(steps: 4, process: toy.process)),
-            train: toy.set(toy.train), validation: toy.set(toy.validation)
+        var trainer = try trainer(
+            toy, solver: Solver(.ipndm), steps: 4, savings: .all.subtracting(.earlyAbort), settings: settings
         ) { log.append($0) }
         _ = try trainer.run()
         #expect(log.validated == [3, 6, 7, 10, 13, 14, 17, 20, 21, 24, 27, 28])
@@ -107,21 +111,15 @@ import Testing
     @Test func aPassIsValidatedOnceOnTheHardLoss() throws {
         let toy = try Toy(pairs: 28)
         let log = Log()
-        let family = toy.family(try Solver(.ipndm), steps: 4)
-        var student = toy.student(family)
-        student.savings = .all.subtracting(.earlyAbort)
-        var settings = LD3Settings(dimension: 4, evaluations: 4)
-        settings.ball = Ball(radius: 0.05)
-        var trainer = try LD3Trainer(
-            student: student, settings: settings,
-            initial: family.parameters(times: Discretization.edm.times(steps: 4, process: toy.process)),
-            train: toy.set(toy.train), validation: toy.set(toy.validation)
+        var trainer = try trainer(
+            toy, solver: Solver(.ipndm), steps: 4, savings: .all.subtracting(.earlyAbort), settings: usual
         ) { log.append($0) }
         let start = trainer.best.loss
         let best = try trainer.run()
         #expect(log.validated == (1...7).map { 7 * $0 })
         #expect(best.loss < start)
         #expect(trainer.validation.latents == toy.validation.noise && trainer.train.latents != toy.train.noise)
+        let student = trainer.student
         #expect(try student.losses(student.program(best.parameters), toy.set(toy.validation)) == best.losses)
     }
 

@@ -127,7 +127,7 @@ package struct RatedCandidate: Sendable, Equatable {
 /// A schedule found, and how.
 package struct Fit: Sendable {
     package var schedule: Schedule
-    /// The schedule that no validation pair has trained, where the other has been.
+    /// For a method that ends with a refit on all pairs: the schedule that no validation pair has trained.
     package var beforeRefit: Schedule?
     /// Everything that was rated to start from, best first.
     package var candidates: [RatedCandidate]

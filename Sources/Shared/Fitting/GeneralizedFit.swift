@@ -9,8 +9,8 @@ extension FitProblem {
     /// choose; at last a few iterations on all pairs (M13).
     ///
     /// The loss told is that before the last, since then no pair is left to judge by; the next budget starts from there as
-    /// well. Along budgets the neighbour's schedule,
-    /// with the best other start, takes the place of the rest: it wins nearly always.
+    /// well. Along budgets the neighbour's schedule, with the best other start, takes the place of the rest: it wins nearly
+    /// always.
     package func generalized(
         _ settings: LevenbergMarquardtSettings, learning: LearnedParts,
         observe: @escaping (LD3Event) -> Void = { _ in }

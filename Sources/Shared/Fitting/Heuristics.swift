@@ -20,8 +20,7 @@ extension FitProblem {
         return candidates
     }
 
-    /// GITS' schedule from a teacher and few noises; none where its
-    /// grid does not fit or the network breaks down along it.
+    /// GITS' schedule from a teacher and few noises; none where its grid does not fit or the network breaks down along it.
     private func gitsCandidate() throws -> [Candidate] {
         let teacherSteps = 30
         guard triesGITS, steps < teacherSteps, process.hasFiniteLogSNR else { return [] }
@@ -33,8 +32,7 @@ extension FitProblem {
     package func ratedCandidates() throws -> [RatedCandidate] { try race(heat: validation.count) }
 
     /// The same best candidate for less: all are rated on the first pairs, then, the most promising first, on the others
-    /// for as long as they may still win. What the losers' last losses were depends on when they were given up: told is
-    /// that of the first pairs.
+    /// for as long as they may still win. How many those were depends on the batch, so of a loser the first pairs' are told.
     package func racedCandidates() throws -> [RatedCandidate] { try race(heat: min(8, validation.count)) }
 
     /// The best first, the others in the order of what is known of them.
@@ -64,7 +62,11 @@ extension FitProblem {
                 losers.append(runner)
             }
         }
-        guard let best else { throw Failure(.internal, "no discretization gives a finite validation loss") }
+        guard let best else {
+            // Once more, for the error that names sample and step.
+            if let first = sorted.first { _ = try hardLoss(program(first.candidate), on: validation) }
+            throw Failure(.internal, "no discretization gives a finite validation loss")
+        }
         return [best.rated] + losers.map(\.rated).sorted { $0.loss < $1.loss }
     }
 
@@ -80,19 +82,20 @@ extension FitProblem {
     private func losses(
         _ candidate: Candidate, at pairs: Range<Int>, below bound: Double = .infinity
     ) throws -> [Double]? {
-        let program = try solver.program(
-            process: process, times: candidate.times, modelTimes: candidate.modelTimes ?? candidate.times)
         let found = try whereFinite {
-            try student(family).losses(program, validation.hard, at: Array(pairs), abandoningAbove: bound)
+            try student(family).losses(program(candidate), validation.hard, at: Array(pairs), abandoningAbove: bound)
         }
-        guard let losses = found ?? nil, !losses.contains(where: \.isNaN) else { return nil }
-        return losses
+        return found ?? nil
+    }
+
+    private func program(_ candidate: Candidate) throws -> StepProgram<Double> {
+        try solver.program(
+            process: process, times: candidate.times, modelTimes: candidate.modelTimes ?? candidate.times)
     }
 
     /// Infinity where the network breaks down along a bad schedule.
     func finiteLoss(_ program: StepProgram<Double>) throws -> Double {
-        let loss = try whereFinite { try hardLoss(program, on: validation) } ?? .infinity
-        return loss.isNaN ? .infinity : loss
+        try whereFinite { try hardLoss(program, on: validation) } ?? .infinity
     }
 
     /// The best of the candidates, as it is.
