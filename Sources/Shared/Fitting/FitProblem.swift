@@ -117,11 +117,29 @@ package struct Candidate: Sendable, Equatable {
     }
 }
 
-/// A candidate with its mean hard loss on the first `pairs` validation pairs: fewer than all where it had lost by then.
+/// A candidate with its hard losses on the first validation pairs: fewer than all where it had lost by then.
 package struct RatedCandidate: Sendable, Equatable {
     package var candidate: Candidate
-    package var loss: Double
-    package var pairs: Int
+    package var losses: [Double]
+
+    package init(candidate: Candidate, losses: [Double]) {
+        self.candidate = candidate
+        self.losses = losses
+    }
+
+    package var loss: Double { mean(losses) }
+    package var pairs: Int { losses.count }
+
+    /// Whether the mean difference from the leader's losses of the same pairs is more than three times its standard error:
+    /// the pairs' own difficulty, by far the larger part of a loss' variation, is not in it.
+    package func isClearlyBehind(_ leader: RatedCandidate) -> Bool {
+        guard loss.isFinite else { return true }
+        let differences = zip(losses, leader.losses).map { $0 - $1 }
+        let middle = mean(differences)
+        let squares = differences.reduce(0) { $0 + ($1 - middle) * ($1 - middle) }
+        let count = Double(differences.count)
+        return middle > 3 * (squares / (count - 1) / count).squareRoot()
+    }
 }
 
 /// A schedule found, and how.

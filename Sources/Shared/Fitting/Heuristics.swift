@@ -29,68 +29,42 @@ extension FitProblem {
     }
 
     /// The candidates with their hard validation losses, best first.
-    package func ratedCandidates() throws -> [RatedCandidate] { try race(heat: validation.count) }
-
-    /// The same best candidate for less: all are rated on the first pairs, then, the most promising first, on the others
-    /// for as long as they may still win. How many those were depends on the batch, so of a loser the first pairs' are told.
-    package func racedCandidates() throws -> [RatedCandidate] { try race(heat: min(8, validation.count)) }
-
-    /// The best first, the others in the order of what is known of them.
-    private func race(heat: Int) throws -> [RatedCandidate] {
-        let rated = try (candidates() + gitsCandidate()).map {
-            Runner(
-                candidate: $0,
-                losses: try losses($0, at: 0..<heat) ?? [Double](repeating: .infinity, count: heat))
+    package func ratedCandidates() throws -> [RatedCandidate] {
+        try race(heat: validation.count) {
+            try solver.program(process: process, times: $0.times, modelTimes: $0.modelTimes ?? $0.times)
         }
-        let sorted = rated.sorted { $0.sum < $1.sum }
-        var best: Runner?
-        var losers: [Runner] = []
-        for runner in sorted {
-            let least = best?.sum ?? .infinity
-            var whole = runner
-            // The margin covers the rounding of sums in another order.
-            if runner.sum < least,
-                let rest = try losses(
-                    runner.candidate, at: heat..<validation.count, below: least * (1 + 1e-12) - runner.sum)
-            {
-                whole.losses += rest
-            }
-            if whole.losses.count == validation.count, whole.sum < least {
-                if let best { losers.append(best) }
-                best = whole
-            } else {
-                losers.append(runner)
-            }
+    }
+
+    /// The best candidate for less, as a fit reads it: rated in heats of a few pairs, after each of which those that are
+    /// clearly behind fall out (M5.12 S2).
+    package func racedCandidates() throws -> [RatedCandidate] {
+        let family = family
+        return try race(heat: 8) { try family.program(family.parameters(times: $0.times, modelTimes: $0.modelTimes)) }
+    }
+
+    /// The best first, the others in the order of what is known of them. Heats do not depend on the batch, nor does the result.
+    private func race(heat: Int, _ program: (Candidate) throws -> StepProgram<Double>) throws -> [RatedCandidate] {
+        let field = try candidates() + gitsCandidate()
+        var running = field.map { RatedCandidate(candidate: $0, losses: []) }
+        var fallen: [RatedCandidate] = []
+        for pairs in Array(0..<validation.count).chunks(of: heat) {
+            running = try running.map { runner in
+                let losses = try whereFinite {
+                    try student(family).losses(program(runner.candidate), validation.hard, at: pairs)
+                }
+                let broken = [Double](repeating: .infinity, count: pairs.count)
+                return RatedCandidate(candidate: runner.candidate, losses: runner.losses + ((losses ?? nil) ?? broken))
+            }.sorted { $0.loss < $1.loss }
+            guard pairs.last != validation.count - 1, let leader = running.first else { break }
+            fallen += running.filter { $0.isClearlyBehind(leader) }
+            running.removeAll { $0.isClearlyBehind(leader) }
         }
-        guard let best else {
+        guard let best = running.first, best.loss.isFinite else {
             // Once more, for the error that names sample and step.
-            if let first = sorted.first { _ = try hardLoss(program(first.candidate), on: validation) }
+            if let first = field.first { _ = try hardLoss(program(first), on: validation) }
             throw Failure(.internal, "no discretization gives a finite validation loss")
         }
-        return [best.rated] + losers.map(\.rated).sorted { $0.loss < $1.loss }
-    }
-
-    /// A candidate with its losses on as many of the validation pairs as it has met.
-    private struct Runner {
-        var candidate: Candidate
-        var losses: [Double]
-        var sum: Double { losses.reduce(0, +) }
-        var rated: RatedCandidate { RatedCandidate(candidate: candidate, loss: mean(losses), pairs: losses.count) }
-    }
-
-    /// Hard losses of some of the validation pairs; nil where they exceed the bound or the network breaks down.
-    private func losses(
-        _ candidate: Candidate, at pairs: Range<Int>, below bound: Double = .infinity
-    ) throws -> [Double]? {
-        let found = try whereFinite {
-            try student(family).losses(program(candidate), validation.hard, at: Array(pairs), abandoningAbove: bound)
-        }
-        return found ?? nil
-    }
-
-    private func program(_ candidate: Candidate) throws -> StepProgram<Double> {
-        try solver.program(
-            process: process, times: candidate.times, modelTimes: candidate.modelTimes ?? candidate.times)
+        return [best] + (running.dropFirst() + fallen).sorted { $0.loss < $1.loss }
     }
 
     /// Infinity where the network breaks down along a bad schedule.

@@ -14,13 +14,15 @@ extension FitProblem {
         var trainer = try LD3Trainer(
             student: student(family), settings: settings,
             initial: family.parameters(times: start.times, modelTimes: start.modelTimes), train: train,
-            validation: validation, observe: log.append)
-        let best = try polished(trainer.run().parameters, settings, observe: observe)
-        let lists = family.timeLists(best)
+            validation: validation, initialLosses: rated[0].losses, observe: log.append)
+        let trained = try trainer.run()
+        let best = try polished(
+            (trained.parameters, settings.validatesHard ? trained.loss : nil), settings, observe: observe)
+        let lists = family.timeLists(best.parameters)
         var schedule = Schedule(
             solver: solver, process: process, times: lists.times, modelTimes: lists.modelTimes, method: "ld3")
         schedule.lossBefore = rated[0].loss
-        let lossAfter = try hardLoss(schedule.program(), on: validation)
+        let lossAfter = try best.loss ?? hardLoss(schedule.program(), on: validation)
         schedule.lossAfter = lossAfter
         return Fit(
             schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: lossAfter,
@@ -30,23 +32,29 @@ extension FitProblem {
                 recomputes: policy == .recompute))
     }
 
+    /// Parameters with their mean hard validation loss where it is known.
+    private typealias Judged = (parameters: [Double], loss: Double?)
+
     /// The parameters after Gauss-Newton steps on the training pairs' hard loss: the iterate of least hard validation
     /// loss (M5.13).
     private func polished(
-        _ parameters: [Double], _ settings: LD3Settings, observe: @escaping (LD3Event) -> Void
-    ) throws -> [Double] {
+        _ trained: Judged, _ settings: LD3Settings, observe: @escaping (LD3Event) -> Void
+    ) throws -> Judged {
         // A solver that does not begin at x_T has no multistep form.
-        guard settings.polish > 0, let general = try? GeneralizedFamily(family) else { return parameters }
+        guard settings.polish > 0, let general = try? GeneralizedFamily(family) else { return trained }
         var newton = LevenbergMarquardtSettings()
         newton.iterations = settings.polish
         // One matrix for all of them, and steps that need not be taken back: evaluations are dear here.
         newton.curvatureInterval = settings.polish
         newton.damping = 0.1
+        // What does not help the validation pairs at once hardly does later.
+        newton.patience = 1
         let optimizer = LevenbergMarquardt(
             student: student(general), settings: newton, learning: [.times, .modelTimes], train: [train],
             validation: validation, observe: observe)
         let offsets = [Double](repeating: 0, count: general.coefficientCount)
-        return Array(try optimizer.run(from: parameters + offsets).parameters.prefix(parameters.count))
+        let best = try optimizer.run(from: trained.parameters + offsets, validationLoss: trained.loss)
+        return (Array(best.parameters.prefix(trained.parameters.count)), best.validationLoss)
     }
 }
 

@@ -50,4 +50,6 @@ package struct LD3Settings: Sendable, Equatable {
     }
 
     package var isHard: Bool { ball.radius == 0 }
+    /// Whether the validation noises stay where they are, so that the loss on them is the hard one.
+    package var validatesHard: Bool { isHard || !movesValidationLatents }
 }

@@ -36,10 +36,13 @@ package struct LD3Trainer<Element: TensorElement> {
         package var loss: Double { losses.reduce(0, +) / Double(losses.count) }
     }
 
-    /// - Parameter observe: told of every training step and round, for progress and plots.
+    /// - Parameters:
+    ///   - initialLosses: of the validation pairs at `initial`, where they are known.
+    ///   - observe: told of every training step and round, for progress and plots.
     package init(
         student: Student<Element, TimesFamily>, settings: LD3Settings, initial: [Double], train: FittingSet<Element>,
-        validation: FittingSet<Element>, observe: @escaping (LD3Event) -> Void = { _ in }
+        validation: FittingSet<Element>, initialLosses: [Double]? = nil,
+        observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws {
         self.student = student
         self.settings = settings
@@ -57,20 +60,23 @@ package struct LD3Trainer<Element: TensorElement> {
         let program = try student.program(initial)
         self.train.firstOutputs = try train.firstOutputs ?? student.firstOutputs(train, program: program)
         self.validation.firstOutputs = try validation.firstOutputs ?? student.firstOutputs(validation, program: program)
-        best.losses = try student.losses(program, self.validation) ?? []
+        best.losses = try initialLosses ?? student.losses(program, self.validation) ?? []
     }
 
     /// Runs all rounds and returns the parameters of least validation loss.
     package mutating func run() throws -> Checkpoint {
-        for round in 0..<settings.timeRounds + settings.allRounds {
+        let rounds = settings.timeRounds + settings.allRounds
+        for round in 0..<rounds {
             parameters = best.parameters
             if !student.savings.contains(.knownLosses) {
                 best.losses = try student.losses(student.program(best.parameters), validation) ?? []
             }
             let learnsOffsets = round >= settings.timeRounds && !student.family.isTied
             acceptedMoves = 0
-            guard try trainingPass(learnsOffsets: learnsOffsets) else { break }
-            if settings.movesValidationLatents { try validationPass() }
+            // After the last round nothing is trained, or chosen, by what has moved.
+            let movesLatents = movesLatents && round < rounds - 1
+            guard try trainingPass(learnsOffsets: learnsOffsets, movesLatents: movesLatents) else { break }
+            if movesLatents, settings.movesValidationLatents { try validationPass() }
             if acceptedMoves == 0, !settings.isHard { latentStep *= settings.latentDecay }
             observe(.round(number: round + 1, validationLoss: best.loss))
         }
@@ -82,7 +88,7 @@ package struct LD3Trainer<Element: TensorElement> {
     private var movesLatents: Bool { !(settings.isHard && student.savings.contains(.hardLatents)) }
 
     /// One pass over the training pairs. False once the learning rates are exhausted.
-    private mutating func trainingPass(learnsOffsets: Bool) throws -> Bool {
+    private mutating func trainingPass(learnsOffsets: Bool, movesLatents: Bool) throws -> Bool {
         let batches = generator.permutation(train.count).chunks(of: settings.batch)
         for (number, indices) in batches.enumerated() {
             let solvedAt = parameters
@@ -167,7 +173,6 @@ package struct LD3Trainer<Element: TensorElement> {
 
     /// Moves the validation latents at the best parameters, so that the next round meets the best soft loss.
     private mutating func validationPass() throws {
-        guard movesLatents else { return }
         let program = try student.program(best.parameters)
         acceptedMoves = 0
         for indices in Array(0..<validation.count).chunks(of: student.batch) {

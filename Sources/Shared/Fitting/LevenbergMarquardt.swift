@@ -73,11 +73,15 @@ package struct LevenbergMarquardt<Element: TensorElement> {
     /// The iterate of least validation loss from `initial`, towards whose offsets, or those of `center`, the ridge pulls.
     ///
     /// Model times outside their window are read as on its bound, without a gradient there, and start on it.
-    package func run(from initial: [Double], heldTo center: [Double]? = nil) throws -> State {
+    ///
+    /// - Parameter validationLoss: of `initial`, where it is known.
+    package func run(
+        from initial: [Double], heldTo center: [Double]? = nil, validationLoss: Double? = nil
+    ) throws -> State {
         var initial = initial
         student.family.cutToWindow(&initial)
-        guard !free.isEmpty else { return try state(initial) }
-        var current = try state(initial, isLast: false)
+        guard !free.isEmpty else { return try state(initial, validationLoss: validationLoss) }
+        var current = try state(initial, validationLoss: validationLoss, isLast: false)
         var best = current
         var damping = settings.damping
         var iterationsWithoutGain = 0
@@ -115,16 +119,19 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         current.trainingLoss < 0.9 * best.trainingLoss
     }
 
-    package func state(_ parameters: [Double], isLast: Bool = true) throws -> State {
+    package func state(
+        _ parameters: [Double], validationLoss: Double? = nil, isLast: Bool = true
+    ) throws -> State {
         let training = try trainingLoss(parameters, isLast: isLast)
-        return try state(parameters, training?.loss ?? .infinity, training?.gradient)
+        let trainingLoss = training?.loss ?? .infinity
+        return State(
+            parameters: parameters, trainingLoss: trainingLoss,
+            validationLoss: try validationLoss ?? self.validationLoss(parameters) ?? trainingLoss,
+            gradient: training?.gradient)
     }
 
-    private func state(_ parameters: [Double], _ trainingLoss: Double, _ gradient: [Double]?) throws -> State {
-        let losses = try validation.map { try student.losses(student.program(parameters), $0) ?? [] }
-        return State(
-            parameters: parameters, trainingLoss: trainingLoss, validationLoss: losses.map(mean) ?? trainingLoss,
-            gradient: gradient)
+    private func validationLoss(_ parameters: [Double]) throws -> Double? {
+        try validation.map { mean(try student.losses(student.program(parameters), $0) ?? []) }
     }
 
     /// One step that lowers the penalized training loss, or nil where even short ones along a fresh matrix do not.
@@ -178,7 +185,9 @@ package struct LevenbergMarquardt<Element: TensorElement> {
                 let next = try whereFinite { () -> State? in
                     let training = try trainingLoss(parameters, below: bound - rest, isLast: isLast)
                     guard let training, training.loss + rest < bound else { return nil }
-                    return try state(parameters, training.loss, training.gradient)
+                    return State(
+                        parameters: parameters, trainingLoss: training.loss,
+                        validationLoss: try validationLoss(parameters) ?? training.loss, gradient: training.gradient)
                 }
                 if let next = next ?? nil {
                     // What has just been too little is not tried again at once.
