@@ -47,7 +47,7 @@ extension OptionGroup {
                 "of that step when no noise of a pass gains, of those that validate where they move [0.5]"),
             .value("validate-every", "N", "training steps between validations; 1 is the paper's [a pass]"),
             .flag("soft-validation", "the validation noises move as well, as the paper's do"),
-            .value("polish", "N", "Gauss-Newton steps on the hard loss at the end; 0 is the paper's [4]"),
+            .value("polish", "N", "Gauss-Newton steps on the hard loss at the end, at most; 0 is the paper's [4]"),
             .value("mode", "NAME", "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
             .value("seed", "N", default: "0", "of the order of the pairs"),
             .flag("latent", "a latent model: the paper's smaller rates"),

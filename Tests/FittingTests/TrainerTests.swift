@@ -123,43 +123,6 @@ import Testing
         #expect(try student.losses(student.program(best.parameters), toy.set(toy.validation)) == best.losses)
     }
 
-    /// A race has the winner of the full rating, and its loss, for fewer evaluations.
-    @Test(arguments: [3, 6]) func aRaceHasTheSameWinner(steps: Int) throws {
-        let toy = try Toy(pairs: 60)
-        let counter = EvaluationCounter()
-        let problem = FitProblem(
-            denoiser: CountingDenoiser(toy.denoiser, counter: counter), process: toy.process,
-            solver: try Solver(.ipndm), steps: steps, train: toy.set(toy.train), validation: toy.set(toy.validation))
-        let rated = try problem.ratedCandidates()
-        let cost = counter.count
-        let raced = try problem.racedCandidates()
-        #expect((counter.count - cost).forwards < cost.forwards * 3 / 4)
-        #expect(raced[0].candidate == rated[0].candidate && raced.count == rated.count)
-        var other = problem
-        other.batch = 1
-        #expect(try other.racedCandidates() == raced)
-        other.savings = []
-        #expect(try other.racedCandidates() == raced)
-        #expect(rated.allSatisfy { $0.pairs == 30 } && raced[0].pairs == 30 && raced.contains { $0.pairs == 8 })
-        // What a fit makes of a candidate differs from it by rounding.
-        for runner in raced {
-            let whole = try #require(rated.first { $0.candidate == runner.candidate })
-            for (raced, rated) in zip(runner.losses, whole.losses) { #expect(abs(raced - rated) < 1e-9 * rated) }
-        }
-    }
-
-    /// Pairs differ far more than candidates: the differences on the same pairs decide, where they are of one mind.
-    @Test func fallingBehindIsJudgedByPairs() {
-        func rated(_ losses: [Double]) -> RatedCandidate {
-            RatedCandidate(candidate: Candidate(name: "", times: []), losses: losses)
-        }
-        let leader = rated([1, 20, 300, 4])
-        #expect(rated([1.1, 20.09, 300.11, 4.1]).isClearlyBehind(leader))
-        #expect(!rated([2, 40, 200, 164]).isClearlyBehind(leader))
-        #expect(!leader.isClearlyBehind(leader))
-        #expect(rated([1, 20, 300, .infinity]).isClearlyBehind(leader))
-    }
-
     /// What the race has found out about the winner is what the trainer would: it need not look again.
     @Test func theTrainerStartsFromTheRacesLosses() throws {
         let toy = try Toy(pairs: 24)
@@ -205,6 +168,27 @@ import Testing
         #expect(polished.lossAfter <= rough.lossAfter * (1 + 1e-9))
         #expect(polished.work.pullbacks > rough.work.pullbacks)
         #expect(polished.history == rough.history)
+    }
+
+    /// Losses that are handed on instead of taken again are the schedule's.
+    @Test(arguments: [false, true], [0, 3])
+    func theLossToldIsTheSchedules(moves: Bool, polish: Int) throws {
+        let toy = try Toy(pairs: 24)
+        for (isTied, radius) in [(false, 0.05), (true, 0.05), (false, 0)] {
+            var problem = FitProblem(
+                denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
+                solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+            problem.isTied = isTied
+            var settings = settings(toy, steps: 4)
+            settings.movesValidationLatents = moves
+            settings.ball = Ball(radius: radius)
+            settings.polish = polish
+            let fit = try problem.ld3(settings)
+            let loss = try problem.hardLoss(fit.schedule.program(), on: problem.validation)
+            #expect(abs(fit.lossAfter - loss) <= 1e-9 * loss)
+            problem.savings = []
+            #expect(try problem.ld3(settings).schedule == fit.schedule)
+        }
     }
 
     @Test func theSeedAloneDecides() throws {

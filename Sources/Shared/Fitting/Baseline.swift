@@ -12,13 +12,15 @@ extension FitProblem {
         return schedule
     }
 
-    /// The fit of a method that `find`s a schedule: rated against the heuristics on the validation pairs. `work` counts
-    /// the method's own network evaluations, not those of the rating.
-    func baseline(_ method: String, _ find: () throws -> Schedule) throws -> Fit {
+    /// The fit of a method that `find`s a schedule: rated against the heuristics on the validation pairs, where it was not
+    /// by the method. `work` counts the method's own network evaluations, not those of the rating.
+    func baseline(
+        _ method: String, rated: [RatedCandidate]? = nil, _ find: () throws -> Schedule
+    ) throws -> Fit {
         let before = denoiser.counter.count
         var schedule = try find()
         let work = denoiser.counter.count - before
-        let rated = try ratedCandidates()
+        let rated = try rated ?? ratedCandidates()
         let after = try finiteLoss(schedule.program())
         schedule.method = method
         schedule.lossBefore = rated[0].loss

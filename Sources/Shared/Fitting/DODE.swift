@@ -17,8 +17,12 @@ package struct DODESettings: Sendable, Equatable {
 extension FitProblem {
     /// The solver along `times`, its steps corrected. The network is asked `subdivisions` + 1 times for each of the
     /// student's evaluations and sample.
-    package func dODE(_ settings: DODESettings, times: [Double]) throws -> Fit {
-        try baseline("d-ode") {
+    ///
+    /// - Parameter rated: the candidates, where they have been rated.
+    package func dODE(
+        _ settings: DODESettings, times: [Double], rated: [RatedCandidate]? = nil
+    ) throws -> Fit {
+        try baseline("d-ode", rated: rated) {
             let recursion = try solver.recursion(process: process, times: times, modelTimes: times)
             guard recursion.rows.allSatisfy({ $0.corrector == nil }) else {
                 throw Failure(
@@ -36,7 +40,8 @@ extension FitProblem {
 
     /// Of all heuristics, D-ODE on the one whose own validation loss is least.
     package func dODE(_ settings: DODESettings) throws -> Fit {
-        try dODE(settings, times: racedCandidates()[0].candidate.times)
+        let rated = try ratedCandidates()
+        return try dODE(settings, times: rated[0].candidate.times, rated: rated)
     }
 
     /// The teacher's states at every node but the first, by a grid that subdivides each step (DEF-18): DDIM, or the

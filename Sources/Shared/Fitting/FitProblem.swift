@@ -119,8 +119,8 @@ package struct Candidate: Sendable, Equatable {
 
 /// A candidate with its hard losses on the first validation pairs: fewer than all where it had lost by then.
 package struct RatedCandidate: Sendable, Equatable {
-    package var candidate: Candidate
-    package var losses: [Double]
+    package let candidate: Candidate
+    package let losses: [Double]
 
     package init(candidate: Candidate, losses: [Double]) {
         self.candidate = candidate
@@ -130,8 +130,9 @@ package struct RatedCandidate: Sendable, Equatable {
     package var loss: Double { mean(losses) }
     package var pairs: Int { losses.count }
 
-    /// Whether the mean difference from the leader's losses of the same pairs is more than three times its standard error:
-    /// the pairs' own difficulty, by far the larger part of a loss' variation, is not in it.
+    /// Whether the mean difference from the leader's losses of the same pairs is more than three times its standard error
+    /// (of eight normal differences around zero, once in a hundred times). The pairs' own difficulty, by far the larger part
+    /// of a loss' variation, is not in it.
     package func isClearlyBehind(_ leader: RatedCandidate) -> Bool {
         guard loss.isFinite else { return true }
         let differences = zip(losses, leader.losses).map { $0 - $1 }
@@ -151,7 +152,8 @@ package struct Fit: Sendable {
     package var candidates: [RatedCandidate]
     /// The one that the schedule came from, for a method that tries several; nil is the best of them.
     package var start: String?
-    /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule, before a refit.
+    /// Hard losses on the validation pairs' own noises: of the best candidate, and of the schedule, before a refit. Where
+    /// Gauss-Newton steps have found it, of the same solver in multistep form, which rounds otherwise.
     package var lossBefore: Double
     package var lossAfter: Double
     /// The hard loss of the schedule's times with the network asked at them, by the solver's own coefficients; nil where

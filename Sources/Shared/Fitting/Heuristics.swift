@@ -35,36 +35,46 @@ extension FitProblem {
         }
     }
 
-    /// The best candidate for less, as a fit reads it: rated in heats of a few pairs, after each of which those that are
-    /// clearly behind fall out (M5.12 S2).
+    /// Nearly always the same best candidate for less, as a fit reads it: rated in heats of a few pairs, the first ones so
+    /// that they do not depend on a seed, after each of which those clearly behind fall out (M5.12 S1, S2).
     package func racedCandidates() throws -> [RatedCandidate] {
         let family = family
         return try race(heat: 8) { try family.program(family.parameters(times: $0.times, modelTimes: $0.modelTimes)) }
     }
 
-    /// The best first, the others in the order of what is known of them. Heats do not depend on the batch, nor does the result.
+    /// The best first, then those that ran farther before those that fell out earlier. Heats do not depend on the batch.
     private func race(heat: Int, _ program: (Candidate) throws -> StepProgram<Double>) throws -> [RatedCandidate] {
         let field = try candidates() + gitsCandidate()
+        let hard = validation.hard
         var running = field.map { RatedCandidate(candidate: $0, losses: []) }
         var fallen: [RatedCandidate] = []
         for pairs in Array(0..<validation.count).chunks(of: heat) {
-            running = try running.map { runner in
-                let losses = try whereFinite {
-                    try student(family).losses(program(runner.candidate), validation.hard, at: pairs)
-                }
-                let broken = [Double](repeating: .infinity, count: pairs.count)
-                return RatedCandidate(candidate: runner.candidate, losses: runner.losses + ((losses ?? nil) ?? broken))
-            }.sorted { $0.loss < $1.loss }
+            running = try running.map { try rated($0, further: pairs, of: hard, program) }.sorted { $0.loss < $1.loss }
             guard pairs.last != validation.count - 1, let leader = running.first else { break }
-            fallen += running.filter { $0.isClearlyBehind(leader) }
-            running.removeAll { $0.isClearlyBehind(leader) }
+            let behind = running.filter { $0.isClearlyBehind(leader) }
+            running.removeAll(where: behind.contains)
+            fallen = behind + fallen
         }
         guard let best = running.first, best.loss.isFinite else {
+            // What fell behind one that then broke down may finish.
+            if heat < validation.count { return try race(heat: validation.count, program) }
             // Once more, for the error that names sample and step.
             if let first = field.first { _ = try hardLoss(program(first), on: validation) }
             throw Failure(.internal, "no discretization gives a finite validation loss")
         }
-        return [best] + (running.dropFirst() + fallen).sorted { $0.loss < $1.loss }
+        return running + fallen
+    }
+
+    /// With the losses of some more pairs, infinite where the network breaks down.
+    private func rated(
+        _ runner: RatedCandidate, further pairs: [Int], of set: FittingSet<Element>,
+        _ program: (Candidate) throws -> StepProgram<Double>
+    ) throws -> RatedCandidate {
+        let losses = try whereFinite {
+            try student(family).losses(program(runner.candidate), set, at: pairs) ?? []
+        }
+        let broken = [Double](repeating: .infinity, count: pairs.count)
+        return RatedCandidate(candidate: runner.candidate, losses: runner.losses + (losses ?? broken))
     }
 
     /// Infinity where the network breaks down along a bad schedule.

@@ -30,7 +30,7 @@ package struct LD3Settings: Sendable, Equatable {
     /// Whether the validation latents move in their balls as well, as the paper's do. Otherwise parameters are chosen by the
     /// hard loss, which is what they are wanted for, and half of the gradients are not needed.
     package var movesValidationLatents = false
-    /// Gauss-Newton steps on the hard loss after all rounds; 0 is the paper's algorithm alone.
+    /// Gauss-Newton steps on the hard loss after all rounds, at most; 0 is the paper's algorithm alone.
     package var polish = 4
     package var seed: UInt64 = 0
 

@@ -37,13 +37,14 @@ package struct LD3Trainer<Element: TensorElement> {
     }
 
     /// - Parameters:
-    ///   - initialLosses: of the validation pairs at `initial`, where they are known.
+    ///   - initialLosses: of all validation pairs at `initial`, on the set's latents as they are, where they are known.
     ///   - observe: told of every training step and round, for progress and plots.
     package init(
         student: Student<Element, TimesFamily>, settings: LD3Settings, initial: [Double], train: FittingSet<Element>,
         validation: FittingSet<Element>, initialLosses: [Double]? = nil,
         observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws {
+        precondition(initialLosses.map { $0.count == validation.count } ?? true)
         self.student = student
         self.settings = settings
         self.train = train

@@ -1,0 +1,95 @@
+import Diffusion
+import Fitting
+import Solvers
+import Tensors
+import Testing
+
+/// The candidates that a fit starts from, rated on fewer and fewer of them (METHODS M5.12 S1, S2).
+@Suite struct RaceTests {
+    /// A race has the winner of the full rating, and its loss, for fewer evaluations.
+    @Test(arguments: [3, 6]) func aRaceHasTheSameWinner(steps: Int) throws {
+        let toy = try Toy(pairs: 60)
+        let counter = EvaluationCounter()
+        let problem = FitProblem(
+            denoiser: CountingDenoiser(toy.denoiser, counter: counter), process: toy.process,
+            solver: try Solver(.ipndm), steps: steps, train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let rated = try problem.ratedCandidates()
+        let cost = counter.count
+        let raced = try problem.racedCandidates()
+        #expect((counter.count - cost).forwards < cost.forwards * 3 / 4)
+        #expect(raced[0].candidate == rated[0].candidate && raced.count == rated.count)
+        var other = problem
+        other.batch = 1
+        #expect(try other.racedCandidates() == raced)
+        other.savings = []
+        #expect(try other.racedCandidates() == raced)
+        #expect(rated.allSatisfy { $0.pairs == 30 } && raced[0].pairs == 30 && raced.contains { $0.pairs == 8 })
+        // What a fit makes of a candidate differs from it by rounding.
+        for runner in raced {
+            let whole = try #require(rated.first { $0.candidate == runner.candidate })
+            for (raced, rated) in zip(runner.losses, whole.losses) { #expect(abs(raced - rated) < 1e-9 * rated) }
+        }
+    }
+
+    /// Those that ran farther come first, each group by its losses. Where all that ran to the end break down on the last pair,
+    /// one that they had beaten before wins.
+    @Test func whoBreaksDownLoses() throws {
+        let toy = try Toy(pairs: 60)
+        func raced(_ denoiser: any Denoiser<Double>) throws -> [RatedCandidate] {
+            try FitProblem(
+                denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
+                solver: Solver(.ipndm), steps: 6, train: toy.set(toy.train), validation: toy.set(toy.validation)
+            ).racedCandidates()
+        }
+        let rated = try raced(toy.denoiser)
+        for (one, next) in zip(rated, rated.dropFirst()) {
+            #expect(one.pairs > next.pairs || one.pairs == next.pairs && one.loss <= next.loss)
+        }
+        let (whole, beaten) = (rated.filter { $0.pairs == 30 }, rated.filter { $0.pairs < 30 })
+        // The states in which these ask the network for the second time.
+        let start = toy.validation.noise.gather([29]).scaled(by: 80)
+        let output = try toy.denoiser.denoise(start, at: [80], labels: nil)
+        let states = whole.map { rated in
+            let share = rated.candidate.times[1] / 80
+            return weightedSum([(share, start), (1 - share, output)])
+        }
+        let others = try raced(Broken(denoiser: toy.denoiser, states: states))
+        #expect(beaten.map(\.candidate).contains(others[0].candidate))
+        #expect(others[0].pairs == 30 && others[0].loss.isFinite)
+        #expect(others.suffix(whole.count).allSatisfy { $0.loss == .infinity })
+    }
+
+    /// Pairs differ far more than candidates: the differences on the same pairs decide, where they are of one mind.
+    @Test func fallingBehindIsJudgedByPairs() {
+        func rated(_ losses: [Double]) -> RatedCandidate {
+            RatedCandidate(candidate: Candidate(name: "", times: []), losses: losses)
+        }
+        let leader = rated([1, 20, 300, 4])
+        #expect(rated([1.1, 20.09, 300.11, 4.1]).isClearlyBehind(leader))
+        #expect(!rated([2, 40, 200, 164]).isClearlyBehind(leader))
+        #expect(!leader.isClearlyBehind(leader))
+        #expect(rated([1, 20, 300, .infinity]).isClearlyBehind(leader))
+    }
+}
+
+/// Another denoiser that is NaN about some states.
+private struct Broken: Denoiser {
+    let denoiser: MixtureDenoiser<Double>
+    let states: [Tensor<Double>]
+
+    var sampleShape: [Int] { denoiser.sampleShape }
+    var hasPullback: Bool { denoiser.hasPullback }
+    var labelCount: Int { denoiser.labelCount }
+
+    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+        var result = try denoiser.denoise(x, at: times, labels: labels)
+        for row in times.indices where states.contains(where: { distance(x.gather([row]), $0, row: 0) < 1e-6 }) {
+            result.scatter(Tensor(shape: [1] + sampleShape, repeating: .nan), to: [row])
+        }
+        return result
+    }
+
+    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
+        try denoiser.linearize(x, at: times, labels: labels)
+    }
+}
