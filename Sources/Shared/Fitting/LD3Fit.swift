@@ -47,8 +47,6 @@ extension FitProblem {
         // One matrix for all of them, and steps that need not be taken back: evaluations are dear here.
         newton.curvatureInterval = settings.polish
         newton.damping = 0.1
-        // Embedded model, iPNDM-3, NFE 10: the third step did not help the validation pairs, nor did the fourth.
-        newton.patience = 1
         let optimizer = LevenbergMarquardt(
             student: student(general), settings: newton, learning: [.times, .modelTimes], train: [train],
             validation: validation, observe: observe)
