@@ -27,7 +27,7 @@ import Testing
         // What a fit makes of a candidate differs from it by rounding.
         for runner in raced {
             let whole = try #require(rated.first { $0.candidate == runner.candidate })
-            for (raced, rated) in zip(runner.losses, whole.losses) { #expect(abs(raced - rated) < 1e-9 * rated) }
+            for (raced, rated) in zip(runner.losses, whole.losses) { #expect(abs(raced - rated) < 1e-11 * rated) }
         }
     }
 

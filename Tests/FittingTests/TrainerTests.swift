@@ -165,7 +165,7 @@ import Testing
         settings.polish = 3
         let polished = try problem.ld3(settings)
         // Rough losses are of the same schedule in another form: they differ by rounding.
-        #expect(polished.lossAfter <= rough.lossAfter * (1 + 1e-9))
+        #expect(polished.lossAfter <= rough.lossAfter * (1 + 1e-12))
         #expect(polished.work.pullbacks > rough.work.pullbacks)
         #expect(polished.history == rough.history)
     }
@@ -185,7 +185,7 @@ import Testing
             settings.polish = polish
             let fit = try problem.ld3(settings)
             let loss = try problem.hardLoss(fit.schedule.program(), on: problem.validation)
-            #expect(abs(fit.lossAfter - loss) <= 1e-9 * loss)
+            #expect(abs(fit.lossAfter - loss) <= 1e-12 * loss)
             problem.savings = []
             #expect(try problem.ld3(settings).schedule == fit.schedule)
         }
