@@ -3,8 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
-# -march=native turns SIMD16<Float> into 512-bit instructions where the machine has them. The programs are for this machine.
-FLAGS = -c release -Xcc -march=native
+FLAGS = -c release
 BUILD = .build/release
 PROGRAMS = ld3-noise ld3-teacher ld3-fit ld3-sample ld3-fid
 RESOURCES = Sources/Shared/Models/Resources
