@@ -41,7 +41,7 @@ extension OptionGroup {
             .value("decay", "X", "what they fall by [0.8]"),
             .value("window", "X", "share of the smallest step that a model time may move [0.5]"),
             .value("radius", "X", "of the ball in which a noise may move [0.001 d/NFE^2]"),
-            .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE]"),
+            .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE; --latent: 12/NFE]"),
             .value(
                 "latent-decay", "X",
                 "of that step when no noise of a pass gains, of those that validate where they move [0.5]"),
@@ -50,7 +50,7 @@ extension OptionGroup {
             .value("polish", "N", "Gauss-Newton steps on the hard loss at the end, at most; 0 is the paper's [4]"),
             .value("mode", "NAME", "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
             .value("seed", "N", default: "0", "of the order of the pairs"),
-            .flag("latent", "a latent model: the paper's smaller rates"),
+            .flag("latent", "a latent model: the paper's smaller rates, batch 1, rounds 2,3"),
             .flag("compat-window", "the window of the model times as the official code takes it"),
             .value("lpips-weights", "FILE", "torchvision's VGG16, AlexNet or SqueezeNet, for --loss lpips"),
             .value("lpips-linear", "FILE", "LPIPS' weights of its channels, for --loss lpips"),

@@ -37,18 +37,19 @@ struct FitSession<Element: TensorElement> {
                 denoiser: denoiser, process: model.process, solver: plan.solver, steps: plan.steps, train: train,
                 validation: validation)
             try configure(&problem)
+            let before = denoiser.counter.count
             try problem.keepFirstOutputs()
+            let firstOutputs = denoiser.counter.count - before
             (train, validation) = (problem.train, problem.validation)
             problem.starts = try starts(plan, after: fits.last)
             var fit = try solve(problem)
+            fit.work = fit.work + firstOutputs
             fit.schedule.loss = try arguments.string("loss")
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
             if arguments.isGiven("export") {
                 // Beside a loss after the fit, which is that before a refit.
-                let times = (fit.beforeRefit ?? fit.schedule).times
-                let tied = try plan.solver.program(process: model.process, times: times)
-                fit.tiedLoss = try problem.hardLoss(tied, on: problem.validation)
+                fit.tiedLoss = try problem.tiedLoss(fit.beforeRefit ?? fit.schedule)
             }
             fits.append(fit)
             try done(fit)
@@ -87,14 +88,20 @@ struct FitSession<Element: TensorElement> {
         for path in arguments.strings("start") {
             let stream = try StreamReader.file(path, .schedule)
             while let (frame, _) = try stream.next() {
-                schedules.append((path, try locating(path) { try Schedule(frame: frame, process: model.process) }))
+                let schedule = try locating(path) { () -> Schedule in
+                    let schedule = try Schedule(frame: frame, process: model.process)
+                    try schedule.check(isFor: model.process)
+                    return schedule
+                }
+                schedules.append((path, schedule))
             }
         }
         if let last { schedules.append(("neighbour", last.beforeRefit ?? last.schedule)) }
         return schedules.map { name, schedule in
-            schedule.steps == plan.steps
-                ? Candidate(name: name, times: schedule.times, modelTimes: schedule.modelTimes)
-                : Candidate(name, interpolating: schedule.times, steps: plan.steps, process: model.process)
+            let given = Candidate(name: name, times: schedule.times, modelTimes: schedule.modelTimes)
+                .spanning(model.process)
+            return schedule.steps == plan.steps
+                ? given : Candidate(name, interpolating: given.times, steps: plan.steps, process: model.process)
         }
     }
 

@@ -21,7 +21,7 @@ import Testing
         var other = problem
         other.batch = 1
         #expect(try other.racedCandidates() == raced)
-        other.savings = []
+        try other.keepFirstOutputs()
         #expect(try other.racedCandidates() == raced)
         #expect(rated.allSatisfy { $0.pairs == 30 } && raced[0].pairs == 30 && raced.contains { $0.pairs == 8 })
         // What a fit makes of a candidate differs from it by rounding.
@@ -68,6 +68,12 @@ import Testing
         #expect(rated([1.1, 20.09, 300.11, 4.1]).isClearlyBehind(leader))
         #expect(!rated([2, 40, 200, 164]).isClearlyBehind(leader))
         #expect(!leader.isClearlyBehind(leader))
+        // Differences of mean 1 whose standard error is 1 over 2.9 and over 3.1.
+        for (errors, falls) in [(2.9, false), (3.1, true)] {
+            let spread = 3.0.squareRoot() / errors
+            let losses = zip(leader.losses, [-1.0, 1, -1, 1]).map { $0 + 1 + spread * $1 }
+            #expect(rated(losses).isClearlyBehind(leader) == falls)
+        }
         #expect(rated([1, 20, 300, .infinity]).isClearlyBehind(leader))
     }
 }

@@ -195,7 +195,12 @@ import Testing
         let toy = try Toy(pairs: 8)
         let solver = try Solver(.ipndm)
         var (first, second) = (try trainer(toy, solver: solver, steps: 4), try trainer(toy, solver: solver, steps: 4))
-        #expect(try first.run() == second.run())
+        let trained = try first.run()
+        #expect(try trained == second.run())
+        var settings = settings(toy, steps: 4)
+        settings.seed = 1
+        var other = try trainer(toy, solver: solver, steps: 4, settings: settings)
+        #expect(try trained != other.run())
     }
 
     /// The closed-form optimum of Euler on Gaussian data (M11.3), to four digits.

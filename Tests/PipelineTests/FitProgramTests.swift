@@ -178,6 +178,11 @@ import Testing
             #expect(refused.status == 64 && refused.errors.contains("vp-discrete:point-cloud"), "\(refused.errors)")
             #expect(refused.errors.split(separator: "\n").count == 1)
         }
+        let edm = try Programs.run("ld3-fit", ["--nfe=4", "--method=heuristic", "-q"], input: pairs)
+        let folder = try TemporaryFolder()
+        let start = try folder.write(edm.output, to: "edm.safetensors")
+        let refused = try fit("--solver=ddim", "--start", start)
+        #expect(refused.status == 65 && refused.errors.contains("edm.safetensors: is for the process"))
     }
 
     @Test func badPairsAreRefused() throws {

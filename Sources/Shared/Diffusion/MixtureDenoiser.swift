@@ -67,7 +67,7 @@ extension MixtureDenoiser {
         let (alpha, sigma) = (level.alpha, level.sigma)
         let size = x.count
         var result = [Double](repeating: 0, count: size)
-        for (component, weight) in weights.enumerated() where weight > 0 {
+        for (component, weight) in weights.enumerated() where weight != 0 {
             for j in 0..<size {
                 let (mean, variance) = (means[component * size + j], variances[component * size + j])
                 let gain = alpha * variance / (alpha * alpha * variance + sigma * sigma)
@@ -87,7 +87,7 @@ extension MixtureDenoiser {
         var densities = direct
         var rates = [(direct: Double, density: Double)](repeating: (0, 0), count: weights.count)
         var products = [Double](repeating: 0, count: weights.count)
-        for component in weights.indices where weights[component] > 0 {
+        for component in weights.indices where weights[component] != 0 {
             let terms = derivatives(component, x, level, cotangent)
             (products[component], direct[component], densities[component]) = (
                 terms.product, terms.direct, terms.density
@@ -97,7 +97,7 @@ extension MixtureDenoiser {
         let average = zip(weights, products).reduce(0) { $0 + $1.0 * $1.1 }
         var result = [Double](repeating: 0, count: size)
         var rate = 0.0
-        for (component, weight) in weights.enumerated() where weight > 0 {
+        for (component, weight) in weights.enumerated() where weight != 0 {
             let excess = weight * (products[component] - average)
             for j in 0..<size { result[j] += weight * direct[component][j] + excess * densities[component][j] }
             rate += weight * rates[component].direct + excess * rates[component].density

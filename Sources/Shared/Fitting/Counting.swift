@@ -12,6 +12,10 @@ package struct EvaluationCount: Sendable, Equatable {
         self.pullbacks = pullbacks
     }
 
+    package static func + (left: EvaluationCount, right: EvaluationCount) -> EvaluationCount {
+        EvaluationCount(forwards: left.forwards + right.forwards, pullbacks: left.pullbacks + right.pullbacks)
+    }
+
     package static func - (left: EvaluationCount, right: EvaluationCount) -> EvaluationCount {
         EvaluationCount(forwards: left.forwards - right.forwards, pullbacks: left.pullbacks - right.pullbacks)
     }

@@ -86,6 +86,15 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package func hardLoss(_ program: StepProgram<Double>, on set: FittingSet<Element>) throws -> Double {
         mean(try student(family).losses(program, set.hard) ?? [])
     }
+
+    /// The hard validation loss of a schedule's times alone: the network asked at them, by the solver's own coefficients.
+    /// Nil where the schedule has nothing else, or times of each evaluation, or where the network breaks down.
+    package func tiedLoss(_ schedule: Schedule) throws -> Double? {
+        guard !schedule.isTied || schedule.coefficients != nil, schedule.steps == steps else { return nil }
+        return try whereFinite {
+            try hardLoss(solver.program(process: process, times: schedule.times), on: validation)
+        }
+    }
 }
 
 /// A schedule that a fit may start from.
@@ -98,6 +107,12 @@ package struct Candidate: Sendable, Equatable {
         self.name = name
         self.times = times
         self.modelTimes = modelTimes
+    }
+
+    /// With the ends that every fit's schedules have: those of the process.
+    package func spanning(_ process: NoiseProcess) -> Candidate {
+        func pinned(_ times: [Double]) -> [Double] { [process.start] + times.dropFirst().dropLast() + [process.end] }
+        return Candidate(name: name, times: pinned(times), modelTimes: modelTimes.map(pinned))
     }
 
     /// The schedule of another number of steps, by linear interpolation of lambda over i / N (M5.9), of t where lambda
@@ -156,8 +171,7 @@ package struct Fit: Sendable {
     /// Gauss-Newton steps have found it, of the same solver in multistep form, which rounds otherwise.
     package var lossBefore: Double
     package var lossAfter: Double
-    /// The hard loss of the schedule's times with the network asked at them, by the solver's own coefficients; nil where
-    /// it was not asked for.
+    /// The hard loss of the schedule's times alone (`FitProblem.tiedLoss`); nil where it was not asked for.
     package var tiedLoss: Double?
     /// Of the start and of the schedule, for a method with a score of its own.
     package var score: Score?

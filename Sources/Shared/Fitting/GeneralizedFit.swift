@@ -22,8 +22,9 @@ extension FitProblem {
         var best = (start: plain, parameters: plain.parameters, loss: rated[0].loss, history: FitHistory())
         for start in try finalists(rated, plain, settings, learning) {
             let log = FitLog(observe)
-            let state = try optimizer(start.family, settings, learning, log.append).run(from: start.parameters)
-            if state.validationLoss < best.loss {
+            let optimizer = optimizer(start.family, settings, learning, log.append)
+            let state = try whereFinite { try optimizer.run(from: start.parameters) }
+            if let state, state.validationLoss < best.loss {
                 best = (start, state.parameters, state.validationLoss, log.history)
             }
         }
@@ -33,7 +34,8 @@ extension FitProblem {
             schedule.lossAfter = best.loss
             return schedule
         }
-        let isBetter = best.loss < rated[0].loss
+        // The plain solver's multistep form rounds otherwise, which is no gain.
+        let isBetter = best.parameters != plain.parameters
         let refitted = isBetter ? try refitted(best.parameters, best.start, settings, learning) : best.parameters
         return Fit(
             schedule: try schedule(refitted), beforeRefit: try schedule(best.parameters), candidates: rated,
@@ -73,7 +75,7 @@ extension FitProblem {
             \.start)
     }
 
-    /// The parameters after a few more iterations on all pairs.
+    /// The parameters after a few more iterations on all pairs; as they are where the network breaks down about them.
     private func refitted(
         _ parameters: [Double], _ start: Start, _ settings: LevenbergMarquardtSettings, _ parts: LearnedParts
     ) throws -> [Double] {
@@ -83,7 +85,8 @@ extension FitProblem {
         let optimizer = LevenbergMarquardt(
             student: student(start.family), settings: settings, learning: parts, train: [train, validation],
             validation: nil)
-        return try optimizer.run(from: parameters, heldTo: start.parameters).parameters
+        let state = try whereFinite { try optimizer.run(from: parameters, heldTo: start.parameters) }
+        return state?.parameters ?? parameters
     }
 
     /// The `count` starts of least loss among all candidates for every solver; with a neighbour's schedule at hand, the
@@ -144,10 +147,11 @@ extension FitProblem {
         if learning.contains(.coefficients) {
             let form = try family.form(parameters)
             schedule.coefficients = CoefficientMatrices(form)
-            // A solver of several evaluations a step has as many rows: the network's times say where they are.
+            // A solver of several evaluations a step has as many rows: the network's times say where they are, and these
+            // need not fall.
             if form.evaluations != steps {
                 schedule.modelTimes = form.evaluationTimes + [process.end]
-                schedule.times = schedule.modelTimes
+                schedule.times = schedule.modelTimes.sorted(by: >)
             }
         }
         return schedule

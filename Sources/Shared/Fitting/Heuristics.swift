@@ -36,7 +36,8 @@ extension FitProblem {
     }
 
     /// Nearly always the same best candidate for less, as a fit reads it: rated in heats of a few pairs, the first ones so
-    /// that they do not depend on a seed, after each of which those clearly behind fall out (M5.12 S1, S2).
+    /// that they do not depend on a seed, after each of which those clearly behind fall out (M5.12 S1, S2). They stay out if
+    /// their leader then breaks down, unless all do.
     package func racedCandidates() throws -> [RatedCandidate] {
         let family = family
         return try race(heat: 8) { try family.program(family.parameters(times: $0.times, modelTimes: $0.modelTimes)) }

@@ -36,7 +36,7 @@ extension FitProblem {
     private typealias Judged = (parameters: [Double], loss: Double?)
 
     /// The parameters after Gauss-Newton steps on the training pairs' hard loss: the iterate of least hard validation
-    /// loss (M5.13).
+    /// loss (M5.13). Those trained, where the network breaks down about them.
     private func polished(
         _ trained: Judged, _ settings: LD3Settings, observe: @escaping (LD3Event) -> Void
     ) throws -> Judged {
@@ -51,7 +51,10 @@ extension FitProblem {
             student: student(general), settings: newton, learning: [.times, .modelTimes], train: [train],
             validation: validation, observe: observe)
         let offsets = [Double](repeating: 0, count: general.coefficientCount)
-        let best = try optimizer.run(from: trained.parameters + offsets, validationLoss: trained.loss)
+        let best = try whereFinite {
+            try optimizer.run(from: trained.parameters + offsets, validationLoss: trained.loss)
+        }
+        guard let best else { return trained }
         return (Array(best.parameters.prefix(trained.parameters.count)), best.validationLoss)
     }
 }

@@ -35,18 +35,19 @@ package struct LD3Settings: Sendable, Equatable {
     package var seed: UInt64 = 0
 
     /// - Parameters:
-    ///   - sampleShape: of the latent; from 64 x 64 on, with a latent model, the paper's rates are smaller.
-    ///   - isLatent: a model in the latent space of an autoencoder.
+    ///   - dimension: numbers of a latent.
+    ///   - evaluations: the NFE.
+    ///   - isLatent: a model in the latent space of an autoencoder, for which rates, batch and rounds are smaller.
     package init(dimension: Int, evaluations: Int, isLatent: Bool = false) {
         offsetLearningRate = roundedToEightDecimals((isLatent ? 0.001 : 0.1) / Double(evaluations))
         ball = Ball(dimension: dimension, evaluations: evaluations)
-        // The reference steps 12 / NFE along the mean loss of a batch of 2.
-        latentStep = 12 / Double(evaluations) / 2
         if isLatent {
             allRounds = 3
             batch = 1
             learningRate = 0.001
         }
+        // The reference steps 12 / NFE along the mean loss of a batch (DEF-12).
+        latentStep = 12 / Double(evaluations) / Double(batch)
     }
 
     package var isHard: Bool { ball.radius == 0 }

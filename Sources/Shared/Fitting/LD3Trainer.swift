@@ -138,16 +138,18 @@ package struct LD3Trainer<Element: TensorElement> {
             .iteration(number: iteration, trainingLoss: trainingLoss, validationLoss: validationLoss, best: best.loss))
     }
 
-    /// Makes the parameters the best ones if their validation loss is smaller. Nil where that was given up early.
+    /// Makes the parameters the best ones if their validation loss is smaller. Nil where that was given up early, or the
+    /// network broke down.
     private mutating func challenge() throws -> Double? {
         let isAbortable = student.savings.contains(.earlyAbort)
         // The worst of the best run first: they tell soonest that a challenger loses.
         let order =
             isAbortable ? best.losses.indices.sorted { best.losses[$0] > best.losses[$1] } : Array(best.losses.indices)
         let bound = isAbortable ? best.losses.reduce(0, +) : .infinity
-        let ordered = try student.losses(
-            student.program(parameters), validation, at: order, abandoningAbove: bound)
-        guard let ordered else {
+        let ordered = try whereFinite {
+            try student.losses(student.program(parameters), validation, at: order, abandoningAbove: bound)
+        }
+        guard let ordered = ordered ?? nil else {
             stepsWithoutGain += stepsSinceValidation
             return nil
         }

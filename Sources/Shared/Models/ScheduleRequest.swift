@@ -73,11 +73,10 @@ package struct ScheduleRequest: Sendable {
             }
             return try Schedule(discretization, solver: named, evaluations: budget, process: process)
         case .file(let path, let frames):
-            let chosen = try locating(path) { try choose(among: frames, process: process) }
-            guard chosen.process == process else {
-                throw Failure(
-                    .data, place: path,
-                    "is for the process \(chosen.process.spelling), the model's is \(process.spelling)")
+            let chosen = try locating(path) { () -> Schedule in
+                let chosen = try choose(among: frames, process: process)
+                try chosen.check(isFor: process)
+                return chosen
             }
             return try overridden(chosen, path: path, note: note)
         }

@@ -70,6 +70,14 @@ package struct Schedule: Sendable, Equatable {
     /// Network evaluations of one sample.
     package func evaluations() throws -> Int { try program().evaluations }
 
+    /// Throws `data` where the schedule is for another process.
+    package func check(isFor process: NoiseProcess) throws {
+        guard self.process == process else {
+            throw Failure(
+                .data, "is for the process \(self.process.spelling), the model's is \(process.spelling)")
+        }
+    }
+
     /// Throws where the times cannot be followed.
     package func validate() throws {
         guard times.count >= 2, times.count == modelTimes.count else {
