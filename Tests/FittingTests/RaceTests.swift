@@ -59,6 +59,14 @@ import Testing
         #expect(others.suffix(whole.count).allSatisfy { $0.loss == .infinity })
     }
 
+    /// What is given spans the process, as everything that is fitted does.
+    @Test func startsSpanTheProcess() {
+        let given = Candidate(name: "given", times: [60, 1, 0], modelTimes: [70, 2, 0.1]).spanning(.edm)
+        #expect(given.times == [80, 1, 0.002] && given.modelTimes == [80, 2, 0.002])
+        let other = Candidate("given", interpolating: given.times, steps: 3, process: .edm)
+        #expect(other.times.allSatisfy { $0 > 0 } && other.times.count == 4)
+    }
+
     /// Pairs differ far more than candidates: the differences on the same pairs decide, where they are of one mind.
     @Test func fallingBehindIsJudgedByPairs() {
         func rated(_ losses: [Double]) -> RatedCandidate {

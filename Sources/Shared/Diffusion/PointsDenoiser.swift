@@ -56,7 +56,7 @@ extension PointsDenoiser {
         let (alpha, sigma, size) = (level.alpha, level.sigma, x.count)
         let weights = responsibilities(x, level)
         let products = weights.enumerated().map { point, weight -> Double in
-            guard weight > 0 else { return 0 }
+            guard weight != 0 else { return 0 }
             return (0..<size).reduce(0) { $0 + cotangent[$1] * points[point * size + $1] }
         }
         let average = zip(weights, products).reduce(0) { $0 + $1.0 * $1.1 }
