@@ -12,6 +12,13 @@ import Testing
         #expect(Ball(dimension: 16384, evaluations: 4).radius == 1.024)
     }
 
+    /// 12 / NFE along a batch's mean loss (DEF-12) is so much along each pair's own.
+    @Test func latentSteps() {
+        #expect(LD3Settings(dimension: 3072, evaluations: 4).latentStep == 12.0 / 4 / 2)
+        let latent = LD3Settings(dimension: 4096, evaluations: 6, isLatent: true)
+        #expect(latent.batch == 1 && latent.latentStep == 2)
+    }
+
     @Test func projectionKeepsTheInsideAndMovesTheOutsideOntoTheSphere() {
         let centres = gaussian(shape: [3, 5], seed: 5)
         var points = centres

@@ -219,6 +219,51 @@ import Testing
         #expect(try optimizer(halves).state(parameters).trainingLoss == apart.trainingLoss)
     }
 
+    /// The network's times of a step's several evaluations need not fall; a schedule's times do.
+    @Test func evaluationsWithinAStepNeedNotFall() throws {
+        let toy = try Toy()
+        let denoiser = try MixtureDenoiser<Double>(
+            weights: [1], means: Tensor(shape: [1, 4], repeating: 0.5), deviations: Tensor(shape: [1], elements: [0.2]),
+            process: .vpLinear)
+        var problem = FitProblem(
+            denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .vpLinear,
+            solver: try Solver(.dpmSolver, order: 2), steps: 5, train: toy.set(toy.train),
+            validation: toy.set(toy.validation))
+        problem.heuristics = []
+        problem.triesGITS = false
+        // Half a step above: at 0.2 that is beyond the step's midpoint in the log-SNR, where the solver asks before.
+        problem.starts = [
+            Candidate(
+                name: "early", times: [1, 0.8, 0.6, 0.4, 0.2, 1e-3], modelTimes: [1, 0.899, 0.699, 0.499, 0.299, 1e-3])
+        ]
+        var settings = LevenbergMarquardtSettings()
+        settings.iterations = 2
+        let schedule = try problem.generalized(settings, learning: [.coefficients]).schedule
+        #expect(schedule.coefficients != nil)
+        #expect(zip(schedule.modelTimes, schedule.modelTimes.dropFirst()).contains { $0 < $1 })
+        #expect(zip(schedule.times, schedule.times.dropFirst()).allSatisfy { $0 >= $1 })
+        #expect(try Schedule(frame: schedule.frame(), process: .vpLinear) == schedule)
+    }
+
+    /// What an export without the network's times, or without coefficients, costs.
+    @Test func theTiedLossIsOfTheTimesAlone() throws {
+        let problem = try problem(Toy(), Solver(.ipndm))
+        let times = [80, 10, 1, 0.1, 0.002]
+        var schedule = Schedule(
+            solver: problem.solver, process: .edm, times: times, modelTimes: [80, 8, 1.1, 0.12, 0.002], method: "ld3")
+        let plain = try problem.hardLoss(problem.solver.program(process: .edm, times: times), on: problem.validation)
+        #expect(try problem.tiedLoss(schedule) == plain)
+        #expect(try problem.hardLoss(schedule.program(), on: problem.validation) != plain)
+        schedule.modelTimes = times
+        #expect(try problem.tiedLoss(schedule) == nil)
+        var settings = LevenbergMarquardtSettings()
+        settings.iterations = 1
+        schedule = try problem.generalized(settings, learning: [.coefficients]).schedule
+        let ownTimes = try problem.solver.program(process: .edm, times: schedule.times)
+        #expect(schedule.coefficients != nil && schedule.modelTimes == schedule.times)
+        #expect(try problem.tiedLoss(schedule) == problem.hardLoss(ownTimes, on: problem.validation))
+    }
+
     /// What is best on one pair gives way to what is best on all, and is not refitted.
     @Test func aBadStartIsDropped() throws {
         var settings = LevenbergMarquardtSettings()

@@ -102,6 +102,12 @@ import Testing
         #expect(terminal.status == 0)
     }
 
+    /// Every evaluation of the network counts: D(x_T; T) of all pairs, then the rest of each validation pair's solve.
+    @Test func theWorkIsTold() throws {
+        let result = try json("--method=heuristic", "--heuristics=edm", "--nfe=4")
+        #expect(result["forwards"]?.integer == 32 + 16 * 3 && result["pullbacks"]?.integer == 0)
+    }
+
     @Test func thePlotIsAPicture() throws {
         let folder = try TemporaryFolder()
         let result = try fit("--nfe=4", "--rounds=1,0", "--plot", folder.file("plot.png"))
