@@ -84,7 +84,7 @@ struct FitSession<Element: TensorElement> {
 
     /// Schedules to start from besides the heuristics: those of --start, and that of the budget before (M5.9).
     private func starts(_ plan: (solver: Solver, steps: Int), after last: Fit?) throws -> [Candidate] {
-        var schedules: [(String, Schedule)] = []
+        var given: [Candidate] = []
         for path in arguments.strings("start") {
             let stream = try StreamReader.file(path, .schedule)
             while let (frame, _) = try stream.next() {
@@ -93,15 +93,20 @@ struct FitSession<Element: TensorElement> {
                     try schedule.check(isFor: model.process)
                     return schedule
                 }
-                schedules.append((path, schedule))
+                given.append(Candidate(name: path, times: schedule.times, modelTimes: schedule.modelTimes))
             }
         }
-        if let last { schedules.append(("neighbour", last.beforeRefit ?? last.schedule)) }
-        return schedules.map { name, schedule in
-            let given = Candidate(name: name, times: schedule.times, modelTimes: schedule.modelTimes)
-                .spanning(model.process)
-            return schedule.steps == plan.steps
-                ? given : Candidate(name, interpolating: given.times, steps: plan.steps, process: model.process)
+        if let last {
+            let schedule = last.schedule
+            given.append(
+                last.neighbour
+                    ?? Candidate(name: "neighbour", times: schedule.times, modelTimes: schedule.modelTimes))
+        }
+        return given.map { candidate in
+            let start = candidate.spanning(model.process)
+            return start.times.count == plan.steps + 1
+                ? start
+                : Candidate(start.name, interpolating: start.times, steps: plan.steps, process: model.process)
         }
     }
 

@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Fitting
 import Solvers
@@ -48,6 +49,45 @@ import Testing
         let other = try problem(Breaking(toy.denoiser, from: call, count: 1)).ld3(settings)
         #expect(best.history.validation.contains { $0.iteration == step })
         #expect(!other.history.validation.contains { $0.iteration == step })
+    }
+
+    /// Where only the start's own times are safe, every step away from them is taken back, and the fit ends where it began.
+    /// Where only gradients break down it may end at something better.
+    @Test(arguments: [false, true]) func aTrainingStepTooFarIsTakenBack(onlyGradients: Bool) throws {
+        var settings = settings
+        settings.timeRounds = 2
+        settings.allRounds = 1
+        settings.polish = 0
+        settings.patience = 1000
+        let times = try Discretization.edm.times(steps: 4, process: toy.process)
+        let denoiser = Fragile(denoiser: toy.denoiser, safe: times, onlyGradients: onlyGradients)
+        for interval in [1, nil] {
+            settings.validationInterval = interval
+            var problem = try problem(Breaking(toy.denoiser))
+            problem = FitProblem(
+                denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
+                solver: problem.solver, steps: 4, train: problem.train, validation: problem.validation)
+            problem.heuristics = [.edm]
+            problem.triesGITS = false
+            let fit = try problem.ld3(settings)
+            #expect(fit.lossAfter <= fit.lossBefore && fit.history.training.count > 1)
+            if onlyGradients { continue }
+            #expect(fit.lossAfter == fit.lossBefore && fit.history.training.count == 3 * 15)
+            #expect(zip(fit.schedule.times, times).allSatisfy { abs($0 - $1) < 1e-9 * $1 })
+        }
+    }
+
+    /// D(x_T; T) of a pair.
+    @Test func aBrokenFirstOutputNamesItsSeed() throws {
+        var problem = try problem(Breaking(toy.denoiser, from: 1))
+        problem.batch = 4
+        let first = problem.train.pairs.seeds[4]
+        #expect {
+            try problem.keepFirstOutputs()
+        } throws: { error in
+            let failure = error as? Failure
+            return failure?.status == .internal && failure?.place?.hasPrefix("seed \(first), step 0, t = 80") == true
+        }
     }
 
     @Test func aGeneralizedFitKeepsWhatItHas() throws {
@@ -102,5 +142,33 @@ private final class Breaking: Denoiser {
 
     func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
         try denoiser.linearize(next(x), at: times, labels: labels)
+    }
+}
+
+/// Another denoiser that is NaN, or whose gradients alone are, at all times but some.
+private struct Fragile: Denoiser {
+    let denoiser: MixtureDenoiser<Double>
+    let safe: [Double]
+    let onlyGradients: Bool
+
+    var sampleShape: [Int] { denoiser.sampleShape }
+    var hasPullback: Bool { denoiser.hasPullback }
+    var labelCount: Int { denoiser.labelCount }
+
+    private func isSafe(_ times: [Double]) -> Bool {
+        times.allSatisfy { time in safe.contains { abs($0 - time) < 1e-9 * time } }
+    }
+
+    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+        let isBroken = !onlyGradients && !isSafe(times)
+        return try denoiser.denoise(isBroken ? x.map { _ in .nan } : x, at: times, labels: labels)
+    }
+
+    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
+        let isSafe = isSafe(times)
+        let whole = try denoiser.linearize(x, at: times, labels: labels)
+        guard !isSafe else { return whole }
+        let value = onlyGradients ? whole.value : x.map { _ in .nan }
+        return Linearization(value: value) { try whole.pullback($0.map { _ in .nan }) }
     }
 }

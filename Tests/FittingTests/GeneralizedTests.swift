@@ -238,8 +238,11 @@ import Testing
         ]
         var settings = LevenbergMarquardtSettings()
         settings.iterations = 2
-        let schedule = try problem.generalized(settings, learning: [.coefficients]).schedule
-        #expect(schedule.coefficients != nil)
+        let fit = try problem.generalized(settings, learning: [.coefficients])
+        let schedule = fit.schedule
+        #expect(schedule.coefficients != nil && schedule.steps == 10)
+        // The next budget starts from the steps.
+        #expect(zip(fit.neighbour?.times ?? [], problem.starts[0].times).count { abs($0 - $1) < 1e-9 } == 6)
         #expect(zip(schedule.modelTimes, schedule.modelTimes.dropFirst()).contains { $0 < $1 })
         #expect(zip(schedule.times, schedule.times.dropFirst()).allSatisfy { $0 >= $1 })
         #expect(try Schedule(frame: schedule.frame(), process: .vpLinear) == schedule)

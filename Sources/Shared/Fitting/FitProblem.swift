@@ -163,6 +163,9 @@ package struct Fit: Sendable {
     package var schedule: Schedule
     /// For a method that ends with a refit on all pairs: the schedule that no validation pair has trained.
     package var beforeRefit: Schedule?
+    /// Where the next budget's fit may start too: the steps' times and the network's, before a refit. Nil where the
+    /// schedule has them.
+    package var neighbour: Candidate?
     /// Everything that was rated to start from, best first.
     package var candidates: [RatedCandidate]
     /// The one that the schedule came from, for a method that tries several; nil is the best of them.

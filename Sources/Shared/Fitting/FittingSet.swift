@@ -1,4 +1,5 @@
 import Diffusion
+import Solvers
 import Tensors
 
 /// Pairs with their losses' targets and the latents that have moved away from their noises.
@@ -20,15 +21,19 @@ package struct FittingSet<Element: TensorElement>: Sendable {
 
     func labels(_ indices: [Int]) -> [Int]? { pairs.labels.map { labels in indices.map { labels[$0] } } }
 
-    /// D(x_T; T) of every latent, in batches; no parameter changes it, nor any number of steps.
+    /// D(x_T; T) of every latent, in batches; no parameter changes it, nor any number of steps. Throws `internal`, naming
+    /// the seed, where it is not finite.
     package func firstOutputs(
         _ denoiser: any Denoiser<Element>, at start: Double, startScale: Double, batch: Int
     ) throws -> Tensor<Element> {
-        Tensor.concatenate(
+        var program = StepProgram<Double>()
+        program.finishStep(program.evaluate(program.start, at: start))
+        return Tensor.concatenate(
             try Array(0..<count).chunks(of: batch).map { chunk in
                 let states = latents.gather(chunk).scaled(by: startScale)
-                return try denoiser.denoise(
-                    states, at: [Double](repeating: start, count: chunk.count), labels: labels(chunk))
+                let executor = Executor(
+                    denoiser: denoiser, labels: labels(chunk), seeds: chunk.map { pairs.seeds[$0] })
+                return try executor.run(program, from: states)
             })
     }
 

@@ -86,6 +86,13 @@ package struct GeneralizedFamily: ProgramFamily {
         for index in count..<2 * count { parameters[index] = min(max(parameters[index], -window), window) }
     }
 
+    /// Whether a model offset lies on the bound of its window.
+    func touchesWindow(_ parameters: [Double]) -> Bool {
+        let steps = times.parameterization.steps
+        let window = times.parameterization.window(Array(parameters.prefix(steps + 1)))
+        return parameters[steps + 2..<2 * steps + 1].contains { abs($0) >= window }
+    }
+
     /// The natural size of x_T's weight in row `row`: it falls from 1 to sigma(t_min) / sigma(T), evenly in logarithm.
     private func startScale(_ row: Int) -> Double {
         let process = times.parameterization.process

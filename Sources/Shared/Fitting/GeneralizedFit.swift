@@ -37,8 +37,10 @@ extension FitProblem {
         // The plain solver's multistep form rounds otherwise, which is no gain.
         let isBetter = best.parameters != plain.parameters
         let refitted = isBetter ? try refitted(best.parameters, best.start, settings, learning) : best.parameters
+        let lists = own.times.timeLists(Array(best.parameters.prefix(own.times.parameterCount)))
         return Fit(
-            schedule: try schedule(refitted), beforeRefit: try schedule(best.parameters), candidates: rated,
+            schedule: try schedule(refitted), beforeRefit: try schedule(best.parameters),
+            neighbour: Candidate(name: "neighbour", times: lists.times, modelTimes: lists.modelTimes), candidates: rated,
             start: best.start.name, lossBefore: rated[0].loss, lossAfter: best.loss, history: best.history,
             work: denoiser.counter.count - before)
     }

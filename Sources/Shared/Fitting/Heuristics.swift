@@ -23,7 +23,7 @@ extension FitProblem {
     /// GITS' schedule from a teacher and few noises; none where its grid does not fit or the network breaks down along it.
     private func gitsCandidate() throws -> [Candidate] {
         let teacherSteps = 30
-        guard triesGITS, steps < teacherSteps, process.hasFiniteLogSNR else { return [] }
+        guard triesGITS, steps > 1, steps < teacherSteps, process.hasFiniteLogSNR else { return [] }
         let times = try whereFinite { try gitsTimes(GITS(), teacherSteps: teacherSteps, warmUp: 8) }
         return times.map { [Candidate(name: "gits", times: $0)] } ?? []
     }

@@ -9,6 +9,9 @@ extension FitProblem {
         let before = denoiser.counter.count
         let rated = try racedCandidates()
         let family = family
+        var settings = settings
+        // A single step has no times to learn.
+        if steps == 1 { (settings.timeRounds, settings.allRounds, settings.polish) = (0, 0, 0) }
         let log = FitLog(observe)
         let start = rated[0].candidate
         var trainer = try LD3Trainer(

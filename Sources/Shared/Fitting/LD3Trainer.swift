@@ -88,12 +88,13 @@ package struct LD3Trainer<Element: TensorElement> {
 
     private var movesLatents: Bool { !(settings.isHard && student.savings.contains(.hardLatents)) }
 
-    /// One pass over the training pairs. False once the learning rates are exhausted.
+    /// One pass over the training pairs. False once the learning rates are exhausted, or there is no way on.
     private mutating func trainingPass(learnsOffsets: Bool, movesLatents: Bool) throws -> Bool {
         let batches = generator.permutation(train.count).chunks(of: settings.batch)
         for (number, indices) in batches.enumerated() {
+            let found = try gradients(indices, ofLatents: movesLatents, learnsOffsets: learnsOffsets)
+            guard let gradients = found else { return false }
             let solvedAt = parameters
-            let gradients = try student.gradients(parameters, train, at: indices, ofLatents: movesLatents)
             step(along: gradients.parameters, learnsOffsets: learnsOffsets)
             iteration += 1
             try examine(
@@ -107,6 +108,22 @@ package struct LD3Trainer<Element: TensorElement> {
             }
         }
         return true
+    }
+
+    /// At the parameters or, where the network breaks down along them, at the best ones, which then return with lower
+    /// learning rates. Nil where it has come to break down along these as well.
+    private mutating func gradients(
+        _ indices: [Int], ofLatents: Bool, learnsOffsets: Bool
+    ) throws -> StudentGradients<Element>? {
+        func gradients() throws -> StudentGradients<Element> {
+            try student.finiteGradients(parameters, train, at: indices, ofLatents: ofLatents)
+        }
+        if iteration == 0 { return try gradients() }
+        if let found = try whereFinite(gradients) { return found }
+        guard parameters != best.parameters else { return nil }
+        returnToBest(learnsOffsets: learnsOffsets)
+        rmsprop.forget()
+        return try whereFinite(gradients)
     }
 
     private mutating func step(along gradient: [Double], learnsOffsets: Bool) {
@@ -128,11 +145,7 @@ package struct LD3Trainer<Element: TensorElement> {
         if stepsSinceValidation >= settings.validationInterval ?? .max || isLast {
             validationLoss = try challenge()
             stepsSinceValidation = 0
-            if stepsWithoutGain >= settings.patience {
-                parameters = best.parameters
-                stepsWithoutGain = 0
-                lowerRates(learnsOffsets: learnsOffsets)
-            }
+            if stepsWithoutGain >= settings.patience { returnToBest(learnsOffsets: learnsOffsets) }
         }
         observe(
             .iteration(number: iteration, trainingLoss: trainingLoss, validationLoss: validationLoss, best: best.loss))
@@ -165,10 +178,15 @@ package struct LD3Trainer<Element: TensorElement> {
         return challenger.loss
     }
 
-    private mutating func lowerRates(learnsOffsets: Bool) {
-        rmsprop.learningRate = max(settings.decay * rmsprop.learningRate, settings.smallestLearningRate)
+    private mutating func returnToBest(learnsOffsets: Bool) {
+        parameters = best.parameters
+        stepsWithoutGain = 0
+        // A rate that begins below its floor stays.
+        let decay = settings.decay
+        func lowered(_ rate: Double, to floor: Double) -> Double { min(rate, max(decay * rate, floor)) }
+        rmsprop.learningRate = lowered(rmsprop.learningRate, to: settings.smallestLearningRate)
         guard learnsOffsets else { return }
-        sgd.learningRate = max(settings.decay * sgd.learningRate, settings.smallestOffsetLearningRate)
+        sgd.learningRate = lowered(sgd.learningRate, to: settings.smallestOffsetLearningRate)
         if sgd.learningRate <= settings.smallestOffsetLearningRate { fallsAtSmallestRate += 1 }
     }
 
@@ -188,7 +206,7 @@ package struct LD3Trainer<Element: TensorElement> {
     }
 
     /// Steps the latents of the pairs at `indices` down their own losses, back into the ball, and keeps each that lowers
-    /// its loss under the same program. Returns the losses after.
+    /// its loss under the same program; none where the network breaks down on the way. Returns the losses after.
     private func move(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
         _ program: StepProgram<Double>
@@ -196,13 +214,16 @@ package struct LD3Trainer<Element: TensorElement> {
         var moved = set.latents.gather(indices)
         moved.add(slopes, times: -latentStep)
         moved = settings.ball.project(moved, around: set.pairs.noise.gather(indices))
-        let solved = try student.solve(program, set, indices, latents: moved, firstOutputs: nil)
+        let solved = try whereFinite {
+            try student.solve(program, set, indices, latents: moved, firstOutputs: nil)
+        }
+        guard let solved else { return losses }
         let after = try set.loss.values(solved.results, pairs: indices)
         let accepted = indices.indices.filter { after[$0] < losses[$0] }
         let places = accepted.map { indices[$0] }
         set.latents.scatter(moved.gather(accepted), to: places)
         set.firstOutputs?.scatter(solved.firstOutputs.gather(accepted), to: places)
-        return losses.indices.map { min(after[$0], losses[$0]) }
+        return losses.indices.map { after[$0] < losses[$0] ? after[$0] : losses[$0] }
     }
 }
 

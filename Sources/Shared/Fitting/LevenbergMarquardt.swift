@@ -160,7 +160,8 @@ package struct LevenbergMarquardt<Element: TensorElement> {
         isLast: Bool
     ) throws -> State? {
         let times = Set(student.family.indices(of: .times)).intersection(free)
-        for fixed in times.isEmpty ? [[]] : [[], times] {
+        let isHeld = student.family.touchesWindow(current.parameters)
+        for fixed in isHeld && times.count < free.count && !times.isEmpty ? [[], times] : [[]] {
             var tried = damping
             let move = { solve(curvature, gradient, damping: $0, fixed: fixed) }
             if let next = try step(from: current, along: move, &tried, ridge, isLast: isLast) {

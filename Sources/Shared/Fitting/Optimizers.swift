@@ -17,6 +17,12 @@ package struct RMSprop: Sendable, Equatable {
         momentumBuffer = squareAverage
     }
 
+    /// The averages start anew.
+    package mutating func forget() {
+        squareAverage = squareAverage.map { _ in 0 }
+        momentumBuffer = squareAverage
+    }
+
     package mutating func step(_ parameters: inout [Double], gradient: [Double]) {
         for index in parameters.indices {
             let slope = gradient[index] + weightDecay * parameters[index]

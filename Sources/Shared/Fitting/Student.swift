@@ -96,6 +96,18 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         try linearized(parameters, set, at: indices, ofLatents: ofLatents).pullback()
     }
 
+    /// The same. Throws `internal`, naming the seeds, where a gradient is no number.
+    func finiteGradients(
+        _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofLatents: Bool
+    ) throws -> StudentGradients<Element> {
+        let gradients = try gradients(parameters, set, at: indices, ofLatents: ofLatents)
+        guard gradients.parameters.allSatisfy(\.isFinite), gradients.latents?.firstNonFinite() == nil else {
+            let seeds = indices.map { "\(set.pairs.seeds[$0])" }.joined(separator: ", ")
+            throw Failure(.internal, place: "seeds \(seeds)", "the gradient of the loss has NaN or infinity")
+        }
+        return gradients
+    }
+
     /// Losses of the pairs at `indices`, and the way back to their gradients, which they may make superfluous.
     func linearized(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofLatents: Bool
