@@ -40,9 +40,9 @@ extension FitProblem {
         let lists = own.times.timeLists(Array(best.parameters.prefix(own.times.parameterCount)))
         return Fit(
             schedule: try schedule(refitted), beforeRefit: try schedule(best.parameters),
-            neighbour: Candidate(name: "neighbour", times: lists.times, modelTimes: lists.modelTimes), candidates: rated,
-            start: best.start.name, lossBefore: rated[0].loss, lossAfter: best.loss, history: best.history,
-            work: denoiser.counter.count - before)
+            neighbour: Candidate(name: "neighbour", times: lists.times, modelTimes: lists.modelTimes),
+            candidates: rated, start: best.start.name, lossBefore: rated[0].loss, lossAfter: best.loss,
+            history: best.history, work: denoiser.counter.count - before)
     }
 
     /// Where a fit begins: in its own solver's family or another's, whose coefficients are then those that offsets count from.
