@@ -46,7 +46,7 @@ extension OptionGroup {
                 "latent-decay", "X",
                 "of that step when no noise of a pass gains, of those that validate where they move [0.5]"),
             .value("validate-every", "N", "training steps between validations; 1 is the paper's [a pass]"),
-            .flag("soft-validation", "the validation noises move as well, as the paper's do"),
+            .flag("soft-validation", "validation noises move too, and moves are tested, as the paper's"),
             .value("polish", "N", "Gauss-Newton steps on the hard loss at the end, at most; 0 is the paper's [4]"),
             .value("mode", "NAME", "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
             .value("seed", "N", default: "0", "of the order of the pairs"),
@@ -106,6 +106,7 @@ extension Arguments {
             settings.validationInterval = interval
         }
         settings.movesValidationLatents = flag("soft-validation")
+        settings.testsMoves = flag("soft-validation")
         if let polish = try integerIfGiven("polish", in: 0...10_000) { settings.polish = polish }
         if flag("hard") { settings.ball.radius = 0 }
         settings.seed = UInt64(try integer("seed", in: 0...Int.max))

@@ -14,6 +14,7 @@ import Testing
         settings.allRounds = 2
         settings.validationInterval = 1
         settings.movesValidationLatents = true
+        settings.testsMoves = true
         return settings
     }
 
@@ -168,6 +169,35 @@ import Testing
         #expect(polished.lossAfter <= rough.lossAfter * (1 + 1e-12))
         #expect(polished.work.pullbacks > rough.work.pullbacks)
         #expect(polished.history == rough.history)
+    }
+
+    /// Untested moves cost no solve. However long the step, the slope alone would take half of the loss away at most.
+    @Test func untestedMovesAreShort() throws {
+        let toy = try Toy(pairs: 28)
+        var settings = usual
+        (settings.timeRounds, settings.allRounds) = (2, 0)
+        func trained(step: Double, radius: Double, tests: Bool = false) throws -> LD3Trainer<Double> {
+            settings.latentStep = step
+            settings.ball = Ball(radius: radius)
+            settings.testsMoves = tests
+            settings.learningRate = 0
+            var trainer = try trainer(toy, solver: Solver(.ipndm), steps: 4, settings: settings)
+            _ = try trainer.run()
+            return trainer
+        }
+        func losses(_ trainer: LD3Trainer<Double>) throws -> [Double] {
+            let program = try trainer.student.program(trainer.best.parameters)
+            return try #require(try trainer.student.losses(program, trainer.train))
+        }
+        let still = try losses(trained(step: 0, radius: 1e9))
+        let short = try losses(trained(step: 1e-3, radius: 1e9))
+        #expect(short == (try losses(trained(step: 1e-3, radius: 1e9, tests: true))))
+        let long = try losses(trained(step: 1e9, radius: 1e9))
+        for ((before, little), after) in zip(zip(still, short), long) {
+            #expect(little < before)
+            // About a half, since the loss is a square and its slope falls along the way.
+            #expect(after > 0.3 * before && after < 0.9 * before)
+        }
     }
 
     /// There is but one schedule of one step.

@@ -23,6 +23,9 @@ package struct LD3Settings: Sendable, Equatable {
     /// How far a latent may move, and how far along its own loss' gradient it steps. Radius 0 is the hard loss.
     package var ball: Ball
     package var latentStep: Double
+    /// Whether a latent moves only where a solve has shown that this lowers its loss, as the paper has it. Otherwise its step
+    /// ends at the latest where the slope alone would have halved the loss.
+    package var testsMoves = false
     package var latentDecay = 0.5
     /// Training steps between validations (M5.12 S1), of which each pass' last is always one; nil is that one alone, 1 the
     /// paper's.

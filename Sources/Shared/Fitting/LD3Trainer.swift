@@ -102,9 +102,7 @@ package struct LD3Trainer<Element: TensorElement> {
                 isLast: number == batches.count - 1)
             if fallsAtSmallestRate >= settings.offsetPatience { return false }
             if let slopes = gradients.latents {
-                let program = try student.program(solvedAt)
-                let losses = try move(&train, indices, along: slopes, from: gradients.losses, program)
-                acceptedMoves += zip(losses, gradients.losses).count { $0 < $1 }
+                acceptedMoves += try moveTrained(indices, along: slopes, from: gradients.losses, solvedAt)
             }
         }
         return true
@@ -205,15 +203,32 @@ package struct LD3Trainer<Element: TensorElement> {
         }
     }
 
-    /// Steps the latents of the pairs at `indices` down their own losses, back into the ball, and keeps each that lowers
-    /// its loss under the same program; none where the network breaks down on the way. Returns the losses after.
+    /// Steps the latents of the pairs at `indices` down their own losses, back into the ball; where moves are tested, only
+    /// those that this lowers under the same program. Returns how many have moved.
+    private mutating func moveTrained(
+        _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double], _ parameters: [Double]
+    ) throws -> Int {
+        if settings.testsMoves {
+            let program = try student.program(parameters)
+            let after = try move(&train, indices, along: slopes, from: losses, program)
+            return zip(after, losses).count { $0 < $1 }
+        }
+        let shares = indices.indices.map { row in
+            let slope = slopes.samples(row..<row + 1)
+            return min(1, 0.5 * losses[row] / max(latentStep * slope.dot(slope), .leastNormalMagnitude))
+        }
+        train.latents.scatter(moved(train, indices, along: slopes.scaled(bySample: shares)), to: indices)
+        train.firstOutputs = nil
+        return indices.count
+    }
+
+    /// Steps latents and keeps each that lowers its loss; none where the network breaks down on the way. Returns the losses
+    /// after.
     private func move(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
         _ program: StepProgram<Double>
     ) throws -> [Double] {
-        var moved = set.latents.gather(indices)
-        moved.add(slopes, times: -latentStep)
-        moved = settings.ball.project(moved, around: set.pairs.noise.gather(indices))
+        let moved = moved(set, indices, along: slopes)
         let solved = try whereFinite {
             try student.solve(program, set, indices, latents: moved, firstOutputs: nil)
         }
@@ -224,6 +239,15 @@ package struct LD3Trainer<Element: TensorElement> {
         set.latents.scatter(moved.gather(accepted), to: places)
         set.firstOutputs?.scatter(solved.firstOutputs.gather(accepted), to: places)
         return losses.indices.map { after[$0] < losses[$0] ? after[$0] : losses[$0] }
+    }
+
+    /// The latents at `indices`, each a step down its slope, and back in its ball.
+    private func moved(
+        _ set: FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>
+    ) -> Tensor<Element> {
+        var moved = set.latents.gather(indices)
+        moved.add(slopes, times: -latentStep)
+        return settings.ball.project(moved, around: set.pairs.noise.gather(indices))
     }
 }
 
