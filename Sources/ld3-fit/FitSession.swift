@@ -43,7 +43,7 @@ struct FitSession<Element: TensorElement> {
             (train, validation) = (problem.train, problem.validation)
             problem.starts = try starts(plan, after: fits.last)
             var fit = try solve(problem)
-            fit.work = fit.work + firstOutputs
+            if try usesFirstOutputs() { fit.work = fit.work + firstOutputs }
             fit.schedule.loss = try arguments.string("loss")
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
@@ -70,6 +70,12 @@ struct FitSession<Element: TensorElement> {
             problem.heuristics = heuristics
             problem.triesGITS = false
         }
+    }
+
+    /// Whether a fit's own solves start from what `keepFirstOutputs` has computed, and not its rating's alone.
+    private func usesFirstOutputs() throws -> Bool {
+        let method: FitMethod = try arguments.choice("method")
+        return try [.ld3, .heuristic, .ggdm].contains(method) || arguments.learnedParts() != nil
     }
 
     private func mode() throws -> Parameterization.Mode {

@@ -18,7 +18,9 @@ import Testing
         try Programs.run("ld3-fit", arguments, input: pairs)
     }
 
-    private func json(_ arguments: String...) throws -> JSONValue {
+    private func json(_ arguments: String...) throws -> JSONValue { try json(arguments) }
+
+    private func json(_ arguments: [String]) throws -> JSONValue {
         let result = try Programs.run("ld3-fit", arguments + ["--format=json", "-q"], input: pairs)
         #expect(result.status == 0, "\(result.errors)")
         return try JSONValue(parsing: result.text)
@@ -106,6 +108,15 @@ import Testing
     @Test func theWorkIsTold() throws {
         let result = try json("--method=heuristic", "--heuristics=edm", "--nfe=4")
         #expect(result["forwards"]?.integer == 32 + 16 * 3 && result["pullbacks"]?.integer == 0)
+        // Not those of the rating, where a baseline does without them.
+        let options = ["--nfe=4", "--heuristics=edm"]
+        let dmn = try json(options + ["--method=dmn"])
+        #expect(dmn["forwards"]?.integer == 0 && dmn["pullbacks"]?.integer == 0)
+        let gits = try json(options + ["--method=gits", "--teacher-steps=10", "--warm-up=4"])
+        #expect(gits["forwards"]?.integer == 4 * 10)
+        // GGDM's solves begin at those of all pairs: scores of the start and of the end, and a step.
+        let ggdm = try json(options + ["--method=ggdm", "--ggdm-iterations=1", "--ggdm-batch=8"])
+        #expect(ggdm["forwards"]?.integer == 32 + (16 + 8 + 16) * 3)
     }
 
     @Test func thePlotIsAPicture() throws {
