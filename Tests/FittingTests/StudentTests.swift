@@ -52,6 +52,17 @@ import Testing
         #expect(kept.losses == recomputed.losses)
     }
 
+    /// D(x_T; T) is asked of every pair once, and of none by a solver with an analytic first step.
+    @Test func firstOutputsAreThoseNeeded() throws {
+        let toy = try Toy()
+        for (solver, count) in [(try Solver(.ipndm), 12), (try Solver(.ipndm, options: [.analyticFirst]), 0)] {
+            var problem = toy.problem(solver, steps: 4)
+            for _ in 0..<2 { try problem.keepFirstOutputs() }
+            #expect(problem.denoiser.counter.count == EvaluationCount(forwards: count))
+            #expect((problem.train.firstOutputs == nil) == (count == 0))
+        }
+    }
+
     /// Without the latents' gradient the first evaluation needs neither forward nor backward (M5.12 R2).
     @Test func evaluationsAreThoseNeeded() throws {
         let toy = try Toy()

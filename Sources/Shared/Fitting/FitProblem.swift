@@ -62,9 +62,10 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         return TimesFamily(solver: solver, parameterization: parameterization, isTied: isTied)
     }
 
-    /// Computes D(x_T; T) of all pairs, once for every method and number of steps (M5.12 R2).
+    /// Computes D(x_T; T) of all pairs, once for every method and number of steps (M5.12 R2). The analytic first step
+    /// does without.
     package mutating func keepFirstOutputs() throws {
-        guard savings.contains(.firstEvaluation) else { return }
+        guard savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst) else { return }
         let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
         func outputs(_ set: FittingSet<Element>) throws -> Tensor<Element> {
             try set.firstOutputs
