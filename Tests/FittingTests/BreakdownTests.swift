@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Fitting
+import Metrics
 import Solvers
 import Synchronization
 import Tensors
@@ -88,6 +89,53 @@ import Testing
             let failure = error as? Failure
             return failure?.status == .internal && failure?.place?.hasPrefix("seed \(first), step 0, t = 80") == true
         }
+    }
+
+    /// GGDM's best iterate stays when all that follows breaks down.
+    @Test func aScoreThatBreaksDownLeavesTheBest() throws {
+        let whole = Breaking(toy.denoiser)
+        var looks: [(step: Int, best: Double, calls: Int)] = []
+        let fit = try ggdm(whole) { event in
+            if case .iteration(let step, _, .some, let best) = event { looks.append((step, best, whole.calls)) }
+        }
+        let score = try #require(fit.score)
+        let look = try #require(looks.first { $0.best < score.before })
+        #expect(look.step < 40 && score.after <= look.best)
+        let broken = try ggdm(Breaking(toy.denoiser, from: look.calls))
+        #expect(broken.score?.after == look.best && broken.history.training.count == look.step)
+        // The last call of one look alone.
+        let other = try ggdm(Breaking(toy.denoiser, from: look.calls - 1, count: 1))
+        #expect(other.history.validation.count == looks.count - 1)
+    }
+
+    /// Every step of GGDM away from the start's own times is taken back; a start without gradients is an error.
+    @Test(arguments: [false, true]) func aStepOfGGDMTooFarIsTakenBack(onlyGradients: Bool) throws {
+        let times = try Discretization.edm.times(steps: 4, process: toy.process)
+        let fit = try ggdm(Fragile(denoiser: toy.denoiser, safe: times, onlyGradients: onlyGradients))
+        let score = try #require(fit.score)
+        #expect(score.after <= score.before && fit.lossAfter.isFinite)
+        if !onlyGradients { #expect(score.after == score.before && fit.history.training.count == 20) }
+        #expect {
+            try ggdm(Fragile(denoiser: toy.denoiser, safe: [], onlyGradients: true))
+        } throws: { error in
+            (error as? Failure)?.status == .internal
+        }
+    }
+
+    /// Forty steps from EDM's times.
+    private func ggdm(
+        _ denoiser: some Denoiser<Double>, observe: @escaping (LD3Event) -> Void = { _ in }
+    ) throws -> Fit {
+        var problem = FitProblem(
+            denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
+            solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+        problem.heuristics = [.edm]
+        problem.triesGITS = false
+        var settings = GGDMSettings()
+        (settings.iterations, settings.batch) = (40, 20)
+        (settings.learningRate, settings.validationInterval) = (0.01, 5)
+        return try problem.ggdm(
+            settings, features: ElementFeatures(), learning: [.times, .modelTimes, .coefficients], observe: observe)
     }
 
     @Test func aGeneralizedFitKeepsWhatItHas() throws {

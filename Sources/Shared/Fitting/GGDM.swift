@@ -60,7 +60,8 @@ private struct GGDMTrainer<Element: TensorElement> {
     let validation: FittingSet<Element>
     let observe: (LD3Event) -> Void
 
-    /// The iterate of least validation score, with the scores of the start and of it.
+    /// The iterate of least validation score, with the scores of the start and of it. Where the network breaks down about an
+    /// iterate, the next one starts from the best so far. Throws where it breaks down about the start.
     func run(from initial: [Double]) throws -> (parameters: [Double], scoreBefore: Double, scoreAfter: Double) {
         var (parameters, generator) = (initial, SplitMix(seed: settings.seed))
         var adam = Adam(learningRate: settings.learningRate, count: free.count)
@@ -69,14 +70,23 @@ private struct GGDMTrainer<Element: TensorElement> {
         let size = min(settings.batch, train.count)
         for iteration in 1...settings.iterations {
             let batch = Array(generator.permutation(train.count).prefix(size))
-            let gradients = try student.gradients(parameters, train, at: batch, ofLatents: false)
+            func scoreGradients() throws -> StudentGradients<Element> {
+                try student.finiteGradients(parameters, train, at: batch, ofLatents: false)
+            }
+            let found = try iteration == 1 ? scoreGradients() : whereFinite(scoreGradients)
+            guard let gradients = found else {
+                // Without the momentum that led too far.
+                adam = Adam(learningRate: settings.learningRate, count: free.count)
+                parameters = best.parameters
+                continue
+            }
             adam.learningRate =
                 settings.learningRate * (1 - Double(iteration - 1) / Double(settings.iterations))
             step(&parameters, &adam, along: gradients.parameters)
             var validationScore: Double?
             if iteration % settings.validationInterval == 0 || iteration == settings.iterations {
-                let score = try score(parameters)
-                if score < best.score { best = (parameters, score) }
+                let score = try whereFinite { try self.score(parameters) }
+                if let score, score < best.score { best = (parameters, score) }
                 validationScore = score
             }
             observe(
