@@ -5,14 +5,12 @@ package struct RMSprop: Sendable, Equatable {
     package var smoothing = 0.99
     package var epsilon = 1e-8
     package var momentum = 0.9
-    package var weightDecay = 0.0
     package private(set) var squareAverage: [Double]
     package private(set) var momentumBuffer: [Double]
 
-    package init(learningRate: Double, momentum: Double = 0.9, weightDecay: Double = 0, count: Int) {
+    package init(learningRate: Double, momentum: Double = 0.9, count: Int) {
         self.learningRate = learningRate
         self.momentum = momentum
-        self.weightDecay = weightDecay
         squareAverage = [Double](repeating: 0, count: count)
         momentumBuffer = squareAverage
     }
@@ -25,7 +23,7 @@ package struct RMSprop: Sendable, Equatable {
 
     package mutating func step(_ parameters: inout [Double], gradient: [Double]) {
         for index in parameters.indices {
-            let slope = gradient[index] + weightDecay * parameters[index]
+            let slope = gradient[index]
             squareAverage[index] = smoothing * squareAverage[index] + (1 - smoothing) * slope * slope
             let scaled = slope / (squareAverage[index].squareRoot() + epsilon)
             momentumBuffer[index] = momentum * momentumBuffer[index] + scaled

@@ -148,7 +148,4 @@ extension Solver {
         }
         return (solver, steps)
     }
-
-    /// The steps of `plan(evaluations:)`.
-    package func steps(evaluations: Int) throws -> Int { try plan(evaluations: evaluations).steps }
 }
