@@ -158,6 +158,19 @@ extension Arguments {
         return parts
     }
 
+    /// Whether the fit trains model times of the schedule's own, and coefficients.
+    func fitKind() throws -> (modelTimes: Bool, coefficients: Bool) {
+        let method: FitMethod = try choice("method")
+        let isTied = flag("tied")
+        if let parts = try learnedParts() ?? (method == .ggdm ? [.times, .modelTimes, .coefficients] : nil) {
+            return (parts.contains(.modelTimes) && !isTied, parts.contains(.coefficients))
+        }
+        guard method == .ld3 else { return (false, method == .dODE) }
+        // The rounds of no number of evaluations are none unless options say so.
+        let settings = try ld3Settings(dimension: 1, evaluations: 1)
+        return (!isTied && (settings.allRounds > 0 || settings.polish > 0), false)
+    }
+
     /// --heuristics; nil where it is not given.
     func heuristics() throws -> [Discretization]? {
         guard let text = stringIfGiven("heuristics") else { return nil }

@@ -17,7 +17,8 @@ struct FitOutput {
     private let writer: StreamWriter?
     private let plotFile: String?
 
-    init(_ arguments: Arguments) throws {
+    /// - Parameter plans: what will be fitted. Throws where the export is known to refuse what comes out.
+    init(_ arguments: Arguments, plans: [(solver: Solver, steps: Int)]) throws {
         let isTerminal = Descriptor.isTerminal(Descriptor.standardOutput)
         if arguments.isGiven("format") {
             format = try arguments.choice("format")
@@ -25,6 +26,15 @@ struct FitOutput {
             format = isTerminal ? .text : .stream
         }
         export = try arguments.export()
+        if let export {
+            guard plans.count == 1 || export.format.isText else {
+                throw Failure(.usage, place: "--export \(export.format.rawValue)", "holds one schedule only")
+            }
+            // With one step there is nothing to learn.
+            let kind = try arguments.fitKind()
+            try export.check(
+                modelTimes: kind.modelTimes && plans.contains { $0.steps > 1 }, coefficients: kind.coefficients)
+        }
         reporter = arguments.reporter
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
         plotFile = arguments.stringIfGiven("plot")
@@ -34,9 +44,6 @@ struct FitOutput {
     /// - Parameter count: how many schedules there will be, with the first of them.
     func write(_ fit: Fit, from part: StreamPart, metadata: [String: String], count: Int?) throws {
         if var export {
-            guard count ?? 2 == 1 || export.format.isText else {
-                throw Failure(.usage, place: "--export \(export.format.rawValue)", "holds one schedule only")
-            }
             export.tiedLoss = fit.tiedLoss
             return try export.write(fit.schedule, reporter: reporter)
         }

@@ -25,7 +25,7 @@ struct FitRun {
         plans = try arguments.plans()
         let trainCount = try arguments.integerIfGiven("train", in: 1...1 << 30)
         let validationCount = try arguments.integerIfGiven("validation", in: 1...1 << 30)
-        output = try FitOutput(arguments)
+        output = try FitOutput(arguments, plans: plans)
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
         part = try samples.firstPart()

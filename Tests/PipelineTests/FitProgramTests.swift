@@ -148,6 +148,36 @@ import Testing
         #expect(try JSONValue(parsing: document.text)["model_times"]?.doubles?.count == 5)
     }
 
+    /// What an export would refuse after the fit is refused before a pair is read.
+    @Test(arguments: [
+        (["--export=comfy"], "--drop-model-times"), (["--export=comfy", "--method=ggdm", "--tied"], "coefficients"),
+        (["--export=comfy", "--learn=times,model-times"], "model times"),
+        (["--export=npy", "--learn=coefficients"], "coefficients"),
+        (["--export=ld3-pt", "--method=d-ode"], "coefficients"),
+        (["--export=npy", "--nfe=4-6", "--tied"], "one schedule only"), (["--export=ld3-pt", "--nfe=4,5"], "one sched"),
+    ])
+    func exportsAreRefusedBeforeTheFit(options: [String], word: String) throws {
+        // Reading none would be status 65.
+        let refused = try Programs.run("ld3-fit", options, input: [])
+        #expect(refused.status == 64 && refused.errors.contains(word), "\(refused.errors)")
+        #expect(refused.errors.split(separator: "\n").count == 1 && refused.output.isEmpty)
+    }
+
+    /// With consent the loss is told as ever; what turns out tied needs none.
+    @Test func exportsOfAFit() throws {
+        let short = ["--nfe=3", "--solver=unipc", "--export=comfy"]
+        let dropped = try Programs.run(
+            "ld3-fit", short + ["--rounds=0,2", "--drop-model-times"], input: pairs)
+        #expect(dropped.status == 0 && dropped.errors.contains("cannot carry"), "\(dropped.errors)")
+        #expect(dropped.errors.contains("without "))
+        for options in [["--rounds=1,0", "--polish=0"], ["--method=dmn"], ["--learn=times", "--iterations=1"]] {
+            let result = try Programs.run("ld3-fit", short + options, input: pairs)
+            #expect(result.status == 0, "\(result.errors)")
+        }
+        let single = try fit("--nfe=1", "--solver=ddim", "--export=comfy")
+        #expect(single.status == 0, "\(single.errors)")
+    }
+
     /// The embedded network with the perceptual loss: gradients through both networks.
     @Test func theEmbeddedModelIsFittedPerceptually() throws {
         let pairs = try Programs.shell("ld3-noise --seeds 0-5 | ld3-teacher -q --nfe 6").output

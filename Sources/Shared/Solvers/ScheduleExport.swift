@@ -133,23 +133,42 @@ package struct ScheduleExport: Sendable {
 
     // MARK: Notes
 
-    private func lossNotes(_ schedule: Schedule) throws -> [String] {
+    /// Throws a usage failure where schedules still to be fitted, with model times or coefficients of their own, would lose
+    /// what was not given up.
+    package func check(modelTimes: Bool, coefficients: Bool) throws {
+        let lost = lost(modelTimes: modelTimes, coefficients: coefficients)
+        guard lost.isEmpty || dropsModelTimes else {
+            throw refusal(loss(of: lost, "will have") + "; what that costs is told after the fit")
+        }
+    }
+
+    /// What the format cannot carry.
+    private func lost(modelTimes: Bool, coefficients: Bool) -> [String] {
         var lost: [String] = []
-        if !schedule.isTied, !format.carriesModelTimes { lost.append("model times of its own") }
-        if schedule.coefficients != nil, format != .json { lost.append("learned coefficients") }
+        if modelTimes, !format.carriesModelTimes { lost.append("model times of its own") }
+        if coefficients, format != .json { lost.append("learned coefficients") }
+        return lost
+    }
+
+    private func loss(of lost: [String], _ has: String) -> String {
+        "the schedule \(has) \(lost.joined(separator: " and ")), which \(format.rawValue) cannot carry"
+    }
+
+    private func refusal(_ message: String) -> Failure {
+        Failure(
+            .usage, place: "--export \(format.rawValue)", message,
+            suggestion: "drop them with --drop-model-times, learn with --tied, or export json")
+    }
+
+    private func lossNotes(_ schedule: Schedule) throws -> [String] {
+        let lost = lost(modelTimes: !schedule.isTied, coefficients: schedule.coefficients != nil)
         guard !lost.isEmpty else { return [] }
         let change = [
             schedule.lossAfter.map { "the validation loss with them is \($0)" }, tiedLoss.map { "without \($0)" },
         ]
         .compactMap { $0 }.joined(separator: ", ")
-        let message =
-            "the schedule has \(lost.joined(separator: " and ")), which \(format.rawValue) cannot carry"
-            + (change.isEmpty ? "" : "; \(change)")
-        guard dropsModelTimes else {
-            throw Failure(
-                .usage, place: "--export \(format.rawValue)", message,
-                suggestion: "drop them with --drop-model-times, learn with --tied, or export json")
-        }
+        let message = loss(of: lost, "has") + (change.isEmpty ? "" : "; \(change)")
+        guard dropsModelTimes else { throw refusal(message) }
         return [message]
     }
 
