@@ -44,6 +44,7 @@ struct FitOutput {
     /// - Parameter count: how many schedules there will be, with the first of them.
     func write(_ fit: Fit, from part: StreamPart, metadata: [String: String], count: Int?) throws {
         if var export {
+            guard export.format != .json else { return }
             export.tiedLoss = fit.tiedLoss
             return try export.write(fit.schedule, reporter: reporter)
         }
@@ -59,13 +60,18 @@ struct FitOutput {
 
     /// What needs all schedules: JSON (one document, or an array of them) and the plot.
     func finish(_ fits: [Fit]) throws {
-        if format == .json, export == nil {
-            let documents = try fits.map { try $0.json() }
+        if let documents = try documents(fits) {
             let json = documents.count == 1 ? documents[0] : .array(documents)
             try Descriptor.write(Descriptor.standardOutput, json.indentedText)
         }
         guard let plotFile else { return }
         let figure = Figure(panels: fits.flatMap(\.figure.panels), columns: 2)
         try Publishing.publish(plotFile, bytes: PNG.encode(figure.render()))
+    }
+
+    /// The JSON documents of --format or --export; nil where neither asks for them.
+    private func documents(_ fits: [Fit]) throws -> [JSONValue]? {
+        if let export { return export.format == .json ? try fits.map { try $0.schedule.json() } : nil }
+        return format == .json ? try fits.map { try $0.json() } : nil
     }
 }

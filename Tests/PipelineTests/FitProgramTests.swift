@@ -82,6 +82,24 @@ import Testing
         #expect(try Programs.run("ld3-sample", ["--schedule", file], input: pairs).status == 64)
     }
 
+    /// Exported as JSON they are one array, which sampling chooses from; one alone is a document.
+    @Test func exportedBudgetsAreOneArray() throws {
+        let options = ["--method=heuristic", "--export=json"]
+        let result = try Programs.run("ld3-fit", options + ["--nfe=4,5"], input: pairs)
+        #expect(result.status == 0, "\(result.errors)")
+        let exported = try JSONValue(parsing: result.text)
+        #expect(exported.elements?.count == 2)
+        let folder = try TemporaryFolder()
+        let file = try folder.write(result.output, to: "two.json")
+        for budget in 4...5 {
+            let samples = try Programs.run("ld3-sample", ["--schedule", file, "--nfe=\(budget)"], input: pairs)
+            #expect(samples.status == 0, "\(samples.errors)")
+            #expect(samples.errors.contains("\(budget) evaluations"))
+        }
+        let single = try Programs.run("ld3-fit", options + ["--nfe=4"], input: pairs)
+        #expect(try JSONValue(parsing: single.text) == exported.elements?.first)
+    }
+
     /// GGDM over the samples' own elements; its cost is told, and pictures' features are refused for what is none.
     @Test func distributionsAreMatched() throws {
         let arguments = ["--method=ggdm", "--nfe=3", "--ggdm-iterations=5", "--ggdm-batch=8"]
