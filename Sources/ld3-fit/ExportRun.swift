@@ -12,6 +12,7 @@ struct ExportRun {
     init(_ arguments: Arguments) { self.arguments = arguments }
 
     func run() throws {
+        try checkOptions()
         guard let export = try arguments.export() else {
             throw Failure(
                 .usage, place: "--schedule", "is what --export writes", suggestion: "name a format with --export")
@@ -25,6 +26,20 @@ struct ExportRun {
             spelling: arguments.stringIfGiven("process") ?? request.origin.metadata["ld3.process"] ?? "edm")
         let schedule = try request.schedule(for: process, fallback: ("ipndm", nil)) { arguments.reporter.note($0) }
         try export.write(schedule, reporter: arguments.reporter)
+    }
+
+    /// Throws where an option is given that only a fit has a use for.
+    private func checkOptions() throws {
+        let own = [
+            "schedule", "export", "terminal", "drop-model-times", "solver", "order", "variant", "nfe", "steps",
+            "process",
+        ]
+        let used = own + OptionGroup.general.options.map(\.name)
+        let given = arguments.command.options.map(\.name).filter(arguments.isGiven)
+        if let useless = given.first(where: { !used.contains($0) }) {
+            throw Failure(
+                .usage, place: "--\(useless)", "cannot be given together with --schedule, by which nothing is fitted")
+        }
     }
 }
 
@@ -47,9 +62,20 @@ extension ScheduleExport.Format {
 extension Arguments {
     /// --export with --terminal and --drop-model-times; nil where it is not given.
     func export() throws -> ScheduleExport? {
-        guard isGiven("export") else { return nil }
-        return ScheduleExport(
-            try choice("export"), terminal: isGiven("terminal") ? try choice("terminal") : nil,
-            dropsModelTimes: flag("drop-model-times"))
+        guard isGiven("export") else {
+            for option in ["terminal", "drop-model-times"] where isGiven(option) {
+                throw Failure(
+                    .usage, place: "--\(option)", "is about an export, and there is none",
+                    suggestion: "name a format with --export")
+            }
+            return nil
+        }
+        let format: ScheduleExport.Format = try choice("export")
+        let terminal: ScheduleExport.Terminal? = isGiven("terminal") ? try choice("terminal") : nil
+        guard terminal == nil || format.listsSigmas else {
+            throw Failure(
+                .usage, place: "--terminal", "is about a list of noise levels, which \(format.rawValue) is not")
+        }
+        return ScheduleExport(format, terminal: terminal, dropsModelTimes: flag("drop-model-times"))
     }
 }

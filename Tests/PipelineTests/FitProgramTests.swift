@@ -172,12 +172,30 @@ import Testing
         (["--export=comfy", "--learn=times,model-times"], "model times"),
         (["--export=npy", "--learn=coefficients"], "coefficients"),
         (["--export=ld3-pt", "--method=d-ode"], "coefficients"),
-        (["--export=npy", "--nfe=4-6", "--tied"], "one schedule only"), (["--export=ld3-pt", "--nfe=4,5"], "one sched"),
+        (["--export=npy", "--nfe=4-6", "--tied"], "one schedule only"),
+        (["--export=ld3-pt", "--nfe=4,5"], "one sched"),
     ])
     func exportsAreRefusedBeforeTheFit(options: [String], word: String) throws {
         // Reading none would be status 65.
         let refused = try Programs.run("ld3-fit", options, input: [])
         #expect(refused.status == 64 && refused.errors.contains(word), "\(refused.errors)")
+        #expect(refused.errors.split(separator: "\n").count == 1 && refused.output.isEmpty)
+    }
+
+    /// Options that would be without effect.
+    @Test(arguments: [
+        (["--terminal=keep"], "--terminal"), (["--drop-model-times", "--tied"], "--drop-model-times"),
+        (["--export=json", "--terminal=keep"], "--terminal"),
+        (["--export=npy", "--terminal=append-zero"], "--terminal"),
+        (["--export=ld3-pt", "--terminal=keep"], "--terminal"),
+        (["--export=diffusers-timesteps", "--tied", "--terminal=replace-zero"], "--terminal"),
+        (["--schedule=edm", "--nfe=4", "--export=comfy", "--method=ld3"], "--method"),
+        (["--schedule=edm", "--nfe=4", "--export=comfy", "--learn=times"], "--learn"),
+        (["--schedule=edm", "--nfe=4", "--export=comfy", "--format=json"], "--format"),
+    ])
+    func exportOptionsNeedAnEffect(options: [String], option: String) throws {
+        let refused = try Programs.run("ld3-fit", options, input: [])
+        #expect(refused.status == 64 && refused.errors.hasPrefix("ld3-fit: \(option): "), "\(refused.errors)")
         #expect(refused.errors.split(separator: "\n").count == 1 && refused.output.isEmpty)
     }
 

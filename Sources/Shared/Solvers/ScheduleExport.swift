@@ -25,6 +25,9 @@ package struct ScheduleExport: Sendable {
         case ld3 = "ld3-pt"
 
         var carriesModelTimes: Bool { [.json, .npy, .ld3].contains(self) }
+
+        /// Whether it is a list of noise levels, with a last one, which a `Terminal` sets.
+        package var listsSigmas: Bool { [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP].contains(self) }
     }
 
     /// What the last value is: learned lists end at sigma_min, consumers disagree about the step to zero.
@@ -48,8 +51,7 @@ package struct ScheduleExport: Sendable {
         _ format: Format, terminal: Terminal? = nil, dropsModelTimes: Bool = false, tiedLoss: Double? = nil
     ) {
         self.format = format
-        let endsAtZero: [Format] = [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP]
-        self.terminal = terminal ?? (endsAtZero.contains(format) ? .replaceZero : .keep)
+        self.terminal = terminal ?? (format.listsSigmas ? .replaceZero : .keep)
         self.dropsModelTimes = dropsModelTimes
         self.tiedLoss = tiedLoss
     }
@@ -79,7 +81,7 @@ package struct ScheduleExport: Sendable {
             let tensor = NamedTensor(name: "best_t_steps", shape: [values.count], floats: values)
             bytes = try TorchWriter.serialize([tensor])
         }
-        if [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP].contains(format) {
+        if format.listsSigmas {
             notes += consumerNotes(schedule, values: sigmas.count)
         }
         return (bytes, notes)
