@@ -37,11 +37,12 @@ struct FitSession<Element: TensorElement> {
                 denoiser: denoiser, process: model.process, solver: plan.solver, steps: plan.steps, train: train,
                 validation: validation)
             try configure(&problem)
+            problem.starts = try starts(plan, after: fits.last)
+            try checkHeuristics(problem)
             let before = denoiser.counter.count
             try problem.keepFirstOutputs()
             let firstOutputs = denoiser.counter.count - before
             (train, validation) = (problem.train, problem.validation)
-            problem.starts = try starts(plan, after: fits.last)
             var fit = try solve(problem)
             if try usesFirstOutputs() { fit.work = fit.work + firstOutputs }
             fit.schedule.loss = try arguments.string("loss")
@@ -76,6 +77,14 @@ struct FitSession<Element: TensorElement> {
     private func usesFirstOutputs() throws -> Bool {
         let method: FitMethod = try arguments.choice("method")
         return try [.ld3, .heuristic, .ggdm].contains(method) || arguments.learnedParts() != nil
+    }
+
+    private func checkHeuristics(_ problem: FitProblem<Element>) throws {
+        guard arguments.isGiven("heuristics"), !problem.hasCandidates else { return }
+        throw Failure(
+            .usage, place: "--heuristics",
+            "gives no falling times of \(model.process.spelling) for \(problem.steps) steps",
+            suggestion: "leave it out for all that make sense")
     }
 
     private func mode() throws -> Parameterization.Mode {

@@ -257,7 +257,10 @@ import Testing
         let general = try fit(
             "--solver=ddim", "--learn=times,model-times,coefficients", "--iterations=2", "--starts=2")
         #expect(general.status == 0, "\(general.errors)")
-        for refused in [try fit("--solver=ddim", "--mode=lambda"), try fit("--solver=unipc")] {
+        for refused in [
+            try fit("--solver=ddim", "--mode=lambda"), try fit("--solver=unipc"),
+            try fit("--solver=ddim", "--heuristics=edm,logsnr"),
+        ] {
             #expect(refused.status == 64 && refused.errors.contains("vp-discrete:point-cloud"), "\(refused.errors)")
             #expect(refused.errors.split(separator: "\n").count == 1)
         }

@@ -75,6 +75,9 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         validation.firstOutputs = try outputs(validation)
     }
 
+    /// Whether a heuristic or a given start makes sense for the process and number of steps.
+    package var hasCandidates: Bool { !candidates().isEmpty }
+
     package func student<Family: ProgramFamily>(_ family: Family) -> Student<Element, Family> {
         var student = Student(denoiser, family: family, startScale: process.priorScale)
         student.policy = policy
