@@ -83,7 +83,7 @@ fit_now() { ld3-fit --quiet $threads "$@" < "${input:-$pieces/pairs.ld3}"; }
 
 # The paper's own algorithm but for the number of pairs, and a validation every fourth training step rather than each.
 learned="--validate-every 4 --soft-validation --polish 0"
-general="--learn times,model-times,coefficients --iterations 6 --refit 2"
+general="--learn times,model-times,coefficients --iterations 6 --refit 2 --curvature-pairs 8"
 
 # A solver's name in the tables is --solver with the order behind it: dpm-solver++-3.
 solver() {
