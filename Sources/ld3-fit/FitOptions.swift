@@ -44,7 +44,7 @@ extension OptionGroup {
             .value("latent-step", "X", "of a noise along its own loss' gradient [6/NFE; --latent: 12/NFE]"),
             .value(
                 "latent-decay", "X",
-                "of that step when no noise of a pass gains, of those that validate where they move [0.5]"),
+                "of that step when no tested move of a pass gains [0.5]"),
             .value("validate-every", "N", "training steps between validations; 1 is the paper's [a pass]"),
             .flag("soft-validation", "validation noises move too, and moves are tested, as the paper's"),
             .value("polish", "N", "Gauss-Newton steps on the hard loss at the end, at most; 0 is the paper's [4]"),
@@ -65,6 +65,7 @@ extension OptionGroup {
             .value("refit", "N", default: "5", "further iterations that train on the validation pairs too; 0 is none"),
             .value("ridge", "X", default: "1e-2", "weight of the squared moves of coefficients, in initial losses"),
             .flag("sum-rule", "coefficients that treat a constant output as the solver does"),
+            .flag("own-coefficients", "begin with the solver's own coefficients, not another solver's"),
             .value("curvature-pairs", "N", default: "10", "pairs that give the curvature"),
         ])
 
@@ -136,14 +137,19 @@ extension Arguments {
 
     /// --learn; nil where it is not given.
     func learnedParts() throws -> LearnedParts? {
-        guard let text = stringIfGiven("learn") else {
-            if flag("sum-rule"), try choice("method") as FitMethod != .ggdm {
-                throw Failure(
-                    .usage, place: "--sum-rule", "holds coefficients, and none are learned",
-                    suggestion: "add --learn times,model-times,coefficients")
-            }
-            return nil
+        let parts = try stringIfGiven("learn").map(parts)
+        let isGGDM = try choice("method") as FitMethod == .ggdm
+        let learns = parts?.contains(.coefficients) ?? isGGDM
+        for (option, hasEffect) in [("sum-rule", learns), ("own-coefficients", learns && !isGGDM)]
+        where flag(option) && !hasEffect {
+            throw Failure(
+                .usage, place: "--\(option)", "is about coefficients of --learn, and none are learned",
+                suggestion: "add --learn times,model-times,coefficients")
         }
+        return parts
+    }
+
+    private func parts(_ text: String) throws -> LearnedParts {
         let known: [String: LearnedParts] = [
             "times": .times, "model-times": .modelTimes, "coefficients": .coefficients,
         ]
@@ -161,7 +167,7 @@ extension Arguments {
     /// Whether the fit trains model times of the schedule's own, and coefficients.
     func fitKind() throws -> (modelTimes: Bool, coefficients: Bool) {
         let method: FitMethod = try choice("method")
-        let isTied = flag("tied")
+        let isTied = try flag("tied") || doubleIfGiven("window", in: 0...0.5) == 0
         if let parts = try learnedParts() ?? (method == .ggdm ? [.times, .modelTimes, .coefficients] : nil) {
             return (parts.contains(.modelTimes) && !isTied, parts.contains(.coefficients))
         }

@@ -40,11 +40,11 @@ struct FitSession<Element: TensorElement> {
             problem.starts = try starts(plan, after: fits.last)
             try checkHeuristics(problem)
             let before = denoiser.counter.count
-            try problem.keepFirstOutputs()
+            try problem.keepFirstOutputs(ofTraining: trains())
             let firstOutputs = denoiser.counter.count - before
             (train, validation) = (problem.train, problem.validation)
             var fit = try solve(problem)
-            if try usesFirstOutputs() { fit.work = fit.work + firstOutputs }
+            if try solvesPairs() { fit.work = fit.work + firstOutputs }
             fit.schedule.loss = try arguments.string("loss")
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
@@ -64,6 +64,7 @@ struct FitSession<Element: TensorElement> {
         if let window = try arguments.doubleIfGiven("window", in: 0...0.5) { problem.windowRate = window }
         problem.windowOfLogits = arguments.flag("compat-window")
         problem.keepsSums = arguments.flag("sum-rule")
+        problem.triesOtherSolvers = !arguments.flag("own-coefficients")
         problem.savings = try arguments.savings()
         problem.batch = try arguments.batch() ?? min(model.defaultBatch, 16)
         problem.policy = policy
@@ -73,10 +74,16 @@ struct FitSession<Element: TensorElement> {
         }
     }
 
-    /// Whether a fit's own solves start from what `keepFirstOutputs` has computed, and not its rating's alone.
-    private func usesFirstOutputs() throws -> Bool {
+    /// Whether the method solves the training pairs.
+    private func trains() throws -> Bool {
         let method: FitMethod = try arguments.choice("method")
-        return try [.ld3, .heuristic, .ggdm].contains(method) || arguments.learnedParts() != nil
+        return try [.ld3, .ggdm].contains(method) || arguments.learnedParts() != nil
+    }
+
+    /// Whether the method's own solves, and not its rating's alone, start from what `keepFirstOutputs` has computed.
+    private func solvesPairs() throws -> Bool {
+        let method: FitMethod = try arguments.choice("method")
+        return try trains() || [.heuristic, .ays].contains(method)
     }
 
     private func checkHeuristics(_ problem: FitProblem<Element>) throws {
@@ -132,7 +139,11 @@ struct FitSession<Element: TensorElement> {
         defer { progress.finish() }
         func observe(_ event: LD3Event) {
             let measure = method == .ggdm ? "score" : "loss"
-            if case .iteration(_, _, _, let best) = event { progress.advance(by: 1, "validation \(measure) \(best)") }
+            switch event {
+            case .iteration(_, _, _, let best): progress.advance(by: 1, "validation \(measure) \(best)")
+            case .round: break
+            case .end(let failure): arguments.reporter.note("training ends early: \(failure)")
+            }
         }
         let parts = try arguments.learnedParts()
         if let parts, method != .ggdm {

@@ -78,6 +78,56 @@ import Testing
         }
     }
 
+    /// Where only the noises' own places are safe, all moves are taken back, and training goes on.
+    @Test(arguments: [false, true]) func aMoveTooFarIsTakenBack(tests: Bool) throws {
+        var settings = settings
+        (settings.timeRounds, settings.allRounds) = (3, 0)
+        settings.testsMoves = tests
+        settings.polish = 0
+        let starts = [toy.train, toy.validation].flatMap { pairs in
+            (0..<pairs.count).map { pairs.noise.samples($0..<$0 + 1).scaled(by: 80) }
+        }
+        func fit(_ denoiser: any Denoiser<Double>, batch: Int = 16) throws -> Fit {
+            var problem = FitProblem(
+                denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
+                solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+            problem.batch = batch
+            return try problem.ld3(settings)
+        }
+        let still = PartlyBroken(denoiser: toy.denoiser) { state, time in
+            time == 80 && !starts.contains { distance(state, $0, row: 0) < 1e-9 }
+        }
+        let held = try fit(still)
+        #expect(held.history.training.count == 3 * 15 && held.lossAfter < held.lossBefore)
+        #expect(try held.schedule != fit(toy.denoiser).schedule)
+        settings.movesValidationLatents = true
+        #expect(try fit(still).schedule == fit(still, batch: 1).schedule)
+        settings.ball = Ball(radius: 0)
+        settings.movesValidationLatents = false
+        // Times that move at the second attempt only are those of the hard loss.
+        #expect(try held.schedule == fit(toy.denoiser).schedule)
+    }
+
+    /// A pair that breaks down wherever it is ends a fit that has found nothing yet, and names itself.
+    @Test func aBrokenPairIsNamed() throws {
+        let problem = try problem(Breaking(toy.denoiser))
+        let broken = problem.train.pairs.noise.samples(7..<8).scaled(by: 80)
+        let seed = problem.train.pairs.seeds[7]
+        var settings = settings
+        settings.learningRate = 0
+        #expect {
+            try FitProblem(
+                denoiser: CountingDenoiser(
+                    PartlyBroken(denoiser: toy.denoiser) { state, _ in distance(state, broken, row: 0) < 1e-9 },
+                    counter: EvaluationCounter()), process: toy.process, solver: problem.solver, steps: 4,
+                train: problem.train,
+                validation: problem.validation
+            ).ld3(settings)
+        } throws: { error in
+            (error as? Failure)?.place?.contains("seed \(seed), step 0") == true
+        }
+    }
+
     /// D(x_T; T) of a pair.
     @Test func aBrokenFirstOutputNamesItsSeed() throws {
         var problem = try problem(Breaking(toy.denoiser, from: 1))

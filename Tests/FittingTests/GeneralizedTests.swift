@@ -170,10 +170,15 @@ import Testing
     @Test func otherSolversAreStarts() throws {
         var settings = LevenbergMarquardtSettings()
         settings.iterations = 2
-        let fit = try problem(Toy(pairs: 40), Solver(.ddim)).generalized(settings, learning: Self.all)
+        var problem = try problem(Toy(pairs: 40), Solver(.ddim))
+        let fit = try problem.generalized(settings, learning: Self.all)
         let start = try #require(fit.start)
         #expect(start.hasSuffix("with ipndm 3") || start.hasSuffix("with dpm-solver++ 2"), "\(start)")
         #expect(fit.schedule.solver.family == .ddim && fit.lossAfter < fit.lossBefore)
+        problem.triesOtherSolvers = false
+        let own = try problem.generalized(settings, learning: Self.all)
+        #expect(own.start.map { own.candidates.map(\.candidate.name).contains($0) } == true)
+        #expect(own.lossAfter < own.lossBefore && own.schedule != fit.schedule)
     }
 
     /// The refit trains on the validation pairs: what is told, and what the next budget starts from, is from before it.

@@ -53,7 +53,8 @@ import Testing
             let share = rated.candidate.times[1] / 80
             return weightedSum([(share, start), (1 - share, output)])
         }
-        let others = try raced(Broken(denoiser: toy.denoiser, states: states))
+        let others = try raced(
+            PartlyBroken(denoiser: toy.denoiser) { state, _ in states.contains { distance(state, $0, row: 0) < 1e-6 } })
         #expect(beaten.map(\.candidate).contains(others[0].candidate))
         #expect(others[0].pairs == 30 && others[0].loss.isFinite)
         #expect(others.suffix(whole.count).allSatisfy { $0.loss == .infinity })
@@ -83,27 +84,5 @@ import Testing
             #expect(rated(losses).isClearlyBehind(leader) == falls)
         }
         #expect(rated([1, 20, 300, .infinity]).isClearlyBehind(leader))
-    }
-}
-
-/// Another denoiser that is NaN about some states.
-private struct Broken: Denoiser {
-    let denoiser: MixtureDenoiser<Double>
-    let states: [Tensor<Double>]
-
-    var sampleShape: [Int] { denoiser.sampleShape }
-    var hasPullback: Bool { denoiser.hasPullback }
-    var labelCount: Int { denoiser.labelCount }
-
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
-        var result = try denoiser.denoise(x, at: times, labels: labels)
-        for row in times.indices where states.contains(where: { distance(x.gather([row]), $0, row: 0) < 1e-6 }) {
-            result.scatter(Tensor(shape: [1] + sampleShape, repeating: .nan), to: [row])
-        }
-        return result
-    }
-
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-        try denoiser.linearize(x, at: times, labels: labels)
     }
 }

@@ -39,6 +39,33 @@ struct Toy {
     }
 }
 
+/// Another denoiser that is NaN for some states and times.
+struct PartlyBroken: Denoiser {
+    let denoiser: MixtureDenoiser<Double>
+    /// Of a state [1, 4] and its time.
+    let isBroken: @Sendable (Tensor<Double>, Double) -> Bool
+
+    var sampleShape: [Int] { denoiser.sampleShape }
+    var hasPullback: Bool { denoiser.hasPullback }
+    var labelCount: Int { denoiser.labelCount }
+
+    private func broken(_ x: Tensor<Double>, _ times: [Double]) -> Tensor<Double> {
+        var x = x
+        for row in times.indices where isBroken(x.samples(row..<row + 1), times[row]) {
+            x.scatter(Tensor(shape: [1] + sampleShape, repeating: .nan), to: [row])
+        }
+        return x
+    }
+
+    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+        try denoiser.denoise(broken(x, times), at: times, labels: labels)
+    }
+
+    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
+        try denoiser.linearize(broken(x, times), at: times, labels: labels)
+    }
+}
+
 /// Normal numbers, the same for a seed.
 func gaussian(shape: [Int], seed: UInt64) -> Tensor<Double> {
     var generator = SplitMix(seed: seed)

@@ -171,16 +171,16 @@ import Testing
         #expect(polished.history == rough.history)
     }
 
-    /// Untested moves cost no solve. However long the step, the slope alone would take half of the loss away at most.
+    /// However long the step, the slope alone would take half of the loss away at most.
     @Test func untestedMovesAreShort() throws {
         let toy = try Toy(pairs: 28)
         var settings = usual
         (settings.timeRounds, settings.allRounds) = (2, 0)
-        func trained(step: Double, radius: Double, tests: Bool = false) throws -> LD3Trainer<Double> {
+        settings.ball = Ball(radius: 1e9)
+        settings.learningRate = 0
+        func trained(step: Double, tests: Bool = false) throws -> LD3Trainer<Double> {
             settings.latentStep = step
-            settings.ball = Ball(radius: radius)
             settings.testsMoves = tests
-            settings.learningRate = 0
             var trainer = try trainer(toy, solver: Solver(.ipndm), steps: 4, settings: settings)
             _ = try trainer.run()
             return trainer
@@ -189,10 +189,10 @@ import Testing
             let program = try trainer.student.program(trainer.best.parameters)
             return try #require(try trainer.student.losses(program, trainer.train))
         }
-        let still = try losses(trained(step: 0, radius: 1e9))
-        let short = try losses(trained(step: 1e-3, radius: 1e9))
-        #expect(short == (try losses(trained(step: 1e-3, radius: 1e9, tests: true))))
-        let long = try losses(trained(step: 1e9, radius: 1e9))
+        let still = try losses(trained(step: 0))
+        let short = try losses(trained(step: 1e-3))
+        #expect(short == (try losses(trained(step: 1e-3, tests: true))))
+        let long = try losses(trained(step: 1e9))
         for ((before, little), after) in zip(zip(still, short), long) {
             #expect(little < before)
             // About a half, since the loss is a square and its slope falls along the way.
@@ -290,6 +290,7 @@ private final class Log {
             bests.append(best)
             if validationLoss != nil { validated.append(number) }
         case .round(_, let loss): bests.append(loss)
+        case .end: break
         }
     }
 }

@@ -22,7 +22,7 @@ extension FitProblem {
     package func dODE(
         _ settings: DODESettings, times: [Double], rated: [RatedCandidate]? = nil
     ) throws -> Fit {
-        try baseline("d-ode", rated: rated) {
+        var fit = try baseline("d-ode", rated: rated) {
             let recursion = try solver.recursion(process: process, times: times, modelTimes: times)
             guard recursion.rows.allSatisfy({ $0.corrector == nil }) else {
                 throw Failure(
@@ -36,6 +36,8 @@ extension FitProblem {
                 solver: solver, process: process, times: recursion.modelTimes,
                 coefficients: CoefficientMatrices(corrected), method: "")
         }
+        fit.neighbour = Candidate(name: "neighbour", times: times)
+        return fit
     }
 
     /// Of all heuristics, D-ODE on the one whose own validation loss is least.

@@ -21,6 +21,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var windowOfLogits = false
     /// The sum rule for learned coefficients (M13.3).
     package var keepsSums = false
+    /// Whether learned coefficients may begin as another solver's.
+    package var triesOtherSolvers = true
     package var policy = ActivationPolicy.keep
     package var savings = Savings.all
     package var batch = 16
@@ -62,16 +64,16 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         return TimesFamily(solver: solver, parameterization: parameterization, isTied: isTied)
     }
 
-    /// Computes D(x_T; T) of all pairs, once for every method and number of steps (M5.12 R2). The analytic first step
-    /// does without.
-    package mutating func keepFirstOutputs() throws {
+    /// Computes D(x_T; T) of the validation pairs, and of the training pairs where a method asks for them, once for every
+    /// number of steps (M5.12 R2). The analytic first step does without.
+    package mutating func keepFirstOutputs(ofTraining: Bool = true) throws {
         guard savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst) else { return }
         let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
         func outputs(_ set: FittingSet<Element>) throws -> Tensor<Element> {
             try set.firstOutputs
                 ?? set.firstOutputs(asked, at: process.start, startScale: process.priorScale, batch: batch)
         }
-        train.firstOutputs = try outputs(train)
+        if ofTraining { train.firstOutputs = try outputs(train) }
         validation.firstOutputs = try outputs(validation)
     }
 
@@ -167,8 +169,8 @@ package struct Fit: Sendable {
     package var schedule: Schedule
     /// For a method that ends with a refit on all pairs: the schedule that no validation pair has trained.
     package var beforeRefit: Schedule?
-    /// Where the next budget's fit may start too: the steps' times and the network's, before a refit. Nil where the
-    /// schedule has them.
+    /// Where the next budget's fit may start too: the steps' times and the network's, before a refit. Nil where these are
+    /// the schedule's.
     package var neighbour: Candidate?
     /// Everything that was rated to start from, best first.
     package var candidates: [RatedCandidate]

@@ -37,6 +37,12 @@ package struct FittingSet<Element: TensorElement>: Sendable {
             })
     }
 
+    /// The latents of the pairs at `indices` back on their own noises.
+    mutating func putBack(_ indices: [Int]) {
+        latents.scatter(pairs.noise.gather(indices), to: indices)
+        firstOutputs = nil
+    }
+
     /// The first `count` pairs, which have the first targets of the loss.
     func prefix(_ count: Int) -> FittingSet {
         guard count < self.count else { return self }

@@ -46,7 +46,8 @@ extension FitProblem {
         let lossAfter = try finiteLoss(schedule.program())
         schedule.lossAfter = lossAfter
         return Fit(
-            schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: lossAfter,
+            schedule: schedule, neighbour: family.neighbour(found.parameters), candidates: rated,
+            lossBefore: rated[0].loss, lossAfter: lossAfter,
             score: Fit.Score(before: found.scoreBefore, after: found.scoreAfter), history: log.history, work: work)
     }
 }
@@ -61,7 +62,7 @@ private struct GGDMTrainer<Element: TensorElement> {
     let observe: (LD3Event) -> Void
 
     /// The iterate of least validation score, with the scores of the start and of it. Where the network breaks down about an
-    /// iterate, the next one starts from the best so far. Throws where it breaks down about the start.
+    /// iterate, the next one starts from the best so far. Throws where it breaks down at once.
     func run(from initial: [Double]) throws -> (parameters: [Double], scoreBefore: Double, scoreAfter: Double) {
         var (parameters, generator) = (initial, SplitMix(seed: settings.seed))
         var adam = Adam(learningRate: settings.learningRate, count: free.count)

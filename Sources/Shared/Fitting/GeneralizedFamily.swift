@@ -90,7 +90,7 @@ package struct GeneralizedFamily: ProgramFamily {
     func touchesWindow(_ parameters: [Double]) -> Bool {
         let steps = times.parameterization.steps
         let window = times.parameterization.window(Array(parameters.prefix(steps + 1)))
-        return parameters[steps + 2..<2 * steps + 1].contains { abs($0) >= window }
+        return window > 0 && parameters[steps + 2..<2 * steps + 1].contains { abs($0) >= window }
     }
 
     /// The natural size of x_T's weight in row `row`: it falls from 1 to sigma(t_min) / sigma(T), evenly in logarithm.

@@ -37,10 +37,9 @@ extension FitProblem {
         // The plain solver's multistep form rounds otherwise, which is no gain.
         let isBetter = best.parameters != plain.parameters
         let refitted = isBetter ? try refitted(best.parameters, best.start, settings, learning) : best.parameters
-        let lists = own.times.timeLists(Array(best.parameters.prefix(own.times.parameterCount)))
         return Fit(
             schedule: try schedule(refitted), beforeRefit: try schedule(best.parameters),
-            neighbour: Candidate(name: "neighbour", times: lists.times, modelTimes: lists.modelTimes),
+            neighbour: own.neighbour(best.parameters),
             candidates: rated, start: best.start.name, lossBefore: rated[0].loss, lossAfter: best.loss,
             history: best.history, work: denoiser.counter.count - before)
     }
@@ -122,7 +121,7 @@ extension FitProblem {
     /// Other solvers along the same times, whose coefficients a fit of this one may start from: the landscape has many
     /// basins, and which of them a solver begins in is chance.
     private func kin(of family: GeneralizedFamily) throws -> [GeneralizedFamily] {
-        guard !family.keepsSums, family.evaluations == steps, process.hasFiniteLogSNR,
+        guard triesOtherSolvers, !family.keepsSums, family.evaluations == steps, process.hasFiniteLogSNR,
             !solver.options.contains(.thresholding)
         else { return [] }
         return try [Solver(.ipndm), Solver(.dpmSolverPlusPlus, order: 2)].filter { $0 != solver }.map {
@@ -165,6 +164,12 @@ extension GeneralizedFamily {
     func parameters(_ candidate: Candidate) -> [Double] {
         times.parameters(times: candidate.times, modelTimes: candidate.modelTimes)
             + [Double](repeating: 0, count: coefficientCount)
+    }
+
+    /// The steps' times and the network's, for the next budget to start from.
+    func neighbour(_ parameters: [Double]) -> Candidate {
+        let lists = times.timeLists(Array(parameters.prefix(times.parameterCount)))
+        return Candidate(name: "neighbour", times: lists.times, modelTimes: lists.modelTimes)
     }
 }
 

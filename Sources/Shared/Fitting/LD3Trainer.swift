@@ -6,8 +6,8 @@ import Tensors
 /// LD3: learns the times of a solver, and the times its network is told, from a teacher's pairs (M5.6; paper Alg. 1).
 ///
 /// It differs from the official trainer where that one is at odds with its own aims (M5.13, DEF-1, -2, -12, -13):
-/// exact gradients; latents are accepted by comparing losses at equal parameters; validation latents, where they move, do
-/// so at the best parameters, and the best loss is then the one on the moved latents, so that rounds are compared on the
+/// exact gradients; where latents' moves are tested, losses are compared at equal parameters; validation latents, where they
+/// move, do so at the best parameters, and the best loss is then the one on the moved latents, so that rounds are compared on the
 /// same data.
 package struct LD3Trainer<Element: TensorElement> {
     package let student: Student<Element, TimesFamily>
@@ -17,6 +17,7 @@ package struct LD3Trainer<Element: TensorElement> {
     package private(set) var best: Checkpoint
     package private(set) var iteration = 0
 
+    private let initial: [Double]
     private var parameters: [Double]
     private var rmsprop: RMSprop
     private var sgd: SGD
@@ -50,6 +51,7 @@ package struct LD3Trainer<Element: TensorElement> {
         self.train = train
         self.validation = validation
         self.observe = observe
+        self.initial = initial
         parameters = initial
         rmsprop = RMSprop(
             learningRate: settings.learningRate, momentum: settings.momentum,
@@ -92,8 +94,13 @@ package struct LD3Trainer<Element: TensorElement> {
     private mutating func trainingPass(learnsOffsets: Bool, movesLatents: Bool) throws -> Bool {
         let batches = generator.permutation(train.count).chunks(of: settings.batch)
         for (number, indices) in batches.enumerated() {
-            let found = try gradients(indices, ofLatents: movesLatents, learnsOffsets: learnsOffsets)
-            guard let gradients = found else { return false }
+            let gradients: StudentGradients<Element>
+            do {
+                gradients = try self.gradients(indices, ofLatents: movesLatents, learnsOffsets: learnsOffsets)
+            } catch let failure as Failure where failure.status == .internal && best.parameters != initial {
+                observe(.end(failure))
+                return false
+            }
             let solvedAt = parameters
             step(along: gradients.parameters, learnsOffsets: learnsOffsets)
             iteration += 1
@@ -108,20 +115,22 @@ package struct LD3Trainer<Element: TensorElement> {
         return true
     }
 
-    /// At the parameters or, where the network breaks down along them, at the best ones, which then return with lower
-    /// learning rates. Nil where it has come to break down along these as well.
+    /// At the parameters. Where the network breaks down along them, with the batch's latents back in their places; where it
+    /// still does, at the best parameters, which then return with lower learning rates.
     private mutating func gradients(
         _ indices: [Int], ofLatents: Bool, learnsOffsets: Bool
-    ) throws -> StudentGradients<Element>? {
+    ) throws -> StudentGradients<Element> {
         func gradients() throws -> StudentGradients<Element> {
             try student.finiteGradients(parameters, train, at: indices, ofLatents: ofLatents)
         }
-        if iteration == 0 { return try gradients() }
         if let found = try whereFinite(gradients) { return found }
-        guard parameters != best.parameters else { return nil }
-        returnToBest(learnsOffsets: learnsOffsets)
-        rmsprop.forget()
-        return try whereFinite(gradients)
+        train.putBack(indices)
+        if parameters != best.parameters {
+            if let found = try whereFinite(gradients) { return found }
+            returnToBest(learnsOffsets: learnsOffsets)
+            rmsprop.forget()
+        }
+        return try gradients()
     }
 
     private mutating func step(along gradient: [Double], learnsOffsets: Bool) {
@@ -178,7 +187,7 @@ package struct LD3Trainer<Element: TensorElement> {
 
     private mutating func returnToBest(learnsOffsets: Bool) {
         parameters = best.parameters
-        stepsWithoutGain = 0
+        (stepsSinceValidation, stepsWithoutGain) = (0, 0)
         // A rate that begins below its floor stays.
         let decay = settings.decay
         func lowered(_ rate: Double, to floor: Double) -> Double { min(rate, max(decay * rate, floor)) }
@@ -204,7 +213,7 @@ package struct LD3Trainer<Element: TensorElement> {
     }
 
     /// Steps the latents of the pairs at `indices` down their own losses, back into the ball; where moves are tested, only
-    /// those that this lowers under the same program. Returns how many have moved.
+    /// those that this lowers under the same program. Returns the number of moves.
     private mutating func moveTrained(
         _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double], _ parameters: [Double]
     ) throws -> Int {
@@ -232,7 +241,13 @@ package struct LD3Trainer<Element: TensorElement> {
         let solved = try whereFinite {
             try student.solve(program, set, indices, latents: moved, firstOutputs: nil)
         }
-        guard let solved else { return losses }
+        guard let solved else {
+            // One by one, so that what moves does not depend on the batch.
+            guard indices.count > 1 else { return losses }
+            return try indices.indices.map { row in
+                try move(&set, [indices[row]], along: slopes.samples(row..<row + 1), from: [losses[row]], program)[0]
+            }
+        }
         let after = try set.loss.values(solved.results, pairs: indices)
         let accepted = indices.indices.filter { after[$0] < losses[$0] }
         let places = accepted.map { indices[$0] }
@@ -256,4 +271,6 @@ package enum LD3Event: Sendable {
     /// `validationLoss` is nil where the validation was skipped or given up early.
     case iteration(number: Int, trainingLoss: Double, validationLoss: Double?, best: Double)
     case round(number: Int, validationLoss: Double)
+    /// Training ends early, since the network breaks down along the best parameters too.
+    case end(Failure)
 }
