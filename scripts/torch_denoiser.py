@@ -53,7 +53,7 @@ def main():
     parser.add_argument("network", help="file.py:function or package.module:function")
     parser.add_argument("--shape", required=True, help="shape of a sample, such as 3,32,32")
     parser.add_argument("--process", default="edm", help="noise process as the ld3 programs spell it [edm]")
-    parser.add_argument("--predicts", default="data", choices=["data", "noise", "velocity"])
+    parser.add_argument("--predicts", default="data", choices=["data", "noise", "score", "velocity"])
     parser.add_argument("--labels", type=int, default=0, help="number of classes [0]")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-pullback", action="store_true", help="do not offer gradients")
@@ -68,8 +68,9 @@ def main():
             return output
         rows = [-1] + [1] * (x.dim() - 1)
         alpha, sigma = (value.to(x.dtype).reshape(rows) for value in alpha_sigma(options.process, t))
-        if options.predicts == "noise":
-            return (x - sigma * output) / alpha
+        if options.predicts in ("noise", "score"):
+            noise = output if options.predicts == "noise" else -sigma * output
+            return (x - sigma * noise) / alpha
         return x - sigma * output if options.process == "flow" else alpha * x - sigma * output
 
     def tensor(frame, name):

@@ -31,7 +31,8 @@ struct ExportRun {
     /// Throws where an option is given that only a fit has a use for.
     private func checkOptions() throws {
         let own = [
-            "schedule", "export", "terminal", "drop-model-times", "solver", "order", "variant", "nfe", "steps",
+            "schedule", "export", "terminal", "resample", "from-sigma", "drop-model-times", "solver", "order",
+            "variant", "nfe", "steps",
             "process",
         ]
         let used = own + OptionGroup.general.options.map(\.name)
@@ -60,10 +61,10 @@ extension ScheduleExport.Format {
 }
 
 extension Arguments {
-    /// --export with --terminal and --drop-model-times; nil where it is not given.
+    /// --export with the options about it; nil where it is not given.
     func export() throws -> ScheduleExport? {
         guard isGiven("export") else {
-            for option in ["terminal", "drop-model-times"] where isGiven(option) {
+            for option in ["terminal", "resample", "from-sigma", "drop-model-times"] where isGiven(option) {
                 throw Failure(
                     .usage, place: "--\(option)", "is about an export, and there is none",
                     suggestion: "name a format with --export")
@@ -72,10 +73,13 @@ extension Arguments {
         }
         let format: ScheduleExport.Format = try choice("export")
         let terminal: ScheduleExport.Terminal? = isGiven("terminal") ? try choice("terminal") : nil
-        guard terminal == nil || format.listsSigmas else {
+        for option in ["terminal", "resample", "from-sigma"] where isGiven(option) && !format.listsSigmas {
             throw Failure(
-                .usage, place: "--terminal", "is about a list of noise levels, which \(format.rawValue) is not")
+                .usage, place: "--\(option)", "is about a list of noise levels, which \(format.rawValue) is not")
         }
-        return ScheduleExport(format, terminal: terminal, dropsModelTimes: flag("drop-model-times"))
+        var export = ScheduleExport(format, terminal: terminal, dropsModelTimes: flag("drop-model-times"))
+        export.resampledSteps = try integerIfGiven("resample", in: 1...10_000)
+        export.firstSigma = try doubleIfGiven("from-sigma", in: 0...1e9)
+        return export
     }
 }

@@ -34,6 +34,9 @@ let command = Command(
                     "terminal", "NAME",
                     "the exported list's last value: keep, replace-zero or append-zero [as its readers expect]"
                 ).withoutEffectOnNumbers(),
+                Option.value("resample", "N", "export a list of N steps instead, interpolated in log sigma")
+                    .withoutEffectOnNumbers(),
+                Option.value("from-sigma", "S", "export the list from this noise level on").withoutEffectOnNumbers(),
                 Option.flag("drop-model-times", "export without model times and coefficients of their own")
                     .withoutEffectOnNumbers(),
                 Option.value("schedule", "FILE", "export this saved schedule; nothing is fitted")

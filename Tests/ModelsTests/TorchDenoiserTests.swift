@@ -38,6 +38,17 @@ struct TorchDenoiserTests {
             "exec:\(Python.command) '\(script)' '\(folder.file("net.py")):load' --shape 3 --predicts noise \(options)")
     }
 
+    /// x_0 = x + sigma^2 score on EDM's process.
+    @Test func scoresAreConverted() throws {
+        let values = try open("--predicts score").denoiser.denoise(x, at: [0.5, 2], labels: nil)
+        let weight: [Float] = [0.5, -0.25, 2]
+        let expected = (0..<6).map { index in
+            let t: Float = index < 3 ? 0.5 : 2
+            return x[index] + t * t * weight[index % 3] * x[index] * t
+        }
+        expectClose(values.elements, expected, 1e-6)
+    }
+
     @Test func valuesAndPullbackAreTheModules() throws {
         let model = try open("--labels 2")
         #expect(model.sampleShape == [3] && model.labelCount == 2 && model.process == .edm)

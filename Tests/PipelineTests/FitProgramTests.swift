@@ -231,7 +231,7 @@ import Testing
         ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=40", 65),
         ("--train=0", 64),
         ("--start=/does/not/exist", 66), ("--loss=l3", 64), ("--rounds=2", 64), ("--solver=unipd", 64),
-        ("--heuristics=edn", 64), ("--sum-rule", 64), ("--own-coefficients", 64),
+        ("--heuristics=edn", 64), ("--sum-rule", 64), ("--own-coefficients", 64), ("--resample=3", 64),
     ])
     func mistakesAreToldInOneLine(option: String, status: Int32) throws {
         let result = try fit(option)

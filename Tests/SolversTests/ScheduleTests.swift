@@ -164,6 +164,26 @@ import Testing
         #expect(throws: Failure.self) { try ScheduleExport(.diffusersTimesteps)(schedule) }
     }
 
+    /// Other numbers of steps, and the tail for a picture with little noise, are not learned and say so.
+    @Test func listsAreResampledAndCut() throws {
+        let schedule = Schedule(solver: try Solver(.ipndm), process: .edm, times: [64, 16, 4, 1], method: "mine")
+        var export = ScheduleExport(.comfy, terminal: .keep)
+        export.resampledSteps = 6
+        #expect(try text(export, schedule) == "64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0\n")
+        export.firstSigma = 10
+        #expect(try text(export, schedule) == "10.0, 8.0, 4.0, 2.0, 1.0\n")
+        let notes = try export(schedule).notes
+        #expect(notes.contains { $0.contains("5 values, 4 steps") } && notes.contains { $0.contains("interpolated") })
+        export.resampledSteps = nil
+        export.terminal = .replaceZero
+        export.firstSigma = 64
+        #expect(try text(export, schedule) == "64.0, 16.0, 4.0, 0.0\n")
+        for outside in [65.0, 1, 0] {
+            export.firstSigma = outside
+            #expect(throws: Failure.self) { try export(schedule) }
+        }
+    }
+
     @Test func timesteps() throws {
         let stable = NoiseProcess.vpDiscrete(.stableDiffusion)
         let schedule = try Schedule(.uniform, solver: Solver(.dpmSolverPlusPlus, order: 2), steps: 3, process: stable)

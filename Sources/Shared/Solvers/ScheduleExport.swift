@@ -43,6 +43,10 @@ package struct ScheduleExport: Sendable {
     package var terminal: Terminal
     /// Lets a format that cannot carry decoupled times or learned coefficients leave them out.
     package var dropsModelTimes: Bool
+    /// Steps of a list that is interpolated, linearly in log sigma, instead of as learned.
+    package var resampledSteps: Int?
+    /// Where a list begins instead, for denoising a picture that has so much noise.
+    package var firstSigma: Double?
     /// The validation loss of the same times with the network asked at them, for the message; nil where not known.
     package var tiedLoss: Double?
 
@@ -65,7 +69,8 @@ package struct ScheduleExport: Sendable {
             throw Failure(.usage, place: "--export \(format.rawValue)", "a flow's start has no finite sigma")
         }
         var notes = try lossNotes(schedule)
-        let sigmas = terminated(schedule.times.map { schedule.process.scaledSigma($0) })
+        let sigmas =
+            format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []
         let bytes: [UInt8]
         switch format {
         case .comfy: bytes = line(sigmas.map(fixed).joined(separator: ", "))
@@ -88,6 +93,21 @@ package struct ScheduleExport: Sendable {
     }
 
     // MARK: Numbers
+
+    /// The levels resampled, then cut off at the first sigma, as asked. Throws where they do not reach so far.
+    private func changed(_ sigmas: [Double]) throws -> [Double] {
+        var sigmas = sigmas
+        guard let first = sigmas.first, let last = sigmas.last else { return sigmas }
+        if let steps = resampledSteps {
+            guard last > 0 else { throw Failure(.usage, place: "--resample", "needs a last sigma above zero") }
+            sigmas = TabulatedSchedule.interpolated(sigmas, steps: steps)
+        }
+        guard let start = firstSigma else { return sigmas }
+        guard start <= first, start > last else {
+            throw Failure(.usage, place: "--from-sigma", "\(start) is not within the schedule's \(first) to \(last)")
+        }
+        return [start] + sigmas.filter { $0 < start }
+    }
 
     private func terminated(_ sigmas: [Double]) -> [Double] {
         switch terminal {
@@ -179,6 +199,8 @@ package struct ScheduleExport: Sendable {
         let ending = terminal == .keep ? "" : "; the last step goes to 0"
         let evaluations = terminal == .appendZero ? ", one evaluation more than learned" : ""
         var notes = ["\(values) values, \(steps) steps\(ending)\(evaluations)"]
+        if resampledSteps != nil { notes.append("interpolated, not learned for this number of steps") }
+        if let firstSigma { notes.append("for a start with noise \(firstSigma), which it was not learned for") }
         if let sampler = schedule.solver.comfySampler {
             notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")
         } else {
