@@ -140,8 +140,10 @@ extension Arguments {
         let parts = try stringIfGiven("learn").map(parts)
         let isGGDM = try choice("method") as FitMethod == .ggdm
         let learns = parts?.contains(.coefficients) ?? isGGDM
-        for (option, hasEffect) in [("sum-rule", learns), ("own-coefficients", learns && !isGGDM)]
-        where flag(option) && !hasEffect {
+        if isGGDM, flag("own-coefficients") {
+            throw Failure(.usage, place: "--own-coefficients", "is what --method ggdm does anyway")
+        }
+        for option in ["sum-rule", "own-coefficients"] where flag(option) && !learns {
             throw Failure(
                 .usage, place: "--\(option)", "is about coefficients of --learn, and none are learned",
                 suggestion: "add --learn times,model-times,coefficients")

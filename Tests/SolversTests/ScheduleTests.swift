@@ -172,6 +172,11 @@ import Testing
         #expect(try text(export, schedule) == "64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0\n")
         export.firstSigma = 10
         #expect(try text(export, schedule) == "10.0, 8.0, 4.0, 2.0, 1.0\n")
+        export.firstSigma = 8.0000001
+        #expect(try text(export, schedule) == "8.0000001, 4.0, 2.0, 1.0\n")
+        export.firstSigma = 64
+        #expect(try text(export, schedule) == "64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0\n")
+        export.firstSigma = 10
         let notes = try export(schedule).notes
         #expect(notes.contains { $0.contains("5 values, 4 steps") } && notes.contains { $0.contains("interpolated") })
         export.resampledSteps = nil

@@ -37,10 +37,13 @@ package struct FittingSet<Element: TensorElement>: Sendable {
             })
     }
 
-    /// The latents of the pairs at `indices` back on their own noises.
-    mutating func putBack(_ indices: [Int]) {
-        latents.scatter(pairs.noise.gather(indices), to: indices)
+    /// Puts the latents of the pairs at `indices` back on their own noises. False where they are there already.
+    mutating func putBack(_ indices: [Int]) -> Bool {
+        let noise = pairs.noise.gather(indices)
+        guard latents.gather(indices) != noise else { return false }
+        latents.scatter(noise, to: indices)
         firstOutputs = nil
+        return true
     }
 
     /// The first `count` pairs, which have the first targets of the loss.

@@ -124,9 +124,8 @@ package struct LD3Trainer<Element: TensorElement> {
             try student.finiteGradients(parameters, train, at: indices, ofLatents: ofLatents)
         }
         if let found = try whereFinite(gradients) { return found }
-        train.putBack(indices)
+        if train.putBack(indices), let found = try whereFinite(gradients) { return found }
         if parameters != best.parameters {
-            if let found = try whereFinite(gradients) { return found }
             returnToBest(learnsOffsets: learnsOffsets)
             rmsprop.forget()
         }

@@ -100,13 +100,15 @@ package struct ScheduleExport: Sendable {
         guard let first = sigmas.first, let last = sigmas.last else { return sigmas }
         if let steps = resampledSteps {
             guard last > 0 else { throw Failure(.usage, place: "--resample", "needs a last sigma above zero") }
-            sigmas = TabulatedSchedule.interpolated(sigmas, steps: steps)
+            sigmas = [first] + TabulatedSchedule.interpolated(sigmas, steps: steps).dropFirst().dropLast() + [last]
         }
         guard let start = firstSigma else { return sigmas }
-        guard start <= first, start > last else {
+        // A level that was rounded for print is still that level, not one more step.
+        let slack = 1e-6 * start
+        guard start <= first + slack, start > last + slack else {
             throw Failure(.usage, place: "--from-sigma", "\(start) is not within the schedule's \(first) to \(last)")
         }
-        return [start] + sigmas.filter { $0 < start }
+        return [start] + sigmas.filter { $0 < start - slack }
     }
 
     private func terminated(_ sigmas: [Double]) -> [Double] {
