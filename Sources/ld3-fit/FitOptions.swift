@@ -174,7 +174,7 @@ extension Arguments {
             return (parts.contains(.modelTimes) && !isTied, parts.contains(.coefficients))
         }
         guard method == .ld3 else { return (false, method == .dODE) }
-        // The rounds of no number of evaluations are none unless options say so.
+        // Neither rounds nor polish depend on the dimension and the NFE.
         let settings = try ld3Settings(dimension: 1, evaluations: 1)
         return (!isTied && (settings.allRounds > 0 || settings.polish > 0), false)
     }

@@ -20,7 +20,7 @@ import Testing
         settings.validationInterval = 1
     }
 
-    private func problem(_ denoiser: Breaking) throws -> FitProblem<Double> {
+    private func problem(_ denoiser: any Denoiser<Double>) throws -> FitProblem<Double> {
         FitProblem(
             denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
             solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
@@ -64,10 +64,7 @@ import Testing
         let denoiser = Fragile(denoiser: toy.denoiser, safe: times, onlyGradients: onlyGradients)
         for interval in [1, nil] {
             settings.validationInterval = interval
-            var problem = try problem(Breaking(toy.denoiser))
-            problem = FitProblem(
-                denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
-                solver: problem.solver, steps: 4, train: problem.train, validation: problem.validation)
+            var problem = try problem(denoiser)
             problem.heuristics = [.edm]
             problem.triesGITS = false
             let fit = try problem.ld3(settings)
@@ -88,9 +85,7 @@ import Testing
             (0..<pairs.count).map { pairs.noise.samples($0..<$0 + 1).scaled(by: 80) }
         }
         func fit(_ denoiser: any Denoiser<Double>, batch: Int = 16) throws -> Fit {
-            var problem = FitProblem(
-                denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
-                solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+            var problem = try problem(denoiser)
             problem.batch = batch
             return try problem.ld3(settings)
         }
@@ -104,25 +99,19 @@ import Testing
         #expect(try fit(still).schedule == fit(still, batch: 1).schedule)
         settings.ball = Ball(radius: 0)
         settings.movesValidationLatents = false
-        // Times that move at the second attempt only are those of the hard loss.
+        // With every move put back, what is trained on is the hard loss.
         #expect(try held.schedule == fit(toy.denoiser).schedule)
     }
 
     /// A pair that breaks down wherever it is ends a fit that has found nothing yet, and names itself.
     @Test func aBrokenPairIsNamed() throws {
-        let problem = try problem(Breaking(toy.denoiser))
-        let broken = problem.train.pairs.noise.samples(7..<8).scaled(by: 80)
-        let seed = problem.train.pairs.seeds[7]
+        let broken = toy.train.noise.samples(7..<8).scaled(by: 80)
+        let seed = toy.train.seeds[7]
+        let denoiser = PartlyBroken(denoiser: toy.denoiser) { state, _ in distance(state, broken, row: 0) < 1e-9 }
         var settings = settings
         settings.learningRate = 0
         #expect {
-            try FitProblem(
-                denoiser: CountingDenoiser(
-                    PartlyBroken(denoiser: toy.denoiser) { state, _ in distance(state, broken, row: 0) < 1e-9 },
-                    counter: EvaluationCounter()), process: toy.process, solver: problem.solver, steps: 4,
-                train: problem.train,
-                validation: problem.validation
-            ).ld3(settings)
+            try problem(denoiser).ld3(settings)
         } throws: { error in
             (error as? Failure)?.place?.contains("seed \(seed), step 0") == true
         }
@@ -176,9 +165,7 @@ import Testing
     private func ggdm(
         _ denoiser: some Denoiser<Double>, observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> Fit {
-        var problem = FitProblem(
-            denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+        var problem = try problem(denoiser)
         problem.heuristics = [.edm]
         problem.triesGITS = false
         var settings = GGDMSettings()

@@ -203,10 +203,7 @@ import Testing
     /// There is but one schedule of one step.
     @Test func oneStepHasNothingToLearn() throws {
         let toy = try Toy()
-        let problem = FitProblem(
-            denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: try Solver(.ipndm), steps: 1, train: toy.set(toy.train), validation: toy.set(toy.validation))
-        let fit = try problem.ld3(usual)
+        let fit = try toy.problem(Solver(.ipndm), steps: 1).ld3(usual)
         #expect(fit.schedule.times == [80, 0.002] && fit.lossAfter == fit.lossBefore)
         #expect(fit.work == EvaluationCount(forwards: 6 + 12, pullbacks: 0))
     }

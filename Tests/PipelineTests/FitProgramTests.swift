@@ -69,16 +69,21 @@ import Testing
         }
     }
 
+    /// Sampling finds each of the budgets in the file.
+    private func expectSamples(along file: String, budgets: ClosedRange<Int>) throws {
+        for budget in budgets {
+            let samples = try Programs.run("ld3-sample", ["--schedule", file, "--nfe=\(budget)"], input: pairs)
+            #expect(samples.status == 0, "\(samples.errors)")
+            #expect(samples.errors.contains("\(budget) evaluations"))
+        }
+    }
+
     @Test func aRangeOfBudgetsIsOneFrameEach() throws {
         let result = try fit("--nfe=3-5", "--learn=times,model-times,coefficients", "--iterations=4", "--starts=1")
         #expect(result.status == 0, "\(result.errors)")
         let folder = try TemporaryFolder()
         let file = try folder.write(result.output, to: "range.safetensors")
-        for budget in 3...5 {
-            let samples = try Programs.run("ld3-sample", ["--schedule", file, "--nfe=\(budget)"], input: pairs)
-            #expect(samples.status == 0, "\(samples.errors)")
-            #expect(samples.errors.contains("\(budget) evaluations"))
-        }
+        try expectSamples(along: file, budgets: 3...5)
         #expect(try Programs.run("ld3-sample", ["--schedule", file], input: pairs).status == 64)
     }
 
@@ -91,11 +96,7 @@ import Testing
         #expect(exported.elements?.count == 2)
         let folder = try TemporaryFolder()
         let file = try folder.write(result.output, to: "two.json")
-        for budget in 4...5 {
-            let samples = try Programs.run("ld3-sample", ["--schedule", file, "--nfe=\(budget)"], input: pairs)
-            #expect(samples.status == 0, "\(samples.errors)")
-            #expect(samples.errors.contains("\(budget) evaluations"))
-        }
+        try expectSamples(along: file, budgets: 4...5)
         let single = try Programs.run("ld3-fit", options + ["--nfe=4"], input: pairs)
         #expect(try JSONValue(parsing: single.text) == exported.elements?.first)
     }
