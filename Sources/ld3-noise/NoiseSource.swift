@@ -50,15 +50,7 @@ enum NoiseSource {
     /// [B, shape]: the noise of `seeds`, or the rows `places`, each moved within a ball of that radius.
     func noise(_ seeds: [Int64], places: Range<Int>, movedWithin radius: Double) throws -> NamedTensor {
         var values = try values(seeds, places: places)
-        if radius > 0 {
-            let size = shape.reduce(1, *)
-            values.withUnsafeMutableBufferPointer { buffer in
-                for (row, seed) in seeds.enumerated() {
-                    let sample = UnsafeMutableBufferPointer(rebasing: buffer[row * size..<(row + 1) * size])
-                    GaussianNoise.move(sample, within: radius, seed: seed)
-                }
-            }
-        }
+        if radius > 0 { GaussianNoise.move(&values, within: radius, seeds: seeds) }
         return NamedTensor(name: "noise", shape: [seeds.count] + shape, floats: values)
     }
 

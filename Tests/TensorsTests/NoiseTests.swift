@@ -73,7 +73,7 @@ private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Flo
     @Test func movesFillTheirBall() {
         func move(_ seed: Int64, radius: Double) -> Double {
             var values = [Float](repeating: 0, count: 5)
-            values.withUnsafeMutableBufferPointer { GaussianNoise.move($0, within: radius, seed: seed) }
+            GaussianNoise.move(&values, within: radius, seeds: [seed])
             return values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         }
         let shares = (0..<2000).map { seed in pow(move(Int64(seed), radius: 0.3) / 0.3, 5) }

@@ -35,9 +35,21 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
+    /// Moves each of the samples [B, size] in `values` within a ball around it, by its own seed.
+    package static func move(_ values: inout [Float], within radius: Double, seeds: [Int64]) {
+        guard !seeds.isEmpty else { return }
+        let size = values.count / seeds.count
+        precondition(size * seeds.count == values.count)
+        values.withUnsafeMutableBufferPointer { buffer in
+            for (row, seed) in seeds.enumerated() {
+                move(.init(rebasing: buffer[row * size..<(row + 1) * size]), within: radius, seed: seed)
+            }
+        }
+    }
+
     /// Moves one sample to a place drawn uniformly from the ball around it, of the seed's own Philox sequences beside the
     /// noise: radius u^(1/d) along a normal vector scaled to length 1.
-    package static func move(_ sample: UnsafeMutableBufferPointer<Float>, within radius: Double, seed: Int64) {
+    private static func move(_ sample: UnsafeMutableBufferPointer<Float>, within radius: Double, seed: Int64) {
         let generator = Philox(seed: seed)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: sample.count) { direction in
             fillPhilox(direction, generator, stream: 2)
