@@ -6,53 +6,86 @@ import PackageDescription
 let modules: [Target] = [
     module("Diagnostics"),
     module("Formats", uses: ["Diagnostics"]),
-    module("TensorStream", uses: ["Diagnostics", "Formats"]),
-    module("Tensors", uses: ["Diagnostics", "COpenBLAS"]),
-    module("Checkpoints", uses: ["Diagnostics", "Formats", "CPNG"]),
-    module("Layers", uses: ["Diagnostics", "Tensors", "COpenBLAS"], flags: ["-Ounchecked"]),
-    module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Layers"]),
-    module("Diffusion", uses: ["Diagnostics", "Formats", "Tensors"]),
-    module("Solvers", uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Diffusion"]),
-    module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
+    module("Tensors", uses: ["Diagnostics", "Formats"]),
+    module("LinearAlgebra", uses: ["Diagnostics", "Tensors", "COpenBLAS"]),
+    module("TensorStream", uses: ["Diagnostics", "Formats", "Tensors"]),
+    module("Checkpoints", uses: ["Diagnostics", "Formats", "CZlib"]),
+    module("Engine", uses: ["Diagnostics", "Tensors", "CProcessor"], flags: ["-Ounchecked"]),
+    module("Networks", uses: ["Diagnostics", "Formats", "Tensors", "Engine"]),
+    module("FeatureNetworks", uses: ["Diagnostics", "Formats", "Tensors", "Engine", "Networks"]),
+    module("Diffusion", uses: ["Diagnostics", "Tensors"]),
+    module("Solvers", uses: ["Diagnostics", "Tensors", "LinearAlgebra", "Diffusion"]),
+    module(
+        "Schedules",
+        uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Diffusion", "Solvers"]),
+    module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion"]),
     module(
         "Models",
-        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Diffusion", "Solvers"],
+        uses: [
+            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Networks", "FeatureNetworks",
+            "Diffusion",
+            "Solvers", "Schedules", "Foreign",
+        ],
         exclude: ["Resources"]),
+    module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
+    module("Plots", uses: ["Diagnostics", "Images"]),
     module(
         "Metrics",
-        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks", "Images"]),
+        uses: [
+            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "TensorStream", "Checkpoints", "FeatureNetworks",
+            "Images",
+        ]),
     module(
         "Fitting",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "Diffusion", "Solvers", "Images", "Metrics",
+            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "Diffusion", "Solvers", "Schedules", "Plots",
+            "Metrics",
         ]),
     module(
         "Commands",
-        uses: ["Diagnostics", "Formats", "TensorStream", "Tensors", "Layers", "Diffusion", "Solvers", "Models"]),
+        uses: [
+            "Diagnostics", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers", "Schedules",
+            "Models",
+        ]),
 ]
 
 let programs: [Target] = [
     program("ld3-noise", uses: ["Formats", "Tensors", "Models"]),
-    program("ld3-teacher", uses: ["Formats", "Models"]),
+    program("ld3-teacher", uses: ["Formats", "Foreign", "Models"]),
     program(
         "ld3-fit",
-        uses: ["Formats", "Tensors", "Networks", "Diffusion", "Solvers", "Images", "Models", "Metrics", "Fitting"]),
-    program("ld3-sample", uses: ["Formats", "Tensors", "Images", "Models"]),
-    program("ld3-fid", uses: ["Tensors", "Networks", "Images", "Models", "Metrics"]),
+        uses: [
+            "Formats", "Tensors", "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Models", "Images", "Plots",
+            "Metrics",
+            "Fitting",
+        ]),
+    program("ld3-sample", uses: ["Formats", "Tensors", "Models", "Images"]),
+    program("ld3-fid", uses: ["Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics"]),
+]
+
+/// What the tests of a module use above it.
+let testsUse: [String: [Target.Dependency]] = [
+    "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
+    "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
+    "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
+
 ]
 
 let tests: [Target] =
     [
         .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats"], path: "Tests/TestSupport"),
+        .target(
+            name: "SolverTestSupport", dependencies: ["Tensors", "Diffusion", "Solvers"],
+            path: "Tests/SolverTestSupport"),
         .executableTarget(
-            name: "engine-benchmark", dependencies: ["Diagnostics", "Formats", "Tensors", "Layers", "Networks"],
+            name: "engine-benchmark", dependencies: ["Diagnostics", "Formats", "Tensors", "Engine", "Networks"],
             path: "Tests/EngineBenchmark"),
     ]
     + modules.map { target in
         .testTarget(
             name: target.name + "Tests",
             dependencies: [.target(name: target.name), "TestSupport"] + target.dependencies
-                + (target.name == "Networks" ? ["Checkpoints"] : []),
+                + (testsUse[target.name] ?? []),
             path: "Tests/\(target.name)Tests")
     }
     + [
@@ -66,7 +99,7 @@ let tests: [Target] =
             name: "ld3-fuzz",
             dependencies: [
                 "TestSupport", "Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks",
-                "Diffusion", "Solvers", "Images", "Models", "Metrics", "Commands",
+                "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Images", "Models", "Metrics", "Commands",
             ],
             path: "Tests/Fuzz"),
     ]
@@ -76,7 +109,9 @@ let package = Package(
     products: programs.map { .executable(name: $0.name, targets: [$0.name]) },
     targets: [
         .systemLibrary(name: "CPNG", path: "Sources/CPNG", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/Shared/CZlib", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CProcessor", path: "Sources/Shared/CProcessor"),
     ] + modules + programs + tests,
     swiftLanguageModes: [.v6]
 )

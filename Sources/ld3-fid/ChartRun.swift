@@ -1,6 +1,7 @@
 import Commands
 import Diagnostics
 import Images
+import Plots
 
 extension OptionGroup {
     static let chart = OptionGroup(

@@ -1,4 +1,5 @@
 import Diagnostics
+import FeatureNetworks
 import Metrics
 import Models
 import Networks

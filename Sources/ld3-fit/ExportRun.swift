@@ -3,6 +3,7 @@ import Diagnostics
 import Diffusion
 import Formats
 import Models
+import Schedules
 import Solvers
 
 /// --export of a schedule that was saved before: no pairs are read and nothing is fitted.

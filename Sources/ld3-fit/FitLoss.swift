@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import FeatureNetworks
 import Fitting
 import Metrics
 import Models

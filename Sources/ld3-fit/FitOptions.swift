@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Diffusion
 import Fitting
+import Schedules
 import Solvers
 
 /// --method
@@ -193,11 +194,11 @@ extension Arguments {
     }
 
     /// The savings less those of --without-savings.
-    func savings() throws -> Savings {
-        var savings = Savings.all
+    func savings() throws -> WorkSavings {
+        var savings = WorkSavings.all
         for word in (stringIfGiven("without-savings") ?? "").split(separator: ",") {
-            guard let named = Savings.named.first(where: { $0.name == word.lowercased() }) else {
-                throw Failure(place: "--without-savings", unknown: String(word), choices: Savings.named.map(\.name))
+            guard let named = WorkSavings.named.first(where: { $0.name == word.lowercased() }) else {
+                throw Failure(place: "--without-savings", unknown: String(word), choices: WorkSavings.named.map(\.name))
             }
             savings.remove(named.saving)
         }

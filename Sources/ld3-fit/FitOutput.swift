@@ -3,6 +3,8 @@ import Diagnostics
 import Fitting
 import Formats
 import Images
+import Plots
+import Schedules
 import Solvers
 import TensorStream
 

@@ -29,7 +29,7 @@ struct FitRun {
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
         part = try samples.firstPart()
-        let origin = ModelRequest.Origin(place: stream.frames.place, metadata: part.metadata)
+        let origin = Origin(place: stream.frames.place, metadata: part.metadata)
         model = try arguments.modelRequest().open(for: [origin]) { reporter.warn($0) }
         guard model.denoiser.hasPullback else {
             throw Failure(

@@ -3,6 +3,7 @@ import Diagnostics
 import Diffusion
 import Fitting
 import Models
+import Schedules
 import Solvers
 import TensorStream
 import Tensors

@@ -46,7 +46,7 @@ final class PictureOutput {
         if let folder { try OutputFolder.make(folder) }
         guard let gridFile else { return }
         guard !gridImages.isEmpty else { return reporter.warn("\(gridFile): not written, there are no samples") }
-        let grid = try Grid(count: gridImages.count).compose(gridImages)
+        let grid = try PictureGrid(count: gridImages.count).compose(gridImages)
         try Publishing.publish(gridFile, bytes: PNG.encode(grid))
     }
 

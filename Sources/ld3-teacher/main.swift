@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Foreign
 import Models
 
 let command = Command(
@@ -56,5 +57,6 @@ func serve(_ arguments: Arguments) throws {
         throw Failure(.usage, place: "--serve", "speaks in frames over pipes, not with a terminal")
     }
     let model = try arguments.modelRequest().open { arguments.reporter.warn($0) }
-    try DenoiseServer(model: model).run(input: Descriptor.standardInput, output: Descriptor.standardOutput)
+    try DenoiseServer(denoiser: model.denoiser, process: model.process).run(
+        input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

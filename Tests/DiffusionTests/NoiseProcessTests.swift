@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Formats
+import Schedules
 import Tensors
 import TestSupport
 import Testing

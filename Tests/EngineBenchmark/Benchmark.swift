@@ -1,7 +1,7 @@
 import Diagnostics
+import Engine
 import Formats
 import Foundation
-import Layers
 import Networks
 import Tensors
 

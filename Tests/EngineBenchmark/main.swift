@@ -1,9 +1,9 @@
 // Times the network engine; scripts/bench-engine and scripts/bench-peer run it. Not installed.
 
 import Diagnostics
+import Engine
 import Formats
 import Foundation
-import Layers
 import Networks
 import Tensors
 

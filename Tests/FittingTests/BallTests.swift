@@ -7,9 +7,9 @@ import Testing
     @Test func radii() {
         let published = [4: 0.192, 5: 0.12288, 7: 0.06269388, 10: 0.03072]
         for (evaluations, radius) in published {
-            #expect(Ball(dimension: 3072, evaluations: evaluations).radius == radius)
+            #expect(NoiseBall(dimension: 3072, evaluations: evaluations).radius == radius)
         }
-        #expect(Ball(dimension: 16384, evaluations: 4).radius == 1.024)
+        #expect(NoiseBall(dimension: 16384, evaluations: 4).radius == 1.024)
     }
 
     /// 12 / NFE along a batch's mean loss (DEF-12) is so much along each pair's own.
@@ -26,11 +26,11 @@ import Testing
             for index in 0..<5 { elements[index] += 0.01 }
             for index in 5..<10 { elements[index] += 0.5 }
         }
-        let projected = Ball(radius: 0.1).project(points, around: centres)
+        let projected = NoiseBall(radius: 0.1).project(points, around: centres)
         #expect(projected.samples(0..<1) == points.samples(0..<1))
         #expect(projected.samples(2..<3) == points.samples(2..<3))
         #expect(abs(distance(projected, centres, row: 1) - 0.1) < 1e-12)
-        #expect(Ball(radius: 0).project(points, around: centres) == centres)
+        #expect(NoiseBall(radius: 0).project(points, around: centres) == centres)
     }
 }
 

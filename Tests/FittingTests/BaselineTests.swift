@@ -1,6 +1,7 @@
 import Diffusion
 import Fitting
 import Formats
+import Schedules
 import Solvers
 import Tensors
 import TestSupport

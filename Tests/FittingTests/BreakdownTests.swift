@@ -2,6 +2,7 @@ import Diagnostics
 import Diffusion
 import Fitting
 import Metrics
+import Schedules
 import Solvers
 import Synchronization
 import Tensors
@@ -14,7 +15,7 @@ import Testing
 
     init() throws {
         toy = try Toy(pairs: 60)
-        settings.ball = Ball(radius: 0.05)
+        settings.ball = NoiseBall(radius: 0.05)
         settings.timeRounds = 1
         settings.allRounds = 0
         settings.validationInterval = 1
@@ -97,7 +98,7 @@ import Testing
         #expect(try held.schedule != fit(toy.denoiser).schedule)
         settings.movesValidationLatents = true
         #expect(try fit(still).schedule == fit(still, batch: 1).schedule)
-        settings.ball = Ball(radius: 0)
+        settings.ball = NoiseBall(radius: 0)
         settings.movesValidationLatents = false
         // With every move put back, what is trained on is the hard loss.
         #expect(try held.schedule == fit(toy.denoiser).schedule)

@@ -1,4 +1,5 @@
 import Fitting
+import LinearAlgebra
 import Testing
 
 @Suite struct CurvatureTests {

@@ -1,6 +1,7 @@
 import Diffusion
 import Fitting
 import Metrics
+import Schedules
 import Solvers
 import Tensors
 import Testing

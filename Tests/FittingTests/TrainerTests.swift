@@ -1,5 +1,6 @@
 import Diffusion
 import Fitting
+import Schedules
 import Solvers
 import Tensors
 import Testing
@@ -9,7 +10,7 @@ import Testing
     private func settings(_ toy: Toy, steps: Int) -> LD3Settings {
         var settings = LD3Settings(dimension: 4, evaluations: steps)
         // A radius that this small dimension can feel.
-        settings.ball = Ball(radius: 0.05)
+        settings.ball = NoiseBall(radius: 0.05)
         settings.timeRounds = 2
         settings.allRounds = 2
         settings.validationInterval = 1
@@ -21,12 +22,12 @@ import Testing
     /// The defaults, with such a radius.
     private var usual: LD3Settings {
         var settings = LD3Settings(dimension: 4, evaluations: 4)
-        settings.ball = Ball(radius: 0.05)
+        settings.ball = NoiseBall(radius: 0.05)
         return settings
     }
 
     private func trainer(
-        _ toy: Toy, solver: Solver, steps: Int, savings: Savings = .all, policy: ActivationPolicy = .keep,
+        _ toy: Toy, solver: Solver, steps: Int, savings: WorkSavings = .all, policy: ActivationPolicy = .keep,
         hard: Bool = false, settings: LD3Settings? = nil, observe: @escaping (LD3Event) -> Void = { _ in }
     ) throws -> LD3Trainer<Double> {
         var student = toy.student(toy.family(solver, steps: steps))
@@ -78,12 +79,12 @@ import Testing
     }
 
     /// R1 to R4, R6 and R7 change no bit of the result (M5.12). The validation pairs are several batches.
-    @Test(arguments: Savings.named.map(\.name) + ["all", "recompute"], [false, true])
+    @Test(arguments: WorkSavings.named.map(\.name) + ["all", "recompute"], [false, true])
     func savingsChangeNothing(name: String, hard: Bool) throws {
         let toy = try Toy(pairs: 24)
         let solver = try Solver(.unipc)
-        let removed = Savings.named.first { $0.name == name }?.saving
-        let savings = removed.map { Savings.all.subtracting($0) } ?? (name == "all" ? [] : .all)
+        let removed = WorkSavings.named.first { $0.name == name }?.saving
+        let savings = removed.map { WorkSavings.all.subtracting($0) } ?? (name == "all" ? [] : .all)
         for settings in [settings(toy, steps: 4), usual] {
             var all = try trainer(toy, solver: solver, steps: 4, hard: hard, settings: settings)
             var other = try trainer(
@@ -176,7 +177,7 @@ import Testing
         let toy = try Toy(pairs: 28)
         var settings = usual
         (settings.timeRounds, settings.allRounds) = (2, 0)
-        settings.ball = Ball(radius: 1e9)
+        settings.ball = NoiseBall(radius: 1e9)
         settings.learningRate = 0
         func trained(step: Double, tests: Bool = false) throws -> LD3Trainer<Double> {
             settings.latentStep = step
@@ -219,7 +220,7 @@ import Testing
             problem.isTied = isTied
             var settings = settings(toy, steps: 4)
             settings.movesValidationLatents = moves
-            settings.ball = Ball(radius: radius)
+            settings.ball = NoiseBall(radius: radius)
             settings.polish = polish
             let fit = try problem.ld3(settings)
             let loss = try problem.hardLoss(fit.schedule.program(), on: problem.validation)

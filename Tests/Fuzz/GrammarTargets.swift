@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Diffusion
 import Models
+import Schedules
 import Solvers
 
 /// What users type: option words and the little grammars of their values.

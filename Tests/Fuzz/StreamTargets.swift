@@ -2,6 +2,7 @@ import Diagnostics
 import Formats
 import Glibc
 import Metrics
+import Schedules
 import Solvers
 import TensorStream
 import Tensors

@@ -9,13 +9,13 @@ import Testing
             (64, 8, 8), (97, 10, 10), (100, 10, 10),
         ]
         for (count, rows, columns) in expected {
-            #expect(Grid(count: count) == Grid(rows: rows, columns: columns), "\(count)")
+            #expect(PictureGrid(count: count) == PictureGrid(rows: rows, columns: columns), "\(count)")
         }
     }
 
     @Test func everyCountFits() {
         for count in 1...300 {
-            let grid = Grid(count: count)
+            let grid = PictureGrid(count: count)
             #expect(grid.rows * grid.columns >= count)
             #expect((grid.rows - 1) * grid.columns < count)
         }
@@ -23,7 +23,7 @@ import Testing
 
     @Test func picturesLandInTheirPlaces() throws {
         let images = (0..<3).map { Image(width: 2, height: 3, channels: 1, level: UInt8(10 * $0)) }
-        let sheet = try Grid(rows: 2, columns: 2).compose(images, gap: 1, scale: 2)
+        let sheet = try PictureGrid(rows: 2, columns: 2).compose(images, gap: 1, scale: 2)
         #expect(sheet.width == 11)
         #expect(sheet.height == 15)
         #expect(sheet.level(x: 1, y: 1, channel: 0) == 0)
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func smallPicturesAreEnlarged() throws {
-        let grid = Grid(rows: 1, columns: 1)
+        let grid = PictureGrid(rows: 1, columns: 1)
         for (side, expected) in [(1, 64), (28, 84), (32, 64), (64, 64), (256, 256)] {
             let image = Image(width: side, height: side, channels: 3, level: 7)
             #expect(try grid.compose([image], gap: 0).width == expected)
@@ -45,6 +45,6 @@ import Testing
         let images = [
             Image(width: 2, height: 2, channels: 1, level: 0), Image(width: 2, height: 3, channels: 1, level: 0),
         ]
-        #expect(throws: Failure.self) { try Grid(count: 2).compose(images) }
+        #expect(throws: Failure.self) { try PictureGrid(count: 2).compose(images) }
     }
 }

@@ -1,3 +1,4 @@
+import FeatureNetworks
 import Metrics
 import Networks
 import Tensors

@@ -1,4 +1,5 @@
 import Diagnostics
+import FeatureNetworks
 import Formats
 import Images
 import Metrics

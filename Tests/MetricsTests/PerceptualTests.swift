@@ -1,5 +1,6 @@
 import Checkpoints
 import Diagnostics
+import FeatureNetworks
 import Formats
 import Metrics
 import Networks

@@ -23,7 +23,7 @@ struct CheckpointContainerTests {
         let times = try recorded.tensor("sigma").doubles()
         let value = try model.denoiser.denoise(x, at: times, labels: nil)
         #expect(try value == reference.denoiser.denoise(x, at: times, labels: nil))
-        expectClose(value.elements, try recorded.floats("D_nolabel"), 2e-5)
+        #expect(try relativeError(value.elements, recorded.floats("D_nolabel")) <= 2e-5)
     }
 
     /// Weights in half precision are widened exactly: the recorded outputs are those of the widened weights.
@@ -36,7 +36,7 @@ struct CheckpointContainerTests {
         let recorded = try SafetensorsFile(path: "\(folder)/ddpmpp_uncond_edm.io.safetensors")
         let x: Tensor<Float> = try recorded.tensor("x").tensor()
         let value = try model.denoiser.denoise(x, at: recorded.tensor("sigma").doubles(), labels: nil)
-        expectClose(value.elements, try recorded.floats("D_\(type)_weights"), 2e-5)
+        #expect(try relativeError(value.elements, recorded.floats("D_\(type)_weights")) <= 2e-5)
     }
 
     @Test func embeddedModelIsDescribed() throws {

@@ -2,6 +2,7 @@ import Diagnostics
 import Diffusion
 import Formats
 import Models
+import Schedules
 import Solvers
 import TensorStream
 import Tensors
@@ -9,7 +10,7 @@ import TestSupport
 import Testing
 
 struct ModelRequestTests {
-    private func origin(_ metadata: [String: String]) -> [ModelRequest.Origin] {
+    private func origin(_ metadata: [String: String]) -> [Origin] {
         [.init(place: "in", metadata: metadata)]
     }
 

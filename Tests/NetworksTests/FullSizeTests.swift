@@ -1,5 +1,5 @@
+import Engine
 import Foundation
-import Layers
 import Networks
 import Tensors
 import TestSupport

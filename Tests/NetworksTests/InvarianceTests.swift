@@ -1,4 +1,4 @@
-import Layers
+import Engine
 import Networks
 import Tensors
 import TestSupport

@@ -1,4 +1,6 @@
 import Diffusion
+import Schedules
+import SolverTestSupport
 import Solvers
 import Tensors
 import Testing

@@ -1,27 +1,9 @@
 import Diffusion
+import Schedules
+import SolverTestSupport
 import Solvers
 import Tensors
 import Testing
-
-/// Every family, order and variant that the gradient and property tests run through.
-let everySolver: [Solver] = {
-    var solvers: [Solver] = []
-    for family in Solver.Family.allCases {
-        for order in family.orders {
-            let options: [Set<Solver.Option>] =
-                switch family {
-                case .unipc:
-                    [[.bh1], [.bh2], [.bh2, .noLowerOrderFinal], [.bh2, .noCorrector], [.bh1, .correctLast]]
-                case .dpmSolverPlusPlus: [[], [.noise], [.noLowerOrderFinal], [.exactThird]]
-                case .dpmSolver: [[], [.firstOrderLast], [.secondOrderLast]]
-                case .heun: [[]]
-                default: [[], [.analyticFirst]]
-                }
-            solvers += options.compactMap { try? Solver(family, order: order, options: $0) }
-        }
-    }
-    return solvers
-}()
 
 @Suite struct GradientTests {
     static let processes: [NoiseProcess] = [.edm, .vpLinear, .vpCosine, .flow]

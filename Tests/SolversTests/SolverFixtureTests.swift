@@ -31,7 +31,6 @@ import Testing
         #expect(try fixture.checkResults() >= 480)
         #expect(try fixture.checkTrajectories() >= 12)
         #expect(try fixture.checkGradients() >= 100)
-        #expect(try fixture.checkGrids() == 24)
     }
 }
 
@@ -62,22 +61,6 @@ struct SolverFixture {
     }
 
     func numbers(_ name: String) throws -> [Double] { try file.tensor(name).doubles() }
-
-    /// The reference's own grids are those of our discretizations.
-    func checkGrids() throws -> Int {
-        var count = 0
-        for name in file.tensorNames where name.hasPrefix("t1/") {
-            let parts = name.split(separator: "/").map(String.init)
-            let discretization = try #require(DiscretizationTests.skips.first { $0.0 == parts[1] }?.1)
-            let steps = try #require(Int(parts[2].dropFirst()))
-            let times = try discretization.times(steps: steps, process: process)
-            for (time, expected) in zip(times, try numbers(name)) {
-                #expect(abs(time - expected) <= 1e-9 * expected, "\(name)")
-            }
-            count += 1
-        }
-        return count
-    }
 
     func checkResults() throws -> Int {
         var count = 0

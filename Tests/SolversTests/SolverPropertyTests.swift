@@ -1,5 +1,7 @@
 import Diagnostics
 import Diffusion
+import Schedules
+import SolverTestSupport
 import Solvers
 import Tensors
 import Testing

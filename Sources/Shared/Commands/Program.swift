@@ -1,5 +1,5 @@
 import Diagnostics
-import Layers
+import Engine
 
 #if canImport(Glibc)
     import Glibc

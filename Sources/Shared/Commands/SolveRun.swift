@@ -1,5 +1,6 @@
 import Diagnostics
 import Models
+import Schedules
 import Solvers
 import TensorStream
 import Tensors
@@ -22,7 +23,7 @@ package struct SolveRun {
     ) throws {
         let reporter = arguments.reporter
         samples = SampleReader(stream, known: ["noise"], reporter: reporter)
-        let input = ModelRequest.Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
+        let input = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
         model = try arguments.modelRequest().open(for: [request.origin, input]) { reporter.warn($0) }
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
         program = try schedule.program()

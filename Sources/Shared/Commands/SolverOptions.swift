@@ -1,5 +1,6 @@
 import Diagnostics
 import Models
+import Schedules
 import Solvers
 
 extension Option {

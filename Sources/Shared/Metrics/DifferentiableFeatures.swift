@@ -1,3 +1,4 @@
+import FeatureNetworks
 import Networks
 import Tensors
 

@@ -1,4 +1,5 @@
 import Diagnostics
+import LinearAlgebra
 import Tensors
 
 /// The Fréchet distance between two Gaussians (METHODS section M7.4; Heusel et al. 2017):

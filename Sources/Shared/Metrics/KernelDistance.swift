@@ -1,4 +1,5 @@
 import Diagnostics
+import LinearAlgebra
 import Tensors
 
 /// Kernel inception distance (METHODS section M7.5; Binkowski et al. 2018): the unbiased squared maximum mean

@@ -1,4 +1,5 @@
 import Diagnostics
+import LinearAlgebra
 import Tensors
 
 /// Adds up the moments of features as they come. The bits depend on the order of the samples alone, not on how they

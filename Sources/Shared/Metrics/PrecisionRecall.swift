@@ -1,4 +1,5 @@
 import Diagnostics
+import LinearAlgebra
 import Tensors
 
 /// Precision and recall of generated features against real ones (Kynkäänniemi et al. 2019): the share of each set

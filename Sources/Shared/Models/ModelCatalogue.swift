@@ -1,6 +1,8 @@
 import Diagnostics
 import Diffusion
+import Foreign
 import Formats
+import Schedules
 import Tensors
 
 /// Opens what `--model` names.

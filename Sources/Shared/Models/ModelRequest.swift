@@ -31,17 +31,6 @@ package struct ModelRequest: Sendable {
         self.childTimeout = childTimeout
     }
 
-    /// An input of the stage with the metadata that tells which model made it.
-    package struct Origin: Sendable {
-        package var place: String
-        package var metadata: [String: String]
-
-        package init(place: String, metadata: [String: String]) {
-            self.place = place
-            self.metadata = metadata
-        }
-    }
-
     /// The model for input from `origins`: the first of them that names a model decides where --model does not.
     ///
     /// Throws `data` where an input was made with a model of another digest, unless `allowsOther`; `warn` is told where

@@ -1,6 +1,6 @@
 import Diagnostics
+import Engine
 import Formats
-import Layers
 
 /// A graph under construction, with the weights it draws on. Weights are checked by shape now and read on first use.
 struct NetworkBuilder {

@@ -27,7 +27,7 @@ extension Solver {
     ) throws -> LinearRecursion<T> {
         precondition(times.count >= 2 && times.count == modelTimes.count)
         try requireApplicable(process, end: times[times.count - 1].value)
-        let grid = Grid(process: process, times: times)
+        let grid = TimeGrid(process: process, times: times)
         var recursion: LinearRecursion<T>
         switch family {
         case .euler: recursion = eulerRecursion(grid, modelTimes)
@@ -65,7 +65,7 @@ extension Solver {
 
     /// GITS' analytic first step: e_0 = xbar / sqrt(1 + s_0^2), and xbar / sqrt(1 + s^2) = x / sqrt(alpha^2 + sigma^2)
     /// (M4.6).
-    private func skipFirstEvaluation<T: Real>(_ recursion: inout LinearRecursion<T>, _ grid: Grid<T>) {
+    private func skipFirstEvaluation<T: Real>(_ recursion: inout LinearRecursion<T>, _ grid: TimeGrid<T>) {
         let (alpha, sigma) = (grid.alpha[0], grid.sigma[0])
         let factor = 1.0 / T.sqrt(alpha * alpha + sigma * sigma)
         for index in recursion.rows.indices { recursion.rows[index].predictor.replaceFirstOutput(by: factor) }

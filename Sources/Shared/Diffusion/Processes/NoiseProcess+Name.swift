@@ -1,0 +1,13 @@
+extension NoiseProcess {
+    /// The name of the process, as `--process` and `ld3.process` spell it.
+    package var spelling: String {
+        switch self {
+        case .edm(0.002, 80): "edm"
+        case .edm(let minimum, let maximum): "edm:\(minimum),\(maximum)"
+        case .vpLinear: "vp-linear"
+        case .vpCosine: "vp-cosine"
+        case .vpDiscrete(let table): "vp-discrete:\(table.name)"
+        case .flow: "flow"
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Diagnostics
+import Engine
+import Formats
+import Tensors
+
+/// The embedded classifier: four 3x3 convolutions of 16, 32, 64 and 64 channels with ReLU, a 2x2 max-pool before each
+/// but the first. Its taps are the four activations, its feature the mean over pixels of the last.
+package struct MNISTFeatures: FeatureNetwork, TapNetwork {
+    package let name = "mnist32-features"
+    package let featureCount = 64
+    package let channels = 1
+    package let tapChannels = [16, 32, 64, 64]
+    private static let side = 32
+
+    private let features: CompiledNetwork
+    private let tapped: CompiledNetwork
+    private let classifier: (weight: [Float], bias: [Float])
+
+    /// - Parameter weights: `conv1` ... `conv4` and `fc`, each with weight and bias.
+    package init(weights: any WeightSource, pool: ThreadPool) throws {
+        var builder = FeatureGraph(weights: weights)
+        let image = builder.input(MapShape(height: Self.side, width: Self.side, channels: channels))
+        var taps: [Value] = []
+        for (index, count) in tapChannels.enumerated() {
+            let below = taps.last.map { builder.pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: $0) } ?? image
+            taps.append(builder.convolution([below], "conv\(index + 1)", channels: count, Window(3)))
+        }
+        let mean = builder.globalMean(taps[3])
+        features = CompiledNetwork(builder.graph, inputs: [image], outputs: [mean], differentiable: [], pool: pool)
+        tapped = CompiledNetwork(builder.graph, inputs: [image], outputs: taps, differentiable: [image], pool: pool)
+        classifier = (try weights.floats("fc.weight"), try weights.floats("fc.bias"))
+        guard classifier.weight.count == featureCount * classifier.bias.count else {
+            throw Failure(.data, "fc.weight and fc.bias do not fit each other")
+        }
+    }
+
+    package func features(_ levels: Tensor<Float>) throws -> Tensor<Float> {
+        try features(images: levels.map { $0 / 127.5 - 1 })
+    }
+
+    /// Features [B, 64] of images [B, 1, 32, 32] in [-1, 1].
+    package func features(images: Tensor<Float>) throws -> Tensor<Float> {
+        try check(images)
+        return try features.evaluate([images])[0]
+    }
+
+    /// The classifier's ten logits [B, 10] from features [B, 64].
+    package func logits(_ features: Tensor<Float>) -> Tensor<Float> {
+        let (classes, source) = (classifier.bias.count, features.elements)
+        let logits = (0..<features.batch * classes).map { index in
+            let (sample, label) = index.quotientAndRemainder(dividingBy: classes)
+            return (0..<featureCount).reduce(classifier.bias[label]) {
+                $0 + source[sample * featureCount + $1] * classifier.weight[label * featureCount + $1]
+            }
+        }
+        return Tensor(shape: [features.batch, classes], elements: logits)
+    }
+
+    package func taps(_ images: Tensor<Float>) throws -> [Tensor<Float>] {
+        try check(images)
+        return try tapped.evaluate([images])
+    }
+
+    package func linearizedTaps(
+        _ images: Tensor<Float>
+    ) throws -> (values: [Tensor<Float>], pullback: ([Tensor<Float>]) throws -> Tensor<Float>) {
+        try check(images)
+        let (values, pullback) = try tapped.linearize([images])
+        return (values, { try pullback($0)[0] })
+    }
+
+    private func check(_ images: Tensor<Float>) throws {
+        guard images.sampleShape == [channels, Self.side, Self.side] else {
+            throw Failure(
+                .data, "\(name) takes pictures of shape [1, 32, 32], not \(images.sampleShape)",
+                suggestion: "give another network with --features")
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import Diagnostics
+import Engine
+import Formats
+import Synchronization
+import Tensors
+
+/// The backbones of LPIPS (METHODS section M7.2) with torchvision's weights under torchvision's names, and the taps
+/// after the activations that LPIPS compares. Any size of picture; a graph is made for each size that comes.
+package final class PerceptualTrunk: TapNetwork {
+    package enum Architecture: String, Sendable, CaseIterable {
+        case vgg
+        case alex
+        case squeeze
+
+        package var tapChannels: [Int] {
+            switch self {
+            case .vgg: [64, 128, 256, 512, 512]
+            case .alex: [64, 192, 384, 256, 256]
+            case .squeeze: [64, 128, 256, 384, 384, 512, 512]
+            }
+        }
+
+        /// The smallest side whose maps all have a pixel.
+        var smallestSide: Int { self == .alex ? 31 : self == .vgg ? 16 : 17 }
+    }
+
+    package let architecture: Architecture
+    private let weights: any WeightSource
+    private let pool: ThreadPool
+    private let compiled = Mutex<[Size: Compiled]>([:])
+
+    private struct Size: Hashable {
+        let height: Int
+        let width: Int
+    }
+
+    /// A graph for one size; a tap may consist of several values side by side.
+    private struct Compiled: Sendable {
+        let network: CompiledNetwork
+        let taps: [[Value]]
+    }
+
+    /// - Parameter weights: `features.0.weight` and so on.
+    package init(_ architecture: Architecture, weights: any WeightSource, pool: ThreadPool) {
+        self.architecture = architecture
+        self.weights = weights
+        self.pool = pool
+    }
+
+    package var tapChannels: [Int] { architecture.tapChannels }
+
+    package func taps(_ images: Tensor<Float>) throws -> [Tensor<Float>] {
+        let compiled = try network(for: images)
+        return join(try compiled.network.evaluate([normalised(images)]), compiled.taps)
+    }
+
+    package func linearizedTaps(
+        _ images: Tensor<Float>
+    ) throws -> (values: [Tensor<Float>], pullback: ([Tensor<Float>]) throws -> Tensor<Float>) {
+        let compiled = try network(for: images)
+        let (outputs, pullback) = try compiled.network.linearize([normalised(images)])
+        return (
+            join(outputs, compiled.taps),
+            { cotangents in
+                let parts = zip(cotangents, compiled.taps).flatMap { cotangent, values in
+                    cotangent.splittingChannels(values.map(\.shape.channels))
+                }
+                return Self.scaled(try pullback(parts)[0])
+            }
+        )
+    }
+
+    /// The outputs, value by value, as taps [B, C, h, w].
+    private func join(_ outputs: [Tensor<Float>], _ taps: [[Value]]) -> [Tensor<Float>] {
+        var rest = outputs[...]
+        return taps.map { values in
+            let parts = zip(values, rest.prefix(values.count)).map { value, tensor in
+                tensor.reshaped([tensor.batch, value.shape.channels, value.shape.height, value.shape.width])
+            }
+            rest = rest.dropFirst(values.count)
+            return .joiningChannels(parts)
+        }
+    }
+
+    private func network(for images: Tensor<Float>) throws -> Compiled {
+        let side = architecture.smallestSide
+        guard images.shape.count == 4, images.shape[1] == 3, images.shape[2] >= side, images.shape[3] >= side else {
+            throw Failure(
+                .data,
+                "LPIPS (\(architecture.rawValue)) takes pictures of shape [3, H, W] with sides from \(side) on,"
+                    + " not \(images.sampleShape)")
+        }
+        let size = Size(height: images.shape[2], width: images.shape[3])
+        return compiled.withLock { known in
+            if let compiled = known[size] { return compiled }
+            let fresh = compile(size)
+            known[size] = fresh
+            return fresh
+        }
+    }
+
+    private func compile(_ size: Size) -> Compiled {
+        // Gradients jump where an activation or a maximum changes sides: the plain sums' smaller rounding errors count.
+        var builder = FeatureGraph(weights: weights, kernel: .indirect)
+        let image = builder.input(MapShape(height: size.height, width: size.width, channels: 3))
+        let taps =
+            switch architecture {
+            case .vgg: builder.vgg16(image)
+            case .alex: builder.alexNet(image)
+            case .squeeze: builder.squeezeNet(image)
+            }
+        let network = CompiledNetwork(
+            builder.graph, inputs: [image], outputs: taps.flatMap { $0 }, differentiable: [image], pool: pool)
+        return Compiled(network: network, taps: taps)
+    }
+
+    // MARK: - Normalisation
+
+    private static let shift: [Float] = [-0.030, -0.088, -0.188]
+    private static let scale: [Float] = [0.458, 0.448, 0.450]
+
+    /// (x - shift) / scale, channel by channel.
+    private func normalised(_ images: Tensor<Float>) -> Tensor<Float> {
+        images.mapChannels { ($0 - Self.shift[$1]) / Self.scale[$1] }
+    }
+
+    private static func scaled(_ cotangent: Tensor<Float>) -> Tensor<Float> {
+        cotangent.mapChannels { $0 / scale[$1] }
+    }
+}
+
+// MARK: - Architectures
+
+extension FeatureGraph {
+    /// relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
+    fileprivate mutating func vgg16(_ image: Value) -> [[Value]] {
+        var (current, index, taps) = (image, 0, [[Value]]())
+        for (channels, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
+            if !taps.isEmpty { current = pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: current) }
+            for _ in 0..<count {
+                current = convolution([current], "features.\(index)", channels: channels, Window(3))
+                index += 2
+            }
+            index += 1
+            taps.append([current])
+        }
+        return taps
+    }
+
+    fileprivate mutating func alexNet(_ image: Value) -> [[Value]] {
+        let square = PoolingWindow(size: 3, stride: 2)
+        let first = convolution([image], "features.0", channels: 64, Window(11, stride: 4, padding: 2))
+        let second = convolution(
+            [pooling(.maximum, square, of: first)], "features.3", channels: 192, Window(5))
+        let third = convolution([pooling(.maximum, square, of: second)], "features.6", channels: 384, Window(3))
+        let fourth = convolution([third], "features.8", channels: 256, Window(3))
+        let fifth = convolution([fourth], "features.10", channels: 256, Window(3))
+        return [[first], [second], [third], [fourth], [fifth]]
+    }
+
+    /// SqueezeNet 1.1; a fire module's output is two values.
+    fileprivate mutating func squeezeNet(_ image: Value) -> [[Value]] {
+        let first = [convolution([image], "features.0", channels: 64, Window(3, stride: 2, padding: 0))]
+        let second = fire(fire(pooled(first), 3, 16, 64), 4, 16, 64)
+        let third = fire(fire(pooled(second), 6, 32, 128), 7, 32, 128)
+        let fourth = fire(pooled(third), 9, 48, 192)
+        let fifth = fire(fourth, 10, 48, 192)
+        let sixth = fire(fifth, 11, 64, 256)
+        return [first, second, third, fourth, fifth, sixth, fire(sixth, 12, 64, 256)]
+    }
+
+    private mutating func fire(_ inputs: [Value], _ index: Int, _ squeeze: Int, _ expand: Int) -> [Value] {
+        let name = "features.\(index)"
+        let squeezed = convolution(inputs, "\(name).squeeze", channels: squeeze, Window(1))
+        return [
+            convolution([squeezed], "\(name).expand1x1", channels: expand, Window(1)),
+            convolution([squeezed], "\(name).expand3x3", channels: expand, Window(3)),
+        ]
+    }
+
+    private mutating func pooled(_ inputs: [Value]) -> [Value] {
+        inputs.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2, ceils: true), of: $0) }
+    }
+}
+
+/// LPIPS' learned weights of channels: `lin0.model.1.weight` [1, C, 1, 1] and so on, one a tap.
+package struct PerceptualWeights: Sendable {
+    package let architecture: PerceptualTrunk.Architecture
+    /// By tap and channel.
+    package let values: [[Float]]
+
+    /// Which backbone they belong to follows from their numbers of channels. Status 65 where they fit none.
+    package init(_ source: any WeightSource) throws {
+        var values: [[Float]] = []
+        while let name = Self.name(values.count, in: source) {
+            let weights = try source.floats(name)
+            guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+                throw Failure(.data, place: name, "a weight is negative or no finite number")
+            }
+            values.append(weights)
+        }
+        let counts = values.map(\.count)
+        guard let found = PerceptualTrunk.Architecture.allCases.first(where: { $0.tapChannels == counts }) else {
+            throw Failure(
+                .data, "holds no LPIPS weights: `lin0.model.1.weight` and so on have \(counts) channels",
+                suggestion: "vgg has [64, 128, 256, 512, 512]")
+        }
+        architecture = found
+        self.values = values
+    }
+
+    private static func name(_ tap: Int, in source: any WeightSource) -> String? {
+        let name = "lin\(tap).model.1.weight"
+        return source.shape(of: name) != nil ? name : nil
+    }
+}

@@ -1,0 +1,44 @@
+import Diagnostics
+import Diffusion
+import Images
+import Plots
+import Solvers
+
+extension Fit {
+    /// Two plots: log-SNR over the steps against the heuristics, and the losses over the training steps.
+    package var figure: Figure {
+        var panels = [levels]
+        if !history.training.isEmpty { panels.append(course) }
+        return Figure(
+            title: "\(schedule.solver.name), \(counted(schedule.steps, "step")), \(schedule.method)", panels: panels)
+    }
+
+    private var levels: Panel {
+        let process = schedule.process
+        func points(_ times: [Double]) -> [Point] {
+            times.enumerated().map { index, time in
+                Point(Double(index) / Double(times.count - 1) * Double(schedule.steps), 2 * process.lambda(time))
+            }
+        }
+        let isDecoupled = schedule.modelTimes != schedule.times
+        var series = candidates.prefix(5).map {
+            Series($0.candidate.name, points($0.candidate.times), style: .dashed)
+        }
+        if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
+        series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
+        return Panel(title: "discretization", horizontal: "step", vertical: "log-SNR", series: series)
+    }
+
+    private var course: Panel {
+        func points(_ course: [FitHistory.Point]) -> [Point] { course.map { Point(Double($0.iteration), $0.loss) } }
+        // A score between distributions may be negative.
+        return Panel(
+            title: score == nil ? "loss" : "score", horizontal: "training step",
+            vertical: score == nil ? schedule.loss ?? "loss" : "score",
+            verticalScale: score == nil ? .logarithmic : .linear,
+            series: [
+                Series("training", points(history.training)), Series("validation", points(history.validation)),
+                Series("best", points(history.best), isEmphasised: true),
+            ])
+    }
+}

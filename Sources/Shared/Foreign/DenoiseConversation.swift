@@ -1,0 +1,155 @@
+import Diagnostics
+import Diffusion
+import Formats
+import TensorStream
+import Tensors
+
+// The frames of DESIGN section 3 between a program and a denoiser in another process: one `model` frame, then an answer
+// for each request. Both sides of the conversation are written from these three values.
+
+/// What the denoiser says of itself first.
+package struct ModelFrame {
+    /// As --process spells it; nil where the denoiser does not say.
+    package var process: String?
+    package var sampleShape: [Int]
+    package var hasPullback: Bool
+    /// Number of classes; 0 for none.
+    package var labelCount: Int
+
+    package var frame: Frame {
+        var metadata = [
+            "ld3.format": "1", "ld3.kind": "model",
+            "ld3.shape": JSONValue.array(sampleShape.map { .integer($0) }).text,
+            "ld3.pullback": hasPullback ? "true" : "false",
+        ]
+        metadata["ld3.process"] = process
+        if labelCount > 0 { metadata["ld3.labels"] = String(labelCount) }
+        return Frame(metadata: metadata)
+    }
+
+    package init(process: String?, sampleShape: [Int], hasPullback: Bool, labelCount: Int) {
+        self.process = process
+        self.sampleShape = sampleShape
+        self.hasPullback = hasPullback
+        self.labelCount = labelCount
+    }
+
+    package init(_ frame: Frame) throws {
+        try requireKind("model", of: frame)
+        let text = frame.metadata["ld3.shape"] ?? ""
+        guard let shape = try? JSONValue(parsing: text).integers, isSampleShape(shape) else {
+            throw Failure(.inputOutput, "ld3.shape of the model frame is `\(text)`, not a list of positive sizes")
+        }
+        guard let pullback = ["true": true, "false": false][frame.metadata["ld3.pullback"] ?? ""] else {
+            throw Failure(.inputOutput, "ld3.pullback of the model frame is neither true nor false")
+        }
+        guard let labels = Int(frame.metadata["ld3.labels"] ?? "0"), (0...1 << 31).contains(labels) else {
+            throw Failure(.inputOutput, "ld3.labels of the model frame is not a number of classes")
+        }
+        self.init(
+            process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels)
+    }
+}
+
+/// The question: x [B, shape], t [B], perhaps label [B] and cotangent [B, shape].
+struct DenoiseRequest {
+    var x: Tensor<Float>
+    var times: [Double]
+    var labels: [Int]?
+    var cotangent: Tensor<Float>?
+
+    var frame: Frame {
+        var tensors = [
+            NamedTensor(name: "x", tensor: x), NamedTensor(name: "t", shape: [times.count], doubles: times),
+        ]
+        if let labels {
+            tensors.append(NamedTensor(name: "label", shape: [labels.count], int64s: labels.map { Int64($0) }))
+        }
+        if let cotangent { tensors.append(NamedTensor(name: "cotangent", tensor: cotangent)) }
+        return Frame(metadata: ["ld3.format": "1", "ld3.kind": "denoise"], tensors: tensors)
+    }
+
+    init(x: Tensor<Float>, times: [Double], labels: [Int]?, cotangent: Tensor<Float>? = nil) {
+        (self.x, self.times, self.labels, self.cotangent) = (x, times, labels, cotangent)
+    }
+
+    /// Checks every shape against the model that is to answer.
+    init(_ frame: Frame, sampleShape: [Int], labelCount: Int) throws {
+        try requireKind("denoise", of: frame, status: .data)
+        let batch = frame["x"]?.shape.first ?? 0
+        x = try frame.tensor("x", shape: [batch] + sampleShape, status: .data)
+        times = try frame.tensor("t", shape: [batch], status: .data).elements
+        labels = try frame["label"].map { label in
+            guard label.shape == [batch] else {
+                throw Failure(.data, "`label` has shape \(label.shape), not \([batch])")
+            }
+            let labels = try label.int64s().map { Int($0) }
+            if let wrong = labels.first(where: { $0 < -1 || $0 >= labelCount }) {
+                throw Failure(.data, "label \(wrong) is not -1 or one of the model's \(labelCount) classes")
+            }
+            return labels
+        }
+        cotangent =
+            frame["cotangent"] == nil ? nil : try frame.tensor("cotangent", shape: x.shape, status: .data)
+    }
+}
+
+/// The answer: denoised [B, shape]; where a cotangent came also x_cotangent [B, shape] and t_cotangent [B].
+struct DenoiseAnswer {
+    var denoised: Tensor<Float>
+    var cotangents: Cotangents<Float>?
+
+    var frame: Frame {
+        var tensors = [NamedTensor(name: "denoised", tensor: denoised)]
+        if let cotangents {
+            tensors.append(NamedTensor(name: "x_cotangent", tensor: cotangents.x))
+            let times = cotangents.times
+            tensors.append(NamedTensor(name: "t_cotangent", shape: [times.count], doubles: times))
+        }
+        return Frame(metadata: ["ld3.format": "1", "ld3.kind": "denoised"], tensors: tensors)
+    }
+
+    init(denoised: Tensor<Float>, cotangents: Cotangents<Float>?) {
+        (self.denoised, self.cotangents) = (denoised, cotangents)
+    }
+
+    /// Throws where the answer does not fit the request.
+    init(_ frame: Frame, to request: DenoiseRequest) throws {
+        try requireKind("denoised", of: frame)
+        denoised = try frame.tensor("denoised", shape: request.x.shape, status: .inputOutput)
+        guard request.cotangent != nil else { return }
+        cotangents = Cotangents(
+            x: try frame.tensor("x_cotangent", shape: request.x.shape, status: .inputOutput),
+            times: try frame.tensor("t_cotangent", shape: [request.times.count], status: .inputOutput).elements)
+    }
+
+    /// What a request with a cotangent is answered with, all of it finite.
+    func requiredCotangents() throws -> Cotangents<Float> {
+        guard let cotangents, cotangents.x.elements.allSatisfy(\.isFinite), cotangents.times.allSatisfy(\.isFinite)
+        else {
+            throw Failure(.internal, "the denoiser's cotangents hold NaN or infinity")
+        }
+        return cotangents
+    }
+}
+
+private func requireKind(_ kind: String, of frame: Frame, status: ExitStatus = .inputOutput) throws {
+    let actual = frame.metadata["ld3.kind"] ?? "none"
+    guard actual == kind else { throw Failure(status, "a frame of kind \(actual) where \(kind) was due") }
+    let format = frame.metadata["ld3.format"] ?? "1"
+    guard format == "1" else { throw Failure(status, "stream format \(format) where 1 was due") }
+}
+
+extension Frame {
+    /// The float tensor `name`, which must be there with `shape`; another thing fails with `status`.
+    fileprivate func tensor<Element: TensorElement>(
+        _ name: String, shape: [Int], status: ExitStatus
+    ) throws -> Tensor<Element> {
+        guard let tensor = self[name] else { throw Failure(status, "the frame has no tensor `\(name)`") }
+        guard tensor.shape == shape, tensor.type.isFloat else {
+            throw Failure(
+                status, "`\(name)` is \(tensor.type.rawValue) \(tensor.shape), where a float \(shape) was due")
+        }
+        return try tensor.tensor()
+    }
+}

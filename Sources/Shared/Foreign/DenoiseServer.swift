@@ -1,0 +1,47 @@
+import Diagnostics
+import Diffusion
+import TensorStream
+import Tensors
+
+/// The other side of a foreign denoiser: offers a model of ours to another program (`ld3-teacher --serve`).
+package struct DenoiseServer {
+    private let denoiser: any Denoiser<Float>
+    private let process: NoiseProcess
+
+    package init(denoiser: any Denoiser<Float>, process: NoiseProcess) {
+        self.denoiser = denoiser
+        self.process = process
+    }
+
+    /// Writes the model frame, then an answer for each request until the end of input. A request that cannot be answered
+    /// is answered with `ld3.error`, and its failure ends the conversation.
+    package func run(input: Int32, output: Int32) throws {
+        let introduction = ModelFrame(
+            process: process.spelling, sampleShape: denoiser.sampleShape, hasPullback: denoiser.hasPullback,
+            labelCount: denoiser.labelCount)
+        try introduction.frame.write(to: output, place: "standard output")
+        let reader = FrameReader(descriptor: input, place: "standard input")
+        while let frame = try reader.next() {
+            do {
+                try reader.inFrame { try answer(frame) }.frame.write(to: output, place: "standard output")
+            } catch let failure as Failure where failure.status != .readerGone {
+                let metadata = ["ld3.format": "1", "ld3.kind": "denoised", "ld3.error": failure.description]
+                try Frame(metadata: metadata).write(to: output, place: "standard output")
+                throw failure
+            }
+        }
+    }
+
+    private func answer(_ frame: Frame) throws -> DenoiseAnswer {
+        let request = try DenoiseRequest(
+            frame, sampleShape: denoiser.sampleShape, labelCount: denoiser.labelCount)
+        guard let cotangent = request.cotangent else {
+            let value = try denoiser.denoise(request.x, at: request.times, labels: request.labels)
+            return DenoiseAnswer(denoised: value, cotangents: nil)
+        }
+        guard denoiser.hasPullback else { throw Failure(.data, "the model has no pullback, but a cotangent came") }
+        let linearization = try denoiser.linearize(request.x, at: request.times, labels: request.labels)
+        return DenoiseAnswer(
+            denoised: linearization.value, cotangents: try linearization.pullback(cotangent))
+    }
+}

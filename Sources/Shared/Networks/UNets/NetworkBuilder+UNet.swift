@@ -1,0 +1,34 @@
+import Engine
+
+// What the three U-Nets have in common: their inputs, the embedding of the noise level, the levels.
+
+extension NetworkBuilder {
+    /// The image, the noise level in the network's own terms, and of a conditional network the classes.
+    mutating func inputs(of configuration: NetworkConfiguration) -> (image: Value, noise: Value, labels: Value?) {
+        let (size, classes) = (configuration.imageResolution, configuration.labelDimension)
+        let image = graph.input(MapShape(height: size, width: size, channels: configuration.imageChannels))
+        let noise = graph.input(MapShape(features: 1))
+        return (image, noise, classes > 0 ? graph.input(MapShape(features: classes)) : nil)
+    }
+
+    /// Sines and cosines of the noise level at DDPM's frequencies.
+    mutating func positionalEmbedding(_ noise: Value, features: Int, endpoint: Bool, sinesFirst: Bool) -> Value {
+        let frequencies = Parameter(
+            name: "frequencies", shape: [features / 2],
+            elements: SinusoidalEmbedding.positionalFrequencies(features: features, endpoint: endpoint))
+        return sinusoids(noise, frequencies, sinesFirst: sinesFirst)
+    }
+
+    mutating func sinusoids(_ noise: Value, _ frequencies: Parameter, sinesFirst: Bool) -> Value {
+        graph.add(MapShape(features: 2 * frequencies.count)) {
+            SinusoidalEmbedding(noise, output: $0, frequencies: frequencies, sinesFirst: sinesFirst)
+        }
+    }
+}
+
+extension NetworkConfiguration {
+    /// Height and width of the maps of a level.
+    func resolution(_ level: Int) -> Int { imageResolution >> level }
+
+    func attends(_ level: Int) -> Bool { attentionResolutions.contains(resolution(level)) }
+}

@@ -1,0 +1,144 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import Tensors
+
+/// A rule that places N + 1 times between T and t_min (M3.1), the endpoints exact; or a table of them.
+package enum Discretization: Sendable, Equatable {
+    /// Equal steps in t.
+    case uniform
+    /// t_min + ((N - i) / N)^rho (T - t_min); rho = 2 is LD3's "quadratic".
+    case polynomial(rho: Double)
+    /// EDM's rho = 7 grid in s = sigma / alpha (METHODS' edmS).
+    case edm
+    /// The same formula applied to t itself, as LD3 does on VP processes (edmT, M3.3).
+    case edmTime
+    /// Equal steps in lambda.
+    case logSNR
+    /// Equal steps in the rho-th root of the time of the linear VP process with the same range of s: GITS' "time_uniform"
+    /// (M3.6).
+    case vpTime(rho: Double)
+    /// s = c tan(theta) with equal steps in theta: optimal for Gaussian data of deviation c (M11.3).
+    case arctan(deviation: Double)
+    /// A published table or the user's own list, with its own last value.
+    case tabulated(TabulatedSchedule)
+
+    package static let quadratic = Discretization.polynomial(rho: 2)
+
+    /// N + 1 decreasing times of `process`, from T to t_min.
+    package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
+        precondition(steps >= 1)
+        let (start, end) = (process.start, process.end)
+        var times: [Double]
+        switch self {
+        case .tabulated(let table):
+            return try table.times(steps: steps, process: process)
+        case .uniform:
+            times = Self.linear(from: start, to: end, steps: steps)
+        case .polynomial(let rho):
+            times = (0...steps).map { end + Double.pow(Double(steps - $0) / Double(steps), rho) * (start - end) }
+        case .edmTime:
+            times = Self.rooted(from: start, to: end, rho: 7, steps: steps)
+        case .edm:
+            try requireFiniteLogSNR(process)
+            times = Self.rooted(
+                from: process.scaledSigma(start), to: process.scaledSigma(end), rho: 7, steps: steps
+            ).map { process.time(scaledSigma: $0) }
+        case .logSNR:
+            try requireFiniteLogSNR(process)
+            times = Self.linear(from: process.lambda(start), to: process.lambda(end), steps: steps)
+                .map { process.time(lambda: $0) }
+        case .vpTime(let rho):
+            try requireFiniteLogSNR(process)
+            let fit = VPFit(minimum: process.scaledSigma(end), maximum: process.scaledSigma(start))
+            times = Self.rooted(from: 1, to: VPFit.end, rho: rho, steps: steps)
+                .map { process.time(scaledSigma: fit.scaledSigma($0)) }
+        case .arctan(let deviation):
+            let first = Double.atan(process.scaledSigma(start) / deviation)
+            let last = Double.atan(process.scaledSigma(end) / deviation)
+            times = Self.linear(from: first, to: last, steps: steps)
+                .map { process.time(scaledSigma: deviation * Double.tan($0)) }
+        }
+        times[0] = start
+        times[steps] = end
+        return times
+    }
+
+    /// The number of steps where the rule allows but one.
+    package var fixedSteps: Int? {
+        if case .tabulated(let table) = self { return table.fixedSteps }
+        return nil
+    }
+
+    private func requireFiniteLogSNR(_ process: NoiseProcess) throws {
+        guard process.hasFiniteLogSNR else {
+            throw Failure(
+                .usage, place: "schedule \(spelling)",
+                "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
+                suggestion: "use uniform, quadratic, polynomial:RHO, edm-time or arctan:C")
+        }
+    }
+
+    /// `steps` equal steps between two values.
+    static func linear(from first: Double, to last: Double, steps: Int) -> [Double] {
+        (0...steps).map { first + Double($0) / Double(steps) * (last - first) }
+    }
+
+    /// Equal steps in the rho-th root (EDM Eq. 5).
+    static func rooted(from first: Double, to last: Double, rho: Double, steps: Int) -> [Double] {
+        linear(from: Double.pow(first, 1 / rho), to: Double.pow(last, 1 / rho), steps: steps)
+            .map { Double.pow($0, rho) }
+    }
+}
+
+// MARK: - Names
+
+extension Discretization {
+    package static let spellings = [
+        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "ays:NAME",
+        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+    ]
+
+    /// Parses a name of `--schedule`; nil where `spelling` is none of them (it may be a file or a published list).
+    /// Throws where the name is known and its number is not good.
+    package init?(spelling: String) throws {
+        let name = spelling.prefix { $0 != ":" }
+        let argument = spelling.contains(":") ? String(spelling.dropFirst(name.count + 1)) : nil
+        switch (name, argument) {
+        case ("uniform", nil): self = .uniform
+        case ("quadratic", nil): self = .quadratic
+        case ("edm", nil): self = .edm
+        case ("edm-time", nil): self = .edmTime
+        case ("logsnr", nil): self = .logSNR
+        case ("polynomial", _): self = .polynomial(rho: try Self.positive(argument, in: spelling))
+        case ("vp-time", _): self = .vpTime(rho: try Self.positive(argument ?? "1", in: spelling))
+        case ("arctan", _): self = .arctan(deviation: try Self.positive(argument, in: spelling))
+        default:
+            guard let table = try TabulatedSchedule(spelling: spelling) else { return nil }
+            self = .tabulated(table)
+        }
+    }
+
+    private static func positive(_ argument: String?, in spelling: String) throws -> Double {
+        guard let argument, let number = Double(argument), number > 0, number.isFinite else {
+            throw Failure(
+                .usage, "`\(spelling)` needs a positive number after the colon",
+                suggestion: "for example polynomial:3 or arctan:0.5")
+        }
+        return number
+    }
+
+    package var spelling: String {
+        switch self {
+        case .uniform: "uniform"
+        case .polynomial(2): "quadratic"
+        case .polynomial(let rho): "polynomial:\(rho)"
+        case .edm: "edm"
+        case .edmTime: "edm-time"
+        case .logSNR: "logsnr"
+        case .vpTime(let rho): "vp-time:\(rho)"
+        case .arctan(let deviation): "arctan:\(deviation)"
+        case .tabulated(let table): table.spelling
+        }
+    }
+}

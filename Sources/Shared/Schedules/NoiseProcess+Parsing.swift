@@ -1,0 +1,49 @@
+import Diagnostics
+import Diffusion
+
+extension NoiseProcess {
+    /// What `--process` accepts, for help texts and errors.
+    package static let spellings = [
+        "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
+        "vp-discrete:point-cloud", "vp-discrete:FILE", "flow",
+    ]
+
+    /// Parses what `--process` and the key ld3.process say.
+    ///
+    /// - Parameter readTable: gives the alphas_cumprod of a file for vp-discrete:FILE.
+    package init(spelling: String, readTable: (String) throws -> [Double] = NoiseTable.read) throws {
+        let name = spelling.prefix { $0 != ":" }
+        let argument = spelling.dropFirst(name.count + 1)
+        let hasArgument = spelling.contains(":")
+        switch (name, hasArgument) {
+        case ("edm", false): self = .edm
+        case ("edm", true): self = try Self.edmRange(argument, in: spelling)
+        case ("vp-linear", false): self = .vpLinear
+        case ("vp-cosine", false): self = .vpCosine
+        case ("flow", false): self = .flow
+        case ("vp-discrete", true) where !argument.isEmpty:
+            switch argument {
+            case "sd": self = .vpDiscrete(.stableDiffusion)
+            case "ldm": self = .vpDiscrete(.latentDiffusion)
+            case "point-cloud": self = .vpDiscrete(.pointCloud)
+            default:
+                let path = String(argument)
+                self = .vpDiscrete(try NoiseTable(name: path, alphasCumprod: readTable(path)))
+            }
+        default:
+            throw Failure(unknown: spelling, choices: Self.spellings)
+        }
+    }
+
+    private static func edmRange(_ argument: Substring, in spelling: String) throws -> NoiseProcess {
+        let bounds = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        guard bounds.count == 2, let minimum = bounds[0], let maximum = bounds[1],
+            minimum > 0, maximum > minimum, maximum.isFinite
+        else {
+            throw Failure(
+                .usage, "`\(spelling)` needs two noise levels, 0 < MIN < MAX",
+                suggestion: "for example edm:0.002,80")
+        }
+        return .edm(minimum: minimum, maximum: maximum)
+    }
+}

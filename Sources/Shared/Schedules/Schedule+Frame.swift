@@ -1,0 +1,122 @@
+import Diagnostics
+import Diffusion
+import Formats
+import Solvers
+import TensorStream
+
+extension Schedule {
+    package static let kind = "schedule"
+
+    /// The frame of kind schedule (docs/STREAM.md). Provenance (ld3.history) is the writer's.
+    package func frame() throws -> Frame {
+        var metadata = [
+            "ld3.format": "1", "ld3.kind": Self.kind, "ld3.process": process.spelling,
+            "ld3.solver": solver.family.rawValue, "ld3.order": String(solver.order), "ld3.variant": solver.variant,
+            "ld3.nfe": String(try evaluations()), "ld3.method": method,
+        ]
+        metadata["ld3.loss"] = loss
+        metadata["ld3.loss_before"] = lossBefore.map { "\($0)" }
+        metadata["ld3.loss_after"] = lossAfter.map { "\($0)" }
+        metadata["ld3.model"] = model
+        metadata["ld3.model_sha256"] = modelDigest
+        var tensors = [
+            NamedTensor(name: "t", shape: [times.count], doubles: times),
+            NamedTensor(name: "t_model", shape: [modelTimes.count], doubles: modelTimes),
+        ]
+        if let coefficients {
+            metadata["ld3.prediction"] = coefficients.prediction.rawValue
+            tensors += coefficients.tensors
+        }
+        return Frame(metadata: metadata, tensors: tensors)
+    }
+
+    /// - Parameter process: where the frame names none.
+    package init(frame: Frame, process fallback: NoiseProcess? = nil) throws {
+        let metadata = frame.metadata
+        func required(_ key: String) throws -> String {
+            guard let value = metadata[key] else { throw Failure(.data, place: key, "is missing from the schedule") }
+            return value
+        }
+        guard try required("ld3.kind") == Self.kind else {
+            throw Failure(.data, place: "ld3.kind", "is `\(metadata["ld3.kind"] ?? "")`, not schedule")
+        }
+        let spelt = try metadata["ld3.process"].map { text in
+            try locating("ld3.process") { try asData { try NoiseProcess(spelling: text) } }
+        }
+        guard let process = spelt ?? fallback else {
+            throw Failure(.data, place: "ld3.process", "is missing from the schedule")
+        }
+        guard let order = Int(try required("ld3.order")) else {
+            throw Failure(.data, place: "ld3.order", "is no number")
+        }
+        let family = try required("ld3.solver")
+        let solver = try asData {
+            try Solver(name: family, order: order, variant: metadata["ld3.variant"], prefix: "ld3.")
+        }
+        guard let times = try frame["t"]?.doubles() else {
+            throw Failure(.data, place: "t", "is missing from the schedule")
+        }
+        self.init(
+            solver: solver, process: process, times: times, modelTimes: try frame["t_model"]?.doubles(),
+            coefficients: try CoefficientMatrices(frame: frame), method: metadata["ld3.method"] ?? "unknown")
+        loss = metadata["ld3.loss"]
+        lossBefore = metadata["ld3.loss_before"].flatMap(Double.init)
+        lossAfter = metadata["ld3.loss_after"].flatMap(Double.init)
+        model = metadata["ld3.model"]
+        modelDigest = metadata["ld3.model_sha256"]
+        try validate()
+    }
+}
+
+/// What would be a usage error on the command line is bad data in a frame.
+private func asData<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch var failure as Failure {
+        if failure.status == .usage { failure.status = .data }
+        throw failure
+    }
+}
+
+extension CoefficientMatrices {
+    /// The F64 tensors of a schedule frame.
+    var tensors: [NamedTensor] {
+        func tensor(_ name: String, _ matrix: [[Double]]) -> NamedTensor {
+            NamedTensor(name: name, shape: [matrix.count, matrix.first?.count ?? 0], doubles: matrix.flatMap { $0 })
+        }
+        return [
+            tensor("predictor_state", predictorState), tensor("predictor_output", predictorOutput),
+        ]
+            + [("corrector_state", correctorState), ("corrector_output", correctorOutput)].compactMap { name, matrix in
+                matrix.map { tensor(name, $0) }
+            }
+    }
+
+    /// nil where the frame carries no coefficients.
+    init?(frame: Frame) throws {
+        func matrix(_ name: String) throws -> [[Double]]? {
+            guard let tensor = frame[name] else { return nil }
+            guard tensor.shape.count == 2, tensor.shape[0] > 0, tensor.shape[1] > 0 else {
+                throw Failure(.data, place: name, "must be a matrix, not \(tensor.shape)")
+            }
+            let values = try tensor.doubles()
+            let width = tensor.shape[1]
+            return (0..<tensor.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }
+        }
+        guard let predictorState = try matrix("predictor_state"),
+            let predictorOutput = try matrix("predictor_output")
+        else {
+            guard frame["predictor_state"] == nil, frame["predictor_output"] == nil else {
+                throw Failure(.data, "a schedule needs predictor_state and predictor_output together")
+            }
+            return nil
+        }
+        let name = frame.metadata["ld3.prediction"] ?? "data"
+        guard let prediction = Prediction(rawValue: name) else {
+            throw Failure(.data, place: "ld3.prediction", "is `\(name)`, not data, noise or velocity")
+        }
+        self.init(
+            prediction: prediction, predictorState: predictorState, predictorOutput: predictorOutput,
+            correctorState: try matrix("corrector_state"), correctorOutput: try matrix("corrector_output"))
+    }
+}

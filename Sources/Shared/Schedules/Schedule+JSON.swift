@@ -1,0 +1,95 @@
+import Diagnostics
+import Diffusion
+import Formats
+import Solvers
+
+extension Schedule {
+    static let documentFormat = "ld3-schedule"
+
+    /// The schedule as one JSON document, which every export is a view of; nothing is lost.
+    package func json() throws -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("format", .string(Self.documentFormat)), .init("version", 1),
+            .init("solver", .string(solver.family.rawValue)), .init("order", .integer(solver.order)),
+            .init("variant", .string(solver.variant)), .init("nfe", .integer(try evaluations())),
+            .init("steps", .integer(steps)), .init("process", .string(process.spelling)),
+            .init("parameterization", .string("time")), .init("times", Self.list(times)),
+            .init("model_times", isTied ? .null : Self.list(modelTimes)),
+            .init("sigmas", Self.list(times.map { process.scaledSigma($0) })), .init("terminal", "keep"),
+            .init("method", .string(method)),
+        ]
+        if let loss { members.append(.init("loss", .string(loss))) }
+        if let lossBefore { members.append(.init("loss_before", .number(lossBefore))) }
+        if let lossAfter { members.append(.init("loss_after", .number(lossAfter))) }
+        if let model { members.append(.init("model", .string(model))) }
+        if let modelDigest { members.append(.init("model_sha256", .string(modelDigest))) }
+        if let coefficients { members.append(.init("coefficients", Self.object(coefficients))) }
+        return .object(members)
+    }
+
+    /// Reads what `json` gives.
+    package init(json: JSONValue) throws {
+        func text(_ name: String) throws -> String {
+            guard let value = json[name]?.string else { throw Failure(.data, place: name, "is missing or no string") }
+            return value
+        }
+        guard try text("format") == Self.documentFormat, json["version"]?.integer == 1 else {
+            throw Failure(.data, place: "format", "is not \(Self.documentFormat), version 1")
+        }
+        guard let times = json["times"]?.doubles, let order = json["order"]?.integer else {
+            throw Failure(.data, "a schedule needs times and an order")
+        }
+        self.init(
+            solver: try Solver(name: text("solver"), order: order, variant: text("variant")),
+            process: try NoiseProcess(spelling: text("process")), times: times,
+            modelTimes: json["model_times"]?.doubles,
+            coefficients: try json["coefficients"].map { try Self.coefficients($0) }, method: try text("method"))
+        loss = json["loss"]?.string
+        lossBefore = json["loss_before"]?.double
+        lossAfter = json["loss_after"]?.double
+        model = json["model"]?.string
+        modelDigest = json["model_sha256"]?.string
+        try validate()
+    }
+
+    /// The documents of a file that holds one, or an array of them; nil where it holds something else.
+    package static func documents(path: String) throws -> [Schedule]? {
+        let bytes = try NumberList.contents(path: path)
+        guard let json = try? JSONValue(parsing: bytes) else { return nil }
+        let documents = json.elements ?? [json]
+        guard !documents.isEmpty, documents.allSatisfy({ $0["format"]?.string == documentFormat }) else { return nil }
+        return try locating(path) { try documents.map { try Schedule(json: $0) } }
+    }
+
+    private static func list(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }
+
+    private static func object(_ coefficients: CoefficientMatrices) -> JSONValue {
+        func matrix(_ name: String, _ rows: [[Double]]?) -> JSONValue.Member? {
+            rows.map { .init(name, .array($0.map(list))) }
+        }
+        return .object(
+            [
+                .init("prediction", .string(coefficients.prediction.rawValue)),
+                matrix("predictor_state", coefficients.predictorState),
+                matrix("predictor_output", coefficients.predictorOutput),
+                matrix("corrector_state", coefficients.correctorState),
+                matrix("corrector_output", coefficients.correctorOutput),
+            ].compactMap { $0 })
+    }
+
+    private static func coefficients(_ json: JSONValue) throws -> CoefficientMatrices {
+        func matrix(_ name: String) throws -> [[Double]]? {
+            guard let value = json[name] else { return nil }
+            guard let rows = value.elements?.map(\.doubles), !rows.contains(where: { $0 == nil }) else {
+                throw Failure(.data, place: name, "must be an array of arrays of numbers")
+            }
+            return rows.compactMap { $0 }
+        }
+        guard let prediction = json["prediction"]?.string.flatMap(Prediction.init(rawValue:)),
+            let states = try matrix("predictor_state"), let outputs = try matrix("predictor_output")
+        else { throw Failure(.data, place: "coefficients", "need prediction, predictor_state and predictor_output") }
+        return CoefficientMatrices(
+            prediction: prediction, predictorState: states, predictorOutput: outputs,
+            correctorState: try matrix("corrector_state"), correctorOutput: try matrix("corrector_output"))
+    }
+}

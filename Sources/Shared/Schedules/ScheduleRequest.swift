@@ -1,0 +1,121 @@
+import Diagnostics
+import Diffusion
+import Solvers
+import TensorStream
+
+/// The times and the solver that a program is to follow: a named discretization, or a file.
+package struct ScheduleRequest: Sendable {
+    /// --solver, --order, --variant; nil where not given.
+    package var solver: String?
+    package var order: Int?
+    package var variant: String?
+    /// --nfe and --steps.
+    package var evaluations: Int?
+    package var steps: Int?
+    private let source: Source
+
+    private enum Source: Sendable {
+        case discretization(Discretization)
+        case file(String, [Frame])
+    }
+
+    /// - Parameter schedule: the name of a discretization, or the path of a schedule stream.
+    package init(
+        schedule: String, solver: String?, order: Int?, variant: String?, evaluations: Int?, steps: Int?
+    ) throws {
+        (self.solver, self.order, self.variant) = (solver, order, variant)
+        (self.evaluations, self.steps) = (evaluations, steps)
+        if let discretization = try locating("--schedule", { try Discretization(spelling: schedule) }) {
+            source = .discretization(discretization)
+        } else if NumberList.isList(path: schedule), let schedules = try Schedule.documents(path: schedule) {
+            source = .file(schedule, try schedules.map { try $0.frame() })
+        } else if NumberList.isList(path: schedule) {
+            source = .discretization(.tabulated(try TabulatedSchedule(file: schedule)))
+        } else {
+            source = .file(schedule, try Self.frames(ofFile: schedule))
+        }
+        guard evaluations == nil || steps == nil else {
+            throw Failure(.usage, place: "--steps", "cannot be given together with --nfe")
+        }
+    }
+
+    private static func frames(ofFile path: String) throws -> [Frame] {
+        let stream = try namingFile(path, at: "--schedule", orOneOf: Discretization.spellings) {
+            try StreamReader.file(path, .schedule)
+        }
+        var frames: [Frame] = []
+        while let (frame, _) = try stream.next() { frames.append(frame) }
+        return frames
+    }
+
+    /// The file and what it says about model and process; nothing is said by a named discretization.
+    package var origin: Origin {
+        switch source {
+        case .discretization: .init(place: "--schedule", metadata: [:])
+        case .file(let path, let frames): .init(place: path, metadata: frames.first?.metadata ?? [:])
+        }
+    }
+
+    /// The schedule for a process. `note` is told where solver options take the place of what a file says.
+    ///
+    /// - Parameter fallback: the solver and the budget where nothing says them.
+    package func schedule(
+        for process: NoiseProcess, fallback: (solver: String, evaluations: Int?), note: (String) -> Void
+    ) throws -> Schedule {
+        switch source {
+        case .discretization(let discretization):
+            let named = try Solver(name: solver ?? fallback.solver, order: order, variant: variant)
+            if let steps = steps ?? (evaluations == nil ? discretization.fixedSteps : nil) {
+                return try Schedule(discretization, solver: named, steps: steps, process: process)
+            }
+            guard let budget = evaluations ?? fallback.evaluations else {
+                throw Failure(.usage, place: "--nfe", "is required with a named schedule", suggestion: "or --steps")
+            }
+            return try Schedule(discretization, solver: named, evaluations: budget, process: process)
+        case .file(let path, let frames):
+            let chosen = try locating(path) { () -> Schedule in
+                let chosen = try choose(among: frames, process: process)
+                try chosen.check(isFor: process)
+                return chosen
+            }
+            return try overridden(chosen, path: path, note: note)
+        }
+    }
+
+    /// The frame that --nfe or --steps asks for; the only one where neither is given.
+    private func choose(among frames: [Frame], process: NoiseProcess) throws -> Schedule {
+        let schedules = try frames.map { try Schedule(frame: $0, process: process) }
+        let budgets = try schedules.map { steps == nil ? try $0.evaluations() : $0.steps }
+        let option = steps == nil ? "--nfe" : "--steps"
+        guard let wanted = steps ?? evaluations else {
+            guard schedules.count == 1 else {
+                throw Failure(
+                    .usage, "holds schedules for \(list(budgets)) evaluations", suggestion: "choose with --nfe")
+            }
+            return schedules[0]
+        }
+        guard let index = budgets.firstIndex(of: wanted) else {
+            throw Failure(.usage, "has no schedule for \(option) \(wanted), only for \(list(budgets))")
+        }
+        return schedules[index]
+    }
+
+    private func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ", ") }
+
+    /// Solver options beside a file take the place of its solver (paper Table 8); its learned coefficients belong to its
+    /// own solver and go with it.
+    private func overridden(_ schedule: Schedule, path: String, note: (String) -> Void) throws -> Schedule {
+        guard solver != nil || order != nil || variant != nil else { return schedule }
+        let own = schedule.solver
+        let new = try Solver(
+            name: solver ?? own.family.rawValue, order: order ?? (solver == nil ? own.order : nil),
+            variant: variant ?? (solver == nil ? own.variant : nil))
+        guard new != own else { return schedule }
+        let coefficients = schedule.coefficients == nil ? "" : " with its learned coefficients"
+        note("solver \(own.name) of \(path)\(coefficients) is replaced by \(new.name)")
+        var changed = schedule
+        changed.solver = new
+        changed.coefficients = nil
+        return changed
+    }
+}

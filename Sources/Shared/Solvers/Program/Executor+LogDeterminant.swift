@@ -1,0 +1,42 @@
+import Diffusion
+import LinearAlgebra
+import Tensors
+
+extension Executor {
+    /// log |det d x_N / d x_T| of every sample of `start`, [B, sample shape]: how the program changes volume, -C of the
+    /// paper's Theorem 1 (M9.2).
+    ///
+    /// The Jacobian is had row by row from the exact adjoint, so a sample costs as many evaluations and pullbacks as it
+    /// has elements, times the program's. `batch` of them are done at once.
+    package func logDeterminants(
+        _ program: StepProgram<Double>, from start: Tensor<Element>, batch: Int
+    ) throws -> [Double] {
+        try (0..<start.batch).map { sample in
+            var own = self
+            own.labels = labels.map { [$0[sample]] }
+            own.seeds = seeds.map { [$0[sample]] }
+            return try own.logDeterminant(program, from: start.samples(sample..<sample + 1), batch: batch)
+        }
+    }
+
+    private func logDeterminant(
+        _ program: StepProgram<Double>, from start: Tensor<Element>, batch: Int
+    ) throws -> Double {
+        let size = start.sampleCount
+        let trace = try trace(program, from: start, policy: .recompute)
+        var jacobian: [Double] = []
+        jacobian.reserveCapacity(size * size)
+        for first in stride(from: 0, to: size, by: max(batch, 1)) {
+            let rows = first..<min(first + max(batch, 1), size)
+            let copies = [Int](repeating: 0, count: rows.count)
+            let repeated = Trace(
+                program: program, registers: trace.registers.map { $0.gather(copies) }, linearizations: [:])
+            var units = Tensor<Element>(shape: [rows.count] + start.sampleShape)
+            for (row, output) in rows.enumerated() { units[row * size + output] = 1 }
+            var executor = self
+            executor.labels = labels.map { labels in copies.map { labels[$0] } }
+            jacobian += try executor.pullback(repeated, cotangent: units).start.elements.map { Double($0) }
+        }
+        return logAbsoluteDeterminant(jacobian, size: size)
+    }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+/// scripts/torch_denoiser.py serves a module of PyTorch's: a linear network whose values and gradients are known.
+@Suite(
+    .enabled(if: Python.imports("torch, numpy"), "python3 with torch and numpy is not there ($PYTHON names another)"))
+struct TorchDenoiserTests {
+    private let folder: TemporaryFolder
+    private let x = Tensor<Float>(shape: [2, 3], elements: [0.3, -0.2, 0.9, 4, -7, 1.5])
+
+    init() throws {
+        folder = try TemporaryFolder()
+        // The noise prediction (w x + class) t, so that x_0 = x - sigma (w x + class) sigma.
+        let module = """
+            import torch
+
+            class Net(torch.nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.weight = torch.nn.Parameter(torch.tensor([0.5, -0.25, 2.0]))
+
+                def forward(self, x, t, labels):
+                    shift = 0 if labels is None else labels.to(x.dtype)[:, None]
+                    return (self.weight * x + shift) * t[:, None]
+
+            def load():
+                return Net()
+            """
+        try folder.write(module.utf8, to: "net.py")
+    }
+
+    private func open(_ options: String = "") throws -> Model {
+        let script = "\(Fixtures.root)/scripts/torch_denoiser.py"
+        return try ModelCatalogue.open(
+            "exec:\(Python.command) '\(script)' '\(folder.file("net.py")):load' --shape 3 --predicts noise \(options)")
+    }
+
+    /// x_0 = x + sigma^2 score on EDM's process.
+    @Test func scoresAreConverted() throws {
+        let values = try open("--predicts score").denoiser.denoise(x, at: [0.5, 2], labels: nil)
+        let weight: [Float] = [0.5, -0.25, 2]
+        let expected = (0..<6).map { index in
+            let t: Float = index < 3 ? 0.5 : 2
+            return x[index] + t * t * weight[index % 3] * x[index] * t
+        }
+        #expect(relativeError(values.elements, expected) <= 1e-6)
+    }
+
+    @Test func valuesAndPullbackAreTheModules() throws {
+        let model = try open("--labels 2")
+        #expect(model.sampleShape == [3] && model.labelCount == 2 && model.process == .edm)
+        let (weight, times, labels): ([Float], [Double], [Int]) = ([0.5, -0.25, 2], [0.5, 2], [1, 0])
+        let cotangent = Tensor<Float>(shape: [2, 3], elements: [1, -0.5, 2, 0.25, 1, -1])
+        let linearization = try model.denoiser.linearize(x, at: times, labels: labels)
+        let pulled = try linearization.pullback(cotangent)
+        var (values, slopes): ([Float], [Float]) = ([], [])
+        var rates: [Float] = [0, 0]
+        for index in 0..<6 {
+            let (sample, w) = (index / 3, weight[index % 3])
+            let (t, inner) = (Float(times[sample]), w * x[index] + Float(labels[sample]))
+            values.append(x[index] - t * t * inner)
+            slopes.append(cotangent[index] * (1 - t * t * w))
+            rates[sample] -= cotangent[index] * 2 * t * inner
+        }
+        #expect(relativeError(linearization.value.elements, values) <= 1e-6)
+        #expect(relativeError(pulled.x.elements, slopes) <= 1e-6)
+        #expect(relativeError(pulled.times.map(Float.init), rates) <= 1e-6)
+    }
+
+    @Test func aWholePipeFitsAlongIt() throws {
+        let command =
+            "\(Python.command) \(Fixtures.root)/scripts/torch_denoiser.py \(folder.file("net.py")):load --shape 3"
+        let result = try Programs.shell(
+            "ld3-noise -n 8 --shape 3 | ld3-teacher -q --nfe 6 --process edm:0.002,0.9 --model "
+                + "'exec:\(command) --process edm:0.002,0.9' | ld3-fit -q --nfe 3 --rounds 1,1 --format text")
+        #expect(result.status == 0 && result.text.contains("ipndm"), "\(result.errors)")
+    }
+
+    @Test func withoutGradientsItSaysSo() throws {
+        #expect(try !open("--no-pullback").denoiser.hasPullback)
+    }
+}
