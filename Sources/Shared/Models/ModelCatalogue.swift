@@ -12,7 +12,7 @@ package enum ModelCatalogue {
 
     /// - Parameters:
     ///   - place: where the name was said, for messages.
-    ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
+    ///   - process: for models that do not say theirs; a network given in EDM coordinates runs
     ///     under any. nil: the model's own, else EDM's.
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: JSON file with `precond` and `init_kwargs`, for checkpoints that do not tell theirs.
@@ -21,13 +21,12 @@ package enum ModelCatalogue {
     ///
     /// Throws `noInput` where there is no such model, `data` where it is corrupt, `usage` where options do not fit it.
     package static func open(
-        _ name: String, place: String = "--model", process: String? = nil, guidance: Double = 1,
+        _ name: String, place: String = "--model", process: NoiseProcess? = nil, guidance: Double = 1,
         architecture: String? = nil, threads: Int? = nil, childTimeout: Int = Self.childTimeout
     ) throws -> Model {
-        let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
         let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
-                ModelSpecification(name, place: place), name: name, process: asked, architecture: architecture,
+                ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
                 threads: threads, childTimeout: childTimeout)
         }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
