@@ -3,7 +3,7 @@ import Diagnostics
 
 /// Returns the singular values of a matrix [rows, columns], descending (LAPACK's dgesdd).
 ///
-/// Throws a `Failure` of kind `.internal` if LAPACK does not converge.
+/// Throws a `Failure` with status `.internal` if LAPACK does not converge.
 package func singularValues(_ matrix: [Double], rows: Int, columns: Int) throws -> [Double] {
     precondition(matrix.count == rows * columns)
     guard rows > 0, columns > 0 else { return [] }

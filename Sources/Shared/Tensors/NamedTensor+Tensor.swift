@@ -11,7 +11,7 @@ extension NamedTensor {
 
     /// Returns the tensor, with any stored number type converted to Element.
     ///
-    /// Throws a `Failure` of kind `.data` if the bytes are not as many as the shape says.
+    /// Throws a `Failure` with status `.data` if the bytes are not as many as the shape says.
     package func tensor<Element: TensorElement>(of type: Element.Type = Element.self) throws -> Tensor<Element> {
         if Element.self == Float.self { return try Tensor(shape: shape, elements: floats()).converted() }
         return try Tensor(shape: shape, elements: doubles()).converted()

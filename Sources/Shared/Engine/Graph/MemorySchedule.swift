@@ -43,7 +43,7 @@ package struct MemorySchedule: Sendable {
 
     /// - Parameters:
     ///   - differentiable: values whose cotangents are wanted.
-    /// - Throws: a `Failure` of kind `.internal` if an operation overwrites a buffer that is read afterwards, or if a
+    /// - Throws: a `Failure` with status `.internal` if an operation overwrites a buffer that is read afterwards, or if a
     ///   buffer is read that nobody has written.
     package init(
         _ graph: Graph, inputs: [Value], outputs: [Value], differentiable: [Value], withPullback: Bool

@@ -28,7 +28,7 @@ package struct Parameter: Sendable {
 
     /// Calls `body` with the elements, without a copy if the weights' source has them in memory.
     ///
-    /// Throws a `Failure` of kind `.data` if the source has another number of elements than the shape says.
+    /// Throws a `Failure` with status `.data` if the source has another number of elements than the shape says.
     package func withElements<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) throws -> Result {
         var result: Result?
         try access { elements in
