@@ -11,7 +11,7 @@ extension Schedule {
     package func frame() throws -> Frame {
         var metadata = [
             "ld3.format": "1", "ld3.kind": Self.kind, "ld3.process": process.spelling,
-            "ld3.solver": solver.family.rawValue, "ld3.order": String(solver.order), "ld3.variant": solver.variant,
+            "ld3.solver": solver.family.name, "ld3.order": String(solver.order), "ld3.variant": solver.variant,
             "ld3.nfe": String(try evaluations()), "ld3.method": method,
         ]
         metadata["ld3.loss"] = loss

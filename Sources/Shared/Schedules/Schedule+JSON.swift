@@ -10,7 +10,7 @@ extension Schedule {
     package func json() throws -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("format", .string(Self.documentFormat)), .init("version", 1),
-            .init("solver", .string(solver.family.rawValue)), .init("order", .integer(solver.order)),
+            .init("solver", .string(solver.family.name)), .init("order", .integer(solver.order)),
             .init("variant", .string(solver.variant)), .init("nfe", .integer(try evaluations())),
             .init("steps", .integer(steps)), .init("process", .string(process.spelling)),
             .init("parameterization", .string("time")), .init("times", Self.list(times)),

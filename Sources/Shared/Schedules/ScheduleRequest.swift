@@ -113,7 +113,7 @@ package struct ScheduleRequest: Sendable {
         guard solver != nil || order != nil || variant != nil else { return schedule }
         let own = schedule.solver
         let new = try Solver(
-            name: solver ?? own.family.rawValue, order: order ?? (solver == nil ? own.order : nil),
+            name: solver ?? own.family.name, order: order ?? (solver == nil ? own.order : nil),
             variant: variant ?? (solver == nil ? own.variant : nil))
         guard new != own else { return schedule }
         let coefficients = schedule.coefficients == nil ? "" : " with its learned coefficients"

@@ -1,13 +1,15 @@
 import Tensors
 
-/// The integrals over [a, b] of the Lagrange basis polynomials on `nodes` (five at most), exact.
+/// Returns the integrals over [a, b] of the Lagrange basis polynomials on `nodes`, exact for up to six nodes.
 func lagrangeIntegrals<T: Real>(nodes: [T], from a: T, to b: T) -> [T] {
     let (middle, half) = (0.5 * (a + b), 0.5 * (b - a))
     return integrals(nodes: nodes, rule: GaussLegendre.three) { node in (middle + half * node, half) }
 }
 
-/// The same against a density, by Gauss-Legendre in the root of the variable: densities behave like its inverse root
-/// near 0, as ds/dt does on VP processes.
+/// Returns the integrals over [a, b] of the Lagrange basis polynomials on `nodes` times a density.
+///
+/// The quadrature runs over the root of the variable, since densities such as ds/dt of VP processes behave like the
+/// inverse root near 0.
 func lagrangeIntegrals<T: Real>(nodes: [T], from a: T, to b: T, density: (T) -> T) -> [T] {
     let (first, last) = (T.sqrt(a), T.sqrt(b))
     let (middle, half) = (0.5 * (first + last), 0.5 * (last - first))
@@ -18,7 +20,7 @@ func lagrangeIntegrals<T: Real>(nodes: [T], from a: T, to b: T, density: (T) -> 
     }
 }
 
-/// sum over the rule of weight * measure * basis(point), for each basis polynomial.
+/// Returns the sum over the rule of weight * measure * basis(point) for each basis polynomial.
 private func integrals<T: Real>(
     nodes: [T], rule: GaussLegendre, place: (Double) -> (point: T, measure: T)
 ) -> [T] {
@@ -34,7 +36,7 @@ private func integrals<T: Real>(
     return sums
 }
 
-/// Gauss-Legendre quadrature on [-1, 1], exact for polynomials of degree 2 n - 1.
+/// Gauss-Legendre quadrature with n nodes on [-1, 1], exact for polynomials of degree 2 n - 1.
 struct GaussLegendre: Sendable {
     let nodes: [Double]
     let weights: [Double]
@@ -42,7 +44,7 @@ struct GaussLegendre: Sendable {
     static let three = GaussLegendre(count: 3)
     static let thirtyTwo = GaussLegendre(count: 32)
 
-    /// Newton's iteration on the Legendre polynomial from Chebyshev-like guesses.
+    /// Finds the nodes by Newton's method on the Legendre polynomial from Chebyshev-like guesses.
     init(count: Int) {
         var (nodes, weights): ([Double], [Double]) = ([], [])
         for index in 0..<count {
