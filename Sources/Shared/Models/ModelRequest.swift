@@ -3,7 +3,8 @@ import Diffusion
 import Schedules
 import TensorStream
 
-/// Which model a stage is to work with: what its options say, else what its input names, else the embedded one.
+/// Decides which model a program works with: the one that the user names, else the one that its input names, else the embedded
+/// one.
 package struct ModelRequest: Sendable {
     /// --model
     package var name: String?
@@ -33,10 +34,10 @@ package struct ModelRequest: Sendable {
         self.childTimeout = childTimeout
     }
 
-    /// The model for input from `origins`: the first of them that names a model decides where --model does not.
+    /// Opens the model for inputs from `origins`. If the user names none, the first origin that names one decides.
     ///
-    /// Throws `data` where an input was made with a model of another digest, unless `allowsOther`; `warn` is told where
-    /// only names can be compared and differ.
+    /// Throws `data` if an input was made with a model of another digest, unless `allowsOther` is true, and if data name a model
+    /// that they may not choose (`Trust`). `warn` is told if only names can be compared and they differ.
     package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
         let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
         let inputName = origin?.metadata[Key.model]
@@ -54,7 +55,8 @@ package struct ModelRequest: Sendable {
         return model
     }
 
-    /// Returns the process of --process, else the one that the input names. Throws `data` if the input's is kept in a file.
+    /// Returns the process that the user names, else the one that the input names. Throws `data` if the input's is kept in a
+    /// file.
     private func process(of origin: Origin?) throws -> NoiseProcess? {
         if let process { return process }
         return try origin.flatMap { origin in

@@ -1,7 +1,7 @@
 import Diagnostics
 import Tensors
 
-/// What a network is told besides x and t, one row for each sample.
+/// Everything that a network is told besides x and t, one row for each sample.
 package struct Condition: Sendable, Equatable {
     /// Class numbers, -1 for none, [B]; nil if the samples have no classes.
     package var classes: [Int]?
