@@ -18,7 +18,7 @@ let modules: [Target] = [
     module(
         "Schedules",
         uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Diffusion", "Solvers"]),
-    module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion"]),
+    module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion", "Solvers"]),
     module(
         "Models",
         uses: [

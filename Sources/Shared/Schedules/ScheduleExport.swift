@@ -69,6 +69,11 @@ package struct ScheduleExport: Sendable {
         guard schedule.process != .flow || [.json, .npy, .ld3].contains(format) else {
             throw Failure(.usage, place: "--export \(format.rawValue)", "a flow's start has no finite sigma")
         }
+        guard schedule.process.hasNoiseLevels || [.json, .npy, .ld3].contains(format) else {
+            throw Failure(
+                .usage, place: "--export \(format.rawValue)", "the sampler's times have no noise levels",
+                suggestion: "export json or npy")
+        }
         var notes = try lossNotes(schedule)
         let sigmas =
             format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []

@@ -1,4 +1,4 @@
-/// A network returned NaN or infinity. Only the executor throws this error.
+/// A network returned NaN or infinity. Only the executor and a sampler in another process throw this error.
 package struct NetworkBreakdown: Error, Equatable, Sendable, CustomStringConvertible {
     /// The seed of the sample; nil if the caller gave no seeds.
     package let seed: Int64?
