@@ -1,8 +1,7 @@
-import Diffusion
 import Synchronization
 import Tensors
 
-/// Work done by a network, in evaluations of one sample.
+/// The work done by a network, in evaluations of one sample.
 package struct EvaluationCount: Sendable, Equatable {
     package var forwards = 0
     package var pullbacks = 0
@@ -21,6 +20,7 @@ package struct EvaluationCount: Sendable, Equatable {
     }
 }
 
+/// Counts evaluations from several threads.
 package final class EvaluationCounter: Sendable {
     private let total = Mutex(EvaluationCount())
 
@@ -28,7 +28,7 @@ package final class EvaluationCounter: Sendable {
 
     package var count: EvaluationCount { total.withLock { $0 } }
 
-    func add(forwards: Int = 0, pullbacks: Int = 0) {
+    package func add(forwards: Int = 0, pullbacks: Int = 0) {
         total.withLock {
             $0.forwards += forwards
             $0.pullbacks += pullbacks
@@ -50,16 +50,16 @@ package struct CountingDenoiser<Element: TensorElement>: Denoiser {
     package var hasPullback: Bool { model.hasPullback }
     package var labelCount: Int { model.labelCount }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element> {
         counter.add(forwards: x.batch)
-        return try model.denoise(x, at: times, labels: labels)
+        return try model.denoise(x, at: times, given: condition)
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
         counter.add(forwards: x.batch)
-        let linearization = try model.linearize(x, at: times, labels: labels)
+        let linearization = try model.linearize(x, at: times, given: condition)
         return Linearization(value: linearization.value) { cotangent in
             counter.add(pullbacks: cotangent.batch)
             return try linearization.pullback(cotangent)
