@@ -97,7 +97,7 @@ import Testing
         let h = (last - first) / 4000
         func rate(_ x: Tensor<Double>, _ u: Double) throws -> Tensor<Double> {
             let times = [Double](repeating: Double.exp(u), count: x.batch)
-            return try combined(x, -1, mixture.denoise(x, at: times, labels: nil))
+            return try combined(x, -1, mixture.denoise(x, at: times, given: .none))
         }
         return try (0..<4000).reduce(starts) { x, step in
             let u = first + Double(step) * h

@@ -174,14 +174,14 @@ struct Counter: Denoiser {
     var hasPullback: Bool { true }
     var labelCount: Int { 0 }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
         calls.value += 1
-        return try base.denoise(x, at: times, labels: labels)
+        return try base.denoise(x, at: times, given: condition)
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double> {
         calls.value += 1
-        return try base.linearize(x, at: times, labels: labels)
+        return try base.linearize(x, at: times, given: condition)
     }
 }
 
@@ -191,13 +191,13 @@ private struct Poisoned: Denoiser {
     var hasPullback: Bool { false }
     var labelCount: Int { 0 }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
         var value = x
         if times[0] < 15 { value[3] = .nan }
         return value
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-        Linearization(value: try denoise(x, at: times, labels: labels)) { Cotangents(x: $0, times: times) }
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double> {
+        Linearization(value: try denoise(x, at: times, given: condition)) { Cotangents(x: $0, times: times) }
     }
 }

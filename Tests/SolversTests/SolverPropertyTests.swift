@@ -108,12 +108,12 @@ import Testing
         var hasPullback: Bool { false }
         var labelCount: Int { 0 }
 
-        func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+        func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
             Tensor(shape: x.shape, repeating: data(process.lambda(times[0])))
         }
 
-        func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-            Linearization(value: try denoise(x, at: times, labels: labels)) { Cotangents(x: $0, times: times) }
+        func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double> {
+            Linearization(value: try denoise(x, at: times, given: condition)) { Cotangents(x: $0, times: times) }
         }
     }
 
@@ -296,7 +296,7 @@ import Testing
         }
         #expect(program.evaluations == 100 && abs(result[0] - (mean + (start - mean) * factor)) < 1e-12)
         let last = try #require(registers[program.states[99]])
-        #expect(try abs(result[0] - gaussian.denoise(last, at: [0.01], labels: nil)[0]) < 1e-14)
+        #expect(try abs(result[0] - gaussian.denoise(last, at: [0.01], given: .none)[0]) < 1e-14)
         // The exact flow.
         let exact = mean + (start - mean) * deviation / (variance + sigmas[0] * sigmas[0]).squareRoot()
         for (name, tolerance) in [

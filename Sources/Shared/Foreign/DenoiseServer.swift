@@ -36,11 +36,11 @@ package struct DenoiseServer {
         let request = try DenoiseRequest(
             frame, sampleShape: denoiser.sampleShape, labelCount: denoiser.labelCount)
         guard let cotangent = request.cotangent else {
-            let value = try denoiser.denoise(request.x, at: request.times, labels: request.labels)
+            let value = try denoiser.denoise(request.x, at: request.times, given: request.condition)
             return DenoiseAnswer(denoised: value, cotangents: nil)
         }
         guard denoiser.hasPullback else { throw Failure(.data, "the model has no pullback, but a cotangent came") }
-        let linearization = try denoiser.linearize(request.x, at: request.times, labels: request.labels)
+        let linearization = try denoiser.linearize(request.x, at: request.times, given: request.condition)
         return DenoiseAnswer(
             denoised: linearization.value, cotangents: try linearization.pullback(cotangent))
     }

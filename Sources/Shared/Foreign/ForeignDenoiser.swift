@@ -23,17 +23,19 @@ package final class ForeignDenoiser: Denoiser {
         self.conversation = Mutex(conversation)
     }
 
-    package func denoise(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Tensor<Float> {
+    package func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
         guard x.batch > 0 else { return x }
-        return try ask(DenoiseRequest(x: x, times: times, labels: labels)).denoised
+        return try ask(DenoiseRequest(x: x, times: times, condition: condition)).denoised
     }
 
-    package func linearize(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Linearization<Float> {
-        let value = try denoise(x, at: times, labels: labels)
+    package func linearize(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Linearization<
+        Float
+    > {
+        let value = try denoise(x, at: times, given: condition)
         return Linearization(value: value) { [self] cotangent in
             guard x.batch > 0 else { return Cotangents(x: x, times: []) }
-            let request = DenoiseRequest(x: x, times: times, labels: labels, cotangent: cotangent)
-            return try ask(request).requiredCotangents()
+            let request = DenoiseRequest(x: x, times: times, condition: condition, cotangent: cotangent)
+            return try ask(request).cotangents ?? Cotangents(x: x, times: times)
         }
     }
 

@@ -98,7 +98,10 @@ package enum ModelCatalogue {
             throw Failure(
                 .usage, place: "--process", "the denoiser's own process is \(own.spelling), not \(process.spelling)")
         }
-        return Opened(sha256: nil, process: own ?? process ?? .edm, denoiser: denoiser, batch: networkBatch(denoiser))
+        let shapes = denoiser.model.conditionShapes
+        return Opened(
+            sha256: nil, process: own ?? process ?? .edm, denoiser: denoiser, batch: networkBatch(denoiser),
+            conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
     }
 
     /// 64 samples of 1x32x32, 21 of 3x32x32, 5 of 3x64x64.
@@ -117,10 +120,13 @@ private struct Opened {
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var batch: Int
+    var conditionInputs = ConditionInputs()
 
     func model(name: String, guidance: Double) -> Model {
         Model(
-            name: name, sha256: sha256, process: process, guidance: guidance,
-            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance), defaultBatch: batch)
+            identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
+            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
+            decoder: IdentityDecoder(shape: denoiser.sampleShape), conditionEncoder: nil,
+            conditionInputs: conditionInputs, defaultBatch: batch)
     }
 }

@@ -15,18 +15,19 @@ struct NetworkDenoiser: Denoiser {
 
     var hasPullback: Bool { true }
 
-    func denoise(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Tensor<Float> {
+    func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
         let factors = times.map { preconditioning.factors($0) as Preconditioning.Factors<Double> }
         let output = try network.evaluate(
-            scaled(x, by: factors.map(\.input)), noise: factors.map { Float($0.noise) }, labels: try oneHot(labels))
+            scaled(x, by: factors.map(\.input)), noise: factors.map { Float($0.noise) },
+            labels: try oneHot(condition.classes))
         return combine(x, output, factors.map { ($0.skip, $0.output) })
     }
 
-    func linearize(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Linearization<Float> {
+    func linearize(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Linearization<Float> {
         let factors = times.map { preconditioning.derivatives($0) }
         let inner = try network.linearize(
             scaled(x, by: factors.map(\.input.value)), noise: factors.map { Float($0.noise.value) },
-            labels: try oneHot(labels))
+            labels: try oneHot(condition.classes))
         let output = inner.value
         let value = combine(x, output, factors.map { ($0.skip.value, $0.output.value) })
         return Linearization(value: value) { cotangent in
@@ -45,10 +46,10 @@ struct NetworkDenoiser: Denoiser {
     }
 
     /// [B, classes]: one where the label says, zeros for -1. nil where nothing is conditioned on.
-    private func oneHot(_ labels: [Int]?) throws -> Tensor<Float>? {
-        guard let labels, labelCount > 0 else { return nil }
-        var rows = Tensor<Float>(shape: [labels.count, labelCount])
-        for (row, label) in labels.enumerated() where label >= 0 {
+    private func oneHot(_ classes: [Int]?) throws -> Tensor<Float>? {
+        guard let classes, labelCount > 0 else { return nil }
+        var rows = Tensor<Float>(shape: [classes.count, labelCount])
+        for (row, label) in classes.enumerated() where label >= 0 {
             guard label < labelCount else {
                 throw Failure(.data, "label \(label) is not one of the model's \(labelCount) classes")
             }

@@ -41,6 +41,15 @@ package enum Key {
     package static let process = "ld3.process"
     package static let guidance = "ld3.guidance"
     package static let history = "ld3.history"
+    package static let prompts = "ld3.prompts"
+}
+
+/// The tensor of indices into `ld3.prompts`, one for each sample, -1 for no prompt.
+package let promptTensor = "prompt"
+
+/// Whether a tensor of this name tells a network something besides x, t and the class.
+package func isConditionTensor(_ name: String) -> Bool {
+    name == promptTensor || name == "condition" || name.hasPrefix("condition.")
 }
 
 /// What a stream carries: the value of ld3.kind.

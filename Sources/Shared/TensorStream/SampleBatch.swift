@@ -5,8 +5,8 @@ import Formats
 package struct SampleBatch: Sendable, Equatable {
     /// Each sample's identity.
     package var seeds: [Int64]
-    /// Each sample's class, -1 for none; nil where the stream carries no labels.
-    package var labels: [Int]?
+    /// The class of each sample, the tensor `label`, -1 for none; nil if the stream has no such tensor.
+    package var classes: [Int]?
     /// Every other tensor, [B, ...]: those of the kind, and foreign ones that pass.
     package var tensors: [NamedTensor]
     package var part: StreamPart
@@ -14,10 +14,10 @@ package struct SampleBatch: Sendable, Equatable {
     package var startsPart: Bool
 
     package init(
-        seeds: [Int64], labels: [Int]? = nil, tensors: [NamedTensor], part: StreamPart, startsPart: Bool
+        seeds: [Int64], classes: [Int]? = nil, tensors: [NamedTensor], part: StreamPart, startsPart: Bool
     ) {
         self.seeds = seeds
-        self.labels = labels
+        self.classes = classes
         self.tensors = tensors
         self.part = part
         self.startsPart = startsPart
@@ -62,11 +62,11 @@ package struct SampleBatch: Sendable, Equatable {
         return batch
     }
 
-    /// The frame's tensors, seeds and labels among them.
+    /// The tensors of a frame: the seeds and classes, and all others.
     package var frameTensors: [NamedTensor] {
         var result = tensors
         result.append(NamedTensor(name: "seed", shape: [count], int64s: seeds))
-        if let labels { result.append(NamedTensor(name: "label", shape: [count], int64s: labels.map { Int64($0) })) }
+        if let classes { result.append(NamedTensor(name: "label", shape: [count], int64s: classes.map { Int64($0) })) }
         return result
     }
 
@@ -85,7 +85,7 @@ extension SampleBatch {
         if rows == 0..<count { return self }
         var result = self
         result.seeds = Array(seeds[rows])
-        result.labels = labels.map { Array($0[rows]) }
+        result.classes = classes.map { Array($0[rows]) }
         result.tensors = tensors.map { $0.rows(rows) }
         result.startsPart = startsPart && rows.lowerBound == 0
         return result
@@ -93,7 +93,7 @@ extension SampleBatch {
 
     /// Puts the samples of `other`, of the same part, behind these. Throws `.data` where the tensors do not agree.
     mutating func append(_ other: SampleBatch) throws {
-        guard (labels == nil) == (other.labels == nil) else {
+        guard (classes == nil) == (other.classes == nil) else {
             throw Failure(.data, "some frames have the tensor `label`, others not")
         }
         for tensor in tensors where other[tensor.name] == nil { throw Self.disagreement(tensor, nil) }
@@ -109,7 +109,7 @@ extension SampleBatch {
             tensors[index].shape[0] += tensor.shape[0]
         }
         seeds += other.seeds
-        if let more = other.labels { labels?.append(contentsOf: more) }
+        if let more = other.classes { classes?.append(contentsOf: more) }
     }
 
     private static func disagreement(_ tensor: NamedTensor, _ earlier: NamedTensor?) -> Failure {

@@ -94,11 +94,11 @@ package final class SampleReader {
             throw Failure(.data, "tensor `\(main)` has no batch dimension")
         }
         let seeds = try rows(frame.tensor("seed"), count)
-        let labels = try frame["label"].map { try rows($0, count).map { Int($0) } }
+        let classes = try frame["label"].map { try rows($0, count).map { Int($0) } }
         var tensors: [NamedTensor] = []
         var dropped: [String] = []
         for tensor in frame.tensors where tensor.name != "seed" && tensor.name != "label" {
-            if known.contains(tensor.name) {
+            if known.contains(tensor.name) || isConditionTensor(tensor.name) {
                 guard tensor.shape.first == count else {
                     throw Failure(.data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(count) rows")
                 }
@@ -109,7 +109,7 @@ package final class SampleReader {
             tensors.append(tensor)
         }
         warn(dropped)
-        return SampleBatch(seeds: seeds, labels: labels, tensors: tensors, part: stream.part, startsPart: startsPart)
+        return SampleBatch(seeds: seeds, classes: classes, tensors: tensors, part: stream.part, startsPart: startsPart)
     }
 
     private func rows(_ tensor: NamedTensor, _ count: Int) throws -> [Int64] {

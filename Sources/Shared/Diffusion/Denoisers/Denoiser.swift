@@ -2,8 +2,8 @@ import Tensors
 
 /// A diffusion model as everything above sees it: the x_0 prediction D(x; t), with its pullback.
 ///
-/// Shapes: x is [B, sample shape]; `times` holds B values of the process' own time (sigma for EDM); `labels` is nil or
-/// holds B class numbers, -1 for none. The result has x's shape. Every sample's result depends on that sample alone,
+/// Shapes: x is [B, sample shape]; `times` holds B values of the process' own time (sigma for EDM); `condition` has B rows, or is
+/// empty. The result has x's shape. Every sample's result depends on that sample alone,
 /// bit for bit, whatever the batch.
 package protocol Denoiser<Element>: Sendable {
     associatedtype Element: TensorElement
@@ -14,10 +14,12 @@ package protocol Denoiser<Element>: Sendable {
     /// Number of classes; 0 for an unconditional model.
     var labelCount: Int { get }
 
-    func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element>
+    func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
 
     /// The same value with the means to pull a cotangent back. The pullback may hold activations: drop it when done.
-    func linearize(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Linearization<Element>
+    func linearize(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Linearization<
+        Element
+    >
 }
 
 /// D(x; t) and the transpose of its derivative there.

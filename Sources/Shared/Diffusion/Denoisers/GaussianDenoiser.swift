@@ -32,16 +32,17 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
         return (gain, mean * (1.0 - gain * alpha))
     }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
         let lines = times.map(line)
         return x.scaled(bySample: lines.map(\.gain.value), plus: lines.map(\.offset.value))
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
         let lines = times.map(line)
-        return Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
+        return Linearization(value: try denoise(x, at: times, given: condition)) { cotangent in
             let ones = Tensor<Element>(shape: [1] + x.sampleShape, repeating: 1)
             let timeCotangents = times.indices.map { sample in
                 let incoming = cotangent.samples(sample..<sample + 1)

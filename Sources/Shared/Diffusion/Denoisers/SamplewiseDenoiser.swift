@@ -13,14 +13,15 @@ extension SamplewiseDenoiser {
     package var hasPullback: Bool { true }
     package var labelCount: Int { 0 }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
         x.mapSamples { sample, row in mean(row, at: times[sample]) }
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
-        Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
+        Linearization(value: try denoise(x, at: times, given: condition)) { cotangent in
             var timeCotangents: [Double] = []
             let pulled = x.mapSamples { sample, row in
                 let result = pullback(row, at: times[sample], cotangent: cotangent.doubles(sample: sample))

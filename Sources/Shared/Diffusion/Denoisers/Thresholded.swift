@@ -11,14 +11,15 @@ package struct Thresholded<Element: TensorElement>: Denoiser {
 
     package init(_ base: any Denoiser<Element>) { self.base = base }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
-        thresholded(try base.denoise(x, at: times, labels: labels))
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
+        thresholded(try base.denoise(x, at: times, given: condition))
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
-        let inner = try base.linearize(x, at: times, labels: labels)
+        let inner = try base.linearize(x, at: times, given: condition)
         return Linearization(value: thresholded(inner.value)) { try inner.pullback(pulled($0, through: inner.value)) }
     }
 

@@ -17,21 +17,22 @@ package struct Transported<Element: TensorElement>: Denoiser {
         self.process = process
     }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
-        if case .edm = process { return try base.denoise(x, at: times, labels: labels) }
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
+        if case .edm = process { return try base.denoise(x, at: times, given: condition) }
         let scales = times.map { 1 / process.alpha($0) }
-        return try base.denoise(x.scaled(bySample: scales), at: times.map(process.scaledSigma), labels: labels)
+        return try base.denoise(x.scaled(bySample: scales), at: times.map(process.scaledSigma), given: condition)
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
-        if case .edm = process { return try base.linearize(x, at: times, labels: labels) }
+        if case .edm = process { return try base.linearize(x, at: times, given: condition) }
         let variables = times.map { Dual.variable($0, index: 0, of: 1) }
         let scales = variables.map { 1.0 / process.alpha($0) }
         let sigmas = variables.map { process.scaledSigma($0) }
         let inner = try base.linearize(
-            x.scaled(bySample: scales.map(\.value)), at: sigmas.map(\.value), labels: labels)
+            x.scaled(bySample: scales.map(\.value)), at: sigmas.map(\.value), given: condition)
         return Linearization(value: inner.value) { cotangent in
             let pulled = try inner.pullback(cotangent)
             let products = times.indices.map { sample in

@@ -66,9 +66,9 @@ extension Executor {
                 let value: Tensor<Element>
                 switch policy {
                 case .recompute:
-                    value = try denoiser.denoise(input, at: times, labels: labels)
+                    value = try denoiser.denoise(input, at: times, given: condition)
                 case .keep:
-                    let linearization = try denoiser.linearize(input, at: times, labels: labels)
+                    let linearization = try denoiser.linearize(input, at: times, given: condition)
                     linearizations[index + 1] = linearization
                     value = linearization.value
                 }
@@ -106,12 +106,13 @@ extension Executor {
                     coefficients[index][position] = incoming.dot(trace.registers[term.register])
                     accumulate(incoming, times: term.coefficient, into: term.register)
                 }
-            case .evaluate(let state, let time, _):
+            case .evaluate(let state, let time, let step):
                 let times = [Double](repeating: time, count: incoming.batch)
                 let linearization =
                     try trace.linearizations[index + 1]
-                    ?? denoiser.linearize(trace.registers[state], at: times, labels: labels)
+                    ?? denoiser.linearize(trace.registers[state], at: times, given: condition)
                 let pulled = try linearization.pullback(incoming)
+                try requireFinite(pulled, of: incoming, step: step, time: time)
                 coefficients[index][0] = pulled.times.reduce(0, +)
                 accumulate(pulled.x, times: 1, into: state)
             }

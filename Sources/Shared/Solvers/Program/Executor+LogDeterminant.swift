@@ -13,7 +13,7 @@ extension Executor {
     ) throws -> [Double] {
         try (0..<start.batch).map { sample in
             var own = self
-            own.labels = labels.map { [$0[sample]] }
+            own.condition = condition.rows([sample])
             own.seeds = seeds.map { [$0[sample]] }
             return try own.logDeterminant(program, from: start.samples(sample..<sample + 1), batch: batch)
         }
@@ -34,7 +34,8 @@ extension Executor {
             var units = Tensor<Element>(shape: [rows.count] + start.sampleShape)
             for (row, output) in rows.enumerated() { units[row * size + output] = 1 }
             var executor = self
-            executor.labels = labels.map { labels in copies.map { labels[$0] } }
+            executor.condition = condition.rows(copies)
+            executor.seeds = seeds.map { seeds in copies.map { seeds[$0] } }
             jacobian += try executor.pullback(repeated, cotangent: units).start.elements.map { Double($0) }
         }
         return logAbsoluteDeterminant(jacobian, size: size)

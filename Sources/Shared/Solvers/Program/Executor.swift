@@ -1,4 +1,3 @@
-import Diagnostics
 import Diffusion
 import Tensors
 
@@ -7,14 +6,14 @@ import Tensors
 /// Coefficients are Double; a combination accumulates in Double and rounds once to the element type.
 package struct Executor<Element: TensorElement> {
     package let denoiser: any Denoiser<Element>
-    /// Class numbers of the batch, or nil.
-    package var labels: [Int]?
-    /// Names of the samples in errors; positions where nil.
+    /// The condition of the batch, one row for each sample, or empty.
+    package var condition: Condition
+    /// The names of the samples in errors; if nil, errors tell positions.
     package var seeds: [Int64]?
 
-    package init(denoiser: some Denoiser<Element>, labels: [Int]? = nil, seeds: [Int64]? = nil) {
+    package init(denoiser: some Denoiser<Element>, given condition: Condition = .none, seeds: [Int64]? = nil) {
         self.denoiser = denoiser
-        self.labels = labels
+        self.condition = condition
         self.seeds = seeds
     }
 
@@ -42,7 +41,7 @@ package struct Executor<Element: TensorElement> {
                     value = combine(terms, registers)
                 case .evaluate(let state, let time, let step):
                     let times = [Double](repeating: time, count: start.batch)
-                    value = try denoiser.denoise(read(registers, state), at: times, labels: labels)
+                    value = try denoiser.denoise(read(registers, state), at: times, given: condition)
                     try requireFinite(value, step: step, time: time)
                 }
             }
@@ -70,12 +69,23 @@ package struct Executor<Element: TensorElement> {
         return value
     }
 
-    /// NaN or infinity from a network is an error that names the sample and the step (exit status 70).
+    /// Throws `NetworkBreakdown` if the output of the network is not finite.
     func requireFinite(_ value: Tensor<Element>, step: Int, time: Double) throws {
-        let size = value.sampleCount
-        guard let bad = value.firstNonFinite(), size > 0 else { return }
-        let sample = bad / size
-        let name = seeds.map { "seed \($0[sample])" } ?? "sample \(sample)"
-        throw Failure(.internal, place: "\(name), step \(step), t = \(time)", "the network returned NaN or infinity")
+        guard let bad = value.firstNonFinite() else { return }
+        throw breakdown(ofSample: bad / value.sampleCount, step: step, time: time, isGradient: false)
+    }
+
+    /// Throws `NetworkBreakdown` if the network pulled a finite `cotangent` back to one that is not finite.
+    func requireFinite(
+        _ pulled: Cotangents<Element>, of cotangent: Tensor<Element>, step: Int, time: Double
+    ) throws {
+        let sample = pulled.x.firstNonFinite().map { $0 / pulled.x.sampleCount }
+        guard let bad = sample ?? pulled.times.firstIndex(where: { !$0.isFinite }), cotangent.firstNonFinite() == nil
+        else { return }
+        throw breakdown(ofSample: bad, step: step, time: time, isGradient: true)
+    }
+
+    private func breakdown(ofSample sample: Int, step: Int, time: Double, isGradient: Bool) -> NetworkBreakdown {
+        NetworkBreakdown(seed: seeds?[sample], sample: sample, step: step, time: time, isGradient: isGradient)
     }
 }
