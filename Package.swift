@@ -27,6 +27,7 @@ let modules: [Target] = [
             "Solvers", "Schedules", "Foreign",
         ],
         exclude: ["Resources"]),
+    module("Options", uses: ["Diagnostics"]),
     module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
     module("Plots", uses: ["Diagnostics", "Images"]),
     module(
@@ -38,8 +39,8 @@ let modules: [Target] = [
     module(
         "Fitting",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "Diffusion", "Solvers", "Schedules", "Plots",
-            "Metrics",
+            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion", "Solvers",
+            "Schedules", "Models", "Options", "Images", "Plots", "Metrics",
         ]),
     module(
         "Commands",

@@ -1,3 +1,4 @@
+import Diffusion
 import Schedules
 
 /// A schedule found, and how.

@@ -25,7 +25,7 @@ final class FitLog {
     private(set) var history: FitHistory
     private let observe: (FitEvent) -> Void
 
-    init(_ measure: FitHistory.Measure = .loss, _ observe: @escaping (FitEvent) -> Void) {
+    init(_ measure: FitHistory.Measure, _ observe: @escaping (FitEvent) -> Void) {
         history = FitHistory(measure)
         self.observe = observe
     }

@@ -57,12 +57,14 @@ extension Fit {
                 .init("pairs", .integer($0.pairs)),
             ])
         }
-        return .object(
-            (try schedule.json().members ?? []) + [.init("candidates", .array(rated))]
-                + details.flatMap(\.numbers).map { .init($0.name, .number($0.value)) } + [
-                .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
-                .init("training_losses", losses(history.training)), .init("best_losses", losses(history.best)),
-            ])
+        var members = try schedule.json().members ?? []
+        members.append(.init("candidates", .array(rated)))
+        members += details.flatMap(\.numbers).map { JSONValue.Member($0.name, .number($0.value)) }
+        members += [
+            .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
+            .init("training_losses", losses(history.training)), .init("best_losses", losses(history.best)),
+        ]
+        return .object(members)
     }
 
     /// One value for each training step; the best is that of the validation pairs, from their moved noises.

@@ -1,13 +1,12 @@
-import Solvers
 import Tensors
 
-/// What any solver of METHODS M4 comes down to: each state in which the network is evaluated, and the result, is a
-/// linear combination of x_T and of the network's earlier outputs.
+/// A form that every solver has: each state in which the network is evaluated, and the result, is a linear combination of
+/// x_T and of the network's earlier outputs (docs/methods/gauss-newton.md, "Parameters").
 ///
 /// Correctors, histories of states and conversions between predictions are all absorbed, so that coefficients learned
-/// in this form span every multistep and predictor-corrector method at once (M13).
+/// in this form span every multistep and predictor-corrector method at once.
 package struct MultistepForm<Coefficient: Real>: Sendable {
-    /// The network's times tau, one an evaluation.
+    /// The model times, one for each evaluation.
     package var evaluationTimes: [Coefficient]
     /// The weight of x_T in y_1 ... y_n, n being the number of evaluations.
     package var startWeights: [Coefficient]

@@ -1,13 +1,27 @@
 import Diagnostics
-import Diffusion
 import LinearAlgebra
+import Options
 import Schedules
-import Solvers
 import Tensors
 
 /// GITS: the times along which Euler steps with the teacher's own slopes stray least, found by dynamic programming on
-/// the teacher's grid (M8.2; Chen et al. 2024). In the coordinates (x / alpha, s).
-package struct GITS: Sendable {
+/// the teacher's grid (Chen et al. 2024; docs/methods/gits.md). In the coordinates (x / alpha, s).
+package struct GITS: FitMethod {
+    package static let name = "gits"
+    package static let options = [
+        OptionGroup(
+            "GITS (\(spelled("method")) gits)", topic: "gits",
+            [
+                .choice("gits-metric", "NAME", Metric.self, default: "dev", "dev, l1 or l2: the error of a step"),
+                .number("gits-coefficient", in: 0...1000, default: "1.15", "weight of the steps to come"),
+                .integer(
+                    "teacher-steps", in: 1...1000, default: "60", "of the GITS teacher, on the edm grid with iPNDM 4"),
+                .integer(
+                    "warm-up", in: 1...1 << 30, default: "256",
+                    "noises of the GITS teacher, at most the pairs to train on"),
+            ])
+    ]
+
     /// How far a step from teacher point i lands from teacher point j.
     package enum Metric: String, Sendable, CaseIterable {
         case l1
@@ -17,15 +31,53 @@ package struct GITS: Sendable {
     }
 
     package var metric = Metric.deviation
-    /// What the cost of all later steps is multiplied by at each step: above 1, more care for small noise.
+    /// The factor of the cost of all later steps at each step: above 1, small noise gets more care.
     package var coefficient = 1.15
+    package var teacherSteps = 60
+    /// The training noises that are used, at most.
+    package var warmUp = 256
 
-    package init(metric: Metric = .deviation, coefficient: Double = 1.15) {
+    package init(
+        metric: Metric = .deviation, coefficient: Double = 1.15, teacherSteps: Int = 60, warmUp: Int = 256
+    ) {
         self.metric = metric
         self.coefficient = coefficient
+        self.teacherSteps = teacherSteps
+        self.warmUp = warmUp
     }
 
-    /// The path of `steps` hops from point 0 to the last one with the least cost; the smallest index where costs tie.
+    package init(_ values: any OptionValues) throws {
+        metric = try values.choice("gits-metric", Metric.self)
+        coefficient = try values.double("gits-coefficient")
+        teacherSteps = try values.integer("teacher-steps")
+        warmUp = try values.integer("warm-up")
+    }
+
+    /// The work is `teacherSteps` evaluations for each noise.
+    package func fit<Element: TensorElement>(
+        _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
+    ) throws -> Fit {
+        guard problem.steps <= teacherSteps else {
+            throw Self.unsuited("\(counted(problem.steps, "step")) do not fit a teacher's \(teacherSteps)")
+        }
+        return try baseline(problem) { try schedule(problem, times: times(problem)) }
+    }
+
+    /// Returns the times for the problem's number of steps. Throws `NetworkBreakdown`.
+    func times<Element: TensorElement>(_ problem: FitProblem<Element>) throws -> [Double] {
+        let times = try Discretization.edm.times(steps: teacherSteps, process: problem.process)
+        var costs = [[Double]](repeating: [Double](repeating: 0, count: teacherSteps + 1), count: teacherSteps + 1)
+        for chunk in Array(0..<min(warmUp, problem.train.count)).chunks(of: problem.resources.batch) {
+            let trajectory = try TeacherTrajectory(
+                problem.denoiser, process: problem.process, times: times, start: problem.startStates(chunk),
+                given: problem.train.pairs.condition.rows(chunk))
+            addCosts(of: trajectory, to: &costs)
+        }
+        return path(costs, steps: problem.steps).map { times[$0] }
+    }
+
+    /// Returns the path of `steps` hops from point 0 to the last one with the least cost (docs/methods/gits.md, "Search").
+    /// The smallest index wins a tie.
     ///
     /// - Parameter costs: [n][n], used above the diagonal.
     /// - Returns: `steps` + 1 indices.
@@ -52,7 +104,7 @@ package struct GITS: Sendable {
         return path + [last]
     }
 
-    /// The mean over the batch of the cost of every hop i -> j, i < j; zero elsewhere.
+    /// Returns the mean over the batch of the cost of every hop i -> j, i < j; zero elsewhere.
     package func costs<Element>(_ trajectory: TeacherTrajectory<Element>) -> [[Double]] {
         let count = trajectory.sigmas.count
         var costs = [[Double]](repeating: [Double](repeating: 0, count: count), count: count)
@@ -73,7 +125,7 @@ package struct GITS: Sendable {
         }
     }
 
-    /// Norms of X_i + (s_j - s_i) d_i - X_j.
+    /// Returns the norms of X_i + (s_j - s_i) d_i - X_j.
     private func distances(_ states: [[Double]], _ slopes: [[Double]], _ sigmas: [Double]) -> [[Double]] {
         var costs = [[Double]](repeating: [Double](repeating: 0, count: sigmas.count), count: sigmas.count)
         for i in slopes.indices {
@@ -90,9 +142,9 @@ package struct GITS: Sendable {
         return costs
     }
 
-    /// dev(X_i + (s_j - s_i) d_i) - dev(X_j), dev being the distance from the chord; that of the last point is 0.
+    /// Returns dev(X_i + (s_j - s_i) d_i) - dev(X_j), dev being the distance from the chord; that of the last point is 0.
     ///
-    /// Along a step the part across the chord is linear in s, so its norm comes from three inner products per i.
+    /// Along a step the part across the chord is linear in s, so its norm comes from three inner products for each i.
     private func deviations(_ states: [[Double]], _ slopes: [[Double]], _ sigmas: [Double]) -> [[Double]] {
         let (start, end) = (states[0], states[states.count - 1])
         let chord = zip(end, start).map { $0 - $1 }
@@ -113,78 +165,5 @@ package struct GITS: Sendable {
             }
         }
         return costs
-    }
-}
-
-/// A fine solve with all it went through, in the coordinates (x / alpha, s).
-package struct TeacherTrajectory<Element: TensorElement>: Sendable {
-    /// n falling noise levels.
-    package let sigmas: [Double]
-    /// X_0 ... X_{n-1}, each [B, sample shape].
-    package let states: [Tensor<Element>]
-    /// d_i = (X_i - D_i) / s_i at the first n - 1 of them.
-    package let slopes: [Tensor<Element>]
-
-    package init(sigmas: [Double], states: [Tensor<Element>], slopes: [Tensor<Element>]) {
-        self.sigmas = sigmas
-        self.states = states
-        self.slopes = slopes
-    }
-
-    /// Solves from `start` = x_T along `times` with iPNDM of order 4.
-    package init(
-        _ denoiser: some Denoiser<Element>, process: NoiseProcess, times: [Double], start: Tensor<Element>,
-        given condition: Condition
-    ) throws {
-        let program = try Solver(.ipndm, order: 4).program(process: process, times: times)
-        var registers: [Int: Tensor<Element>] = [:]
-        _ = try Executor(denoiser: denoiser, given: condition).run(program, from: start) { registers[$0] = $1 }
-        let scaled = zip(program.states, times).compactMap { register, time in
-            registers[register]?.scaled(by: 1 / process.alpha(time))
-        }
-        sigmas = times.map { process.scaledSigma($0) }
-        states = scaled
-        slopes = program.evaluationRegisters.enumerated().compactMap { index, register in
-            let sigma = process.scaledSigma(times[index])
-            return registers[register].map { output in
-                weightedSum([(1 / sigma, scaled[index]), (-1 / sigma, output)])
-            }
-        }
-    }
-}
-
-extension StepProgram {
-    /// The registers that hold D, in the order of evaluation.
-    fileprivate var evaluationRegisters: [Register] {
-        instructions.enumerated().compactMap { index, instruction in
-            if case .evaluate = instruction { return index + 1 }
-            return nil
-        }
-    }
-}
-
-extension FitProblem {
-    /// GITS' schedule from the training pairs' noises, `warmUp` of them at most. Its cost: `teacherSteps` evaluations a
-    /// noise.
-    package func gits(_ method: GITS, teacherSteps: Int = 60, warmUp: Int = 256) throws -> Fit {
-        guard steps <= teacherSteps else {
-            throw Failure(
-                .usage, place: "--method gits", "\(counted(steps, "step")) do not fit a teacher's \(teacherSteps)")
-        }
-        return try baseline("gits") {
-            try baselineSchedule(times: gitsTimes(method, teacherSteps: teacherSteps, warmUp: warmUp))
-        }
-    }
-
-    func gitsTimes(_ method: GITS, teacherSteps: Int, warmUp: Int) throws -> [Double] {
-        let times = try Discretization.edm.times(steps: teacherSteps, process: process)
-        var costs = [[Double]](repeating: [Double](repeating: 0, count: teacherSteps + 1), count: teacherSteps + 1)
-        for chunk in Array(0..<min(warmUp, train.count)).chunks(of: batch) {
-            let trajectory = try TeacherTrajectory(
-                denoiser, process: process, times: times, start: startStates(chunk),
-                given: train.pairs.condition.rows(chunk))
-            method.addCosts(of: trajectory, to: &costs)
-        }
-        return method.path(costs, steps: steps).map { times[$0] }
     }
 }

@@ -1,11 +1,12 @@
 import Tensors
 
-/// DMN's objective on half log-SNRs (M8.1; Xue et al. 2024): a bound on the error of a third-order multistep solver
-/// whose network errs by a known power of sigma. Steps have order 1 at both ends, 2 next to them, 3 between.
+/// DMN's objective on half log-SNRs (Xue et al. 2024; docs/methods/dmn.md, "Objective"): a bound on the error of a
+/// third-order multistep solver whose network errs by a known power of sigma. Steps have order 1 at both ends, 2 next to
+/// them, 3 between.
 package struct DMNObjective: Sendable, Equatable {
-    /// P of w_i = sigma_i^P / alpha_i: 1 for pixel models, 2 for latent models.
+    /// The power P of w_i = sigma_i^P / alpha_i: 1 for pixel models, 2 for latent models.
     package var errorPower: Int
-    /// Intervals from the noise end whose errors are taken as independent; the others' add up signed by node.
+    /// The intervals from the noise end whose errors are taken as independent; the others' add up signed by node.
     package var independentIntervals: Int
 
     /// - Parameter independentIntervals: nil for LD3's rule, 3 up to seven steps and 0 beyond.
@@ -14,7 +15,7 @@ package struct DMNObjective: Sendable, Equatable {
         self.independentIntervals = independentIntervals ?? (steps <= 7 ? 3 : 0)
     }
 
-    /// - Parameter lambdas: N + 1 rising half log-SNRs.
+    /// Returns the objective of N + 1 rising half log-SNRs.
     package func callAsFunction(_ lambdas: [Double]) -> Double {
         let steps = lambdas.count - 1
         let errors = lambdas.map(networkError)
@@ -48,7 +49,7 @@ package struct DMNObjective: Sendable, Equatable {
         return interval == 1 || interval == steps - 2 ? 2 : 3
     }
 
-    /// Integrals over the interval of e^lambda times the Lagrange basis on the `order` newest nodes, oldest first.
+    /// Returns the integrals over the interval of e^lambda times the Lagrange basis on the `order` newest nodes, oldest first.
     private static func integrals(_ lambdas: [Double], interval: Int, order: Int) -> [Double] {
         let h = lambdas[interval + 1] - lambdas[interval]
         let start = Double.exp(lambdas[interval])

@@ -4,7 +4,8 @@ import Metrics
 import Tensors
 
 /// How far a batch of samples is from the targets of all pairs as distributions: the unbiased squared maximum mean
-/// discrepancy of features under the kernel (x.y / D + 1)^3 (M7.5, M8.4). No sample is compared with its own target.
+/// discrepancy of features under the kernel (x.y / D + 1)^3 (docs/methods/metrics.md, "KID"). No sample is compared with its
+/// own target.
 ///
 /// As a `Loss`, the mean of a whole batch is its discrepancy: a sample's value is its share, which may be negative.
 package struct DistributionScore<Element: TensorElement>: Loss {
@@ -14,11 +15,11 @@ package struct DistributionScore<Element: TensorElement>: Loss {
     /// For each target its mean kernel with the others.
     private let referenceMeans: [Double]
 
-    /// - Parameter targets: [P, sample shape], two at least.
+    /// Throws `data` if there are fewer than two targets, [P, target shape].
     package init(_ features: any DifferentiableFeatures<Element>, targets: Tensor<Element>, chunk: Int = 64) throws {
         guard targets.batch > 1 else {
             throw Failure(
-                .data, place: "--method ggdm",
+                .data, place: "method ggdm",
                 "needs two pairs to train on and two to validate with, to compare distributions")
         }
         self.features = features
@@ -37,7 +38,7 @@ package struct DistributionScore<Element: TensorElement>: Loss {
         return LossGradients(values: comparison.values, samples: try pullback(comparison.cotangent))
     }
 
-    /// The shares, and the gradient of their sum with respect to the samples' features.
+    /// Returns the shares, and the gradient of their sum with respect to the samples' features.
     private func comparison(_ own: Tensor<Double>, _ pairs: [Int]) -> (values: [Double], cotangent: Tensor<Double>) {
         precondition(own.batch == pairs.count && own.batch > 1)
         let places = Array(0..<own.batch)
@@ -51,7 +52,7 @@ package struct DistributionScore<Element: TensorElement>: Loss {
     }
 }
 
-/// For each row x the mean over the others y, one of them left out, of (x.y / D + 1)^3, and its derivative in x.
+/// The mean of (x.y / D + 1)^3 over the rows y, one of them left out, for each row x, and its derivative in x.
 private struct Kernel {
     /// [B]
     let means: [Double]
