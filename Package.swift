@@ -5,6 +5,7 @@ import PackageDescription
 
 let modules: [Target] = [
     module("Diagnostics"),
+    module("Options", uses: ["Diagnostics"]),
     module("Formats", uses: ["Diagnostics"]),
     module("Tensors", uses: ["Diagnostics", "Formats"]),
     module("LinearAlgebra", uses: ["Diagnostics", "Tensors", "COpenBLAS"]),
@@ -27,7 +28,6 @@ let modules: [Target] = [
             "Solvers", "Schedules", "Foreign",
         ],
         exclude: ["Resources"]),
-    module("Options", uses: ["Diagnostics"]),
     module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
     module("Plots", uses: ["Diagnostics", "Images"]),
     module(
@@ -45,8 +45,8 @@ let modules: [Target] = [
     module(
         "Commands",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers", "Schedules",
-            "Models",
+            "Diagnostics", "Options", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers",
+            "Schedules", "Models",
         ]),
 ]
 
@@ -135,7 +135,7 @@ func module(_ name: String, uses: [String] = [], exclude: [String] = [], flags: 
 
 /// One executable; all of them share the modules of the stream and the command line.
 func program(_ name: String, uses: [String]) -> Target {
-    let shared = ["Diagnostics", "TensorStream", "Commands"]
+    let shared = ["Diagnostics", "TensorStream", "Options", "Commands"]
     return .executableTarget(
         name: name, dependencies: (shared + uses).map { .target(name: $0) }, path: "Sources/\(name)")
 }

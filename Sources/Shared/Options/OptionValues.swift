@@ -29,3 +29,10 @@ extension Failure {
         Failure(.usage, place: spelled(use), message, suggestion: suggestion)
     }
 }
+
+extension OptionGroup {
+    /// Returns this group with options that are all left out of the provenance.
+    package func withoutEffectOnNumbers() -> OptionGroup {
+        OptionGroup(title, topic: topic, options.map { $0.withoutEffectOnNumbers() })
+    }
+}

@@ -8,12 +8,11 @@ package protocol FitMethod: Sendable {
     static var name: String { get }
     /// The options that this method alone reads, for the help.
     static var options: [OptionGroup] { get }
+    /// The quantity that the course of a fit tells.
+    static var measure: FitHistory.Measure { get }
 
-    /// Reads the method's options. Throws `usage` if one of them has a wrong value.
+    /// Reads the method's options, and opens the files that they name. Throws `usage` if they contradict each other.
     init(_ values: any OptionValues) throws
-
-    /// Opens the files that the options name, before any pair is read.
-    mutating func open() throws
 
     /// What the schedule found may have of its own, besides the solver's times.
     var learned: LearnedParts { get }
@@ -28,7 +27,7 @@ package protocol FitMethod: Sendable {
 }
 
 extension FitMethod {
-    package mutating func open() {}
+    package static var measure: FitHistory.Measure { .loss }
     package var learned: LearnedParts { [] }
     package var solvedPairs: SolvedPairs { .none }
     package var differentiatedBatch: Int { 0 }

@@ -18,16 +18,15 @@ package enum FitMethods {
     /// The groups of options of all methods, in the order of the table.
     package static var options: [OptionGroup] { all.flatMap { $0.options } }
 
-    /// Returns the method that is asked for, with its files open. Throws `usage` if its options contradict each other.
+    /// Returns the method that is asked for. Throws `usage` if its options contradict each other.
     package static func chosen(by values: any OptionValues) throws -> any FitMethod {
         let name = try values.string("method")
         let takesParts = name == GGDM.name || !values.isGiven("learn")
         guard let type = takesParts ? named.first(where: { $0.name == name }) : GeneralizedFit.self else {
             throw Failure(place: "method", unknown: name, choices: named.map { $0.name })
         }
-        var method = try type.init(values)
+        let method = try type.init(values)
         if !(method is GeneralizedFit || method is GGDM) { try CoefficientSettings.refuse(values) }
-        try method.open()
         return method
     }
 }

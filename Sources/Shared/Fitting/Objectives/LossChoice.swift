@@ -1,4 +1,5 @@
 import Diagnostics
+import Diffusion
 import FeatureNetworks
 import Metrics
 import Models
@@ -16,7 +17,7 @@ package struct LossChoice: Sendable {
     private let weights: [[Float]]?
 
     package static let option = Option.choice(
-        "loss", "NAME", Name.self, default: "l2",
+        "loss", cases: Name.self, default: "l2",
         "l2 or l1, means over elements; perceptual, LPIPS' form over the embedded features; or lpips, with "
             + "\(spelled("lpips-weights")) and \(spelled("lpips-linear"))")
 
@@ -47,14 +48,24 @@ package struct LossChoice: Sendable {
 
     /// Returns the loss to targets [P, target shape]. Throws `usage` if it does not fit the model's samples.
     ///
-    /// - Parameter noiseSize: the numbers of a noise.
-    package func loss<Element>(to targets: Tensor<Element>, noiseSize: Int) throws -> any Loss<Element> {
+    /// - Parameters:
+    ///   - noiseSize: the numbers of a noise.
+    ///   - decoder: makes the pictures of which features are taken.
+    package func loss<Element>(
+        to targets: Tensor<Element>, noiseSize: Int, decoder: any Decoder<Float>
+    ) throws -> any Loss<Element> {
         let divisor = usesCompatibleDivisor ? Double(noiseSize) : nil
         guard let network else {
             return PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
         }
-        guard targets.sampleShape.count == 3, let images = targets as? Tensor<Float>,
-            let loss = PerceptualLoss(try PerceptualDistance(network, targets: images, weights: weights))
+        func perceptual(_ images: Tensor<Float>) throws -> PerceptualLoss {
+            PerceptualLoss(try PerceptualDistance(network, targets: images, weights: weights))
+        }
+        guard decoder.imageShape.count == 3, let samples = targets as? Tensor<Float>,
+            let loss =
+                (decoder is IdentityDecoder<Float>
+                ? try perceptual(samples)
+                : try Decoded(decoder, targets: samples, batch: 16, loss: perceptual) as any Loss<Float>)
                 as? any Loss<Element>
         else {
             throw Failure.option(

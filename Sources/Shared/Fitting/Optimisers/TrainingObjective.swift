@@ -44,7 +44,7 @@ struct TrainingObjective<Element: TensorElement, Family: ProgramFamily> {
     /// samples are so small that these would not tell.
     func gaussNewton(_ parameters: [Double], pairs: Int) throws -> [Double] {
         let train = sets[0]
-        let size = train.pairs.targets.sampleCount
+        let size = train.pairs.noise.sampleCount
         let enough = max(pairs, Self.residualsPerParameter * free.count / size)
         let pairs = Array(0..<min(enough, train.count))
         let scale = 2 / Double(pairs.count * size)

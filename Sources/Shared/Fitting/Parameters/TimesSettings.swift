@@ -18,7 +18,7 @@ package struct TimesSettings: Sendable {
         [
             .number("window", in: 0...0.5, "share of the smallest step that a model time may move [0.5]"),
             .choice(
-                "mode", "NAME", Parameterization.Mode.self,
+                "mode", cases: Parameterization.Mode.self,
                 "variable of the softmax, lambda or time [lambda on EDM's process, else time]"),
             .flag("compat-window", "the window of the model times as the official code takes it"),
         ])

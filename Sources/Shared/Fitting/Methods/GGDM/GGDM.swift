@@ -20,7 +20,7 @@ package struct GGDM: FitMethod {
                     "ggdm-batch", in: 2...1 << 20, default: "32", "noises of a step, at most the pairs to train on"),
                 .number("ggdm-learning-rate", in: 0...1000, default: "0.003", "of Adam; it falls to zero"),
                 .choice(
-                    "features", "NAME", FeatureChoice.Name.self,
+                    "features", cases: FeatureChoice.Name.self,
                     "whose distribution GGDM matches: mnist32, elements (the samples' own), or lpips (the last tap of "
                         + "\(spelled("lpips-weights"))) [mnist32 if it fits]"),
             ])
@@ -57,6 +57,7 @@ package struct GGDM: FitMethod {
         seed = UInt64(try values.integer("seed"))
     }
 
+    package static var measure: FitHistory.Measure { .score }
     package var solvedPairs: SolvedPairs { .all }
     package var learned: LearnedParts { coefficients.learned(times) }
     package var differentiatedBatch: Int { batch }
@@ -71,7 +72,7 @@ package struct GGDM: FitMethod {
         let starts = try StartRace(problem).ratings()
         let before = problem.work
         let family = try GeneralizedFamily(timesFamily, keepsSums: coefficients.keepsSums)
-        let log = FitLog(.score, observe)
+        let log = FitLog(Self.measure, observe)
         func scored(_ set: FittingSet<Element>) throws -> FittingSet<Element> {
             var scored = FittingSet(
                 set.pairs, loss: try DistributionScore(features, targets: set.pairs.targets))

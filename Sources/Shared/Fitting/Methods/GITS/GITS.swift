@@ -12,7 +12,7 @@ package struct GITS: FitMethod {
         OptionGroup(
             "GITS (\(spelled("method")) gits)", topic: "gits",
             [
-                .choice("gits-metric", "NAME", Metric.self, default: "dev", "dev, l1 or l2: the error of a step"),
+                .choice("gits-metric", cases: Metric.self, default: "dev", "dev, l1 or l2: the error of a step"),
                 .number("gits-coefficient", in: 0...1000, default: "1.15", "weight of the steps to come"),
                 .integer(
                     "teacher-steps", in: 1...1000, default: "60", "of the GITS teacher, on the edm grid with iPNDM 4"),

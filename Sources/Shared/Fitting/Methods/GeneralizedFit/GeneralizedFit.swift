@@ -71,7 +71,7 @@ package struct GeneralizedFit: FitMethod {
         let plain = search.plain
         var best = (start: plain, parameters: plain.parameters, loss: rated[0].loss, history: FitHistory())
         for start in try search.finalists() {
-            let log = FitLog(.loss, observe)
+            let log = FitLog(Self.measure, observe)
             let optimizer = LevenbergMarquardt(
                 student: problem.student(start.family), settings: optimizer, learning: coefficients.parts,
                 train: [problem.train], validation: problem.validation, observe: log.append)

@@ -26,7 +26,7 @@ package struct LD3: FitMethod {
         var settings = settings(problem.denoiser.sampleShape.reduce(1, *), problem.budget.evaluations)
         // A single step has no times to learn.
         if problem.steps == 1 { (settings.timePasses, settings.allPasses, settings.polishSteps) = (0, 0, 0) }
-        let log = FitLog(.loss, observe)
+        let log = FitLog(Self.measure, observe)
         var trainer = try LD3Trainer(
             student: problem.student(family), settings: settings, initial: family.parameters(starts[0].start),
             train: problem.train, validation: problem.validation, initialLosses: starts[0].losses, observe: log.append)
