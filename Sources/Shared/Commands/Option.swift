@@ -41,10 +41,13 @@ package struct Option: Sendable {
 /// Options under one heading of the help.
 package struct OptionGroup: Sendable {
     package var title: String
+    /// The word after --help that shows this group; nil if plain --help shows it. Groups may share a topic.
+    package var topic: String?
     package var options: [Option]
 
-    package init(_ title: String, _ options: [Option]) {
+    package init(_ title: String, topic: String? = nil, _ options: [Option]) {
         self.title = title
+        self.topic = topic
         self.options = options
     }
 }

@@ -17,7 +17,7 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
     Signals.install()
     let words = Array(CommandLine.arguments.dropFirst())
     do {
-        if let text = informationAskedFor(words, command) {
+        if let text = try command.information(askedForBy: words) {
             try Descriptor.write(Descriptor.standardOutput, text)
         } else {
             try body(try Arguments(parsing: words, for: command))
@@ -33,13 +33,4 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
         exit(failure.status.rawValue)
     }
     exit(ExitStatus.done.rawValue)
-}
-
-/// --help and --version win over everything else on the line that is before a `--`.
-private func informationAskedFor(_ words: [String], _ command: Command) -> String? {
-    for word in words.prefix(while: { $0 != "--" }) {
-        if word == "--help" || word == "-h" { return command.helpText }
-        if word == "--version" { return "\(command.name) \(version)\n" }
-    }
-    return nil
 }
