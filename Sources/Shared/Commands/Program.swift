@@ -10,10 +10,11 @@ import Engine
 /// The version of every program.
 package let version = "0.1.0"
 
-/// A whole program: start-up, parsing, help and version, `body`, and the exit status of what it throws.
+/// Runs a whole program and exits: starts up, parses the command line, answers --help and --version, else runs `body`.
+/// The exit status is that of the failure that `body` throws.
 package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) -> Never {
     Startup.openStandardDescriptors()
-    Startup.chooseLinearAlgebraKernels()
+    Startup.chooseLinearAlgebraKernels(for: command)
     Signals.install()
     let words = Array(CommandLine.arguments.dropFirst())
     do {
@@ -28,7 +29,7 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
         try Descriptor.close(Descriptor.standardOutput)
     } catch {
         Publishing.removeUnfinished()
-        let failure = error as? Failure ?? Failure(.internal, "\(error)")
+        let failure = (error as? Failure ?? Failure(.internal, "\(error)")).spellingOptions()
         if failure.status != .readerGone { Reporter(program: command.name).error(failure) }
         exit(failure.status.rawValue)
     }
