@@ -5,7 +5,7 @@ let command = Command(
     name: "ld3-fit", purpose: "learns the times of a few-step solver from a teacher's pairs",
     usage: ["[options] < pairs > schedule", "--format text [options] < pairs"],
     groups: [
-        .modelGroup,
+        .modelGroup, .modelDetails,
         OptionGroup(
             "what is fitted",
             [

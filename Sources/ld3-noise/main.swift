@@ -12,12 +12,16 @@ let command = Command(
             [
                 .seeds, .count, .shard,
                 .value(
-                    "model", "MODEL", kind: .checked { _ = try ModelSpecification($0) }, default: "mnist32", "the model whose shape the samples have"),
+                    "model", "MODEL", kind: .checked { _ = try ModelSpecification($0) }, default: "mnist32",
+                    "the model whose shape the samples have"),
                 .shape,
                 .value("from", "FILE", "take the noise from the rows of a .npy file instead of drawing it"),
-                .choice("rng", cases: GaussianNoise.self, default: "philox", "philox, or torch: what torch.randn gives on a CPU"),
+                .choice(
+                    "rng", cases: GaussianNoise.self, default: "philox",
+                    "philox, or torch: what torch.randn gives on a CPU"),
                 .number(
-                    "move", "R", in: 0...1e6, default: "0", "move each noise within a ball of radius R, by its own seed"),
+                    "move", "R", in: 0...1e6, default: "0", "move each noise within a ball of radius R, by its own seed"
+                ),
             ]),
         OptionGroup(
             "labels",

@@ -69,10 +69,14 @@ private func message(_ words: String..., body: (Arguments) throws -> Void = { _ 
         ("--nfe=x", "--nfe: `x` is not a whole number, 1 to 9"), ("-n10", "--nfe: `10` is not a whole number, 1 to 9"),
         ("--share=nan", "--share: `nan` is not a number, 0.0 to 1.0"),
         ("--norm=lpisp", "--norm: `lpisp` is none of l2, l1, lpips; did you mean lpips?"),
-        ("--seeds=0-3,2", "--seeds: seed 2 is repeated"), ("--shard=2/2", "--shard: `2/2` is not i/n with i from 0 to n-1"),
+        ("--seeds=0-3,2", "--seeds: seed 2 is repeated"),
+        ("--shard=2/2", "--shard: `2/2` is not i/n with i from 0 to n-1"),
         ("--model=gmm:", "--model gmm:: needs a file after the colon"),
         ("--process=edm:3,1", "--process: `edm:3,1` needs two noise levels, 0 < MIN < MAX; for example edm:0.002,80"),
-        ("--solver=heun3", "--solver: `heun3` is none of \(Solver.spellings.joined(separator: ", ")); did you mean heun?"),
+        (
+            "--solver=heun3",
+            "--solver: `heun3` is none of \(Solver.spellings.joined(separator: ", ")); did you mean heun?"
+        ),
         ("--shape=3,,2", "--shape: `3,,2` is not a shape such as 3,32,32 of at most 268435456 elements"),
     ])
     func wrongValues(word: String, expected: String) { #expect(message(word) == expected) }

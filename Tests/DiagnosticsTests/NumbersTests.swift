@@ -36,6 +36,8 @@ import Testing
     }
 
     @Test func shortestNumbersReadBack() {
-        for value in [0.1, 1e-7, 80, 1 / 3, .leastNonzeroMagnitude, -1e300] { #expect(Double(shortest(value)) == value) }
+        for value in [0.1, 1e-7, 80, 1 / 3, .leastNonzeroMagnitude, -1e300] {
+            #expect(Double(shortest(value)) == value)
+        }
     }
 }

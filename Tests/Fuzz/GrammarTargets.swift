@@ -53,7 +53,7 @@ enum GrammarTargets {
     private static let command = Command(
         name: "ld3-fuzz", purpose: "reads", usage: ["[options]"], positional: "FILE",
         groups: [
-            .modelGroup,
+            .modelGroup, .modelDetails,
             OptionGroup(
                 "values",
                 [

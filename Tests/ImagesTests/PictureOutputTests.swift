@@ -1,7 +1,7 @@
 import Diagnostics
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Images

@@ -43,8 +43,11 @@ extension Option {
 }
 
 extension OptionGroup {
-    package static let modelGroup = OptionGroup(
-        "model", [.model, .process, .guidance, .architecture, .allowOtherModel, .childTimeout])
+    package static let modelGroup = OptionGroup("model", [.model, .guidance])
+    /// The rest of the model's options; a program that has `modelGroup` needs them too.
+    package static let modelDetails = OptionGroup(
+        "models that do not say enough, or other ones", topic: "model",
+        [.process, .architecture, .allowOtherModel, .childTimeout])
     package static let general = OptionGroup(
         "general",
         [

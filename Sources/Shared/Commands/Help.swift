@@ -87,7 +87,7 @@ private func helpLines(_ names: String, _ sentence: String) -> [String] {
     let (column, width) = (25, 80)
     var lines: [String] = []
     var line = names.padded(to: column)
-    if names.count >= column - 1 {
+    if names.count >= column {
         lines.append(names)
         line = "".padded(to: column)
     }

@@ -46,7 +46,7 @@ extension Arguments {
         return request
     }
 
-    /// Returns the request that the options of `OptionGroup.modelGroup` make.
+    /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
     package func modelRequest() -> ModelRequest {
         ModelRequest(
             name: stringIfGiven("model"), process: stringIfGiven("process"), guidance: doubleIfGiven("guidance"),
