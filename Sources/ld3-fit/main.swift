@@ -33,7 +33,7 @@ let command = Command(
                 .value("plot", "FILE", "draw the schedule and the course of the losses as PNG"),
             ]
         ).withoutEffectOnNumbers(),
-        .modelGroup, .export, TimesSettings.options,
+        .modelGroup, .modelDetails, .export, TimesSettings.options,
     ] + FitMethods.options + [
         LossChoice.options,
         OptionGroup(

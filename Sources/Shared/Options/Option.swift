@@ -51,7 +51,7 @@ package struct Option: Sendable {
 
     /// Returns an option whose value is the raw value of one case of `Choice`.
     package static func choice<Choice>(
-        _ name: String, short: Character? = nil, _ value: String = "NAME", _ type: Choice.Type,
+        _ name: String, short: Character? = nil, _ value: String = "NAME", cases type: Choice.Type,
         default defaultValue: String? = nil, _ help: String
     ) -> Option where Choice: CaseIterable & RawRepresentable, Choice.RawValue == String {
         .choice(name, short: short, value, among: Choice.allCases.map(\.rawValue), default: defaultValue, help)
