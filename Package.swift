@@ -5,6 +5,7 @@ import PackageDescription
 
 let modules: [Target] = [
     module("Diagnostics"),
+    module("Options", uses: ["Diagnostics"]),
     module("Formats", uses: ["Diagnostics"]),
     module("Tensors", uses: ["Diagnostics", "Formats"]),
     module("LinearAlgebra", uses: ["Diagnostics", "Tensors", "COpenBLAS"]),
@@ -38,14 +39,14 @@ let modules: [Target] = [
     module(
         "Fitting",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "Diffusion", "Solvers", "Schedules", "Plots",
-            "Metrics",
+            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion", "Solvers",
+            "Schedules", "Foreign", "Models", "Options", "Images", "Plots", "Metrics",
         ]),
     module(
         "Commands",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers", "Schedules",
-            "Models",
+            "Diagnostics", "Options", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers",
+            "Schedules", "Models",
         ]),
 ]
 
@@ -93,7 +94,8 @@ let tests: [Target] =
             name: "PipelineTests",
             dependencies: ["TestSupport", "Formats", "TensorStream", "Tensors", "Images"]
                 + programs.map { .target(name: $0.name) },
-            path: "Tests/PipelineTests"),
+            path: "Tests/PipelineTests",
+            exclude: ["Golden"]),
         // Not a product: `make fuzz` builds and runs it.
         .executableTarget(
             name: "ld3-fuzz",
@@ -134,7 +136,7 @@ func module(_ name: String, uses: [String] = [], exclude: [String] = [], flags: 
 
 /// One executable; all of them share the modules of the stream and the command line.
 func program(_ name: String, uses: [String]) -> Target {
-    let shared = ["Diagnostics", "TensorStream", "Commands"]
+    let shared = ["Diagnostics", "TensorStream", "Options", "Commands"]
     return .executableTarget(
         name: name, dependencies: (shared + uses).map { .target(name: $0) }, path: "Sources/\(name)")
 }

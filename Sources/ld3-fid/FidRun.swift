@@ -37,10 +37,10 @@ struct FidRun {
         let assumed = isEmbedded && statisticsFile == nil ? "mnist" : nil
         reference = arguments.stringIfGiven("reference") ?? assumed
         let settings = SampleInput.Settings(
-            quantization: quantization, batch: try arguments.batch() ?? (isEmbedded ? 128 : 16),
+            quantization: quantization, batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
             reporter: arguments.reporter)
         featureEvaluator = FeatureEvaluator(
-            network: network, input: try arguments.choice("input"), threads: try arguments.threads(),
+            network: network, input: try arguments.choice("input"), threads: arguments.threads(),
             keepsVectors: wantsKernel || wantsPrecision, settings: settings)
         try checkUsage()
     }

@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Diffusion
 import Fitting
+import Foreign
 import Models
 import Solvers
 import TensorStream
@@ -9,70 +10,106 @@ import Tensors
 
 /// One run of ld3-fit: all pairs are read, then a schedule is found for each budget, from small to large.
 struct FitRun {
-    private let arguments: Arguments
-    private let reporter: Reporter
-    private let plans: [(solver: Solver, steps: Int)]
+    private let request: FitRequest
     private let output: FitOutput
     private let model: Model
     private let part: StreamPart
     private let train: Pairs<Float>
     private let validation: Pairs<Float>
+    /// Nil if the gradients are the denoiser's own.
+    private let gradient: FitSampler<Double>.Gradient?
 
     init(_ arguments: Arguments) throws {
-        self.arguments = arguments
-        reporter = arguments.reporter
+        var request = try FitRequest(arguments)
+        output = try FitOutput(request)
         let reporter = arguments.reporter
-        plans = try arguments.plans()
-        let trainCount = try arguments.integerIfGiven("train", in: 1...1 << 30)
-        let validationCount = try arguments.integerIfGiven("validation", in: 1...1 << 30)
-        output = try FitOutput(arguments, plans: plans)
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
         part = try samples.firstPart()
         let origin = Origin(place: stream.frames.place, metadata: part.metadata)
         model = try arguments.modelRequest().open(for: [origin]) { reporter.warn($0) }
-        guard model.denoiser.hasPullback else {
-            throw Failure(
-                .usage, place: "--model", "\(model.name) gives no gradients, which a fit needs",
-                suggestion: "its `model` frame says ld3.pullback false")
-        }
+        if let stepper = model.stepper { request = try request.fitting(stepper) }
+        gradient = try request.gradient(of: model)
+        self.request = request
         let pairs = try Pairs(samples.all(), model: model)
         (train, validation) = try locating(stream.frames.place) {
-            try pairs.split(train: trainCount, validation: validationCount)
+            try pairs.split(
+                train: arguments.integerIfGiven("train"), validation: arguments.integerIfGiven("validation"))
         }
     }
 
     func run() throws {
+        if let stepper = model.stepper {
+            try run(session(stepper))
+        } else if gradient == .differences {
+            try run(sessionByDifferences())
+        } else {
+            try runWithDenoiser()
+        }
+    }
+
+    /// A sampler's samples are taken in the precision in which it answers.
+    private func session(_ stepper: ForeignStepper) throws -> FitSession<Double> {
+        let counter = EvaluationCounter()
+        let denoiser = AbsentDenoiser<Double>(sampleShape: model.sampleShape, labelCount: model.labelCount)
+        let sampler = FitSampler<Double>(
+            stepper, gradient: gradient ?? .pullback, takesModelTimes: stepper.stepper.takesModelTimes,
+            evaluations: stepper.stepper.evaluations, counter: counter)
+        return try FitSession(
+            request, model: model, denoiser: CountingDenoiser(denoiser, counter: counter), sampler: { _ in sampler },
+            train: train.converted(), validation: validation.converted())
+    }
+
+    /// The denoiser under the budget's solver is one sampler, whose evaluations the denoiser counts.
+    private func sessionByDifferences() throws -> FitSession<Float> {
+        let denoiser = counting(model.denoiser)
+        let process = model.process
+        return try FitSession(
+            request, model: model, denoiser: denoiser,
+            sampler: { budget in
+                FitSampler<Float>(
+                    SolverSampler(budget.solver, process: process, denoiser: denoiser), gradient: .differences,
+                    takesModelTimes: true, evaluations: 1, counter: EvaluationCounter())
+            }, train: train, validation: validation)
+    }
+
+    private func counting<Element>(_ denoiser: some Denoiser<Element>) -> CountingDenoiser<Element> {
+        CountingDenoiser(denoiser, counter: EvaluationCounter())
+    }
+
+    private func runWithDenoiser() throws {
         // Single precision would blur the optimum of a model whose every number is known exactly.
         if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
             try run(
                 FitSession(
-                    arguments, model: model, denoiser: gaussian.converted(to: Double.self), train: train.converted(),
+                    request, model: model, denoiser: counting(gaussian.converted(to: Double.self)), train: train.converted(),
                     validation: validation.converted()))
         } else {
-            try run(FitSession(arguments, model: model, denoiser: model.denoiser, train: train, validation: validation))
+            try run(FitSession(request, model: model, denoiser: counting(model.denoiser), train: train, validation: validation))
         }
     }
 
     private func run<Element>(_ session: FitSession<Element>) throws {
         var isFirst = true
-        let fits = try session.fits(plans) { fit in
+        let fits = try session.fits { fit, tiedLoss in
             try report(fit)
-            try output.write(fit, from: part, metadata: model.metadata, count: isFirst ? plans.count : nil)
+            try output.write(
+                fit, tiedLoss: tiedLoss, from: part, metadata: model.metadata,
+                count: isFirst ? request.budgets.count : nil)
             isFirst = false
         }
         try output.finish(fits)
     }
 
     private func report(_ fit: Fit) throws {
-        let start = fit.candidates.first?.candidate.name ?? "its start"
-        reporter.note(
+        let start = fit.starts.first?.start.name ?? "its start"
+        request.arguments.reporter.note(
             "\(try fit.schedule.summary()); hard validation loss \(fit.lossBefore) (\(start)) -> \(fit.lossAfter)")
     }
 }
 
 extension Pairs<Float> {
-    /// Every pair of a stream. Throws `data`, naming the seed, where one comes twice or does not fit the model.
+    /// Every pair of a stream. Throws `data`, naming the seed, if one comes twice or does not fit the model.
     init(_ parts: [SampleBatch], model: Model) throws {
         let batches = parts.filter { $0.count > 0 }
         guard let first = batches.first else { throw Failure(.data, place: parts.first?.part.place, "holds no pairs") }

@@ -2,12 +2,13 @@ import Commands
 import Diagnostics
 import Foreign
 import Models
+import Options
 
 let command = Command(
     name: "ld3-teacher", purpose: "solves the diffusion ODE finely: noise in, pairs of noise and target out",
     usage: ["[options] < noise > pairs", "--serve [--model MODEL]", "--describe [--json] [--model MODEL]"],
     groups: [
-        .modelGroup,
+        .modelGroup, .modelDetails,
         OptionGroup(
             "solution",
             [
@@ -57,6 +58,9 @@ func serve(_ arguments: Arguments) throws {
         throw Failure(.usage, place: "--serve", "speaks in frames over pipes, not with a terminal")
     }
     let model = try arguments.modelRequest().open { arguments.reporter.warn($0) }
+    guard model.stepper == nil else {
+        throw Failure(.usage, place: "--serve", "offers a denoiser, and \(model.name) is a sampler")
+    }
     try DenoiseServer(denoiser: model.denoiser, process: model.process).run(
         input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

@@ -13,10 +13,10 @@ import Testing
     }
 
     /// 12 / NFE along a batch's mean loss (DEF-12) is so much along each pair's own.
-    @Test func latentSteps() {
-        #expect(LD3Settings(dimension: 3072, evaluations: 4).latentStep == 12.0 / 4 / 2)
+    @Test func noiseSteps() {
+        #expect(LD3Settings(dimension: 3072, evaluations: 4).noiseStep == 12.0 / 4 / 2)
         let latent = LD3Settings(dimension: 4096, evaluations: 6, isLatent: true)
-        #expect(latent.batch == 1 && latent.latentStep == 2)
+        #expect(latent.batch == 1 && latent.noiseStep == 2)
     }
 
     @Test func projectionKeepsTheInsideAndMovesTheOutsideOntoTheSphere() {

@@ -56,7 +56,7 @@ import Testing
         for steps in 4...7 {
             let lambdas = try file.doubles("\(name)/n\(steps)/lambda")
             let span = lambdas[steps] - lambdas[0]
-            var search = DMN(DMNObjective(errorPower: power, steps: steps))
+            var search = DMNSearch(DMNObjective(errorPower: power, steps: steps))
             search.restarts = 8
             let found = search.minimize(from: (0...steps).map { lambdas[0] + span * Double($0) / Double(steps) })
             let reference = try file.doubles("\(name)/n\(steps)/objective")[0]
@@ -72,7 +72,7 @@ import Testing
         let (first, last) = (-4.428701401932762, 3.2503945223738526)
         for (steps, best) in [(4, 33.035088), (5, 28.661525), (6, 23.083241), (7, 17.039846)] {
             let start = (0...steps).map { first + (last - first) * Double($0) / Double(steps) }
-            let found = DMN(DMNObjective(errorPower: 2, steps: steps)).minimize(from: start)
+            let found = DMNSearch(DMNObjective(errorPower: 2, steps: steps)).minimize(from: start)
             #expect(found.objective <= best * 1.001, "N = \(steps): \(found.objective)")
         }
     }
@@ -80,7 +80,7 @@ import Testing
     @Test func schedules() throws {
         let toy = try Toy()
         for steps in [2, 5, 8, 10] {
-            let fit = try toy.problem(Solver(.ipndm), steps: steps).dmn()
+            let fit = try DMN().fit(toy.problem(Solver(.ipndm), steps: steps))
             #expect(fit.work.forwards == 0 && fit.work.pullbacks == 0 && fit.schedule.method == "dmn")
             #expect(fit.schedule.steps == steps && fit.lossAfter.isFinite)
         }
@@ -139,7 +139,7 @@ import Testing
 
     @Test func scheduleAndItsCost() throws {
         let toy = try Toy()
-        let fit = try toy.problem(Solver(.ipndm), steps: 5).gits(GITS(), teacherSteps: 30)
+        let fit = try GITS(teacherSteps: 30).fit(toy.problem(Solver(.ipndm), steps: 5))
         #expect(fit.work.forwards == 30 * toy.train.count && fit.work.pullbacks == 0)
         let grid = try Discretization.edm.times(steps: 30, process: .edm)
         #expect(fit.schedule.times.allSatisfy { grid.contains($0) } && fit.schedule.steps == 5)
@@ -177,11 +177,11 @@ import Testing
         }
         let problem = FitProblem(
             denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .edm,
-            solver: try Solver(.ddim), steps: 5, train: set(train), validation: set(validation))
-        var settings = AYSSettings()
+            budget: Budget(try Solver(.ddim), steps: 5), train: set(train), validation: set(validation))
+        var settings = AYS()
         (settings.firstSteps, settings.subdivisions, settings.sweeps) = (5, 0, 12)
         settings.stopsEarly = false
-        let fit = try problem.ays(settings)
+        let fit = try settings.fit(problem)
         let optimum = [0.002, 0.00603455, 0.0182175, 0.0552617, 0.175648, 80]
         let edm = try Discretization.edm.times(steps: 5, process: .edm)
         let found = klub(fit.schedule.times.reversed(), variance: 0.25)
@@ -195,22 +195,22 @@ import Testing
     @Test func earlyStopping() throws {
         let toy = try Toy()
         let problem = toy.problem(try Solver(.ipndm), steps: 5)
-        var settings = AYSSettings()
+        var settings = AYS()
         (settings.firstSteps, settings.subdivisions, settings.samples) = (5, 0, 6)
         let start = try Discretization.edm.times(steps: 5, process: .edm)
         let before = try problem.hardLoss(Solver(.ipndm).program(process: .edm, times: start), on: problem.validation)
-        let stopped = try problem.ays(settings)
+        let stopped = try settings.fit(problem)
         #expect(stopped.lossAfter <= before * (1 + 1e-9))
         settings.stopsEarly = false
-        #expect(try problem.ays(settings).lossAfter >= stopped.lossAfter)
+        #expect(try settings.fit(problem).lossAfter >= stopped.lossAfter)
     }
 
     @Test func subdividedAndInterpolated() throws {
         let toy = try Toy()
-        var settings = AYSSettings()
+        var settings = AYS()
         (settings.samples, settings.sweeps) = (4, 1)
         for steps in [3, 10, 17] {
-            let fit = try toy.problem(Solver(.ipndm), steps: steps).ays(settings)
+            let fit = try settings.fit(toy.problem(Solver(.ipndm), steps: steps))
             #expect(fit.schedule.steps == steps && fit.schedule.method == "ays" && fit.lossAfter.isFinite)
             #expect(fit.schedule.times[0] == 80 && fit.schedule.times[steps] == 0.002)
         }
@@ -234,8 +234,8 @@ import Testing
         for name in ["ddim", "euler", "heun", "dpm_solver++2", "dpm_solver2", "dpm_solver3"] {
             let problem = FitProblem(
                 denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .edm,
-                solver: try Solver(name: name), steps: 4, train: set(train), validation: set(validation))
-            let fit = try problem.dODE(DODESettings(), times: times)
+                budget: Budget(try Solver(name: name), steps: 4), train: set(train), validation: set(validation))
+            let fit = try DODE().fit(problem, along: times)
             // DDIM on every interval between evaluations in ten, evenly in lambda.
             let nodes = try problem.solver.recursion(process: .edm, times: times, modelTimes: times).modelTimes
             var fine = [80.0]
@@ -259,18 +259,10 @@ import Testing
             let problem = toy.problem(solver, steps: 4)
             let times = try Discretization.edm.times(steps: 4, process: .edm)
             let plain = try problem.hardLoss(solver.program(process: .edm, times: times), on: problem.validation)
-            let fit = try problem.dODE(DODESettings(), times: times)
+            let fit = try DODE().fit(problem, along: times)
             #expect(fit.lossAfter < plain, "\(name): \(fit.lossAfter), \(plain)")
             #expect(fit.work.forwards > 0 && fit.work.pullbacks == 0)
         }
-        #expect(throws: (any Error).self) { try toy.problem(Solver(.unipc), steps: 4).dODE(DODESettings()) }
-    }
-}
-
-extension Toy {
-    func problem(_ solver: Solver, steps: Int) -> FitProblem<Double> {
-        FitProblem(
-            denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: process, solver: solver,
-            steps: steps, train: set(train), validation: set(validation))
+        #expect(throws: (any Error).self) { try DODE().fit(toy.problem(Solver(.unipc), steps: 4)) }
     }
 }

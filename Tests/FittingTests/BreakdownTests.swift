@@ -1,14 +1,13 @@
 import Diagnostics
 import Diffusion
 import Fitting
-import Metrics
 import Schedules
 import Solvers
 import Synchronization
 import Tensors
 import Testing
 
-/// A network that returns NaN along some parameters costs a fit these, not what it has found.
+/// A network that returns NaN along some parameters costs a fit these, but not the parameters that it has found.
 @Suite struct BreakdownTests {
     private let toy: Toy
     private var settings = LD3Settings(dimension: 4, evaluations: 4)
@@ -16,59 +15,59 @@ import Testing
     init() throws {
         toy = try Toy(pairs: 60)
         settings.ball = NoiseBall(radius: 0.05)
-        settings.timeRounds = 1
-        settings.allRounds = 0
+        settings.timePasses = 1
+        settings.allPasses = 0
         settings.validationInterval = 1
+        settings.polishSteps = 0
     }
 
+    /// Four steps, from EDM's times alone.
     private func problem(_ denoiser: any Denoiser<Double>) throws -> FitProblem<Double> {
-        FitProblem(
-            denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+        var problem = toy.problem(try Solver(.ipndm), steps: 4, denoiser: denoiser)
+        problem.starts = StartChoice(heuristics: [.edm])
+        return problem
     }
 
-    @Test func aPolishThatBreaksDownLeavesWhatWasTrained() throws {
-        var unpolished = settings
-        unpolished.polish = 0
-        let whole = Breaking(toy.denoiser)
-        let trained = try problem(whole).ld3(unpolished).schedule
-        let polished = try problem(Breaking(toy.denoiser)).ld3(settings).schedule
-        #expect(polished != trained)
-        #expect(try problem(Breaking(toy.denoiser, from: whole.calls)).ld3(settings).schedule == trained)
+    /// The polish moves times to where the network has not been, and is NaN.
+    @Test func aPolishThatBreaksDownLeavesTheTrainedTimes() throws {
+        let met = Recording(toy.denoiser)
+        let trained = try LD3(settings).fit(problem(met)).schedule
+        var polishing = settings
+        polishing.polishSteps = 4
+        #expect(try LD3(polishing).fit(problem(toy.denoiser)).schedule != trained)
+        let fragile = Fragile(denoiser: toy.denoiser, safe: met.times)
+        #expect(try LD3(polishing).fit(problem(fragile)).schedule == trained)
     }
 
+    /// The first validation pair breaks down along all times but the start's, so that no challenger wins.
     @Test func aChallengerThatBreaksDownLoses() throws {
-        var settings = settings
-        settings.polish = 0
-        let whole = Breaking(toy.denoiser)
-        // The last call of the first validation that was not given up.
-        var first: (step: Int, call: Int)?
-        let best = try problem(whole).ld3(settings) { event in
-            guard first == nil, case .iteration(let step, _, .some, _) = event else { return }
-            first = (step, whole.calls - 1)
+        let times = try Discretization.edm.times(steps: 4, process: toy.process)
+        let start = toy.validation.noise.samples(0..<1).scaled(by: 80)
+        let output = try toy.denoiser.denoise(start, at: [80], given: .none)
+        let broken = PartlyBroken(denoiser: toy.denoiser) { state, time in
+            let share = time / 80
+            return !times.contains { abs($0 - time) < 1e-9 * time }
+                && distance(state, weightedSum([(share, start), (1 - share, output)]), row: 0) < 1e-6
         }
-        let (step, call) = try #require(first)
-        let other = try problem(Breaking(toy.denoiser, from: call, count: 1)).ld3(settings)
-        #expect(best.history.validation.contains { $0.iteration == step })
-        #expect(!other.history.validation.contains { $0.iteration == step })
+        let whole = try LD3(settings).fit(problem(toy.denoiser))
+        #expect(whole.lossAfter < whole.lossBefore && !whole.history.validation.isEmpty)
+        let fit = try LD3(settings).fit(problem(broken))
+        #expect(fit.lossAfter == fit.lossBefore && fit.history.validation.isEmpty)
+        #expect(fit.history.training.count == 15)
     }
 
-    /// Where only the start's own times are safe, every step away from them is taken back, and the fit ends where it began.
-    /// Where only gradients break down it may end at something better.
+    /// If only the start's own times are safe, every step away from them is taken back, and the fit ends there. If only
+    /// gradients break down it may end at better times.
     @Test(arguments: [false, true]) func aTrainingStepTooFarIsTakenBack(onlyGradients: Bool) throws {
         var settings = settings
-        settings.timeRounds = 2
-        settings.allRounds = 1
-        settings.polish = 0
+        settings.timePasses = 2
+        settings.allPasses = 1
         settings.patience = 1000
         let times = try Discretization.edm.times(steps: 4, process: toy.process)
         let denoiser = Fragile(denoiser: toy.denoiser, safe: times, onlyGradients: onlyGradients)
         for interval in [1, nil] {
             settings.validationInterval = interval
-            var problem = try problem(denoiser)
-            problem.heuristics = [.edm]
-            problem.triesGITS = false
-            let fit = try problem.ld3(settings)
+            let fit = try LD3(settings).fit(problem(denoiser))
             #expect(fit.lossAfter <= fit.lossBefore && fit.history.training.count > 1)
             if onlyGradients { continue }
             #expect(fit.lossAfter == fit.lossBefore && fit.history.training.count == 3 * 15)
@@ -76,19 +75,18 @@ import Testing
         }
     }
 
-    /// Where only the noises' own places are safe, all moves are taken back, and training goes on.
+    /// If only the noises' own places are safe, all moves are taken back, and training goes on.
     @Test(arguments: [false, true]) func aMoveTooFarIsTakenBack(tests: Bool) throws {
         var settings = settings
-        (settings.timeRounds, settings.allRounds) = (3, 0)
+        (settings.timePasses, settings.allPasses) = (3, 0)
         settings.testsMoves = tests
-        settings.polish = 0
         let starts = [toy.train, toy.validation].flatMap { pairs in
             (0..<pairs.count).map { pairs.noise.samples($0..<$0 + 1).scaled(by: 80) }
         }
         func fit(_ denoiser: any Denoiser<Double>, batch: Int = 16) throws -> Fit {
             var problem = try problem(denoiser)
-            problem.batch = batch
-            return try problem.ld3(settings)
+            problem.resources.batch = batch
+            return try LD3(settings).fit(problem)
         }
         let still = PartlyBroken(denoiser: toy.denoiser) { state, time in
             time == 80 && !starts.contains { distance(state, $0, row: 0) < 1e-9 }
@@ -96,139 +94,177 @@ import Testing
         let held = try fit(still)
         #expect(held.history.training.count == 3 * 15 && held.lossAfter < held.lossBefore)
         #expect(try held.schedule != fit(toy.denoiser).schedule)
-        settings.movesValidationLatents = true
+        settings.movesValidationNoises = true
         #expect(try fit(still).schedule == fit(still, batch: 1).schedule)
         settings.ball = NoiseBall(radius: 0)
-        settings.movesValidationLatents = false
-        // With every move put back, what is trained on is the hard loss.
+        settings.movesValidationNoises = false
+        // With every move put back, training is on the hard loss.
         #expect(try held.schedule == fit(toy.denoiser).schedule)
     }
 
-    /// A pair that breaks down wherever it is ends a fit that has found nothing yet, and names itself.
+    /// A pair that breaks down at every place ends a fit that has found nothing yet, and names itself.
     @Test func aBrokenPairIsNamed() throws {
-        let broken = toy.train.noise.samples(7..<8).scaled(by: 80)
-        let seed = toy.train.seeds[7]
-        let denoiser = PartlyBroken(denoiser: toy.denoiser) { state, _ in distance(state, broken, row: 0) < 1e-9 }
         var settings = settings
         settings.learningRate = 0
         #expect {
-            try problem(denoiser).ld3(settings)
+            try LD3(settings).fit(problem(broken(toy.train, 7)))
         } throws: { error in
-            (error as? Failure)?.place?.contains("seed \(seed), step 0") == true
+            let breakdown = error as? NetworkBreakdown
+            return breakdown?.seed == toy.train.seeds[7] && breakdown?.step == 0
         }
     }
 
-    /// D(x_T; T) of a pair.
     @Test func aBrokenFirstOutputNamesItsSeed() throws {
-        var problem = try problem(Breaking(toy.denoiser, from: 1))
-        problem.batch = 4
-        let first = problem.train.pairs.seeds[4]
+        var problem = try problem(broken(toy.train, 4))
+        problem.resources.batch = 4
         #expect {
             try problem.keepFirstOutputs()
         } throws: { error in
             let breakdown = error as? NetworkBreakdown
-            return breakdown?.seed == first && breakdown?.step == 0 && breakdown?.time == 80
+            return breakdown?.seed == toy.train.seeds[4] && breakdown?.step == 0 && breakdown?.time == 80
         }
     }
 
-    /// GGDM's best iterate stays when all that follows breaks down.
-    @Test func aScoreThatBreaksDownLeavesTheBest() throws {
-        let whole = Breaking(toy.denoiser)
-        var looks: [(step: Int, best: Double, calls: Int)] = []
-        let fit = try ggdm(whole) { event in
-            if case .iteration(let step, _, .some, let best) = event { looks.append((step, best, whole.calls)) }
+    /// A denoiser that is NaN at x_T of one pair.
+    private func broken(_ pairs: Pairs<Double>, _ index: Int) -> PartlyBroken {
+        let start = pairs.noise.samples(index..<index + 1).scaled(by: 80)
+        return PartlyBroken(denoiser: toy.denoiser) { state, _ in distance(state, start, row: 0) < 1e-9 }
+    }
+
+    // MARK: - Losses that are no numbers although samples are
+
+    /// A pair whose loss is always NaN is an error of the data, which names it, not a defect.
+    @Test func aPairWithoutALossIsNamed() throws {
+        var settings = settings
+        settings.learningRate = 0
+        var problem = try problem(toy.denoiser)
+        problem.train = FittingSet(toy.train, loss: Overflowing(toy.train.targets) { _, pair in pair == 3 })
+        #expect {
+            try LD3(settings).fit(problem)
+        } throws: { error in
+            let failure = error as? Failure
+            return failure?.status == .data && failure?.place?.contains("\(toy.train.seeds[3])") == true
         }
-        let score = try #require(fit.score)
-        let look = try #require(looks.first { $0.best < score.before })
-        #expect(look.step < 40 && score.after <= look.best)
-        let broken = try ggdm(Breaking(toy.denoiser, from: look.calls))
-        #expect(broken.score?.after == look.best && broken.history.training.count == look.step)
-        // The last call of one look alone.
-        let other = try ggdm(Breaking(toy.denoiser, from: look.calls - 1, count: 1))
-        #expect(other.history.validation.count == looks.count - 1)
+    }
+
+    /// Starts with such a loss are the last, and a fit goes on from the others.
+    @Test func aLossThatOverflowsIsInfinite() throws {
+        let problem = toy.problem(try Solver(.ipndm), steps: 4)
+        let best = try StartRace(problem).ratings()[0]
+        let along = try problem.pairSolver.results(
+            problem.solver.program(process: .edm, times: best.start.times), problem.validation)
+        var overflowing = problem
+        overflowing.validation = FittingSet(
+            toy.validation,
+            loss: Overflowing(toy.validation.targets) { sample, pair in
+                distance(sample, along.samples(pair..<pair + 1), row: 0) < 1e-9
+            })
+        let rated = try StartRace(overflowing).ratings()
+        #expect(rated.last?.start == best.start && rated.last?.loss == .infinity)
+        #expect(rated[0].loss.isFinite)
+    }
+
+    /// Steps to where the loss overflows are too long.
+    @Test func gaussNewtonStaysWhereTheLossIsANumber() throws {
+        var problem = try problem(toy.denoiser)
+        let program = try problem.solver.program(
+            process: .edm, times: Discretization.edm.times(steps: 4, process: .edm))
+        let start = try problem.pairSolver.results(program, problem.train)
+        problem.train = FittingSet(
+            toy.train,
+            loss: Overflowing(toy.train.targets) { sample, pair in
+                pair == 0 && distance(sample, start.samples(0..<1), row: 0) > 0.002
+            })
+        var method = GeneralizedFit()
+        method.refitIterations = 0
+        let fit = try method.fit(problem)
+        #expect(fit.lossAfter <= fit.lossBefore && fit.lossAfter.isFinite)
+    }
+
+    // MARK: - GGDM
+
+    /// GGDM's best iterate stays although all that follows breaks down.
+    @Test func aScoreThatBreaksDownLeavesTheBest() throws {
+        let met = Recording(toy.denoiser)
+        let whole = try ggdm(toy.denoiser)
+        let before = try #require(whole.detail("score_before"))
+        var found: (best: Double, times: [Double])?
+        _ = try ggdm(met) { event in
+            guard found == nil, case .step(let step) = event, step.best < before else { return }
+            found = (step.best, met.times)
+        }
+        let (best, times) = try #require(found)
+        #expect(try #require(whole.detail("score_after")) < best)
+        let broken = try ggdm(Fragile(denoiser: toy.denoiser, safe: times))
+        #expect(broken.detail("score_after") == best)
+        #expect(broken.history.validation.count < whole.history.validation.count)
     }
 
     /// Every step of GGDM away from the start's own times is taken back; a start without gradients is an error.
     @Test(arguments: [false, true]) func aStepOfGGDMTooFarIsTakenBack(onlyGradients: Bool) throws {
         let times = try Discretization.edm.times(steps: 4, process: toy.process)
         let fit = try ggdm(Fragile(denoiser: toy.denoiser, safe: times, onlyGradients: onlyGradients))
-        let score = try #require(fit.score)
-        #expect(score.after <= score.before && fit.lossAfter.isFinite)
-        if !onlyGradients { #expect(score.after == score.before && fit.history.training.count == 20) }
+        let (before, after) = (fit.detail("score_before"), fit.detail("score_after"))
+        #expect(try #require(after) <= #require(before) && fit.lossAfter.isFinite)
+        if !onlyGradients { #expect(after == before && fit.history.training.count == 20) }
         #expect {
             try ggdm(Fragile(denoiser: toy.denoiser, safe: [], onlyGradients: true))
         } throws: { error in
-            error is NetworkBreakdown
+            (error as? NetworkBreakdown)?.isGradient == true
         }
     }
 
     /// Forty steps from EDM's times.
     private func ggdm(
-        _ denoiser: some Denoiser<Double>, observe: @escaping (LD3Event) -> Void = { _ in }
+        _ denoiser: any Denoiser<Double>, observe: @escaping (FitEvent) -> Void = { _ in }
     ) throws -> Fit {
-        var problem = try problem(denoiser)
-        problem.heuristics = [.edm]
-        problem.triesGITS = false
-        var settings = GGDMSettings()
-        (settings.iterations, settings.batch) = (40, 20)
-        (settings.learningRate, settings.validationInterval) = (0.01, 5)
-        return try problem.ggdm(
-            settings, features: ElementFeatures(), learning: [.times, .modelTimes, .coefficients], observe: observe)
+        var method = GGDM(FeatureChoice(.elements))
+        (method.trainingSteps, method.batch) = (40, 20)
+        (method.learningRate, method.validationInterval) = (0.01, 5)
+        return try method.fit(problem(denoiser), observe: observe)
     }
 
-    @Test func aGeneralizedFitKeepsWhatItHas() throws {
-        var settings = LevenbergMarquardtSettings()
-        settings.iterations = 3
-        settings.refitIterations = 0
-        settings.starts = 0
-        func fit(_ denoiser: Breaking) throws -> Fit {
-            try problem(denoiser).generalized(settings, learning: [.times, .modelTimes, .coefficients])
-        }
-        let rating = Breaking(toy.denoiser)
-        let rated = try problem(rating).racedCandidates()
-        let nothing = try fit(Breaking(toy.denoiser, from: rating.calls))
-        #expect(nothing.lossAfter == rated[0].loss)
-        let fitting = Breaking(toy.denoiser)
-        let fitted = try fit(fitting)
-        #expect(fitted.lossAfter < nothing.lossAfter)
-        settings.refitIterations = 2
-        let broken = try fit(Breaking(toy.denoiser, from: fitting.calls))
-        #expect(broken.schedule == fitted.schedule)
-        #expect(try fit(Breaking(toy.denoiser)).schedule != fitted.schedule)
+    // MARK: - Generalized fits
+
+    /// A fit that breaks down leaves the start, a refit that breaks down the fit.
+    @Test func aGeneralizedFitKeepsTheBest() throws {
+        var method = GeneralizedFit()
+        method.optimizer.iterations = 3
+        method.refitIterations = 0
+        method.starts = 0
+        let fit = { try method.fit(problem($0)) }
+        let met = Recording(toy.denoiser)
+        let fitted = try fit(met)
+        let times = try Discretization.edm.times(steps: 4, process: toy.process)
+        let nothing = try fit(Fragile(denoiser: toy.denoiser, safe: times))
+        #expect(nothing.lossAfter == nothing.lossBefore && fitted.lossAfter < nothing.lossAfter)
+        method.refitIterations = 2
+        #expect(try method.fit(problem(toy.denoiser)).schedule != fitted.schedule)
+        #expect(try method.fit(problem(Fragile(denoiser: toy.denoiser, safe: met.times))).schedule == fitted.schedule)
     }
 }
 
-/// Another denoiser whose calls from one on, or so many of them, return NaN.
-private final class Breaking: Denoiser {
+/// Another denoiser that remembers the times at which it is asked.
+private final class Recording: Denoiser {
     private let denoiser: MixtureDenoiser<Double>
-    private let broken: Range<Int>
-    private let counter = Mutex(0)
+    private let met = Mutex(Set<Double>())
 
-    init(_ denoiser: MixtureDenoiser<Double>, from first: Int = .max, count: Int = .max) {
-        self.denoiser = denoiser
-        broken = first..<first + min(count, .max - first)
-    }
+    init(_ denoiser: MixtureDenoiser<Double>) { self.denoiser = denoiser }
 
-    var calls: Int { counter.withLock { $0 } }
+    var times: [Double] { met.withLock { Array($0) } }
     var sampleShape: [Int] { denoiser.sampleShape }
     var hasPullback: Bool { denoiser.hasPullback }
     var labelCount: Int { denoiser.labelCount }
 
-    private func next(_ x: Tensor<Double>) -> Tensor<Double> {
-        let call = counter.withLock { count in
-            count += 1
-            return count - 1
-        }
-        return broken.contains(call) ? x.map { _ in .nan } : x
-    }
-
     func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
-        try denoiser.denoise(next(x), at: times, given: condition)
+        met.withLock { $0.formUnion(times) }
+        return try denoiser.denoise(x, at: times, given: condition)
     }
 
     func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
     {
-        try denoiser.linearize(next(x), at: times, given: condition)
+        met.withLock { $0.formUnion(times) }
+        return try denoiser.linearize(x, at: times, given: condition)
     }
 }
 
@@ -236,7 +272,7 @@ private final class Breaking: Denoiser {
 private struct Fragile: Denoiser {
     let denoiser: MixtureDenoiser<Double>
     let safe: [Double]
-    let onlyGradients: Bool
+    var onlyGradients = false
 
     var sampleShape: [Int] { denoiser.sampleShape }
     var hasPullback: Bool { denoiser.hasPullback }
@@ -258,5 +294,29 @@ private struct Fragile: Denoiser {
         guard !isSafe else { return whole }
         let value = onlyGradients ? whole.value : x.map { _ in .nan }
         return Linearization(value: value) { try whole.pullback($0.map { _ in .nan }) }
+    }
+}
+
+/// The l2 loss, which is NaN for some samples [1, 4] of some pairs.
+private struct Overflowing: Loss {
+    private let base: PixelLoss<Double>
+    private let overflows: @Sendable (_ sample: Tensor<Double>, _ pair: Int) -> Bool
+
+    init(_ targets: Tensor<Double>, _ overflows: @escaping @Sendable (Tensor<Double>, Int) -> Bool) {
+        base = PixelLoss(.l2, targets: targets)
+        self.overflows = overflows
+    }
+
+    func values(_ samples: Tensor<Double>, pairs: [Int]) -> [Double] {
+        zip(base.values(samples, pairs: pairs), pairs).enumerated().map { row, value in
+            overflows(samples.samples(row..<row + 1), value.1) ? .nan : value.0
+        }
+    }
+
+    func gradients(_ samples: Tensor<Double>, pairs: [Int]) -> LossGradients<Double> {
+        let whole = base.gradients(samples, pairs: pairs)
+        let values = values(samples, pairs: pairs)
+        return LossGradients(
+            values: values, samples: whole.samples.scaled(bySample: values.map { $0.isNaN ? .nan : 1 }))
     }
 }

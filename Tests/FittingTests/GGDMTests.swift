@@ -61,12 +61,12 @@ import Testing
         let parameters =
             [1, 0.8, 1.2, 0.9, 0, 0.05, -0.04, 0]
             + gaussian(shape: [family.coefficientCount], seed: 9).map { 0.01 * $0 }.elements
-        let gradients = try student.gradients(parameters, set, at: batch, ofLatents: false)
+        let gradients = try #require(try student.gradients(parameters, set, at: batch, ofNoises: false))
         for parameter in family.indices(of: [.times, .modelTimes, .coefficients]) {
             func score(_ step: Double) throws -> Double {
                 var moved = parameters
                 moved[parameter] += step
-                let results = try student.results(student.program(moved), set).gather(batch)
+                let results = try student.solver.results(student.program(moved), set).gather(batch)
                 return try set.loss.values(results, pairs: batch).reduce(0, +) / Double(batch.count)
             }
             let slope = try (score(1e-6) - score(-1e-6)) / 2e-6
@@ -78,28 +78,27 @@ import Testing
     @Test(arguments: ["ipndm3", "heun"]) func theScoreFalls(name: String) throws {
         let toy = try Toy(pairs: 80)
         let problem = toy.problem(try Solver(name: name), steps: 3)
-        var settings = GGDMSettings()
-        (settings.iterations, settings.batch, settings.learningRate) = (60, 20, 0.01)
-        let parts: LearnedParts = [.times, .modelTimes, .coefficients]
-        let fit = try problem.ggdm(settings, features: ElementFeatures(), learning: parts)
-        let found = try #require(fit.score)
-        #expect(found.after < 0.7 * found.before, "\(found)")
+        var method = GGDM(FeatureChoice(.elements))
+        (method.trainingSteps, method.batch, method.learningRate) = (60, 20, 0.01)
+        let fit = try method.fit(problem)
+        let before = try #require(fit.detail("score_before"))
+        let after = try #require(fit.detail("score_after"))
+        #expect(after < 0.7 * before)
         #expect(fit.work.pullbacks > 0 && fit.schedule.method == "ggdm" && fit.schedule.coefficients != nil)
         let again = try Schedule(frame: fit.schedule.frame())
         let set = FittingSet(toy.validation, loss: try score(toy, toy.validation))
         let results = try Executor(denoiser: toy.denoiser).run(
             again.program(), from: toy.validation.noise.map { 80 * $0 })
         let values = try set.loss.values(results, pairs: Array(0..<set.count))
-        #expect(abs(values.reduce(0, +) / Double(set.count) - found.after) < 1e-6 * found.before)
+        #expect(abs(values.reduce(0, +) / Double(set.count) - after) < 1e-6 * before)
     }
 
     /// Only what is asked for is learned.
     @Test func timesAlone() throws {
         let toy = try Toy(pairs: 40)
-        var settings = GGDMSettings()
-        (settings.iterations, settings.batch) = (5, 8)
-        let fit = try toy.problem(Solver(.ipndm), steps: 3).ggdm(
-            settings, features: ElementFeatures(), learning: .times)
+        var method = GGDM(FeatureChoice(.elements), learning: .times)
+        (method.trainingSteps, method.batch) = (5, 8)
+        let fit = try method.fit(toy.problem(Solver(.ipndm), steps: 3))
         #expect(fit.schedule.coefficients == nil && fit.schedule.isTied)
     }
 

@@ -6,7 +6,6 @@ import Tensors
 import Testing
 
 @Suite struct GeneralizedTests {
-    private static let all: LearnedParts = [.times, .modelTimes, .coefficients]
     private let initial = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
 
     /// All-zero offsets are the base solver (M13.2).
@@ -48,7 +47,7 @@ import Testing
     }
 
     /// Each column of the Jacobian against central differences of whole solves.
-    @Test(arguments: Solver.tested, [Self.all, [.times, .modelTimes]])
+    @Test(arguments: Solver.tested, [LearnedParts.all, [.times, .modelTimes]])
     func jacobianIsTheDerivative(solver: Solver, parts: LearnedParts) throws {
         let toy = try Toy()
         let family = try GeneralizedFamily(toy.family(solver, steps: 4))
@@ -61,8 +60,8 @@ import Testing
             var (above, below) = (parameters, parameters)
             above[parameter] += 1e-5
             below[parameter] -= 1e-5
-            var difference = try student.results(family.program(above), set)
-            difference.add(try student.results(family.program(below), set), times: -1)
+            var difference = try student.solver.results(family.program(above), set)
+            difference.add(try student.solver.results(family.program(below), set), times: -1)
             let slope = difference.map { $0 / 2e-5 }
             var error = jacobian.columns[column]
             error.add(slope, times: -1)
@@ -87,7 +86,7 @@ import Testing
         // The solve, three evaluations after each inner logit, and an inner model time's own with those that follow.
         #expect(try cost([.times]) == 4 + 3 * 3)
         #expect(try cost([.modelTimes]) == 4 + 3 + 2 + 1)
-        #expect(try cost([.times, .modelTimes]) < cost(Self.all))
+        #expect(try cost([.times, .modelTimes]) < cost(LearnedParts.all))
     }
 
     /// Model times on the bound of their window move with the times, which no gradient tells: there the times stay and the
@@ -148,7 +147,7 @@ import Testing
         // Heun's eight evaluations have 44 coefficients, which twelve pairs of four numbers cannot hold.
         let toy = try Toy(pairs: solver.family == .heun ? 120 : 24)
         let family = try GeneralizedFamily(toy.family(solver, steps: 4))
-        func fit(_ parts: LearnedParts, from start: [Double]) throws -> LevenbergMarquardt<Double>.State {
+        func fit(_ parts: LearnedParts, from start: [Double]) throws -> LevenbergMarquardt<Double, GeneralizedFamily>.State {
             try LevenbergMarquardt(
                 student: toy.student(family), settings: LevenbergMarquardtSettings(), learning: parts,
                 train: [toy.set(toy.train)], validation: toy.set(toy.validation)
@@ -164,33 +163,33 @@ import Testing
     private func problem(_ toy: Toy, _ solver: Solver) -> FitProblem<Double> {
         FitProblem(
             denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: solver, steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+            solver: solver, steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
     }
 
     /// DDIM's fit begins with the coefficients of a better solver.
     @Test func otherSolversAreStarts() throws {
-        var settings = LevenbergMarquardtSettings()
-        settings.iterations = 2
-        var problem = try problem(Toy(pairs: 40), Solver(.ddim))
-        let fit = try problem.generalized(settings, learning: Self.all)
-        let start = try #require(fit.start)
+        var method = GeneralizedFit()
+        method.optimizer.iterations = 2
+        let problem = try problem(Toy(pairs: 40), Solver(.ddim))
+        let fit = try method.fit(problem)
+        let start = try #require(fit.startName)
         #expect(start.hasSuffix("with ipndm 3") || start.hasSuffix("with dpm-solver++ 2"), "\(start)")
         #expect(fit.schedule.solver.family == .ddim && fit.lossAfter < fit.lossBefore)
-        problem.triesOtherSolvers = false
-        let own = try problem.generalized(settings, learning: Self.all)
-        #expect(own.start.map { own.candidates.map(\.candidate.name).contains($0) } == true)
+        method.coefficients.triesOtherSolvers = false
+        let own = try method.fit(problem)
+        #expect(own.startName.map { own.starts.map(\.start.name).contains($0) } == true)
         #expect(own.lossAfter < own.lossBefore && own.schedule != fit.schedule)
     }
 
     /// The refit trains on the validation pairs: what is told, and what the next budget starts from, is from before it.
     @Test func theRefitTellsTheLossBeforeIt() throws {
         let problem = try problem(Toy(pairs: 40), Solver(.ipndm))
-        var settings = LevenbergMarquardtSettings()
-        settings.refitIterations = 0
-        let plain = try problem.generalized(settings, learning: Self.all)
-        settings.refitIterations = 5
-        let refitted = try problem.generalized(settings, learning: Self.all)
-        #expect(refitted.lossAfter == plain.lossAfter && refitted.beforeRefit == plain.schedule)
+        var method = GeneralizedFit()
+        method.refitIterations = 0
+        let plain = try method.fit(problem)
+        method.refitIterations = 5
+        let refitted = try method.fit(problem)
+        #expect(refitted.lossAfter == plain.lossAfter && refitted.judged == plain.schedule)
         #expect(refitted.schedule != plain.schedule && refitted.schedule.lossAfter == plain.schedule.lossAfter)
         func loss(_ fit: Fit) throws -> Double {
             let program = try fit.schedule.program()
@@ -204,16 +203,17 @@ import Testing
     @Test func finalistsAndSeveralSets() throws {
         let toy = try Toy(pairs: 40)
         let problem = try problem(toy, Solver(.ipndm))
-        var settings = LevenbergMarquardtSettings()
-        settings.finalists = 1
-        let one = try problem.generalized(settings, learning: Self.all)
-        settings.finalists = 3
-        #expect(try problem.generalized(settings, learning: Self.all).lossAfter <= one.lossAfter)
+        var method = GeneralizedFit()
+        method.finalists = 1
+        let one = try method.fit(problem)
+        method.finalists = 3
+        #expect(try method.fit(problem).lossAfter <= one.lossAfter)
 
         let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
-        func optimizer(_ train: [FittingSet<Double>]) -> LevenbergMarquardt<Double> {
+        func optimizer(_ train: [FittingSet<Double>]) -> LevenbergMarquardt<Double, GeneralizedFamily> {
             LevenbergMarquardt(
-                student: toy.student(family), settings: settings, learning: Self.all, train: train, validation: nil)
+                student: toy.student(family), settings: LevenbergMarquardtSettings(), learning: .all, train: train,
+                validation: nil)
         }
         let parameters = initial + [Double](repeating: 0, count: family.coefficientCount)
         let halves = [toy.train[0..<10], toy.train[10..<20]].map { toy.set($0) }
@@ -233,22 +233,19 @@ import Testing
             process: .vpLinear)
         var problem = FitProblem(
             denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .vpLinear,
-            solver: try Solver(.dpmSolver, order: 2), steps: 5, train: toy.set(toy.train),
+            budget: Budget(try Solver(.dpmSolver, order: 2), steps: 5), train: toy.set(toy.train),
             validation: toy.set(toy.validation))
-        problem.heuristics = []
-        problem.triesGITS = false
         // Half a step above: at 0.2 that is beyond the step's midpoint in the log-SNR, where the solver asks before.
-        problem.starts = [
-            Candidate(
-                name: "early", times: [1, 0.8, 0.6, 0.4, 0.2, 1e-3], modelTimes: [1, 0.899, 0.699, 0.499, 0.299, 1e-3])
-        ]
-        var settings = LevenbergMarquardtSettings()
-        settings.iterations = 2
-        let fit = try problem.generalized(settings, learning: [.coefficients])
+        let early = Start(
+            name: "early", times: [1, 0.8, 0.6, 0.4, 0.2, 1e-3], modelTimes: [1, 0.899, 0.699, 0.499, 0.299, 1e-3])
+        problem.starts = StartChoice(heuristics: [], given: [early])
+        var method = GeneralizedFit(learning: .coefficients)
+        method.optimizer.iterations = 2
+        let fit = try method.fit(problem)
         let schedule = fit.schedule
         #expect(schedule.coefficients != nil && schedule.steps == 10)
         // The next budget starts from the steps.
-        #expect(zip(fit.neighbour?.times ?? [], problem.starts[0].times).count { abs($0 - $1) < 1e-9 } == 6)
+        #expect(zip(fit.neighbour.times, early.times).count { abs($0 - $1) < 1e-9 } == 6)
         #expect(zip(schedule.modelTimes, schedule.modelTimes.dropFirst()).contains { $0 < $1 })
         #expect(zip(schedule.times, schedule.times.dropFirst()).allSatisfy { $0 >= $1 })
         #expect(try Schedule(frame: schedule.frame(), process: .vpLinear) == schedule)
@@ -265,9 +262,9 @@ import Testing
         #expect(try problem.hardLoss(schedule.program(), on: problem.validation) != plain)
         schedule.modelTimes = times
         #expect(try problem.tiedLoss(schedule) == nil)
-        var settings = LevenbergMarquardtSettings()
-        settings.iterations = 1
-        schedule = try problem.generalized(settings, learning: [.coefficients]).schedule
+        var method = GeneralizedFit(learning: .coefficients)
+        method.optimizer.iterations = 1
+        schedule = try method.fit(problem).schedule
         let ownTimes = try problem.solver.program(process: .edm, times: schedule.times)
         #expect(schedule.coefficients != nil && schedule.modelTimes == schedule.times)
         #expect(try problem.tiedLoss(schedule) == problem.hardLoss(ownTimes, on: problem.validation))
@@ -275,13 +272,13 @@ import Testing
 
     /// What is best on one pair gives way to what is best on all, and is not refitted.
     @Test func aBadStartIsDropped() throws {
-        var settings = LevenbergMarquardtSettings()
-        settings.startPairs = 1
-        settings.iterations = 1
+        var method = GeneralizedFit(learning: [.times, .modelTimes])
+        method.startPairs = 1
+        method.optimizer.iterations = 1
         // Too much to move at all.
-        settings.damping = 1e12
-        let fit = try problem(Toy(pairs: 40), Solver(.ipndm)).generalized(settings, learning: [.times, .modelTimes])
-        #expect(fit.start == fit.candidates[0].candidate.name)
+        method.optimizer.damping = 1e12
+        let fit = try method.fit(problem(Toy(pairs: 40), Solver(.ipndm)))
+        #expect(fit.startName == fit.starts[0].start.name)
         #expect(fit.lossAfter == fit.lossBefore)
     }
 }

@@ -10,23 +10,21 @@ import Testing
     @Test(arguments: [3, 6]) func aRaceHasTheSameWinner(steps: Int) throws {
         let toy = try Toy(pairs: 60)
         let counter = EvaluationCounter()
-        let problem = FitProblem(
-            denoiser: CountingDenoiser(toy.denoiser, counter: counter), process: toy.process,
-            solver: try Solver(.ipndm), steps: steps, train: toy.set(toy.train), validation: toy.set(toy.validation))
-        let rated = try problem.ratedCandidates()
+        let problem = toy.problem(try Solver(.ipndm), steps: steps, counter: counter)
+        let rated = try StartRace(problem).ratings()
         let cost = counter.count
-        let raced = try problem.racedCandidates()
+        let raced = try StartRace(problem, TimesSettings().family(problem.process, problem.budget)).winners()
         #expect((counter.count - cost).forwards < cost.forwards * 3 / 4)
-        #expect(raced[0].candidate == rated[0].candidate && raced.count == rated.count)
+        #expect(raced[0].start == rated[0].start && raced.count == rated.count)
         var other = problem
-        other.batch = 1
-        #expect(try other.racedCandidates() == raced)
+        other.resources.batch = 1
+        #expect(try StartRace(other, TimesSettings().family(other.process, other.budget)).winners() == raced)
         try other.keepFirstOutputs()
-        #expect(try other.racedCandidates() == raced)
+        #expect(try StartRace(other, TimesSettings().family(other.process, other.budget)).winners() == raced)
         #expect(rated.allSatisfy { $0.pairs == 30 } && raced[0].pairs == 30 && raced.contains { $0.pairs == 8 })
         // What a fit makes of a candidate differs from it by rounding.
         for runner in raced {
-            let whole = try #require(rated.first { $0.candidate == runner.candidate })
+            let whole = try #require(rated.first { $0.start == runner.start })
             for (raced, rated) in zip(runner.losses, whole.losses) { #expect(abs(raced - rated) < 1e-11 * rated) }
         }
     }
@@ -35,11 +33,9 @@ import Testing
     /// one that they had beaten before wins.
     @Test func whoBreaksDownLoses() throws {
         let toy = try Toy(pairs: 60)
-        func raced(_ denoiser: any Denoiser<Double>) throws -> [RatedCandidate] {
-            try FitProblem(
-                denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: toy.process,
-                solver: Solver(.ipndm), steps: 6, train: toy.set(toy.train), validation: toy.set(toy.validation)
-            ).racedCandidates()
+        func raced(_ denoiser: any Denoiser<Double>) throws -> [RatedStart] {
+            let problem = toy.problem(try Solver(.ipndm), steps: 6, denoiser: denoiser)
+            return try StartRace(problem, TimesSettings().family(problem.process, problem.budget)).winners()
         }
         let rated = try raced(toy.denoiser)
         for (one, next) in zip(rated, rated.dropFirst()) {
@@ -50,28 +46,28 @@ import Testing
         let start = toy.validation.noise.gather([29]).scaled(by: 80)
         let output = try toy.denoiser.denoise(start, at: [80], given: .none)
         let states = whole.map { rated in
-            let share = rated.candidate.times[1] / 80
+            let share = rated.start.times[1] / 80
             return weightedSum([(share, start), (1 - share, output)])
         }
         let others = try raced(
             PartlyBroken(denoiser: toy.denoiser) { state, _ in states.contains { distance(state, $0, row: 0) < 1e-6 } })
-        #expect(beaten.map(\.candidate).contains(others[0].candidate))
+        #expect(beaten.map(\.start).contains(others[0].start))
         #expect(others[0].pairs == 30 && others[0].loss.isFinite)
         #expect(others.suffix(whole.count).allSatisfy { $0.loss == .infinity })
     }
 
     /// What is given spans the process, as everything that is fitted does.
     @Test func startsSpanTheProcess() {
-        let given = Candidate(name: "given", times: [60, 1, 0], modelTimes: [70, 2, 0.1]).spanning(.edm)
+        let given = Start(name: "given", times: [60, 1, 0], modelTimes: [70, 2, 0.1]).spanning(.edm)
         #expect(given.times == [80, 1, 0.002] && given.modelTimes == [80, 2, 0.002])
-        let other = Candidate("given", interpolating: given.times, steps: 3, process: .edm)
+        let other = Start("given", interpolating: given.times, steps: 3, process: .edm)
         #expect(other.times.allSatisfy { $0 > 0 } && other.times.count == 4)
     }
 
     /// Pairs differ far more than candidates: the differences on the same pairs decide, where they are of one mind.
     @Test func fallingBehindIsJudgedByPairs() {
-        func rated(_ losses: [Double]) -> RatedCandidate {
-            RatedCandidate(candidate: Candidate(name: "", times: []), losses: losses)
+        func rated(_ losses: [Double]) -> RatedStart {
+            RatedStart(start: Start(name: "", times: []), losses: losses)
         }
         let leader = rated([1, 20, 300, 4])
         #expect(rated([1.1, 20.09, 300.11, 4.1]).isClearlyBehind(leader))

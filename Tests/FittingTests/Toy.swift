@@ -35,7 +35,17 @@ struct Toy {
     }
 
     func student<Family: ProgramFamily>(_ family: Family) -> Student<Double, Family> {
-        Student(denoiser, family: family, startScale: process.priorScale)
+        Student(PairSolver(denoiser, startScale: process.priorScale), family: family)
+    }
+
+    /// The pairs as a problem, for this denoiser or another.
+    func problem(
+        _ solver: Solver, steps: Int, denoiser: (any Denoiser<Double>)? = nil,
+        counter: EvaluationCounter = EvaluationCounter()
+    ) -> FitProblem<Double> {
+        FitProblem(
+            denoiser: CountingDenoiser(denoiser ?? self.denoiser, counter: counter), process: process,
+            budget: Budget(solver, steps: steps), train: set(train), validation: set(validation))
     }
 }
 
@@ -84,4 +94,9 @@ extension Solver {
     {
         try? Solver(name: $0)
     }
+}
+
+extension FitMethod {
+    /// Fits without an observer.
+    func fit(_ problem: FitProblem<Double>) throws -> Fit { try fit(problem) { _ in } }
 }

@@ -11,10 +11,10 @@ import Testing
         var settings = LD3Settings(dimension: 4, evaluations: steps)
         // A radius that this small dimension can feel.
         settings.ball = NoiseBall(radius: 0.05)
-        settings.timeRounds = 2
-        settings.allRounds = 2
+        settings.timePasses = 2
+        settings.allPasses = 2
         settings.validationInterval = 1
-        settings.movesValidationLatents = true
+        settings.movesValidationNoises = true
         settings.testsMoves = true
         return settings
     }
@@ -28,12 +28,12 @@ import Testing
 
     private func trainer(
         _ toy: Toy, solver: Solver, steps: Int, savings: WorkSavings = .all, policy: ActivationPolicy = .keep,
-        hard: Bool = false, settings: LD3Settings? = nil, observe: @escaping (LD3Event) -> Void = { _ in }
+        hard: Bool = false, settings: LD3Settings? = nil, observe: @escaping (FitEvent) -> Void = { _ in }
     ) throws -> LD3Trainer<Double> {
         var student = toy.student(toy.family(solver, steps: steps))
-        student.savings = savings
-        student.policy = policy
-        student.batch = 4
+        student.solver.resources.savings = savings
+        student.solver.resources.policy = policy
+        student.solver.resources.batch = 4
         var settings = settings ?? self.settings(toy, steps: steps)
         if hard { settings.ball.radius = 0 }
         return try LD3Trainer(
@@ -56,11 +56,11 @@ import Testing
         #expect(zip(modelTimes, modelTimes.dropFirst()).allSatisfy { $0 >= $1 })
         for set in [trainer.train, trainer.validation] {
             for row in 0..<set.count {
-                #expect(distance(set.latents, set.pairs.noise, row: row) <= 0.05 * (1 + 1e-6))
+                #expect(distance(set.movedNoises, set.pairs.noise, row: row) <= 0.05 * (1 + 1e-6))
             }
         }
         // The losses told are those of the parameters and latents returned.
-        let losses = try trainer.student.losses(trainer.student.program(best.parameters), trainer.validation)
+        let losses = try trainer.student.solver.losses(trainer.student.program(best.parameters), trainer.validation)
         #expect(losses == best.losses)
     }
 
@@ -92,7 +92,7 @@ import Testing
                 hard: hard, settings: settings)
             let (expected, result) = (try all.run(), try other.run())
             #expect(expected == result)
-            #expect(all.train.latents == other.train.latents)
+            #expect(all.train.movedNoises == other.train.movedNoises)
         }
     }
 
@@ -120,9 +120,9 @@ import Testing
         let best = try trainer.run()
         #expect(log.validated == (1...7).map { 7 * $0 })
         #expect(best.loss < start)
-        #expect(trainer.validation.latents == toy.validation.noise && trainer.train.latents != toy.train.noise)
+        #expect(trainer.validation.movedNoises == toy.validation.noise && trainer.train.movedNoises != toy.train.noise)
         let student = trainer.student
-        #expect(try student.losses(student.program(best.parameters), toy.set(toy.validation)) == best.losses)
+        #expect(try student.solver.losses(student.program(best.parameters), toy.set(toy.validation)) == best.losses)
     }
 
     /// What the race has found out about the winner is what the trainer would: it need not look again.
@@ -130,11 +130,12 @@ import Testing
         let toy = try Toy(pairs: 24)
         let problem = FitProblem(
             denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
-        let winner = try problem.racedCandidates()[0]
+            solver: try Solver(.ipndm), steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let family = try TimesSettings().family(problem.process, problem.budget)
+        let winner = try StartRace(problem, TimesSettings().family(problem.process, problem.budget)).winners()[0]
         let trainer = try LD3Trainer(
-            student: problem.student(problem.family), settings: usual,
-            initial: problem.family.parameters(times: winner.candidate.times), train: problem.train,
+            student: problem.student(family), settings: usual,
+            initial: family.parameters(winner.start), train: problem.train,
             validation: problem.validation)
         #expect(trainer.best.losses == winner.losses)
     }
@@ -143,14 +144,14 @@ import Testing
     @Test func theLastRoundMovesNoNoise() throws {
         let toy = try Toy(pairs: 24)
         var settings = settings(toy, steps: 4)
-        (settings.timeRounds, settings.allRounds) = (1, 0)
+        (settings.timePasses, settings.allPasses) = (1, 0)
         var trainer = try trainer(toy, solver: Solver(.ipndm), steps: 4, settings: settings)
         _ = try trainer.run()
-        #expect(trainer.train.latents == toy.train.noise && trainer.validation.latents == toy.validation.noise)
-        settings.timeRounds = 2
+        #expect(trainer.train.movedNoises == toy.train.noise && trainer.validation.movedNoises == toy.validation.noise)
+        settings.timePasses = 2
         var longer = try self.trainer(toy, solver: Solver(.ipndm), steps: 4, settings: settings)
         _ = try longer.run()
-        #expect(longer.train.latents != toy.train.noise && longer.validation.latents != toy.validation.noise)
+        #expect(longer.train.movedNoises != toy.train.noise && longer.validation.movedNoises != toy.validation.noise)
     }
 
     /// The polish starts where the rounds end, and the hard validation loss decides.
@@ -160,12 +161,12 @@ import Testing
         let solver = try Solver(name: name)
         let problem = FitProblem(
             denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: solver, steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
+            solver: solver, steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
         var settings = settings(toy, steps: 4)
-        settings.polish = 0
-        let rough = try problem.ld3(settings)
-        settings.polish = 3
-        let polished = try problem.ld3(settings)
+        settings.polishSteps = 0
+        let rough = try LD3(settings).fit(problem)
+        settings.polishSteps = 3
+        let polished = try LD3(settings).fit(problem)
         // Rough losses are of the same schedule in another form: they differ by rounding.
         #expect(polished.lossAfter <= rough.lossAfter * (1 + 1e-12))
         #expect(polished.work.pullbacks > rough.work.pullbacks)
@@ -176,11 +177,11 @@ import Testing
     @Test func untestedMovesAreShort() throws {
         let toy = try Toy(pairs: 28)
         var settings = usual
-        (settings.timeRounds, settings.allRounds) = (2, 0)
+        (settings.timePasses, settings.allPasses) = (2, 0)
         settings.ball = NoiseBall(radius: 1e9)
         settings.learningRate = 0
         func trained(step: Double, tests: Bool = false) throws -> LD3Trainer<Double> {
-            settings.latentStep = step
+            settings.noiseStep = step
             settings.testsMoves = tests
             var trainer = try trainer(toy, solver: Solver(.ipndm), steps: 4, settings: settings)
             _ = try trainer.run()
@@ -188,7 +189,7 @@ import Testing
         }
         func losses(_ trainer: LD3Trainer<Double>) throws -> [Double] {
             let program = try trainer.student.program(trainer.best.parameters)
-            return try #require(try trainer.student.losses(program, trainer.train))
+            return try #require(try trainer.student.solver.losses(program, trainer.train))
         }
         let still = try losses(trained(step: 0))
         let short = try losses(trained(step: 1e-3))
@@ -204,7 +205,7 @@ import Testing
     /// There is but one schedule of one step.
     @Test func oneStepHasNothingToLearn() throws {
         let toy = try Toy()
-        let fit = try toy.problem(Solver(.ipndm), steps: 1).ld3(usual)
+        let fit = try LD3(usual).fit(toy.problem(Solver(.ipndm), steps: 1))
         #expect(fit.schedule.times == [80, 0.002] && fit.lossAfter == fit.lossBefore)
         #expect(fit.work == EvaluationCount(forwards: 6 + 12, pullbacks: 0))
     }
@@ -216,17 +217,19 @@ import Testing
         for (isTied, radius) in [(false, 0.05), (true, 0.05), (false, 0)] {
             var problem = FitProblem(
                 denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-                solver: try Solver(.ipndm), steps: 4, train: toy.set(toy.train), validation: toy.set(toy.validation))
-            problem.isTied = isTied
+                solver: try Solver(.ipndm), steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
+            var times = TimesSettings()
+            times.isTied = isTied
             var settings = settings(toy, steps: 4)
-            settings.movesValidationLatents = moves
+            settings.movesValidationNoises = moves
             settings.ball = NoiseBall(radius: radius)
-            settings.polish = polish
-            let fit = try problem.ld3(settings)
+            settings.polishSteps = polish
+            let method = LD3(settings, times: times)
+            let fit = try method.fit(problem)
             let loss = try problem.hardLoss(fit.schedule.program(), on: problem.validation)
             #expect(abs(fit.lossAfter - loss) <= 1e-12 * loss)
-            problem.savings = []
-            #expect(try problem.ld3(settings).schedule == fit.schedule)
+            problem.resources.savings = []
+            #expect(try method.fit(problem).schedule == fit.schedule)
         }
     }
 
@@ -258,14 +261,14 @@ import Testing
         var settings = LD3Settings(dimension: 8, evaluations: steps)
         settings.ball.radius = 0
         settings.batch = 4
-        settings.timeRounds = 1500
-        settings.allRounds = 0
+        settings.timePasses = 1500
+        settings.allPasses = 0
         settings.smallestLearningRate = 1e-8
         func set(_ pairs: Pairs<Double>) -> FittingSet<Double> {
             FittingSet(pairs, loss: PixelLoss(.l2, targets: pairs.targets))
         }
         var trainer = try LD3Trainer(
-            student: Student(denoiser, family: family, startScale: 80), settings: settings,
+            student: Student(PairSolver(denoiser, startScale: 80), family: family), settings: settings,
             initial: family.parameters(times: Discretization.edm.times(steps: steps, process: .edm)),
             train: set(split.train), validation: set(split.validation))
         let best = try trainer.run()
@@ -282,12 +285,12 @@ private final class Log {
     /// The training steps whose parameters met all validation pairs.
     var validated: [Int] = []
 
-    func append(_ event: LD3Event) {
+    func append(_ event: FitEvent) {
         switch event {
-        case .iteration(let number, _, let validationLoss, let best):
-            bests.append(best)
-            if validationLoss != nil { validated.append(number) }
-        case .round(_, let loss): bests.append(loss)
+        case .step(let step):
+            bests.append(step.best)
+            if step.validationLoss != nil { validated.append(step.number) }
+        case .pass(_, let loss): bests.append(loss)
         case .end: break
         }
     }

@@ -84,7 +84,7 @@ package enum Programs {
         defer { for text in arguments + settings { free(text) } }
         var child = pid_t()
         let code = posix_spawn(&child, path, &actions, nil, arguments, settings)
-        guard code == 0 else { throw ProgramError(text: "cannot start \(path): \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw ProgramError("cannot start \(path): \(String(cString: strerror(code)))") }
         let status = try wait(for: child, seconds: seconds, path)
         func contents(_ name: String) -> [UInt8] {
             [UInt8](FileManager.default.contents(atPath: files.file(name)) ?? Data())
@@ -112,7 +112,7 @@ package enum Programs {
             if Date() > deadline {
                 kill(child, SIGKILL)
                 waitpid(child, &status, 0)
-                throw ProgramError(text: "\(path) had not ended after \(seconds) s")
+                throw ProgramError("\(path) had not ended after \(seconds) s")
             }
             usleep(2000)
         }
@@ -126,13 +126,16 @@ package enum Programs {
         var (unlocked, number): (Int32, UInt32) = (0, 0)
         let descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard descriptor >= 0, ioctl(descriptor, setLock, &unlocked) == 0, ioctl(descriptor, getNumber, &number) == 0
-        else { throw ProgramError(text: "no pseudo-terminal: \(String(cString: strerror(errno)))") }
+        else { throw ProgramError("no pseudo-terminal: \(String(cString: strerror(errno)))") }
         return (descriptor, "/dev/pts/\(number)")
     }
 }
 
 /// A program that could not be run at all.
 package struct ProgramError: Error, CustomStringConvertible {
-    let text: String
+    private let text: String
+
+    package init(_ text: String) { self.text = text }
+
     package var description: String { text }
 }

@@ -5,18 +5,22 @@ import Solvers
 import TensorStream
 import Tensors
 
-/// What ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
+/// The part that ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
 package struct SolveRun {
     package let model: Model
-    private let program: StepProgram<Double>
+    private let course: TimeLists
+    /// Nil for a sampler in another process.
+    private let program: StepProgram<Double>?
     private let samples: SampleReader
     private let reporter: Reporter
-    /// Steps, evaluations and number of times, told once the input has shown itself sound.
+    /// Steps, evaluations and number of times; told when the first part of the input has proved sound.
     private let summary: String
 
+    /// Reads the start of the input and opens the model that it or the options name.
+    ///
     /// - Parameters:
-    ///   - stream: of noise, or of pairs, which carry it.
-    ///   - fallback: the solver and the budget where nothing says them.
+    ///   - stream: noise, or pairs, which carry noise.
+    ///   - fallback: the solver and the budget if neither options nor a file say them.
     package init(
         _ arguments: Arguments, _ request: ScheduleRequest, _ stream: StreamReader,
         fallback: (solver: String, evaluations: Int?)
@@ -25,14 +29,22 @@ package struct SolveRun {
         samples = SampleReader(stream, known: ["noise"], reporter: reporter)
         let input = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
         model = try arguments.modelRequest().open(for: [request.origin, input]) { reporter.warn($0) }
+        let request = try model.stepper.map { try request.ofSampler(evaluations: $0.stepper.evaluations) } ?? request
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
-        program = try schedule.program()
-        samples.batch = try arguments.batch() ?? model.defaultBatch
+        course = TimeLists(times: schedule.times, modelTimes: schedule.modelTimes)
+        program = try model.stepper == nil ? schedule.program() : nil
+        if let stepper = model.stepper {
+            try locating(request.origin.place) { try schedule.validate() }
+            if !schedule.isTied, !stepper.stepper.takesModelTimes {
+                reporter.warn("the sampler takes no model times; those of the schedule change nothing")
+            }
+        }
+        samples.batch = arguments.batch() ?? model.defaultBatch
         self.reporter = reporter
         summary = "\(model.name), \(try schedule.summary())"
     }
 
-    /// Hands every batch with its solution [B, sample shape] to `body`; `work` is what the progress is called.
+    /// Hands every batch with its solution [B, sample shape] to `body`. The progress calls the work by the word `work`.
     package func forEachBatch(_ work: String, _ body: (SampleBatch, Tensor<Float>) throws -> Void) throws {
         let total = try samples.firstPart().count
         reporter.note(summary)
@@ -41,12 +53,17 @@ package struct SolveRun {
             if batch.startsPart, batch.classes == nil, model.guidance != 1 {
                 reporter.warn("the noise carries no labels: guidance changes nothing")
             }
-            try body(batch, try model.solve(program, batch))
+            try body(batch, try program.map { try model.solve($0, batch) } ?? model.sample(along: course, batch))
             progress.advance(by: batch.count)
         }
         progress.finish()
     }
 
-    /// log |det d sample / d start| of every sample of a batch (M9.2).
-    package func logDeterminants(_ batch: SampleBatch) throws -> [Double] { try model.logDeterminants(program, batch) }
+    /// Returns log |det d sample / d start| of every sample of a batch. Throws `usage` if the model is a sampler.
+    package func logDeterminants(_ batch: SampleBatch) throws -> [Double] {
+        guard let program else {
+            throw Failure(.usage, "the model \(model.name) is a sampler, whose state we do not know")
+        }
+        return try model.logDeterminants(program, batch)
+    }
 }

@@ -1,7 +1,26 @@
 import Diagnostics
+import Synchronization
 import TensorStream
 
-/// The pipes to a child, which one caller at a time uses: one request is in flight.
+/// A conversation that several threads may share: one request is in flight at a time.
+final class SharedConversation: Sendable {
+    private let conversation: Mutex<Conversation>
+
+    init(_ conversation: sending Conversation) { self.conversation = Mutex(conversation) }
+
+    /// Writes a request and returns what `read` makes of the answer. Throws `inputOutput`, with the child's last words, if the
+    /// child is gone, says `ld3.error` or answers what `read` refuses.
+    func ask<Answer>(_ request: Frame, read: (Frame) throws -> Answer) throws -> Answer {
+        let answer = try conversation.withLock { try $0.ask(request) }
+        do {
+            return try read(answer)
+        } catch let failure as Failure {
+            throw conversation.withLock { $0.wrong(failure) }
+        }
+    }
+}
+
+/// The pipes to a child.
 struct Conversation {
     private let place: String
     /// The name of the child in messages: "the denoiser".
@@ -32,9 +51,9 @@ struct Conversation {
         }
     }
 
-    /// Writes a request and returns what `read` makes of the answer. Throws `inputOutput`, with the child's last words, if the
-    /// child is gone, says `ld3.error` or answers what `read` refuses.
-    func ask<Answer>(_ request: Frame, read: (Frame) throws -> Answer) throws -> Answer {
+    /// Writes a request and returns the answer. Throws `inputOutput`, with the child's last words, if the child is gone or says
+    /// `ld3.error`.
+    func ask(_ request: Frame) throws -> Frame {
         do {
             try request.write(to: child.input, place: place)
         } catch is Failure {
@@ -45,7 +64,7 @@ struct Conversation {
             let line = message.split(whereSeparator: \.isNewline).joined(separator: " | ")
             throw Failure(.inputOutput, place: place, "\(name) says \"\(line)\"\(child.lastWords())")
         }
-        return try checking { try read(frame) }
+        return frame
     }
 
     private func nextFrame(awaiting what: String) throws -> Frame {
@@ -63,8 +82,12 @@ struct Conversation {
         do {
             return try body()
         } catch let failure as Failure {
-            throw Failure(
-                .inputOutput, place: place, "\(name) answered wrongly: \(failure.description)\(child.lastWords())")
+            throw wrong(failure)
         }
+    }
+
+    /// Returns the failure of an answer that is not what it must be.
+    func wrong(_ failure: Failure) -> Failure {
+        Failure(.inputOutput, place: place, "\(name) answered wrongly: \(failure.description)\(child.lastWords())")
     }
 }

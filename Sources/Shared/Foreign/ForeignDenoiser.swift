@@ -1,6 +1,5 @@
 import Diagnostics
 import Diffusion
-import Synchronization
 import TensorStream
 import Tensors
 
@@ -9,7 +8,7 @@ import Tensors
 package final class ForeignDenoiser: Denoiser {
     /// The frame in which the process introduced itself.
     package let model: ModelFrame
-    private let conversation: Mutex<Conversation>
+    private let conversation: SharedConversation
 
     package var sampleShape: [Int] { model.sampleShape }
     package var labelCount: Int { model.labelCount }
@@ -18,7 +17,7 @@ package final class ForeignDenoiser: Denoiser {
     /// Takes over a conversation of which the model frame has been read.
     init(_ conversation: sending Conversation, model: ModelFrame) {
         self.model = model
-        self.conversation = Mutex(conversation)
+        self.conversation = SharedConversation(conversation)
     }
 
     package func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
@@ -38,8 +37,6 @@ package final class ForeignDenoiser: Denoiser {
     }
 
     private func ask(_ request: DenoiseRequest) throws -> DenoiseAnswer {
-        try conversation.withLock { conversation in
-            try conversation.ask(request.frame) { try DenoiseAnswer($0, to: request) }
-        }
+        try conversation.ask(request.frame) { try DenoiseAnswer($0, to: request) }
     }
 }

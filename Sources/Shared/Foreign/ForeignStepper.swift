@@ -2,7 +2,6 @@ import Diagnostics
 import Diffusion
 import Formats
 import Solvers
-import Synchronization
 import TensorStream
 import Tensors
 
@@ -17,7 +16,7 @@ package final class ForeignStepper: Sampler {
     package let stepper: StepperDescription
     /// A process of ours, or the interval of its times.
     package let process: NoiseProcess
-    private let conversation: Mutex<Conversation>
+    private let conversation: SharedConversation
 
     /// Takes over a conversation of which the model frame has been read.
     init(
@@ -26,7 +25,7 @@ package final class ForeignStepper: Sampler {
         self.process = process
         self.model = model
         self.stepper = stepper
-        self.conversation = Mutex(conversation)
+        self.conversation = SharedConversation(conversation)
     }
 
     /// The shape of a noise.
@@ -139,9 +138,10 @@ package final class ForeignStepper: Sampler {
                 tensor: try checkingSample(frame["sample"], "sample", shape),
                 cotangents: try cotangent.map { _ in try NamedCotangents(frame, of: state.floats) })
         }
-        if let bad = try answer.values().firstNonFinite() {
+        let values = try answer.values()
+        if let bad = values.firstNonFinite() {
             throw breakdown(
-                input, sample: bad / answer.values().sampleCount, step: course.steps - 1,
+                input, sample: bad / values.sampleCount, step: course.steps - 1,
                 time: course.times[course.steps])
         }
         return answer
@@ -166,11 +166,9 @@ package final class ForeignStepper: Sampler {
         let own = ["ld3.format": "1", "ld3.kind": request.rawValue].merging(metadata) { $1 }
         let frame = Frame(
             metadata: own.merging(input.condition.metadata) { own, _ in own }, tensors: tensors + told)
-        return try conversation.withLock { conversation in
-            try conversation.ask(frame) { answer in
-                try requireKind(request.answer, of: answer)
-                return try read(answer)
-            }
+        return try conversation.ask(frame) { answer in
+            try requireKind(request.answer, of: answer)
+            return try read(answer)
         }
     }
 

@@ -122,7 +122,7 @@ package enum ModelCatalogue {
                 "the sampler's own is \(stepper.process.spelling), not \(process.spelling)")
         }
         let shapes = stepper.model.conditionShapes
-        let denoiser = AbsentDenoiser(sampleShape: stepper.noiseShape, labelCount: stepper.model.labelCount)
+        let denoiser = AbsentDenoiser<Float>(sampleShape: stepper.noiseShape, labelCount: stepper.model.labelCount)
         return Opened(
             sha256: nil, process: stepper.process, denoiser: denoiser, stepper: stepper, batch: networkBatch(denoiser),
             conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))

@@ -25,6 +25,9 @@ package struct ScheduleExport: Sendable {
         /// LD3's own file: best_t_steps = cat(t, tau) as float32.
         case ld3 = "ld3-pt"
 
+        /// Whether it tells noise levels rather than times.
+        package var needsNoiseLevels: Bool { ![.json, .npy, .ld3].contains(self) }
+
         var carriesModelTimes: Bool { [.json, .npy, .ld3].contains(self) }
 
         /// Whether it is a list of noise levels, with a last one, which a `Terminal` sets.
@@ -69,7 +72,7 @@ package struct ScheduleExport: Sendable {
         guard schedule.process != .flow || [.json, .npy, .ld3].contains(format) else {
             throw Failure(.usage, place: "--export \(format.rawValue)", "a flow's start has no finite sigma")
         }
-        guard schedule.process.hasNoiseLevels || [.json, .npy, .ld3].contains(format) else {
+        guard schedule.process.hasNoiseLevels || !format.needsNoiseLevels else {
             throw Failure(
                 .usage, place: "--export \(format.rawValue)", "the sampler's times have no noise levels",
                 suggestion: "export json or npy")

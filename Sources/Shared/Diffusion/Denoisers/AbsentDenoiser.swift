@@ -3,7 +3,7 @@ import Tensors
 
 /// Stands in the place of a denoiser where a model is a sampler in another process, which keeps its network to itself. To ask
 /// it is a failure of the user's: it throws `usage`.
-package struct AbsentDenoiser: Denoiser {
+package struct AbsentDenoiser<Element: TensorElement>: Denoiser {
     package let sampleShape: [Int]
     package let labelCount: Int
     package let hasPullback = false
@@ -14,15 +14,17 @@ package struct AbsentDenoiser: Denoiser {
         self.labelCount = labelCount
     }
 
-    package func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
-        throw Self.failure
+    package func denoise(
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
+    ) throws -> Tensor<Element> {
+        throw failure
     }
 
     package func linearize(
-        _ x: Tensor<Float>, at times: [Double], given condition: Condition
-    ) throws -> Linearization<Float> {
-        throw Self.failure
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
+    ) throws -> Linearization<Element> {
+        throw failure
     }
 
-    private static let failure = Failure(.usage, place: "model", "is a sampler, of which no denoiser can be had")
+    private var failure: Failure { Failure(.usage, place: "model", "is a sampler, of which no denoiser can be had") }
 }

@@ -3,45 +3,52 @@ import Schedules
 import Solvers
 import Tensors
 
-// What the published baselines (M8) share: schedules from a rule or from the model's own trajectories.
+// The published baselines share this: schedules from a rule, or from the model's own trajectories.
 
-extension FitProblem {
-    /// Times for the problem's solver, tied.
-    func baselineSchedule(times: [Double]) throws -> Schedule {
-        let schedule = Schedule(solver: solver, process: process, times: times, method: "")
+extension FitMethod {
+    /// Returns the fit of a method that finds its schedule by `find`. The starts are rated on the validation pairs, if the method has
+    /// not done so. The fit's work is the method's own, without that of the rating.
+    func baseline<Element: TensorElement>(
+        _ problem: FitProblem<Element>, starts: [RatedStart]? = nil, _ find: () throws -> Schedule
+    ) throws -> Fit {
+        let before = problem.work
+        let schedule = try find()
+        let work = problem.work - before
+        let starts = try starts ?? StartRace(problem).ratings()
+        let loss = try problem.validationLoss(schedule.program())
+        return Fit(schedule, method: Self.name, starts: starts, lossAfter: loss, work: work)
+    }
+
+    /// Returns the schedule of the problem's solver along `times`.
+    func schedule<Element: TensorElement>(_ problem: FitProblem<Element>, times: [Double]) throws -> Schedule {
+        let schedule = Schedule(solver: problem.solver, process: problem.process, times: times, method: Self.name)
         try schedule.validate()
         return schedule
     }
+}
 
-    /// The fit of a method that `find`s a schedule: rated against the heuristics on the validation pairs, where it was not
-    /// by the method. `work` counts the method's own network evaluations, not those of the rating.
-    func baseline(
-        _ method: String, rated: [RatedCandidate]? = nil, _ find: () throws -> Schedule
-    ) throws -> Fit {
-        let before = denoiser.counter.count
-        var schedule = try find()
-        let work = denoiser.counter.count - before
-        let rated = try rated ?? ratedCandidates()
-        let after = try finiteLoss(schedule.program())
-        schedule.method = method
-        schedule.lossBefore = rated[0].loss
-        schedule.lossAfter = after
-        return Fit(schedule: schedule, candidates: rated, lossBefore: rated[0].loss, lossAfter: after, work: work)
-    }
-
-    /// D(x; t) of states of the pairs at `indices`, all at one time, in batches, as the solver asks for it.
-    func denoised(_ states: Tensor<Element>, at time: Double, of indices: [Int]) throws -> Tensor<Element> {
-        let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
+extension FitProblem {
+    /// Returns D(x; t) of states of the training pairs at `indices`, [B, sample shape], as the solver asks for it.
+    ///
+    /// - Parameter times: one time for each state.
+    func denoised(
+        _ states: Tensor<Element>, at times: [Double], of indices: [Int], thresholds: Bool
+    ) throws -> Tensor<Element> {
+        let asked = denoiser.thresholded(if: thresholds)
         return Tensor.concatenate(
-            try Array(0..<indices.count).chunks(of: batch).map { chunk in
+            try Array(indices.indices).chunks(of: resources.batch).map { chunk in
                 try asked.denoise(
-                    states.gather(chunk), at: [Double](repeating: time, count: chunk.count),
+                    states.gather(chunk), at: chunk.map { times[$0] },
                     given: train.pairs.condition.rows(chunk.map { indices[$0] }))
             })
     }
 
-    /// x_T of the training pairs at `indices`.
+    /// Returns x_T of the training pairs at `indices`, [B, sample shape].
     func startStates(_ indices: [Int]) -> Tensor<Element> {
         train.pairs.noise.gather(indices).scaled(by: process.priorScale)
+    }
+
+    func executor(_ indices: [Int]) -> Executor<Element> {
+        Executor(denoiser: denoiser, given: train.pairs.condition.rows(indices))
     }
 }

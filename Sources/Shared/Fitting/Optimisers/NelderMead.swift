@@ -4,7 +4,7 @@ struct NelderMead {
     var tolerance = 1e-12
     var iterations = 4000
 
-    /// The best point found from a simplex of `size` around `start`.
+    /// Returns the best point found from a simplex of `size` around `start`.
     func minimize(
         _ objective: ([Double]) -> Double, from start: [Double], size: Double
     ) -> (point: [Double], value: Double) {

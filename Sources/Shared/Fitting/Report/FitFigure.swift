@@ -17,25 +17,27 @@ extension Fit {
         let process = schedule.process
         func points(_ times: [Double]) -> [Point] {
             times.enumerated().map { index, time in
-                Point(Double(index) / Double(times.count - 1) * Double(schedule.steps), 2 * process.lambda(time))
+                Point(
+                    Double(index) / Double(times.count - 1) * Double(schedule.steps),
+                    process.hasNoiseLevels ? 2 * process.lambda(time) : time)
             }
         }
         let isDecoupled = schedule.modelTimes != schedule.times
-        var series = candidates.prefix(5).map {
-            Series($0.candidate.name, points($0.candidate.times), style: .dashed)
+        var series = starts.prefix(5).map {
+            Series($0.start.name, points($0.start.times), style: .dashed)
         }
         if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
         series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
-        return Panel(title: "discretization", horizontal: "step", vertical: "log-SNR", series: series)
+        return Panel(title: "discretization", horizontal: "step", vertical: process.hasNoiseLevels ? "log-SNR" : "t", series: series)
     }
 
     private var course: Panel {
-        func points(_ course: [FitHistory.Point]) -> [Point] { course.map { Point(Double($0.iteration), $0.loss) } }
+        func points(_ course: [FitHistory.Point]) -> [Point] { course.map { Point(Double($0.step), $0.value) } }
         // A score between distributions may be negative.
         return Panel(
-            title: score == nil ? "loss" : "score", horizontal: "training step",
-            vertical: score == nil ? schedule.loss ?? "loss" : "score",
-            verticalScale: score == nil ? .logarithmic : .linear,
+            title: history.measure.rawValue, horizontal: "training step",
+            vertical: history.measure == .loss ? schedule.loss ?? "loss" : history.measure.rawValue,
+            verticalScale: history.measure == .loss ? .logarithmic : .linear,
             series: [
                 Series("training", points(history.training)), Series("validation", points(history.validation)),
                 Series("best", points(history.best), isEmphasised: true),

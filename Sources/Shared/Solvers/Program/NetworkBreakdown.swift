@@ -11,6 +11,14 @@ package struct NetworkBreakdown: Error, Equatable, Sendable, CustomStringConvert
     /// Whether a gradient of the network was not finite, instead of its output.
     package let isGradient: Bool
 
+    package init(seed: Int64?, sample: Int, step: Int, time: Double, isGradient: Bool) {
+        self.seed = seed
+        self.sample = sample
+        self.step = step
+        self.time = time
+        self.isGradient = isGradient
+    }
+
     package var description: String {
         let name = seed.map { "seed \($0)" } ?? "sample \(sample)"
         return

@@ -17,9 +17,13 @@ package struct TimeLists: Sendable, Equatable {
     /// Returns how many steps, from the first on, are the same as those of `other`.
     package func sharedSteps(with other: TimeLists) -> Int {
         guard times[0] == other.times[0] else { return 0 }
-        return (0..<min(steps, other.steps)).prefix { step in
-            times[step + 1] == other.times[step + 1] && modelTimes[step] == other.modelTimes[step]
-        }.count
+        var shared = 0
+        while shared < min(steps, other.steps), times[shared + 1] == other.times[shared + 1],
+            modelTimes[shared] == other.modelTimes[shared]
+        {
+            shared += 1
+        }
+        return shared
     }
 
     /// Throws `data` if a time is not below the one before it.
