@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct BallTests {
-    /// The radii of METHODS M5.4.
+    /// The radii of the paper's settings (App. D.1).
     @Test func radii() {
         let published = [4: 0.192, 5: 0.12288, 7: 0.06269388, 10: 0.03072]
         for (evaluations, radius) in published {
@@ -12,7 +12,7 @@ import Testing
         #expect(NoiseBall(dimension: 16384, evaluations: 4).radius == 1.024)
     }
 
-    /// 12 / NFE along a batch's mean loss (DEF-12) is so much along each pair's own.
+    /// The reference steps 12 / NFE along the mean loss of a batch of two, which is 6 / NFE along each pair's own loss.
     @Test func noiseSteps() {
         #expect(LD3Settings(dimension: 3072, evaluations: 4).noiseStep == 12.0 / 4 / 2)
         let latent = LD3Settings(dimension: 4096, evaluations: 6, isLatent: true)

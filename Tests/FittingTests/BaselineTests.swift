@@ -8,7 +8,8 @@ import TestSupport
 import Testing
 
 @Suite struct DMNTests {
-    /// fixtures/schedules/dmn: LD3's StepOptim, P = 1 on VE and 2 on VP, and the original's, always three intervals.
+    /// The cases of fixtures/schedules/dmn: LD3's StepOptim with P = 1 on VE and 2 on VP, and the original's with three
+    /// independent intervals always.
     static let cases: [(name: String, power: Int, intervals: Int?)] = [
         ("ld3/ve", 1, nil), ("ld3/vp_linear", 2, nil), ("ld3/vp_discrete_sd", 2, nil),
         ("dmn_repo/vp_linear", 2, 3), ("dmn_repo/vp_linear_logsnr_init", 2, 3),
@@ -33,7 +34,7 @@ import Testing
         }
     }
 
-    /// The times that the reference makes of its optima; it took Stable Diffusion's table in float32.
+    /// The times are those that the reference makes of its optima. It took Stable Diffusion's table in float32.
     @Test func timesOfTheRecordedOptima() throws {
         let file = try SafetensorsFile(path: Fixtures.path("schedules/dmn.safetensors"))
         for (name, _, _) in Self.cases {
@@ -49,7 +50,7 @@ import Testing
         }
     }
 
-    /// M8.1's acceptance: to 1e-3 for N up to 6, not above the reference for N = 7.
+    /// The search comes within 1e-3 of the reference for N up to 6, and is not above it for N = 7.
     @Test(arguments: [0, 1, 2]) func optimum(index: Int) throws {
         let file = try SafetensorsFile(path: Fixtures.path("schedules/dmn.safetensors"))
         let (name, power, _) = Self.cases[index]
@@ -67,7 +68,7 @@ import Testing
         }
     }
 
-    /// Latent diffusion's table, for which M8.1 tells the best objectives known (N = 7: the reference's).
+    /// The search reaches the best objectives known for latent diffusion's table (for N = 7, the reference's).
     @Test func latentDiffusion() {
         let (first, last) = (-4.428701401932762, 3.2503945223738526)
         for (steps, best) in [(4, 33.035088), (5, 28.661525), (6, 23.083241), (7, 17.039846)] {
@@ -88,7 +89,7 @@ import Testing
 }
 
 @Suite struct GITSTests {
-    /// M8.2's oracle.
+    /// The paths of a small matrix of costs, known from trying all.
     @Test func oracle() {
         let costs: [[Double]] = (0..<6).map { (i: Int) -> [Double] in
             (0..<6).map { (j: Int) -> Double in Double((j - i) * (j - i) * (1 + i)) }
@@ -101,7 +102,7 @@ import Testing
         #expect(GITS().path(costs, steps: 1) == [0, 5] && GITS().path(costs, steps: 5) == [0, 1, 2, 3, 4, 5])
     }
 
-    /// fixtures/gits: the teacher, the costs of its trajectory, and every path exactly.
+    /// The teacher, the costs of its trajectory, and every path are those of fixtures/gits.
     @Test func reference() throws {
         let file = try SafetensorsFile(path: Fixtures.path("gits/gits.safetensors"))
         let mixture = try MixtureDenoiser<Double>(
@@ -147,10 +148,10 @@ import Testing
 }
 
 @Suite struct AYSTests {
-    /// KLUB of Gaussian data in closed form: d c^4 times the density's mass (M8.3).
+    /// Returns KLUB of Gaussian data in closed form, up to a factor: the density's mass (docs/methods/ays.md, "Objective").
     private func klub(_ levels: [Double], variance: Double) -> Double {
         func integral(_ low: Double, _ high: Double) -> Double {
-            // t^-3 (1 / (t^2 + c^2) - 1 / (u^2 + c^2)) in log t by Simpson's rule.
+            // The integral of t^-3 (1 / (t^2 + c^2) - 1 / (u^2 + c^2)) over log t, by Simpson's rule.
             let count = 2000
             let (a, b) = (Double.log(low), Double.log(high))
             var sum = 0.0
@@ -191,7 +192,7 @@ import Testing
         #expect(fit.work.forwards > 0 && fit.work.pullbacks == 0)
     }
 
-    /// Stopped early, the schedule is no worse for the solver than the grid that the search started from.
+    /// A schedule of a search that stops early is no worse for the solver than the grid that the search started from.
     @Test func earlyStopping() throws {
         let toy = try Toy()
         let problem = toy.problem(try Solver(.ipndm), steps: 5)
@@ -218,8 +219,8 @@ import Testing
 }
 
 @Suite struct DODETests {
-    /// On centred Gaussian data every state is a multiple of the noise, so one scalar a step lands on the teacher
-    /// exactly.
+    /// On centred Gaussian data every state is a multiple of the noise, so one scalar for each step lands on the
+    /// teacher exactly.
     @Test func gaussianStatesAreTheTeachers() throws {
         let denoiser = GaussianDenoiser<Double>(sampleShape: [3], mean: 0, deviation: 0.5)
         let noise = gaussian(shape: [6, 3], seed: 5)
@@ -236,7 +237,7 @@ import Testing
                 denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .edm,
                 budget: Budget(try Solver(name: name), steps: 4), train: set(train), validation: set(validation))
             let fit = try DODE().fit(problem, along: times)
-            // DDIM on every interval between evaluations in ten, evenly in lambda.
+            // DDIM with ten steps for every interval between evaluations, evenly in lambda.
             let nodes = try problem.solver.recursion(process: .edm, times: times, modelTimes: times).modelTimes
             var fine = [80.0]
             for (first, last) in zip(nodes, nodes.dropFirst()) where last < first {

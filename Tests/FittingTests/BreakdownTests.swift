@@ -176,7 +176,7 @@ import Testing
                 pair == 0 && distance(sample, start.samples(0..<1), row: 0) > 0.002
             })
         var method = GeneralizedFit()
-        method.refitIterations = 0
+        method.refitSteps = 0
         let fit = try method.fit(problem)
         #expect(fit.lossAfter <= fit.lossBefore && fit.lossAfter.isFinite)
     }
@@ -229,8 +229,8 @@ import Testing
     /// A fit that breaks down leaves the start, a refit that breaks down the fit.
     @Test func aGeneralizedFitKeepsTheBest() throws {
         var method = GeneralizedFit()
-        method.optimizer.iterations = 3
-        method.refitIterations = 0
+        method.optimizer.steps = 3
+        method.refitSteps = 0
         method.starts = 0
         let fit = { try method.fit(problem($0)) }
         let met = Recording(toy.denoiser)
@@ -238,7 +238,7 @@ import Testing
         let times = try Discretization.edm.times(steps: 4, process: toy.process)
         let nothing = try fit(Fragile(denoiser: toy.denoiser, safe: times))
         #expect(nothing.lossAfter == nothing.lossBefore && fitted.lossAfter < nothing.lossAfter)
-        method.refitIterations = 2
+        method.refitSteps = 2
         #expect(try method.fit(problem(toy.denoiser)).schedule != fitted.schedule)
         #expect(try method.fit(problem(Fragile(denoiser: toy.denoiser, safe: met.times))).schedule == fitted.schedule)
     }

@@ -11,7 +11,7 @@ import Testing
         try DistributionScore(ElementFeatures(), targets: pairs.targets)
     }
 
-    /// The mean share of a batch is the unbiased discrepancy, no sample meeting its own target.
+    /// The mean share of a batch is the unbiased discrepancy, in which no sample meets its own target.
     @Test func theScoreIsTheDiscrepancy() throws {
         let toy = try Toy(pairs: 20)
         let samples = gaussian(shape: [6, 4], seed: 11)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// Through the whole sampler, in every parameter of the generalized family.
+    /// The gradient through the whole sampler, in every parameter of the generalized family, against central differences.
     @Test(arguments: Solver.tested) func gradientThroughSampling(solver: Solver) throws {
         let toy = try Toy(pairs: 20)
         let family = try GeneralizedFamily(toy.family(solver, steps: 3))
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    /// On a mixture the score falls, and the schedule that comes out gives it.
+    /// On a mixture the score falls, and sampling along the schedule gives the score that is told.
     @Test(arguments: ["ipndm3", "heun"]) func theScoreFalls(name: String) throws {
         let toy = try Toy(pairs: 80)
         let problem = toy.problem(try Solver(name: name), steps: 3)
@@ -93,7 +93,7 @@ import Testing
         #expect(abs(values.reduce(0, +) / Double(set.count) - after) < 1e-6 * before)
     }
 
-    /// Only what is asked for is learned.
+    /// If times alone are asked for, nothing else is learned.
     @Test func timesAlone() throws {
         let toy = try Toy(pairs: 40)
         var method = GGDM(FeatureChoice(.elements), learning: .times)
@@ -102,7 +102,7 @@ import Testing
         #expect(fit.schedule.coefficients == nil && fit.schedule.isTied)
     }
 
-    /// PyTorch's Adam on the sequence of M5.5's oracle, learning rate 0.005.
+    /// The values of PyTorch's Adam on a sequence of gradients, learning rate 0.005.
     @Test func adam() {
         var adam = Adam(learningRate: 0.005, count: 2)
         var parameters = [1.0, 2.0]

@@ -8,23 +8,23 @@ import Testing
 @Suite struct GeneralizedTests {
     private let initial = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
 
-    /// All-zero offsets are the base solver (M13.2).
+    /// All-zero offsets are the base solver (docs/methods/gauss-newton.md, "Parameters").
     @Test(arguments: Solver.tested)
     func theMultistepFormIsTheSolver(solver: Solver) throws {
         let toy = try Toy()
         let family = toy.family(solver, steps: 4)
         let generalized = try GeneralizedFamily(family)
         let set = toy.set(toy.train)
-        let base = try toy.student(family).results(family.program(initial), set)
+        let base = try toy.student(family).solver.results(family.program(initial), set)
         let parameters = initial + [Double](repeating: 0, count: generalized.coefficientCount)
         let program: StepProgram<Double> = try generalized.program(parameters)
         #expect(program.evaluations == solver.evaluations(steps: 4))
-        var same = try toy.student(generalized).results(program, set)
+        var same = try toy.student(generalized).solver.results(program, set)
         same.add(base, times: -1)
         #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
     }
 
-    /// Under the sum rule a constant output gives what the base solver makes of it, whatever the parameters (M13.3).
+    /// Under the sum rule the solver's answer to a constant output is the base solver's, whatever the parameters.
     @Test(arguments: Solver.tested) func sumRule(solver: Solver) throws {
         let times = try Toy().family(solver, steps: 4)
         let family = try GeneralizedFamily(times, keepsSums: true)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Each column of the Jacobian against central differences of whole solves.
+    /// Each column of the Jacobian equals central differences of whole solves.
     @Test(arguments: Solver.tested, [LearnedParts.all, [.times, .modelTimes]])
     func jacobianIsTheDerivative(solver: Solver, parts: LearnedParts) throws {
         let toy = try Toy()
@@ -69,13 +69,15 @@ import Testing
         }
     }
 
-    /// Times reach all coefficients, yet each is moved at once: fewer evaluations than moving every coefficient.
+    /// Times reach all coefficients, yet each time is moved at once, which takes fewer evaluations than moving every
+    /// coefficient.
     @Test func theJacobianOfFewParametersCostsLess() throws {
         let toy = try Toy()
         let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
         let counter = EvaluationCounter()
         let student = Student(
-            CountingDenoiser(toy.denoiser, counter: counter), family: family, startScale: toy.process.priorScale)
+            PairSolver(CountingDenoiser(toy.denoiser, counter: counter), startScale: toy.process.priorScale),
+            family: family)
         let set = toy.set(toy.train)
         func cost(_ parts: LearnedParts) throws -> Int {
             let before = counter.count
@@ -83,13 +85,13 @@ import Testing
             _ = try student.jacobian(parameters, set, at: [0], free: family.indices(of: parts))
             return (counter.count - before).forwards
         }
-        // The solve, three evaluations after each inner logit, and an inner model time's own with those that follow.
+        // The solve; three evaluations after each inner logit; those at and after each inner model time.
         #expect(try cost([.times]) == 4 + 3 * 3)
         #expect(try cost([.modelTimes]) == 4 + 3 + 2 + 1)
         #expect(try cost([.times, .modelTimes]) < cost(LearnedParts.all))
     }
 
-    /// Model times on the bound of their window move with the times, which no gradient tells: there the times stay and the
+    /// Model times on the bound of their window move with the times, which no gradient tells. The times then stay and the
     /// rest goes on, so that the fit still improves and nothing leaves its window.
     @Test(arguments: Solver.tested) func modelTimesOnTheirBounds(solver: Solver) throws {
         let toy = try Toy(pairs: 40)
@@ -115,7 +117,7 @@ import Testing
         let family = try GeneralizedFamily(toy.family(Solver(.ipndm), steps: 4))
         let zeros = [Double](repeating: 0, count: family.coefficientCount)
         var settings = LevenbergMarquardtSettings()
-        settings.iterations = 1
+        settings.steps = 1
         let optimizer = LevenbergMarquardt(
             student: toy.student(family), settings: settings, learning: [.times, .modelTimes],
             train: [toy.set(toy.train)], validation: toy.set(toy.validation))
@@ -147,7 +149,9 @@ import Testing
         // Heun's eight evaluations have 44 coefficients, which twelve pairs of four numbers cannot hold.
         let toy = try Toy(pairs: solver.family == .heun ? 120 : 24)
         let family = try GeneralizedFamily(toy.family(solver, steps: 4))
-        func fit(_ parts: LearnedParts, from start: [Double]) throws -> LevenbergMarquardt<Double, GeneralizedFamily>.State {
+        func fit(_ parts: LearnedParts, from start: [Double]) throws
+            -> LevenbergMarquardt<Double, GeneralizedFamily>.State
+        {
             try LevenbergMarquardt(
                 student: toy.student(family), settings: LevenbergMarquardtSettings(), learning: parts,
                 train: [toy.set(toy.train)], validation: toy.set(toy.validation)
@@ -161,15 +165,13 @@ import Testing
     }
 
     private func problem(_ toy: Toy, _ solver: Solver) -> FitProblem<Double> {
-        FitProblem(
-            denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: solver, steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
+        toy.problem(solver, steps: 4)
     }
 
     /// DDIM's fit begins with the coefficients of a better solver.
     @Test func otherSolversAreStarts() throws {
         var method = GeneralizedFit()
-        method.optimizer.iterations = 2
+        method.optimizer.steps = 2
         let problem = try problem(Toy(pairs: 40), Solver(.ddim))
         let fit = try method.fit(problem)
         let start = try #require(fit.startName)
@@ -181,13 +183,13 @@ import Testing
         #expect(own.lossAfter < own.lossBefore && own.schedule != fit.schedule)
     }
 
-    /// The refit trains on the validation pairs: what is told, and what the next budget starts from, is from before it.
+    /// The refit trains on the validation pairs. The loss told and the start of the next budget are from before it.
     @Test func theRefitTellsTheLossBeforeIt() throws {
         let problem = try problem(Toy(pairs: 40), Solver(.ipndm))
         var method = GeneralizedFit()
-        method.refitIterations = 0
+        method.refitSteps = 0
         let plain = try method.fit(problem)
-        method.refitIterations = 5
+        method.refitSteps = 5
         let refitted = try method.fit(problem)
         #expect(refitted.lossAfter == plain.lossAfter && refitted.judged == plain.schedule)
         #expect(refitted.schedule != plain.schedule && refitted.schedule.lossAfter == plain.schedule.lossAfter)
@@ -225,7 +227,7 @@ import Testing
         #expect(try optimizer(halves).state(parameters).trainingLoss == apart.trainingLoss)
     }
 
-    /// The network's times of a step's several evaluations need not fall; a schedule's times do.
+    /// The model times of several evaluations within a step need not fall; a schedule's times do.
     @Test func evaluationsWithinAStepNeedNotFall() throws {
         let toy = try Toy()
         let denoiser = try MixtureDenoiser<Double>(
@@ -235,12 +237,12 @@ import Testing
             denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .vpLinear,
             budget: Budget(try Solver(.dpmSolver, order: 2), steps: 5), train: toy.set(toy.train),
             validation: toy.set(toy.validation))
-        // Half a step above: at 0.2 that is beyond the step's midpoint in the log-SNR, where the solver asks before.
+        // Half a step above. At 0.2 that is beyond the step's midpoint in the log-SNR, at which the solver asks before.
         let early = Start(
             name: "early", times: [1, 0.8, 0.6, 0.4, 0.2, 1e-3], modelTimes: [1, 0.899, 0.699, 0.499, 0.299, 1e-3])
         problem.starts = StartChoice(heuristics: [], given: [early])
         var method = GeneralizedFit(learning: .coefficients)
-        method.optimizer.iterations = 2
+        method.optimizer.steps = 2
         let fit = try method.fit(problem)
         let schedule = fit.schedule
         #expect(schedule.coefficients != nil && schedule.steps == 10)
@@ -251,7 +253,7 @@ import Testing
         #expect(try Schedule(frame: schedule.frame(), process: .vpLinear) == schedule)
     }
 
-    /// What an export without the network's times, or without coefficients, costs.
+    /// The tied loss is that of an export without model times, or without coefficients.
     @Test func theTiedLossIsOfTheTimesAlone() throws {
         let problem = try problem(Toy(), Solver(.ipndm))
         let times = [80, 10, 1, 0.1, 0.002]
@@ -263,19 +265,19 @@ import Testing
         schedule.modelTimes = times
         #expect(try problem.tiedLoss(schedule) == nil)
         var method = GeneralizedFit(learning: .coefficients)
-        method.optimizer.iterations = 1
+        method.optimizer.steps = 1
         schedule = try method.fit(problem).schedule
         let ownTimes = try problem.solver.program(process: .edm, times: schedule.times)
         #expect(schedule.coefficients != nil && schedule.modelTimes == schedule.times)
         #expect(try problem.tiedLoss(schedule) == problem.hardLoss(ownTimes, on: problem.validation))
     }
 
-    /// What is best on one pair gives way to what is best on all, and is not refitted.
+    /// The best on one pair gives way to the best on all, and is not refitted.
     @Test func aBadStartIsDropped() throws {
         var method = GeneralizedFit(learning: [.times, .modelTimes])
         method.startPairs = 1
-        method.optimizer.iterations = 1
-        // Too much to move at all.
+        method.optimizer.steps = 1
+        // So much damping that nothing moves.
         method.optimizer.damping = 1e12
         let fit = try method.fit(problem(Toy(pairs: 40), Solver(.ipndm)))
         #expect(fit.startName == fit.starts[0].start.name)

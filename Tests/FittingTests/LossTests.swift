@@ -34,7 +34,7 @@ import Testing
 }
 
 @Suite struct DecodedTests {
-    /// Pictures of six numbers from latents of three, by a matrix.
+    /// Makes pictures of six numbers from latents of three, by a matrix.
     private struct LinearDecoder: Decoder {
         let latentShape = [3]
         let imageShape = [1, 2, 3]
@@ -70,7 +70,7 @@ import Testing
         #expect(try loss.values(targets, pairs: [0, 1, 2, 3, 4]) == [0, 0, 0, 0, 0])
     }
 
-    /// Against central differences.
+    /// The gradients equal central differences.
     @Test func gradientsAreExact() throws {
         let loss = try Decoded(LinearDecoder(), targets: targets, batch: 2) { PixelLoss(.l2, targets: $0) }
         let gradients = try loss.gradients(samples, pairs: [4, 1])
@@ -89,7 +89,7 @@ import Testing
 
 /// The loss alone decides which shape targets have.
 @Suite struct TargetShapeTests {
-    /// The square of what is missing from a sample's sum to its target, one number.
+    /// The squared difference between the sum of a sample and its target, which is one number.
     private struct SumLoss: Loss {
         /// [P, 1]
         let targets: Tensor<Double>

@@ -4,7 +4,7 @@ import Solvers
 import Tensors
 import Testing
 
-/// The candidates that a fit starts from, rated on fewer and fewer of them (METHODS M5.12 S1, S2).
+/// The starts of a fit, fewer and fewer of which are rated on more and more pairs.
 @Suite struct RaceTests {
     /// A race has the winner of the full rating, and its loss, for fewer evaluations.
     @Test(arguments: [3, 6]) func aRaceHasTheSameWinner(steps: Int) throws {
@@ -22,15 +22,15 @@ import Testing
         try other.keepFirstOutputs()
         #expect(try StartRace(other, TimesSettings().family(other.process, other.budget)).winners() == raced)
         #expect(rated.allSatisfy { $0.pairs == 30 } && raced[0].pairs == 30 && raced.contains { $0.pairs == 8 })
-        // What a fit makes of a candidate differs from it by rounding.
+        // A start as a fit reads it differs from the start by rounding.
         for runner in raced {
             let whole = try #require(rated.first { $0.start == runner.start })
             for (raced, rated) in zip(runner.losses, whole.losses) { #expect(abs(raced - rated) < 1e-11 * rated) }
         }
     }
 
-    /// Those that ran farther come first, each group by its losses. Where all that ran to the end break down on the last pair,
-    /// one that they had beaten before wins.
+    /// The starts that ran farther come first, each group by its losses. If all that ran to the end break down on the last
+    /// pair, one that they had beaten before wins.
     @Test func whoBreaksDownLoses() throws {
         let toy = try Toy(pairs: 60)
         func raced(_ denoiser: any Denoiser<Double>) throws -> [RatedStart] {
@@ -42,7 +42,7 @@ import Testing
             #expect(one.pairs > next.pairs || one.pairs == next.pairs && one.loss <= next.loss)
         }
         let (whole, beaten) = (rated.filter { $0.pairs == 30 }, rated.filter { $0.pairs < 30 })
-        // The states in which these ask the network for the second time.
+        // The states in which these starts ask the network for the second time.
         let start = toy.validation.noise.gather([29]).scaled(by: 80)
         let output = try toy.denoiser.denoise(start, at: [80], given: .none)
         let states = whole.map { rated in
@@ -56,7 +56,7 @@ import Testing
         #expect(others.suffix(whole.count).allSatisfy { $0.loss == .infinity })
     }
 
-    /// What is given spans the process, as everything that is fitted does.
+    /// Given starts span the process, as everything that is fitted does.
     @Test func startsSpanTheProcess() {
         let given = Start(name: "given", times: [60, 1, 0], modelTimes: [70, 2, 0.1]).spanning(.edm)
         #expect(given.times == [80, 1, 0.002] && given.modelTimes == [80, 2, 0.002])
@@ -64,7 +64,7 @@ import Testing
         #expect(other.times.allSatisfy { $0 > 0 } && other.times.count == 4)
     }
 
-    /// Pairs differ far more than candidates: the differences on the same pairs decide, where they are of one mind.
+    /// Pairs differ far more than starts do: the differences on the same pairs decide, if these agree.
     @Test func fallingBehindIsJudgedByPairs() {
         func rated(_ losses: [Double]) -> RatedStart {
             RatedStart(start: Start(name: "", times: []), losses: losses)

@@ -3,7 +3,7 @@ import Fitting
 import Solvers
 import Tensors
 
-/// A three-component mixture in four dimensions with pairs from a fine solve: everything a fit needs, in Double.
+/// A three-component mixture in four dimensions with pairs from a fine solve: everything that a fit needs, in Double.
 struct Toy {
     let denoiser: MixtureDenoiser<Double>
     let process: NoiseProcess = .edm
@@ -38,13 +38,16 @@ struct Toy {
         Student(PairSolver(denoiser, startScale: process.priorScale), family: family)
     }
 
-    /// The pairs as a problem, for this denoiser or another.
+    /// Returns a problem of these pairs, for this denoiser or another.
     func problem(
         _ solver: Solver, steps: Int, denoiser: (any Denoiser<Double>)? = nil,
         counter: EvaluationCounter = EvaluationCounter()
     ) -> FitProblem<Double> {
-        FitProblem(
-            denoiser: CountingDenoiser(denoiser ?? self.denoiser, counter: counter), process: process,
+        func counting(_ denoiser: some Denoiser<Double>) -> CountingDenoiser<Double> {
+            CountingDenoiser(denoiser, counter: counter)
+        }
+        return FitProblem(
+            denoiser: counting(denoiser ?? self.denoiser), process: process,
             budget: Budget(solver, steps: steps), train: set(train), validation: set(validation))
     }
 }
@@ -52,7 +55,7 @@ struct Toy {
 /// Another denoiser that is NaN for some states and times.
 struct PartlyBroken: Denoiser {
     let denoiser: MixtureDenoiser<Double>
-    /// Of a state [1, 4] and its time.
+    /// Returns whether the denoiser is NaN for a state [1, 4] at its time.
     let isBroken: @Sendable (Tensor<Double>, Double) -> Bool
 
     var sampleShape: [Int] { denoiser.sampleShape }
@@ -77,7 +80,7 @@ struct PartlyBroken: Denoiser {
     }
 }
 
-/// Normal numbers, the same for a seed.
+/// Returns normal numbers, the same ones for a seed.
 func gaussian(shape: [Int], seed: UInt64) -> Tensor<Double> {
     var generator = SplitMix(seed: seed)
     let count = shape.reduce(1, *)
@@ -89,7 +92,7 @@ func gaussian(shape: [Int], seed: UInt64) -> Tensor<Double> {
 }
 
 extension Solver {
-    /// One of each kind of recursion.
+    /// One solver of each kind of recursion.
     static let tested: [Solver] = ["ddim", "ipndm3", "dpm_solver++3", "uni_pc_bh1_3", "uni_pc_bh2_2", "heun"].compactMap
     {
         try? Solver(name: $0)

@@ -5,11 +5,11 @@ import Solvers
 import Tensors
 import Testing
 
-/// METHODS M11.8 on a mixture.
+/// LD3 on a mixture of Gaussians.
 @Suite struct TrainerTests {
     private func settings(_ toy: Toy, steps: Int) -> LD3Settings {
         var settings = LD3Settings(dimension: 4, evaluations: steps)
-        // A radius that this small dimension can feel.
+        // A radius that has an effect in so few dimensions.
         settings.ball = NoiseBall(radius: 0.05)
         settings.timePasses = 2
         settings.allPasses = 2
@@ -19,7 +19,7 @@ import Testing
         return settings
     }
 
-    /// The defaults, with such a radius.
+    /// The defaults with such a radius.
     private var usual: LD3Settings {
         var settings = LD3Settings(dimension: 4, evaluations: 4)
         settings.ball = NoiseBall(radius: 0.05)
@@ -59,12 +59,12 @@ import Testing
                 #expect(distance(set.movedNoises, set.pairs.noise, row: row) <= 0.05 * (1 + 1e-6))
             }
         }
-        // The losses told are those of the parameters and latents returned.
+        // The losses told are those of the parameters and moved noises returned.
         let losses = try trainer.student.solver.losses(trainer.student.program(best.parameters), trainer.validation)
         #expect(losses == best.losses)
     }
 
-    /// Within a round the best loss falls; moving the validation latents at the best parameters lowers it too.
+    /// The best loss falls within a pass, and when the validation noises move at the best parameters.
     @Test func theBestLossNeverRises() throws {
         let toy = try Toy()
         let log = Log()
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    /// R1 to R4, R6 and R7 change no bit of the result (M5.12). The validation pairs are several batches.
+    /// No saving changes a bit of the result. The validation pairs are several batches.
     @Test(arguments: WorkSavings.named.map(\.name) + ["all", "recompute"], [false, true])
     func savingsChangeNothing(name: String, hard: Bool) throws {
         let toy = try Toy(pairs: 24)
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    /// Every so many training steps and after the last of a pass.
+    /// Parameters are validated after every third training step and after the last of a pass.
     @Test func validationsAreSpaced() throws {
         let toy = try Toy(pairs: 28)
         let log = Log()
@@ -125,14 +125,12 @@ import Testing
         #expect(try student.solver.losses(student.program(best.parameters), toy.set(toy.validation)) == best.losses)
     }
 
-    /// What the race has found out about the winner is what the trainer would: it need not look again.
-    @Test func theTrainerStartsFromTheRacesLosses() throws {
+    /// The race's losses of the winner are those that the trainer would compute, which need not do so again.
+    @Test func theTrainerBeginsWithTheRacesLosses() throws {
         let toy = try Toy(pairs: 24)
-        let problem = FitProblem(
-            denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: try Solver(.ipndm), steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let problem = toy.problem(try Solver(.ipndm), steps: 4)
         let family = try TimesSettings().family(problem.process, problem.budget)
-        let winner = try StartRace(problem, TimesSettings().family(problem.process, problem.budget)).winners()[0]
+        let winner = try StartRace(problem, family).winners()[0]
         let trainer = try LD3Trainer(
             student: problem.student(family), settings: usual,
             initial: family.parameters(winner.start), train: problem.train,
@@ -140,8 +138,8 @@ import Testing
         #expect(trainer.best.losses == winner.losses)
     }
 
-    /// Nothing is trained on noises that the last round would move.
-    @Test func theLastRoundMovesNoNoise() throws {
+    /// No noise moves in the last pass, since nothing is trained on it after that.
+    @Test func theLastPassMovesNoNoise() throws {
         let toy = try Toy(pairs: 24)
         var settings = settings(toy, steps: 4)
         (settings.timePasses, settings.allPasses) = (1, 0)
@@ -154,26 +152,24 @@ import Testing
         #expect(longer.train.movedNoises != toy.train.noise && longer.validation.movedNoises != toy.validation.noise)
     }
 
-    /// The polish starts where the rounds end, and the hard validation loss decides.
+    /// The polish begins with the parameters of the passes, and the hard validation loss decides.
     @Test(arguments: ["ipndm3", "uni_pc_bh1_3", "heun"])
     func polishNeverRaisesTheHardLoss(name: String) throws {
         let toy = try Toy(pairs: 24)
         let solver = try Solver(name: name)
-        let problem = FitProblem(
-            denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-            solver: solver, steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
+        let problem = toy.problem(solver, steps: 4)
         var settings = settings(toy, steps: 4)
         settings.polishSteps = 0
         let rough = try LD3(settings).fit(problem)
         settings.polishSteps = 3
         let polished = try LD3(settings).fit(problem)
-        // Rough losses are of the same schedule in another form: they differ by rounding.
+        // The rough loss is that of another form of the solver, which differs by rounding.
         #expect(polished.lossAfter <= rough.lossAfter * (1 + 1e-12))
         #expect(polished.work.pullbacks > rough.work.pullbacks)
         #expect(polished.history == rough.history)
     }
 
-    /// However long the step, the slope alone would take half of the loss away at most.
+    /// The slope alone would take half of the loss away at most, however long the step is.
     @Test func untestedMovesAreShort() throws {
         let toy = try Toy(pairs: 28)
         var settings = usual
@@ -202,7 +198,7 @@ import Testing
         }
     }
 
-    /// There is but one schedule of one step.
+    /// There is only one schedule of one step.
     @Test func oneStepHasNothingToLearn() throws {
         let toy = try Toy()
         let fit = try LD3(usual).fit(toy.problem(Solver(.ipndm), steps: 1))
@@ -210,14 +206,12 @@ import Testing
         #expect(fit.work == EvaluationCount(forwards: 6 + 12, pullbacks: 0))
     }
 
-    /// Losses that are handed on instead of taken again are the schedule's.
+    /// Losses that are handed on instead of computed again are the schedule's.
     @Test(arguments: [false, true], [0, 3])
     func theLossToldIsTheSchedules(moves: Bool, polish: Int) throws {
         let toy = try Toy(pairs: 24)
         for (isTied, radius) in [(false, 0.05), (true, 0.05), (false, 0)] {
-            var problem = FitProblem(
-                denoiser: CountingDenoiser(toy.denoiser, counter: EvaluationCounter()), process: toy.process,
-                solver: try Solver(.ipndm), steps: 4), train: toy.set(toy.train), validation: toy.set(toy.validation))
+            var problem = toy.problem(try Solver(.ipndm), steps: 4)
             var times = TimesSettings()
             times.isTied = isTied
             var settings = settings(toy, steps: 4)
@@ -245,12 +239,13 @@ import Testing
         #expect(try trained != other.run())
     }
 
-    /// The closed-form optimum of Euler on Gaussian data (M11.3), to four digits.
+    /// Training finds the closed-form optimum of Euler on Gaussian data to four digits (docs/methods/heuristics.md,
+    /// "Arctangent").
     @Test(arguments: [4, 5, 6])
     func gaussianTimesConvergeToTheClosedForm(steps: Int) throws {
         let denoiser = GaussianDenoiser<Double>(sampleShape: [8], deviation: 0.5)
         let noise = gaussian(shape: [8, 8], seed: 2)
-        // The exact flow: every component shrinks by the same factor.
+        // The exact flow shrinks every component by the same factor.
         let factor = ((0.002 * 0.002 + 0.25) / (80.0 * 80 + 0.25)).squareRoot()
         let pairs = Pairs(
             seeds: (0..<8).map(Int64.init), condition: .none, noise: noise, targets: noise.map { 80 * factor * $0 })

@@ -14,7 +14,7 @@ package protocol FitMethod: Sendable {
     /// Reads the method's options, and opens the files that they name. Throws `usage` if they contradict each other.
     init(_ values: any OptionValues) throws
 
-    /// What the schedule found may have of its own, besides the solver's times.
+    /// The parts that the schedule found may have of its own.
     var learned: LearnedParts { get }
     /// The pairs that the method itself solves, so that the first evaluations of these are its work.
     var solvedPairs: SolvedPairs { get }

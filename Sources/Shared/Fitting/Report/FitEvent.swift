@@ -11,7 +11,7 @@ package struct TrainingStep: Sendable, Equatable {
     package var best: Double
 }
 
-/// What a method tells while it runs.
+/// Something that a method tells while it runs.
 package enum FitEvent: Sendable {
     case step(TrainingStep)
     /// A pass over the training pairs has ended.

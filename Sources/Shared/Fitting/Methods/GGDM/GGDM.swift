@@ -93,7 +93,7 @@ package struct GGDM: FitMethod {
         fit.details.append(
             FitDetail(
                 section: .losses,
-                text: "validation score \(significant(found.scoreBefore)) -> \(significant(found.scoreAfter)): "
+                text: "validation score \(compact(found.scoreBefore)) -> \(compact(found.scoreAfter)): "
                     + "squared discrepancy of features",
                 numbers: [
                     .init(name: "score_before", value: found.scoreBefore),

@@ -17,11 +17,11 @@ struct FinalistSearch<Element: TensorElement> {
     let rated: [RatedStart]
 
     /// The best start with the solver's own coefficients.
-    var plain: FamilyStart { start(rated[0].start, own) }
+    var plain: FamilyStart { familyStart(rated[0].start, own) }
 
     private var parts: LearnedParts { settings.coefficients.parts }
 
-    /// Returns the starts whose times a few iterations on some of the pairs bring farthest. A start along which the network
+    /// Returns the starts whose times a few steps on some of the pairs bring farthest. A start along which the network
     /// breaks down is left out.
     func finalists() throws -> [FamilyStart] {
         let timeParts = parts.subtracting(.coefficients)
@@ -30,7 +30,7 @@ struct FinalistSearch<Element: TensorElement> {
         few.train = problem.train.prefix(settings.startPairs)
         few.validation = problem.validation.prefix(settings.startPairs)
         var brief = settings.optimizer
-        brief.iterations = settings.startIterations
+        brief.steps = settings.startSteps
         var tried: [(start: FamilyStart, loss: Double)] = []
         let families = [own] + (parts.contains(.coefficients) ? try otherSolvers() : [])
         for var start in try bestStarts(families, on: few) {
@@ -53,10 +53,10 @@ struct FinalistSearch<Element: TensorElement> {
     ) throws -> [FamilyStart] {
         func best(_ rated: [RatedStart]) throws -> [FamilyStart] {
             var found: [(start: FamilyStart, loss: Double)] = []
-            for candidate in rated.map(\.start) {
+            for start in rated.map(\.start) {
                 for family in families {
-                    let loss = try few.validationLoss(family.program(family.parameters(candidate)))
-                    if loss.isFinite { found.append((start(candidate, family), loss)) }
+                    let loss = try few.validationLoss(family.program(family.parameters(start)))
+                    if loss.isFinite { found.append((familyStart(start, family), loss)) }
                 }
             }
             return found.sorted { $0.loss < $1.loss }.map(\.start)
@@ -69,7 +69,7 @@ struct FinalistSearch<Element: TensorElement> {
 
     private func isGiven(_ rated: RatedStart) -> Bool { problem.starts.given.contains(rated.start) }
 
-    private func start(_ start: Start, _ family: GeneralizedFamily) -> FamilyStart {
+    private func familyStart(_ start: Start, _ family: GeneralizedFamily) -> FamilyStart {
         let other = family.times.solver == problem.solver ? "" : " with \(family.times.solver.name)"
         return FamilyStart(family: family, name: start.name + other, parameters: family.parameters(start))
     }

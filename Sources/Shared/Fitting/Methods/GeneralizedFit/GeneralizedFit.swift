@@ -4,9 +4,9 @@ import Schedules
 import Solvers
 import Tensors
 
-/// Fits times, model times and coefficients by Levenberg-Marquardt: the times from several starts for a few iterations on
+/// Fits times, model times and coefficients by Levenberg-Marquardt: the times from several starts for a few steps on
 /// some of the pairs, then, from the best of these, everything on the training pairs, of which the validation pairs choose;
-/// at last a few iterations on all pairs (docs/methods/gauss-newton.md).
+/// at last a few steps on all pairs (docs/methods/gauss-newton.md).
 ///
 /// The loss told is that before the last, since then no pair is left to judge by; the next budget starts from there as
 /// well. Along budgets the neighbour's schedule, with the best other start, takes the place of the rest: it wins nearly
@@ -35,26 +35,26 @@ package struct GeneralizedFit: FitMethod {
     package var times = TimesSettings()
     package var coefficients: CoefficientSettings
     package var optimizer = LevenbergMarquardtSettings()
-    /// The starts whose times are fitted first; with how many iterations, on how many pairs of either kind.
+    /// The starts whose times are fitted first; in how many steps, on how many pairs of either kind.
     package var starts = 3
-    package var startIterations = 4
+    package var startSteps = 4
     package var startPairs = 16
     /// The starts of which everything is then fitted on all training pairs; the best one alone if starts are given, as along
     /// budgets.
     package var finalists = 2
-    /// The iterations in which the chosen fit goes on with the validation pairs among those it trains on.
-    package var refitIterations = 5
+    /// The steps in which the chosen fit goes on with the validation pairs among those it trains on.
+    package var refitSteps = 5
 
     package init(learning parts: LearnedParts = .all) { coefficients = CoefficientSettings(parts) }
 
     package init(_ values: any OptionValues) throws {
         times = try TimesSettings(values)
         coefficients = try CoefficientSettings(values)
-        optimizer.iterations = try values.integer("iterations")
+        optimizer.steps = try values.integer("iterations")
         optimizer.ridge = try values.double("ridge")
         optimizer.curvaturePairs = try values.integer("curvature-pairs")
         starts = try values.integer("starts")
-        refitIterations = try values.integer("refit")
+        refitSteps = try values.integer("refit")
     }
 
     package var solvedPairs: SolvedPairs { .all }
@@ -97,13 +97,13 @@ package struct GeneralizedFit: FitMethod {
         return fit
     }
 
-    /// Returns the parameters after a few more iterations on all pairs, or as they are if the network breaks down about them.
+    /// Returns the parameters after a few more steps on all pairs, or as they are if the network breaks down about them.
     private func refitted<Element: TensorElement>(
         _ parameters: [Double], _ start: FamilyStart, _ problem: FitProblem<Element>
     ) throws -> [Double] {
-        guard refitIterations > 0 else { return parameters }
+        guard refitSteps > 0 else { return parameters }
         var settings = optimizer
-        settings.iterations = refitIterations
+        settings.steps = refitSteps
         let optimizer = LevenbergMarquardt(
             student: problem.student(start.family), settings: settings, learning: coefficients.parts,
             train: [problem.train, problem.validation], validation: nil)

@@ -71,7 +71,8 @@ extension LD3 {
                 .number("decay", in: 0...1, "the factor by which they fall [0.8]"),
                 .number("radius", in: 0...1e9, "of the ball in which a noise may move [0.001 d/NFE^2]"),
                 .number(
-                    "latent-step", in: 0...1e9, "of a noise along its own loss' gradient [6/NFE; --latent: 12/NFE]"),
+                    "latent-step", in: 0...1e9,
+                    "of a noise along its own loss' gradient [6/NFE; \(spelled("latent")): 12/NFE]"),
                 .number("latent-decay", in: 0...1, "of that step if no tested move of a pass gains [0.5]"),
                 .integer(
                     "validate-every", in: 1...1 << 30, "training steps between validations; 1 is the paper's [a pass]"),

@@ -26,7 +26,7 @@ package struct LD3Trainer<Element: TensorElement> {
     private var stepNumber = 0
     private let observe: (FitEvent) -> Void
 
-    /// What is learned in one pass over the training pairs.
+    /// One pass over the training pairs.
     private struct Pass {
         var learnsModelTimes: Bool
         var movesNoises: Bool

@@ -19,7 +19,7 @@ struct Polish<Element: TensorElement> {
         // A solver that does not evaluate x_T has no multistep form.
         guard steps > 0, let multistep = try? MultistepTimes(family) else { return (trained, loss) }
         var settings = LevenbergMarquardtSettings()
-        settings.iterations = steps
+        settings.steps = steps
         // One matrix for all of them, and steps that need not be taken back: evaluations are dear here.
         settings.curvatureInterval = steps
         settings.damping = 0.1
