@@ -3,6 +3,7 @@ import Diagnostics
 import Diffusion
 import Options
 import Schedules
+import TensorStream
 
 /// --export of a schedule that was saved before: no pairs are read and nothing is fitted.
 struct ExportRun {
@@ -20,11 +21,19 @@ struct ExportRun {
         let request = try ScheduleRequest(
             schedule: try arguments.string("schedule"), solver: arguments.stringIfGiven("solver"),
             order: arguments.integerIfGiven("order"), variant: arguments.stringIfGiven("variant"),
-            evaluations: evaluations.first, steps: arguments.integerIfGiven("steps"))
-        let process = try NoiseProcess(
-            spelling: arguments.stringIfGiven("process") ?? request.origin.metadata["ld3.process"] ?? "edm")
+            evaluations: evaluations.first, steps: arguments.integerIfGiven("steps"),
+            process: try arguments.process())
+        let process = try process(of: request.origin)
         let schedule = try request.schedule(for: process, fallback: ("ipndm", nil)) { arguments.reporter.note($0) }
         try export.write(schedule, reporter: arguments.reporter)
+    }
+
+    /// Returns the process of --process, else the one that the schedule's file names, else EDM's.
+    private func process(of origin: Origin) throws -> NoiseProcess {
+        if let process = try arguments.process() { return process }
+        return try origin.metadata[Key.process].map { name in
+            try locating(origin.place) { try NoiseProcess(named: name, in: Key.process) }
+        } ?? .edm
     }
 
     /// Throws `usage` if an option is given that only a fit has a use for.

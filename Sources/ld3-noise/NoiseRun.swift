@@ -22,7 +22,10 @@ struct NoiseRun {
         // Options may say all that the model would be opened for.
         var opened: Model?
         func model() throws -> Model {
-            let model = try opened ?? ModelCatalogue.open(arguments.string("model"), threads: arguments.threads())
+            let model =
+                try opened
+                ?? ModelCatalogue.open(
+                    arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
             opened = model
             return model
         }

@@ -1,4 +1,6 @@
 import Diagnostics
+import Diffusion
+import Foundation
 import Models
 import Options
 import Schedules
@@ -42,15 +44,27 @@ extension Arguments {
         }
         let request = try ScheduleRequest(
             schedule: schedule, solver: stringIfGiven("solver"), order: integerIfGiven("order"),
-            variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"))
+            variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"),
+            process: try process())
         try request.check(fallback: fallback)
         return request
     }
 
+    /// The process of --process, if it is given.
+    package func process() throws -> NoiseProcess? {
+        try stringIfGiven("process").map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
+    }
+
+    /// The model of --model, else of the environment's LD3_MODEL, if one of them names one.
+    package var modelName: String? {
+        if isGiven("model") { return stringIfGiven("model") }
+        return ProcessInfo.processInfo.environment["LD3_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
-    package func modelRequest() -> ModelRequest {
+    package func modelRequest() throws -> ModelRequest {
         ModelRequest(
-            name: stringIfGiven("model"), process: stringIfGiven("process"), guidance: doubleIfGiven("guidance"),
+            name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout") ?? ModelCatalogue.childTimeout)
     }
