@@ -1,4 +1,5 @@
 import Fitting
+import FittingTestSupport
 import LinearAlgebra
 import Testing
 

@@ -1,5 +1,6 @@
 import Diffusion
 import Fitting
+import FittingTestSupport
 import Formats
 import Tensors
 import TestSupport

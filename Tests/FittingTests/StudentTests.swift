@@ -1,5 +1,6 @@
 import Diffusion
 import Fitting
+import FittingTestSupport
 import Solvers
 import Tensors
 import Testing

@@ -92,7 +92,7 @@ package enum SolvedPairs: Sendable {
 }
 
 /// Returns what `body` returns, or nil if the network breaks down on the way.
-func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
+package func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
     do {
         return try body()
     } catch is NetworkBreakdown {
@@ -100,13 +100,13 @@ func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
     }
 }
 
-func mean(_ values: [Double]) -> Double {
+package func mean(_ values: [Double]) -> Double {
     values.isEmpty ? .infinity : values.reduce(0, +) / Double(values.count)
 }
 
 extension Array {
     /// Consecutive pieces of at most `size` elements.
-    func chunks(of size: Int) -> [[Element]] {
+    package func chunks(of size: Int) -> [[Element]] {
         stride(from: 0, to: count, by: Swift.max(size, 1)).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

@@ -49,6 +49,8 @@ package struct FitDetail: Sendable, Equatable {
     package struct Number: Sendable, Equatable {
         package var name: String
         package var value: Double
+
+        package init(name: String, value: Double) { (self.name, self.value) = (name, value) }
     }
 
     /// The part of the report that the line ends.
@@ -58,7 +60,11 @@ package struct FitDetail: Sendable, Equatable {
     /// One line for people.
     package var text: String
     /// Members of the JSON document.
-    package var numbers: [Number] = []
+    package var numbers: [Number]
+
+    package init(section: Section, text: String, numbers: [Number] = []) {
+        (self.section, self.text, self.numbers) = (section, text, numbers)
+    }
 }
 
 /// The course of a fit, for plots.
