@@ -39,8 +39,14 @@ let modules: [Target] = [
     module(
         "Fitting",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion", "Solvers",
-            "Schedules", "Foreign", "Models", "Options", "Images", "Plots", "Metrics",
+            "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion",
+            "Solvers", "Schedules", "Foreign", "Models", "Images", "Plots", "Metrics",
+        ]),
+    module(
+        "Methods",
+        uses: [
+            "Diagnostics", "Options", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion", "Solvers",
+            "Schedules", "Models", "Metrics", "Fitting",
         ]),
     module(
         "Commands",
@@ -57,8 +63,7 @@ let programs: [Target] = [
         "ld3-fit",
         uses: [
             "Formats", "Tensors", "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Models", "Images", "Plots",
-            "Metrics",
-            "Fitting",
+            "Metrics", "Fitting", "Methods",
         ]),
     program("ld3-sample", uses: ["Formats", "Tensors", "Models", "Images"]),
     program("ld3-fid", uses: ["Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics"]),
@@ -69,6 +74,7 @@ let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
+    "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
 
 ]
 
@@ -78,6 +84,9 @@ let tests: [Target] =
         .target(
             name: "SolverTestSupport", dependencies: ["Tensors", "Diffusion", "Solvers"],
             path: "Tests/SolverTestSupport"),
+        .target(
+            name: "FittingTestSupport", dependencies: ["Formats", "Tensors", "Diffusion", "Solvers", "Fitting"],
+            path: "Tests/FittingTestSupport"),
         .executableTarget(
             name: "engine-benchmark", dependencies: ["Diagnostics", "Formats", "Tensors", "Engine", "Networks"],
             path: "Tests/EngineBenchmark"),
@@ -101,7 +110,8 @@ let tests: [Target] =
             name: "ld3-fuzz",
             dependencies: [
                 "TestSupport", "Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks",
-                "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Images", "Models", "Metrics", "Commands",
+                "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Images", "Models", "Metrics", "Options",
+                "Commands",
             ],
             path: "Tests/Fuzz"),
     ]

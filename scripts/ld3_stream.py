@@ -127,17 +127,18 @@ def _whole(data, due, number):
 ANSWERS = {"denoise": "denoised", "start": "started", "step": "stepped", "finish": "finished", "loss": "losses"}
 
 
-def serve(metadata, functions, pullback=None):
+def serve(metadata, functions, pullback=None, output=None):
     """Speaks for a model on standard input and output until the input ends; needs NumPy.
 
     metadata: keys of the model frame, such as ld3.shape and ld3.interval; the rest is added.
     functions: for each request that is answered a function of its tensors, a dict of NumPy arrays, that returns the answer's.
     pullback: None, or a function(function, tensors, cotangents, names) for requests with cotangents. `cotangents` are the
     arrays by the names of the answer's tensors. It returns the cotangent of each input that `names` lists, by name.
+    output: where answers go if not to standard output, which a library may print to.
     """
     own = {"ld3.format": "1", "ld3.kind": "model", "ld3.answers": json.dumps(list(functions)),
            "ld3.pullback": "false" if pullback is None else "true"}
-    Frame({**own, **metadata}).write()
+    Frame({**own, **metadata}).write(output)
     for frame in frames():
         kind = frame.metadata["ld3.kind"]
         answer = Frame({"ld3.format": "1", "ld3.kind": ANSWERS.get(kind, kind)})
@@ -152,9 +153,9 @@ def serve(metadata, functions, pullback=None):
         except Exception as error:
             answer = Frame({"ld3.format": "1", "ld3.kind": ANSWERS.get(kind, kind),
                             "ld3.error": f"{type(error).__name__}: {error}"})
-            answer.write()
+            answer.write(output)
             raise
-        answer.write()
+        answer.write(output)
 
 
 def _has_cotangent(name):

@@ -21,7 +21,8 @@ struct ExportRun {
         let request = try ScheduleRequest(
             schedule: try arguments.string("schedule"), solver: arguments.stringIfGiven("solver"),
             order: arguments.integerIfGiven("order"), variant: arguments.stringIfGiven("variant"),
-            evaluations: evaluations.first, steps: arguments.integerIfGiven("steps"), process: try arguments.process())
+            evaluations: evaluations.first, steps: arguments.integerIfGiven("steps"),
+            process: try arguments.process())
         let process = try process(of: request.origin)
         let schedule = try request.schedule(for: process, fallback: ("ipndm", nil)) { arguments.reporter.note($0) }
         try export.write(schedule, reporter: arguments.reporter)

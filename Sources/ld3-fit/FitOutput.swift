@@ -7,7 +7,7 @@ import Plots
 import Schedules
 import TensorStream
 
-/// Where schedules go: the stream as they are found, or a text, and a plot.
+/// Writes the schedules: a stream, as they are found, or a text; and a plot.
 struct FitOutput {
     enum Format: String, CaseIterable { case stream, json, text }
 

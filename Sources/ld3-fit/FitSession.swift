@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Diffusion
 import Fitting
+import Methods
 import Models
 import Options
 import Schedules

@@ -3,6 +3,7 @@ import Diagnostics
 import Diffusion
 import Fitting
 import Foreign
+import Methods
 import Models
 import Options
 import Schedules

@@ -1,6 +1,7 @@
 // ld3-fit: learns the discretization of a solver from a teacher's pairs, or finds a baseline's.
 import Commands
 import Fitting
+import Methods
 import Options
 
 let command = Command(

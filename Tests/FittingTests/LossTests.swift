@@ -1,6 +1,6 @@
 import Diffusion
 import Fitting
-import Solvers
+import FittingTestSupport
 import Tensors
 import Testing
 
@@ -34,7 +34,7 @@ import Testing
 }
 
 @Suite struct DecodedTests {
-    /// Pictures of six numbers from latents of three, by a matrix.
+    /// Makes pictures of six numbers from latents of three, by a matrix.
     private struct LinearDecoder: Decoder {
         let latentShape = [3]
         let imageShape = [1, 2, 3]
@@ -70,7 +70,7 @@ import Testing
         #expect(try loss.values(targets, pairs: [0, 1, 2, 3, 4]) == [0, 0, 0, 0, 0])
     }
 
-    /// Against central differences.
+    /// The gradients equal central differences.
     @Test func gradientsAreExact() throws {
         let loss = try Decoded(LinearDecoder(), targets: targets, batch: 2) { PixelLoss(.l2, targets: $0) }
         let gradients = try loss.gradients(samples, pairs: [4, 1])
@@ -84,46 +84,5 @@ import Testing
                 try (loss.values(above, pairs: [4, 1])[row] - loss.values(below, pairs: [4, 1])[row]) / 2e-6
             #expect(abs(difference - gradients.samples[index]) < 1e-7)
         }
-    }
-}
-
-/// The loss alone decides which shape targets have.
-@Suite struct TargetShapeTests {
-    /// The square of what is missing from a sample's sum to its target, one number.
-    private struct SumLoss: Loss {
-        /// [P, 1]
-        let targets: Tensor<Double>
-
-        func values(_ samples: Tensor<Double>, pairs: [Int]) -> [Double] {
-            zip(0..<samples.batch, pairs).map { row, pair in
-                let missing = samples.doubles(sample: row).reduce(0, +) - targets[pair]
-                return missing * missing
-            }
-        }
-
-        func gradients(_ samples: Tensor<Double>, pairs: [Int]) -> LossGradients<Double> {
-            let slopes = samples.mapSamples { row, values in
-                values.map { _ in 2 * (values.reduce(0, +) - targets[pairs[row]]) }
-            }
-            return LossGradients(values: values(samples, pairs: pairs), samples: slopes)
-        }
-    }
-
-    @Test(arguments: ["ld3", "generalized", "heuristic"]) func fitsToOneNumber(name: String) throws {
-        let toy = try Toy(pairs: 40)
-        func set(_ pairs: Pairs<Double>) -> FittingSet<Double> {
-            let sums = (0..<pairs.count).map { pairs.targets.doubles(sample: $0).reduce(0, +) }
-            let own = Pairs(
-                seeds: pairs.seeds, noise: pairs.noise, targets: Tensor(shape: [pairs.count, 1], elements: sums))
-            return FittingSet(own, loss: SumLoss(targets: own.targets))
-        }
-        var problem = toy.problem(try Solver(.ipndm), steps: 4)
-        (problem.train, problem.validation) = (set(toy.train), set(toy.validation))
-        let methods: [String: any FitMethod] = [
-            "ld3": LD3(LD3Settings(dimension: 4, evaluations: 4)), "generalized": GeneralizedFit(),
-            "heuristic": HeuristicFit(),
-        ]
-        let fit = try #require(methods[name]).fit(problem)
-        #expect(name == "heuristic" ? fit.lossAfter == fit.lossBefore : fit.lossAfter < fit.lossBefore)
     }
 }

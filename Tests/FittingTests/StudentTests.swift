@@ -1,11 +1,12 @@
 import Diffusion
 import Fitting
+import FittingTestSupport
 import Solvers
 import Tensors
 import Testing
 
 @Suite struct StudentTests {
-    /// Every gradient that training uses, against central differences (M11.6).
+    /// Every gradient that training uses equals central differences.
     @Test(arguments: Solver.tested)
     func gradientsAreExact(solver: Solver) throws {
         let toy = try Toy()
@@ -26,14 +27,14 @@ import Testing
             let difference = (try loss(above, set) - loss(below, set)) / 2e-6
             #expect(abs(difference - gradients.parameters[index]) < 1e-7)
         }
-        let latents = try #require(gradients.noises)
+        let noises = try #require(gradients.noises)
         for (row, pair) in indices.enumerated() {
             for element in 0..<4 {
                 var (above, below) = (set, set)
                 above.movedNoises[pair * 4 + element] += 1e-6
                 below.movedNoises[pair * 4 + element] -= 1e-6
                 let difference = 3 * (try loss(parameters, above) - loss(parameters, below)) / 2e-6
-                #expect(abs(difference - latents[row * 4 + element]) < 1e-7)
+                #expect(abs(difference - noises[row * 4 + element]) < 1e-7)
             }
         }
     }
@@ -48,7 +49,7 @@ import Testing
         set.firstOutputs = try student.solver.firstOutputs(set, program: student.program(parameters))
         let recomputed = try #require(try student.gradients(parameters, set, at: [0, 1], ofNoises: true))
         #expect(kept.parameters == recomputed.parameters)
-        #expect(kept.movedNoises == recomputed.movedNoises)
+        #expect(kept.noises == recomputed.noises)
         #expect(kept.losses == recomputed.losses)
     }
 
@@ -63,7 +64,7 @@ import Testing
         }
     }
 
-    /// Without the latents' gradient the first evaluation needs neither forward nor backward (M5.12 R2).
+    /// Without the noises' gradient the first evaluation needs neither forward nor backward.
     @Test func evaluationsAreThoseNeeded() throws {
         let toy = try Toy()
         let counter = EvaluationCounter()
@@ -90,7 +91,7 @@ import Testing
         let toy = try Toy()
         let student = toy.student(toy.family(try Solver(.ddim), steps: 4))
         var small = student
-        small.batch = 2
+        small.solver.resources.batch = 2
         let set = toy.set(toy.train)
         let program = try student.program([Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5))
         let losses = try #require(try student.solver.losses(program, set))

@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Diffusion
 import Models
+import Options
 import Schedules
 import Solvers
 
@@ -17,7 +18,7 @@ enum GrammarTargets {
                     reporter: Reporter(program: "ld3-fuzz", quiet: true))
                 _ = try arguments.seeds(else: SeedList(count: 3))
                 _ = try arguments.integer("nfe")
-                _ = arguments.modelRequest()
+                _ = try arguments.modelRequest()
                 _ = try arguments.shapeIfGiven()
                 _ = arguments.batch()
                 _ = arguments.provenance

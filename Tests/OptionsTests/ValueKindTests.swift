@@ -7,7 +7,8 @@ import Testing
 
     /// Each kind takes its own values and refuses others with status 64.
     @Test(arguments: [
-        (ValueKind.integer(1...9), "9", "10"), (.number(0...1), "0.5", "inf"), (.choice(["left", "right"]), "left", "up"),
+        (ValueKind.integer(1...9), "9", "10"), (.number(0...1), "0.5", "inf"),
+        (.choice(["left", "right"]), "left", "up"),
         (.checked { if $0 != "odd" { throw Failure(.usage, "`\($0)` is not odd") } }, "odd", "even"),
     ])
     func wrongValuesAreRefused(kind: ValueKind, right: String, wrong: String) throws {

@@ -40,7 +40,8 @@ package struct LossChoice: Sendable {
         }
     }
 
-    static func lpips(_ values: any OptionValues) throws -> (network: any TapNetwork, weights: [[Float]]) {
+    /// Returns the network of the files that the options name, and the weights of its channels.
+    package static func lpips(_ values: any OptionValues) throws -> (network: any TapNetwork, weights: [[Float]]) {
         try FeatureCatalogue.perceptual(
             weights: try values.string("lpips-weights"), linear: try values.string("lpips-linear"),
             threads: values.threads())
@@ -72,40 +73,5 @@ package struct LossChoice: Sendable {
                 "loss \(name.rawValue)", "needs images, not samples of shape \(targets.sampleShape)")
         }
         return loss
-    }
-}
-
-/// The features that a user names, whose distributions are compared.
-package struct FeatureChoice: Sendable {
-    package enum Name: String, Sendable, CaseIterable { case mnist32, elements, lpips }
-
-    /// Nil for mnist32 if the samples are such pictures, else elements.
-    package var name: Name?
-    private var network: (any TapNetwork)?
-    private let values: (any OptionValues)?
-
-    package init(_ name: Name) {
-        self.name = name
-        values = nil
-    }
-
-    package init(_ values: any OptionValues) throws {
-        self.values = values
-        if values.isGiven("features") { name = try values.choice("features", Name.self) }
-        if name == .lpips { network = try LossChoice.lpips(values).network }
-    }
-
-    /// Returns the features for such samples. Throws `usage` if they do not fit.
-    func features<Element>(for samples: Tensor<Element>) throws -> any DifferentiableFeatures<Element> {
-        let shape = samples.sampleShape
-        let name = name ?? (shape == [1, 32, 32] ? .mnist32 : .elements)
-        guard name != .elements else { return ElementFeatures() }
-        let network = try network ?? FeatureCatalogue.perceptual(threads: values?.threads())
-        guard shape.count == 3, let features = TapFeatures(network) as? any DifferentiableFeatures<Element> else {
-            throw Failure.option(
-                "features \(name.rawValue)", "needs images, not samples of shape \(shape)",
-                suggestion: "use elements")
-        }
-        return features
     }
 }

@@ -4,18 +4,18 @@ import Solvers
 import Tensors
 
 package struct LevenbergMarquardtSettings: Sendable, Equatable {
-    package var iterations = 15
+    package var steps = 15
     /// The pairs on which the curvature is taken; more if samples are so small that these would not tell. The gradient
     /// always uses all.
     package var curvaturePairs = 10
-    /// The iterations for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
+    /// The steps for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
     /// The weight of the squared moves of the family's offsets away from the start's, relative to the training loss at which
     /// a run begins. If the fit comes to rest and has not begun to overfit, it goes on from its best iterate with a tenth of
     /// it, once.
     package var ridge = 1e-2
     package var damping = 1e-3
-    /// The iterations without a better validation loss, or with hardly any gain in training, before it stops.
+    /// The steps without a better validation loss, or with hardly any gain in training, before it stops.
     package var patience = 4
     package var smallestGain = 1e-3
 
@@ -33,7 +33,7 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     private let validation: FittingSet<Element>?
     private let observe: (TrainingStep) -> Void
 
-    /// Where the fit stands.
+    /// A point of the fit.
     package struct State: Sendable, Equatable {
         package var parameters: [Double]
         package var trainingLoss: Double
@@ -74,34 +74,34 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         var current = try state(initial, validationLoss: validationLoss, isLast: false)
         var best = current
         var damping = settings.damping
-        var iterationsWithoutGain = 0
+        var stepsWithoutGain = 0
         var curvature: Curvature?
         let easing = free.contains(where: family.offsets.contains) ? [1, 0.1] : [1]
         var ridges = easing.map {
             Ridge(
                 weight: $0 * settings.ridge * current.trainingLoss, center: center ?? initial, offsets: family.offsets)
         }
-        for iteration in 1...max(settings.iterations, 1) {
-            if iterationsWithoutGain >= settings.patience {
+        for number in 1...max(settings.steps, 1) {
+            if stepsWithoutGain >= settings.patience {
                 guard ridges.count > 1, !isOverfitting(current, since: best) else { break }
                 ridges.removeFirst()
-                (current, damping, iterationsWithoutGain) = (best, settings.damping, 0)
+                (current, damping, stepsWithoutGain) = (best, settings.damping, 0)
                 curvature = nil
             }
-            let isLast = iteration >= settings.iterations
+            let isLast = number >= settings.steps
             guard let next = try step(from: current, &curvature, damping: &damping, ridge: ridges[0], isLast: isLast)
             else {
-                iterationsWithoutGain = settings.patience
+                stepsWithoutGain = settings.patience
                 continue
             }
             let gain = 1 - next.trainingLoss / current.trainingLoss
             current = next
             let isBetter = next.validationLoss < best.validationLoss * (1 - settings.smallestGain)
-            iterationsWithoutGain = isBetter && gain > settings.smallestGain ? 0 : iterationsWithoutGain + 1
+            stepsWithoutGain = isBetter && gain > settings.smallestGain ? 0 : stepsWithoutGain + 1
             if next.validationLoss < best.validationLoss { best = next }
             observe(
                 TrainingStep(
-                    number: iteration, trainingLoss: next.trainingLoss, validationLoss: next.validationLoss,
+                    number: number, trainingLoss: next.trainingLoss, validationLoss: next.validationLoss,
                     best: best.validationLoss))
         }
         return best

@@ -66,12 +66,12 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     }
 
     /// Returns the mean loss along a course on the set's own noises. Throws `NetworkBreakdown`.
-    func hardLoss(_ course: Course, on set: FittingSet<Element>) throws -> Double {
+    package func hardLoss(_ course: Course, on set: FittingSet<Element>) throws -> Double {
         mean(try pairSolver.losses(course, set.hard) ?? [])
     }
 
     /// Returns what runs along the times of a schedule: the sampler, or the schedule's solver.
-    func course(_ schedule: Schedule) throws -> Course {
+    package func course(_ schedule: Schedule) throws -> Course {
         guard sampler == nil else {
             return .times(TimeLists(times: schedule.times, modelTimes: schedule.modelTimes))
         }
@@ -79,7 +79,7 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     }
 
     /// Returns what runs along the times of a start.
-    func course(_ start: Start) throws -> Course {
+    package func course(_ start: Start) throws -> Course {
         guard sampler == nil else { return .times(TimeLists(times: start.times, modelTimes: start.modelTimes)) }
         return .program(
             try solver.program(process: process, times: start.times, modelTimes: start.modelTimes ?? start.times))
@@ -119,7 +119,7 @@ package enum SolvedPairs: Sendable {
 }
 
 /// Returns what `body` returns, or nil if the network breaks down on the way.
-func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
+package func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
     do {
         return try body()
     } catch is NetworkBreakdown {
@@ -127,13 +127,13 @@ func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
     }
 }
 
-func mean(_ values: [Double]) -> Double {
+package func mean(_ values: [Double]) -> Double {
     values.isEmpty ? .infinity : values.reduce(0, +) / Double(values.count)
 }
 
 extension Array {
     /// Consecutive pieces of at most `size` elements.
-    func chunks(of size: Int) -> [[Element]] {
+    package func chunks(of size: Int) -> [[Element]] {
         stride(from: 0, to: count, by: Swift.max(size, 1)).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

@@ -35,7 +35,7 @@ package struct FittingSet<Element: TensorElement>: Sendable {
     }
 
     /// Puts the moved noises of the pairs at `indices` back on their own noises. Returns false if they are there already.
-    mutating func putBack(_ indices: [Int]) -> Bool {
+    package mutating func putBack(_ indices: [Int]) -> Bool {
         let noise = pairs.noise.gather(indices)
         guard movedNoises.gather(indices) != noise else { return false }
         movedNoises.scatter(noise, to: indices)
@@ -44,7 +44,7 @@ package struct FittingSet<Element: TensorElement>: Sendable {
     }
 
     /// The first `count` pairs, which have the first targets of the loss.
-    func prefix(_ count: Int) -> FittingSet {
+    package func prefix(_ count: Int) -> FittingSet {
         guard count < self.count else { return self }
         var set = FittingSet(pairs[0..<count], loss: loss)
         set.movedNoises = movedNoises.samples(0..<count)

@@ -18,7 +18,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     }
 
     /// Returns the results and D(x_T; T) of the pairs at `indices`, solved as one batch from `noises`, [B, sample shape].
-    func solve(
+    package func solve(
         _ course: Course, _ set: FittingSet<Element>, _ indices: [Int], from noises: Tensor<Element>,
         firstOutputs: Tensor<Element>?
     ) throws -> (results: Tensor<Element>, firstOutputs: Tensor<Element>) {

@@ -72,7 +72,7 @@ extension Student where Family == TimesFamily {
 
 extension TimesFamily {
     /// Returns the times and model times of parameters.
-    func course(_ parameters: [Double]) -> TimeLists {
+    package func course(_ parameters: [Double]) -> TimeLists {
         let lists = timeLists(parameters)
         return TimeLists(times: lists.times, modelTimes: lists.modelTimes)
     }

@@ -4,7 +4,7 @@ import Tensors
 
 /// A few-step solver with parameters, ready to be run and differentiated on pairs.
 package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable {
-    package let solver: PairSolver<Element>
+    package var solver: PairSolver<Element>
     package let family: Family
 
     package init(_ solver: PairSolver<Element>, family: Family) {

@@ -6,7 +6,7 @@ package struct Fit: Sendable {
     package var schedule: Schedule
     /// The schedule whose loss `lossAfter` is: `schedule`, or the one before a refit that trained on the validation pairs.
     package var judged: Schedule
-    /// Where the fit of the next budget may start too.
+    /// A start for the fit of the next budget.
     package var neighbour: Start
     /// Everything that was rated to start from, best first.
     package var starts: [RatedStart]
@@ -18,7 +18,7 @@ package struct Fit: Sendable {
     package var lossAfter: Double
     package var history = FitHistory()
     package var work: EvaluationCount
-    /// What one method tells beyond all that.
+    /// Further results of the method.
     package var details: [FitDetail] = []
 
     /// A fit whose schedule is judged and is the next neighbour; its losses are written into the schedule.
@@ -49,6 +49,8 @@ package struct FitDetail: Sendable, Equatable {
     package struct Number: Sendable, Equatable {
         package var name: String
         package var value: Double
+
+        package init(name: String, value: Double) { (self.name, self.value) = (name, value) }
     }
 
     /// The part of the report that the line ends.
@@ -58,7 +60,11 @@ package struct FitDetail: Sendable, Equatable {
     /// One line for people.
     package var text: String
     /// Members of the JSON document.
-    package var numbers: [Number] = []
+    package var numbers: [Number]
+
+    package init(section: Section, text: String, numbers: [Number] = []) {
+        (self.section, self.text, self.numbers) = (section, text, numbers)
+    }
 }
 
 /// The course of a fit, for plots.
@@ -68,7 +74,7 @@ package struct FitHistory: Sendable, Equatable {
         package var value: Double
     }
 
-    /// What the values are.
+    /// The quantity of the values.
     package enum Measure: String, Sendable { case loss, score }
 
     package var measure: Measure

@@ -9,9 +9,16 @@ package struct TrainingStep: Sendable, Equatable {
     package var validationLoss: Double?
     /// The least validation loss so far.
     package var best: Double
+
+    package init(number: Int, trainingLoss: Double, validationLoss: Double?, best: Double) {
+        self.number = number
+        self.trainingLoss = trainingLoss
+        self.validationLoss = validationLoss
+        self.best = best
+    }
 }
 
-/// What a method tells while it runs.
+/// Something that a method tells while it runs.
 package enum FitEvent: Sendable {
     case step(TrainingStep)
     /// A pass over the training pairs has ended.
@@ -21,19 +28,19 @@ package enum FitEvent: Sendable {
 }
 
 /// Passes events on and remembers the training steps.
-final class FitLog {
-    private(set) var history: FitHistory
+package final class FitLog {
+    package private(set) var history: FitHistory
     private let observe: (FitEvent) -> Void
 
-    init(_ measure: FitHistory.Measure, _ observe: @escaping (FitEvent) -> Void) {
+    package init(_ measure: FitHistory.Measure, _ observe: @escaping (FitEvent) -> Void) {
         history = FitHistory(measure)
         self.observe = observe
     }
 
-    func append(_ event: FitEvent) {
+    package func append(_ event: FitEvent) {
         if case .step(let step) = event { history.append(step) }
         observe(event)
     }
 
-    func append(_ step: TrainingStep) { append(.step(step)) }
+    package func append(_ step: TrainingStep) { append(.step(step)) }
 }

@@ -1,7 +1,6 @@
 import Diagnostics
 import Diffusion
 import Formats
-import Foundation
 import Solvers
 
 extension Fit {
@@ -16,25 +15,26 @@ extension Fit {
             let time = schedule.times[index]
             // Lambda is half the log-SNR.
             let level = 2 * process.lambda(time)
-            let step = index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), 3, width: 11)
+            let step =
+                index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), places: 3, width: 11)
             lines.append(
-                number(index, width: 2) + significant(time, width: 11)
-                    + significant(schedule.modelTimes[index], width: 11)
-                    + (process.hasNoiseLevels ? decimal(level, 3, width: 11) + step : ""))
+                String(index).aligned(right: 2) + compact(time, width: 11)
+                    + compact(schedule.modelTimes[index], width: 11)
+                    + (process.hasNoiseLevels ? decimal(level, places: 3, width: 11) + step : ""))
         }
         lines.append("")
         let most = starts.first?.pairs
         let rated = starts.map { rated in
             let part = rated.pairs == most ? "" : " (\(counted(rated.pairs, "pair")))"
-            return "\(rated.start.name) \(significant(rated.loss))\(part)"
+            return "\(rated.start.name) \(compact(rated.loss))\(part)"
         }
         if !rated.isEmpty {
             let best = startName.map { "started from \($0), rated: " } ?? "started from the best of "
             lines.append(best + rated.joined(separator: ", "))
         }
         lines.append(
-            "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(significant(lossBefore)) -> \(significant(lossAfter))"
-                + " (times \(decimal(lossAfter / lossBefore, 3)))")
+            "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(compact(lossBefore)) -> \(compact(lossAfter))"
+                + " (times \(decimal(lossAfter / lossBefore, places: 3)))")
         lines += details.filter { $0.section == .losses }.map(\.text)
         lines.append("work: \(work.forwards) network evaluations forward, \(work.pullbacks) backward")
         lines += details.filter { $0.section == .work }.map(\.text)
@@ -70,12 +70,3 @@ extension Fit {
     /// One value for each training step; the best is that of the validation pairs, from their moved noises.
     private func losses(_ course: [FitHistory.Point]) -> JSONValue { .array(course.map { .number($0.value) }) }
 }
-
-/// Five significant digits.
-func significant(_ value: Double, width: Int = 0) -> String { String(format: "%*.5g", width, value) }
-
-func decimal(_ value: Double, _ digits: Int, width: Int = 0) -> String {
-    String(format: "%*.*f", width, digits, value)
-}
-
-private func number(_ value: Int, width: Int) -> String { String(format: "%*d", width, value) }

@@ -41,7 +41,7 @@ package struct StartChoice: Sendable {
     }
 
     /// Returns the tables that were published for this very process. As starts they cost nothing but their rating.
-    static func published(for process: NoiseProcess, _ solver: Solver) -> [Discretization] {
+    package static func published(for process: NoiseProcess, _ solver: Solver) -> [Discretization] {
         let names: [String] =
             switch process {
             case .edm(0.002, 80): ["dmn:edm", "gits:cifar10"]
