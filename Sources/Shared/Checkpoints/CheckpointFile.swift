@@ -29,7 +29,7 @@ package struct CheckpointFile: WeightSource {
     /// global that is not allowed; the path is named.
     package static func open(_ path: String) throws -> any WeightSource {
         let region = ByteRegion(try MappedFile(path: path))
-        if isSafetensors(region) { return try SafetensorsFile(path: path) }
+        if region.withBytes({ Safetensors.isImage($0) }) { return try SafetensorsFile(path: path) }
         return try locating(path) { try CheckpointFile(region, path: path) }
     }
 
@@ -111,13 +111,6 @@ extension CheckpointFile {
 // MARK: - Telling containers apart
 
 extension CheckpointFile {
-    private static func isSafetensors(_ region: ByteRegion) -> Bool {
-        guard let length: UInt64 = try? region.integer(at: 0), let first: UInt8 = try? region.integer(at: 8) else {
-            return false
-        }
-        return first == UInt8(ascii: "{") && length <= UInt64(SafetensorsHeader.maximumLength)
-    }
-
     private static func isPickle(_ region: ByteRegion) -> Bool {
         guard let first: UInt8 = try? region.integer(at: 0), let version: UInt8 = try? region.integer(at: 1) else {
             return false

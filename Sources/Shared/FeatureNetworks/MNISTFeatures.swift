@@ -1,6 +1,7 @@
 import Diagnostics
 import Engine
 import Formats
+import Networks
 import Tensors
 
 /// The embedded classifier: four 3x3 convolutions of 16, 32, 64 and 64 channels with ReLU, a 2x2 max-pool before each
@@ -18,12 +19,12 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
 
     /// - Parameter weights: `conv1` ... `conv4` and `fc`, each with weight and bias.
     package init(weights: any WeightSource, pool: ThreadPool) throws {
-        var builder = FeatureGraph(weights: weights)
+        var builder = NetworkBuilder(weights: weights)
         let image = builder.input(MapShape(height: Self.side, width: Self.side, channels: channels))
         var taps: [Value] = []
         for (index, count) in tapChannels.enumerated() {
             let below = taps.last.map { builder.pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: $0) } ?? image
-            taps.append(builder.convolution([below], "conv\(index + 1)", channels: count, Window(3)))
+            taps.append(try builder.rectified("conv\(index + 1)", [below], channels: count, Window(3)))
         }
         let mean = builder.globalMean(taps[3])
         features = CompiledNetwork(builder.graph, inputs: [image], outputs: [mean], differentiable: [], pool: pool)

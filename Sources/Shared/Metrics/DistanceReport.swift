@@ -63,6 +63,19 @@ package struct DistanceReport: Sendable {
         return (mean, (squares / Double(values.count - 1)).squareRoot(), values.min() ?? mean)
     }
 
+    /// A line for each set whose distance says little because the set is small.
+    package var warnings: [String] {
+        entries.compactMap(\.count).compactMap { count in
+            if count <= dimension {
+                "\(count) samples leave a covariance of \(dimension) features rank-deficient; the distance is biased upwards"
+            } else if dimension >= 2048, count < 10_000 {
+                "\(count) samples are few; distances compare only at equal numbers, usually 50000"
+            } else {
+                nil
+            }
+        }
+    }
+
     // MARK: - Text
 
     package var text: String {

@@ -12,9 +12,14 @@ extension FeatureStatistics {
         self = try path.lowercased().hasSuffix(".npz") ? Self.read(npz: path) : Self.read(safetensors: path)
     }
 
-    /// The file's bytes, .npz or .safetensors by the suffix of `path`. Status 64 for another suffix.
+    /// Whether the suffix of `path` is one that `serialized(for:)` takes.
+    package static func canBeWritten(to path: String) -> Bool { ["npz", "safetensors"].contains(suffix(of: path)) }
+
+    private static func suffix(of path: String) -> String? { path.split(separator: ".").last?.lowercased() }
+
+    /// Returns the bytes of the file, .npz or .safetensors by the suffix of `path`. Throws `.usage` for another suffix.
     package func serialized(for path: String) throws -> [UInt8] {
-        switch path.split(separator: ".").last.map({ $0.lowercased() }) {
+        switch Self.suffix(of: path) {
         case "npz":
             let name = features.map {
                 NamedTensor(name: "features", type: .uint8, shape: [$0.utf8.count], bytes: Array($0.utf8))

@@ -85,7 +85,7 @@ package final class StreamPictures: PictureSource {
                     .data, place: samples.part.place, "samples of shape \(shape) are no pictures",
                     suggestion: "pictures are [1, H, W] or [3, H, W]")
             }
-            let values = Tensor<Float>(shape: [samples.count] + shape, elements: try samples.floats("image"))
+            let values = try samples.floatTensor("image")
             return PictureBatch(
                 levels: try quantization.levels(values, seeds: samples.seeds), seeds: samples.seeds,
                 squaredErrors: try squaredErrors(values, samples))

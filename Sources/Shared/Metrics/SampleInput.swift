@@ -37,6 +37,16 @@ package enum SampleInput {
         return .statistics(try FeatureStatistics(file: path))
     }
 
+    /// Throws `.noInput` if `path` is neither standard input (`-`) nor a folder nor a file that can be opened.
+    package static func checkPresence(_ path: String) throws {
+        if path != "-", !PictureFolder.isFolder(path) { _ = try MappedFile(path: path) }
+    }
+
+    /// Whether samples of a stream become 8-bit levels.
+    package var isQuantized: Bool {
+        if case .pictures(let pictures) = self { pictures is StreamPictures } else { false }
+    }
+
     private static func stream(_ stream: StreamReader, _ settings: Settings) throws -> SampleInput {
         let features = SampleReader(
             stream, batch: settings.batch, known: ["feature", "image", "target"], foreign: .drop,
@@ -65,12 +75,7 @@ package enum SampleInput {
             if file.bytes.starts(with: PNG.signature) {
                 throw Failure(.data, "is one picture", suggestion: "give the folder that holds the pictures")
             }
-            guard file.bytes.count > SafetensorsHeader.prefix else {
-                throw Failure(.data, "is none of the files that are read here")
-            }
-            let end = SafetensorsHeader.prefix + (try SafetensorsHeader.length(prefix: file.bytes))
-            guard file.bytes.count >= end else { throw Failure(.data, "ends within its header") }
-            let header = try SafetensorsHeader(parsing: file.bytes[SafetensorsHeader.prefix..<end])
+            let (header, _) = try Safetensors.firstHeader(in: file.bytes)
             let kind = header.metadata["ld3.kind"].flatMap { StreamKind(rawValue: $0) }
             return kind != nil && kind != .statistics
         }

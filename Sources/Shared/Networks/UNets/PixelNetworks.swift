@@ -13,9 +13,8 @@ package enum PixelNetworks {
         kernel: ConvolutionKernel? = nil
     ) throws -> GraphNetwork {
         let isGuided = configuration.architecture == .guidedUNet
-        var builder = NetworkBuilder(
-            weights: weights, prefix: isGuided ? GuidedUNetBuilder.prefix(in: weights) : prefix)
-        builder.kernel = kernel
+        let builder = NetworkBuilder(
+            weights: weights, prefix: isGuided ? GuidedUNetBuilder.prefix(in: weights) : prefix, kernel: kernel)
         let parts: GraphNetwork.Parts
         switch configuration.architecture {
         case .songUNet:

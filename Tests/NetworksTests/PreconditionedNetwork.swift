@@ -2,8 +2,9 @@ import Formats
 import Networks
 import Tensors
 
-/// EDM-family preconditioning (METHODS section M2.2), as plainly as a test needs it: D, its cotangents of x and sigma.
-struct Preconditioned {
+/// The preconditioning of EDM and its relatives (Karras et al. 2022, Table 1), written plainly: D, and its cotangents of x
+/// and sigma.
+struct PreconditionedNetwork {
     let network: any PixelNetwork
     /// sigma -> (skip, out, in, noise) and their derivatives.
     let coefficients: (Double) -> (value: [Double], slope: [Double])
