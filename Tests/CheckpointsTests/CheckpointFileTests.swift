@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    /// A file that Python 2 wrote: the dictionary's items come as lists of pairs.
+    /// Python 2 wrote this file, and its dictionary keeps its items as lists of pairs.
     @Test func legacyStreamOfPython2() throws {
         let source = try CheckpointFile.open(Fixtures.path("checkpoints/vgg.pth"))
         try expectEqual(source, SafetensorsFile(path: Fixtures.path("checkpoints/vgg.safetensors")))

@@ -76,7 +76,7 @@ import Testing
     }
 }
 
-/// Reproducible features without structure, [n, d].
+/// Returns reproducible features without structure, [n, d].
 func features(_ count: Int, of dimension: Int, seed: UInt64) -> Tensor<Float> {
     var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
     return Tensor(

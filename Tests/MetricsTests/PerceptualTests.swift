@@ -25,7 +25,8 @@ import Testing
         let linear = try PerceptualWeights(
             CheckpointFile.open(Fixtures.path("perceptual/lpips_v0.1/\(net).pth")))
         let distance = try PerceptualDistance(
-            PerceptualTrunk(architecture, weights: trunk, pool: Self.pool), targets: file.tensor("img0_\(size)").tensor(),
+            PerceptualTrunk(architecture, weights: trunk, pool: Self.pool),
+            targets: file.tensor("img0_\(size)").tensor(),
             weights: linear.values)
         let images = try file.tensor("img1_\(size)").tensor(of: Float.self)
         let pairs = Array(0..<images.batch)
@@ -60,7 +61,7 @@ import Testing
         try SafetensorsFile(path: Fixtures.path("models/mnist32-check.safetensors")).tensor("clean").tensor()
     }
 
-    /// Digits whose black pixels differ: equal ones are kinks of the max-pools, where there is no slope.
+    /// Returns digits whose black pixels differ. Max-pools of equal pixels have no slope.
     private func roughDigits() throws -> Tensor<Float> {
         let digits = try digits()
         return Tensor(
@@ -94,7 +95,7 @@ import Testing
         let pairs = [1, 2, 3, 0]
         let gradients = try distance.gradients(images, pairs: pairs).images
         let step: Float = 5e-4
-        // Along the gradient itself, where the slope is its length.
+        // Along the gradient itself the slope is the length of the gradient.
         for sample in 0..<4 {
             let gradient = gradients.samples(sample..<sample + 1)
             let length = gradient.elements.reduce(0) { $0 + $1 * $1 }.squareRoot()

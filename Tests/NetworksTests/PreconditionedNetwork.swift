@@ -6,7 +6,7 @@ import Tensors
 /// and sigma.
 struct PreconditionedNetwork {
     let network: any PixelNetwork
-    /// sigma -> (skip, out, in, noise) and their derivatives.
+    /// Returns (skip, out, in, noise) for sigma, and their derivatives.
     let coefficients: (Double) -> (value: [Double], slope: [Double])
 
     init(_ network: any PixelNetwork, levels: [Double] = []) throws {
@@ -89,7 +89,7 @@ struct PreconditionedNetwork {
         return result
     }
 
-    /// The first C of an iDDPM network's 2C channels.
+    /// Returns the first C of an iDDPM network's 2C channels.
     private func kept(_ output: Tensor<Float>) -> Tensor<Float> {
         let channels = network.configuration.imageChannels
         guard output.shape[1] > channels else { return output }

@@ -4,11 +4,12 @@ import Formats
 import Networks
 import Tensors
 
-/// Inception-v3 as the FID tools use it (METHODS section M7.4): the TensorFlow network of 2015-12-05, in pytorch-fid's
-/// port and under its names; the feature is the mean over pixels of the last block, 2048 numbers.
+/// Inception-v3 as the FID tools use it (docs/methods/metrics.md, "Inception features"): the TensorFlow network of
+/// 2015-12-05 under the names of pytorch-fid's port. The feature is the mean over pixels of the last block, 2048
+/// numbers.
 ///
-/// It differs from torchvision's network in its pools: average pools leave out the padding, and the last block pools
-/// with the maximum. Batch norms are folded into the convolutions.
+/// Its pools differ from those of torchvision's network: average pools do not count the padding, and the last block
+/// pools with the maximum. Batch norms are folded into the convolutions.
 package final class InceptionFeatures: FeatureNetwork {
     package let input: InceptionInput
     package let featureCount = 2048
@@ -114,14 +115,15 @@ extension NetworkBuilder {
         return branches + [try normalised(pooled, "\(name).branch_pool", 192, Window(1))]
     }
 
-    /// Mean over 3x3 squares, then 1x1. The two commute, and the narrower map is pooled: the convolution first.
+    /// Adds the mean over 3x3 squares and a 1x1 convolution. The two commute, so the convolution comes first and the
+    /// narrower map is pooled.
     private mutating func poolBranch(_ maps: [Value], _ name: String, _ channels: Int) throws -> Value {
         let product = try normalised(maps, name, channels, Window(1), rectifies: false)
         return pooling(
             .mean(countsPadding: false), PoolingWindow(size: 3, stride: 1, padding: 1), of: product, rectifies: true)
     }
 
-    /// Layers `prefix1`, `prefix2`, ... one behind the other.
+    /// Adds the layers `prefix1`, `prefix2`, ... one after another.
     private mutating func chain(_ maps: [Value], _ prefix: String, _ layers: [(Int, Window)]) throws -> Value {
         var current = maps
         for (index, (channels, window)) in layers.enumerated() {
@@ -130,7 +132,7 @@ extension NetworkBuilder {
         return current[0]
     }
 
-    /// Convolution `name.conv`, batch norm `name.bn` and ReLU as one convolution.
+    /// Adds the convolution `name.conv`, the batch norm `name.bn` and ReLU as one convolution.
     private mutating func normalised(
         _ maps: [Value], _ name: String, _ channels: Int, _ window: Window, rectifies: Bool = true
     ) throws -> Value {
@@ -142,7 +144,7 @@ extension NetworkBuilder {
     }
 }
 
-/// y = (x - mean) gamma / sqrt(variance + 0.001) + beta, as a factor and an addend for each channel.
+/// The batch norm y = (x - mean) gamma / sqrt(variance + 0.001) + beta as a factor and an addend for each channel.
 private struct BatchNorm {
     private let name: String
     private let mean: Parameter

@@ -5,8 +5,9 @@ import Networks
 import Synchronization
 import Tensors
 
-/// The backbones of LPIPS (METHODS section M7.2) with torchvision's weights under torchvision's names, and the taps
-/// after the activations that LPIPS compares. Any size of picture; a graph is made for each size that comes.
+/// The backbones of LPIPS (Zhang et al. 2018) with torchvision's weights under torchvision's names. The taps are the
+/// activations that LPIPS compares. Pictures may have any size; the graph for a size is made when the first picture of
+/// that size comes.
 package final class PerceptualTrunk: TapNetwork {
     package enum Architecture: String, Sendable, CaseIterable {
         case vgg
@@ -21,7 +22,7 @@ package final class PerceptualTrunk: TapNetwork {
             }
         }
 
-        /// The smallest side whose maps all have a pixel.
+        /// The smallest side of a picture at which every map has a pixel.
         var smallestSide: Int { self == .alex ? 31 : self == .vgg ? 16 : 17 }
     }
 
@@ -35,7 +36,7 @@ package final class PerceptualTrunk: TapNetwork {
         let width: Int
     }
 
-    /// A graph for one size; a tap may consist of several values side by side.
+    /// The graph for one size. A tap may consist of several values side by side.
     private struct Compiled: Sendable {
         let network: CompiledNetwork
         let taps: [[Value]]
@@ -71,7 +72,7 @@ package final class PerceptualTrunk: TapNetwork {
         )
     }
 
-    /// The outputs, value by value, as taps [B, C, h, w].
+    /// Returns the outputs as taps [B, C, h, w].
     private func join(_ outputs: [Tensor<Float>], _ taps: [[Value]]) -> [Tensor<Float>] {
         var rest = outputs[...]
         return taps.map { values in
@@ -101,7 +102,8 @@ package final class PerceptualTrunk: TapNetwork {
     }
 
     private func compile(_ size: Size) throws -> Compiled {
-        // Gradients jump where an activation or a maximum changes sides: the plain sums' smaller rounding errors count.
+        // A gradient jumps where an activation or a maximum changes sides, so the smaller rounding errors of plain sums
+        // matter.
         var builder = NetworkBuilder(weights: weights, kernel: .indirect)
         let image = builder.input(MapShape(height: size.height, width: size.width, channels: 3))
         let taps =
@@ -120,7 +122,7 @@ package final class PerceptualTrunk: TapNetwork {
     private static let shift: [Float] = [-0.030, -0.088, -0.188]
     private static let scale: [Float] = [0.458, 0.448, 0.450]
 
-    /// (x - shift) / scale, channel by channel.
+    /// Returns (x - shift) / scale, channel by channel.
     private func normalised(_ images: Tensor<Float>) -> Tensor<Float> {
         images.mapChannels { ($0 - Self.shift[$1]) / Self.scale[$1] }
     }
@@ -133,7 +135,7 @@ package final class PerceptualTrunk: TapNetwork {
 // MARK: - Architectures
 
 extension NetworkBuilder {
-    /// relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
+    /// Returns the taps relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3.
     fileprivate mutating func vgg16(_ image: Value) throws -> [[Value]] {
         var (current, index, taps) = (image, 0, [[Value]]())
         for (channels, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
@@ -158,7 +160,7 @@ extension NetworkBuilder {
         return [[first], [second], [third], [fourth], [fifth]]
     }
 
-    /// SqueezeNet 1.1; a fire module's output is two values.
+    /// Returns the taps of SqueezeNet 1.1. The output of a fire module consists of two values.
     fileprivate mutating func squeezeNet(_ image: Value) throws -> [[Value]] {
         let first = [try rectified("features.0", [image], channels: 64, Window(3, stride: 2, padding: 0))]
         let second = try fire(fire(pooled(first), 3, 16, 64), 4, 16, 64)
@@ -180,37 +182,5 @@ extension NetworkBuilder {
 
     private mutating func pooled(_ inputs: [Value]) -> [Value] {
         inputs.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2, ceils: true), of: $0) }
-    }
-}
-
-/// LPIPS' learned weights of channels: `lin0.model.1.weight` [1, C, 1, 1] and so on, one a tap.
-package struct PerceptualWeights: Sendable {
-    package let architecture: PerceptualTrunk.Architecture
-    /// By tap and channel.
-    package let values: [[Float]]
-
-    /// Which backbone they belong to follows from their numbers of channels. Status 65 where they fit none.
-    package init(_ source: any WeightSource) throws {
-        var values: [[Float]] = []
-        while let name = Self.name(values.count, in: source) {
-            let weights = try source.floats(name)
-            guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
-                throw Failure(.data, place: name, "a weight is negative or no finite number")
-            }
-            values.append(weights)
-        }
-        let counts = values.map(\.count)
-        guard let found = PerceptualTrunk.Architecture.allCases.first(where: { $0.tapChannels == counts }) else {
-            throw Failure(
-                .data, "holds no LPIPS weights: `lin0.model.1.weight` and so on have \(counts) channels",
-                suggestion: "vgg has [64, 128, 256, 512, 512]")
-        }
-        architecture = found
-        self.values = values
-    }
-
-    private static func name(_ tap: Int, in source: any WeightSource) -> String? {
-        let name = "lin\(tap).model.1.weight"
-        return source.shape(of: name) != nil ? name : nil
     }
 }

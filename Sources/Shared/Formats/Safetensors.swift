@@ -1,6 +1,6 @@
 import Diagnostics
 
-/// Whole safetensors images in memory: u64 header length, JSON header, data.
+/// Reads and writes whole safetensors images in memory: u64 header length, JSON header, data.
 package enum Safetensors {
     /// Parses one image that takes all of `image`. Throws `.data` if it is cut short, too long or contradicts itself.
     package static func parse(_ image: [UInt8]) throws -> (metadata: [String: String], tensors: [NamedTensor]) {

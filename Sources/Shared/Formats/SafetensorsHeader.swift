@@ -2,7 +2,7 @@ import Diagnostics
 
 /// The checked header of a safetensors image. Every range of a header that could be made lies in its promised buffer.
 package struct SafetensorsHeader: Sendable {
-    /// Bytes of the length field before the header.
+    /// The length of the length field before the header, in bytes.
     package static let prefix = 8
     /// The length of the longest header that is read, in bytes.
     package static let maximumLength = 16 << 20

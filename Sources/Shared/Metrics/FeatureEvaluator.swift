@@ -23,7 +23,7 @@ package struct FeatureEvaluator {
     private let keepsVectors: Bool
     private let settings: SampleInput.Settings
 
-    /// - Parameter keepsVectors: keeps the vectors of every set, which KID, precision and recall need.
+    /// - Parameter keepsVectors: whether every set keeps its vectors, which KID, precision and recall need.
     package init(_ network: any FeatureNetwork, keepsVectors: Bool, settings: SampleInput.Settings) {
         self.network = network
         self.keepsVectors = keepsVectors

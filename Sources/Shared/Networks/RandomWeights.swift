@@ -2,16 +2,17 @@ import Diagnostics
 import Formats
 import Tensors
 
-/// Weights of any architecture without a file: every element is a hash of its tensor's name and its place.
+/// Weights for any architecture without a file: each element depends only on its tensor's name and its place.
 ///
-/// Matrices are uniform with variance 1 / inputs, so that activations keep their size; norms' scales are near 1, biases
-/// small. For benchmarks and tests: the numbers mean nothing, but are the same everywhere.
+/// The elements of a matrix are uniform with variance 1 / inputs, so that activations keep their size; scales of norms
+/// are near 1, biases are small. The numbers mean nothing, but are the same everywhere: they are for benchmarks and
+/// tests.
 package struct RandomWeights: WeightSource {
     package let tensorNames: [String]
     private let shapes: [String: [Int]]
     package let configuration: String?
 
-    /// Names for `RandomWeights(named:)`, the networks of the speed comparison.
+    /// The names that `RandomWeights(named:)` takes, the networks of the speed comparison.
     package static let names = ["cifar10", "ffhq64", "mnist"]
 
     package init(tensors: [(name: String, shape: [Int])], configuration: String? = nil) {
@@ -40,7 +41,7 @@ package struct RandomWeights: WeightSource {
 }
 
 extension RandomWeights {
-    /// One of `names`.
+    /// Makes the weights of the network `name`, which must be one of `names`.
     package init(named name: String) throws {
         let arguments: String
         switch name {
@@ -60,7 +61,7 @@ extension RandomWeights {
         try self.init(json: json)
     }
 
-    /// Every tensor that the network of a configuration asks for, under "model.".
+    /// Makes every tensor that the network of a configuration needs, under "model.".
     package init(json: String) throws {
         let configuration = try NetworkConfiguration(json: json)
         let builder = NetworkBuilder(weights: nil, prefix: "model.")
