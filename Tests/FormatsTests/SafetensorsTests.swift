@@ -3,7 +3,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// An image with this header text and this many zero bytes of data.
+/// Returns an image with this header text and this many zero bytes of data.
 private func image(_ header: String, data: Int) -> [UInt8] {
     let text = Array(header.utf8)
     return withUnsafeBytes(of: UInt64(text.count)) { Array($0) } + text + [UInt8](repeating: 0, count: data)

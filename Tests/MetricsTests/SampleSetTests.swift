@@ -40,14 +40,14 @@ import Testing
         let drawn = try KernelDistance(x, y, subsets: 20, size: 30)
         #expect(drawn == (try KernelDistance(x, y, subsets: 20, size: 30)))
         #expect(drawn.subsets == 20 && drawn.subsetSize == 30 && drawn.deviation > 0)
-        // Unbiased: near zero between samples of one distribution.
+        // The estimate is unbiased, so it is near zero between samples of one distribution.
         #expect(abs(drawn.value) < 4 * drawn.deviation)
         #expect(throws: Failure.self) { try KernelDistance(x, features(60, of: 7, seed: 2)) }
     }
 }
 
 @Suite struct PrecisionRecallTests {
-    /// Two clusters of real samples of which one is generated, and generated samples far away.
+    /// The real samples are two clusters of which one is generated; the other generated samples are far away.
     @Test func clustersOnALine() throws {
         let cluster = (0..<20).map { Float($0) }
         let real = Tensor<Float>(shape: [40, 1], elements: cluster + cluster.map { $0 + 1000 })

@@ -5,13 +5,13 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// ld3-fid as a user runs it, on samples of the analytic Gaussian model.
+/// Runs ld3-fid as a user does, on samples of the analytic Gaussian model.
 @Suite struct FidProgramTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// Makes samples of these seeds: a stream, or with `-o` pictures.
+    /// Returns a command that makes samples of these seeds: a stream, or with `-o` pictures.
     private func sampling(_ seeds: String, _ rest: String = "") -> String {
         "ld3-noise --seeds \(seeds) --shape 1,32,32 | ld3-sample -q --model gaussian:shape=1,32,32,mean=0,std=0.5"
             + " --schedule logsnr --solver ddim --nfe 2 \(rest)"
@@ -52,8 +52,8 @@ import Testing
         #expect(result.errors.isEmpty)
     }
 
-    /// Samples made from pairs carry the teacher's targets: the same solve again is at no distance from them, a coarser
-    /// one is at some, and samples of bare noise have none to tell.
+    /// Samples that are made from pairs carry the teacher's targets. The same solve again has no distance from them, a
+    /// coarser one has some, and samples of bare noise carry no target.
     @Test func samplesFromPairsAreComparedWithTheirTeacher() throws {
         let pairs =
             "ld3-noise -n 6 --shape 1,32,32 | ld3-teacher -q --model gaussian:shape=1,32,32,mean=0,std=0.5 --nfe 8"
@@ -73,7 +73,7 @@ import Testing
         #expect(result.errors.contains("10 samples"))
     }
 
-    /// Two samples of one distribution against two of different ones.
+    /// Compares two samples of one distribution, and two of different ones.
     @Test func kernelDistancePrecisionAndRecallAgainstPictures() throws {
         let other = sampling("0-59", "-o other").replacingOccurrences(of: "std=0.5", with: "std=0.2")
         let make = "\(sampling("0-59", "-o real")) && \(other) && \(sampling("100-159")) > s"
