@@ -89,7 +89,7 @@ extension Pairs<Float> {
         }
         self.init(
             seeds: seeds,
-            condition: .concatenate(try batches.map { try model.condition(of: $0) }, counts: batches.map(\.count)),
+            condition: try .concatenate(try batches.map { try model.condition(of: $0) }, counts: batches.map(\.count)),
             noise: Tensor.concatenate(noises), targets: Tensor.concatenate(targets))
     }
 }

@@ -41,7 +41,7 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         let scale = process.alpha(time) + process.sigma(time)
         let x = Tensor(shape: [2, 2, 2], elements: numbers(8, seed: 3).map { $0 * scale })
         let cotangent = Tensor(shape: [2, 2, 2], elements: numbers(8, seed: 4))
-        let labels = [0, 1]
+        let condition = Condition(classes: [0, 1])
         let clocks = [time, 0.9 * time + 0.1 * process.end]
         func value(_ x: Tensor<Double>, _ clocks: [Double]) throws -> Double {
             try denoiser.denoise(x, at: clocks, given: condition).dotProduct(cotangent)
@@ -104,11 +104,11 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         }
     }
 
-    /// Guidance is the extrapolation that M2.4 says, and w = 1 makes one pass.
+    /// Guidance extrapolates from the unconditional output through the conditional one; w = 1 runs the network once.
     @Test func guidance() throws {
         let base = Labelled(base: GaussianDenoiser<Double>(sampleShape: [4]))
         let x = Tensor(shape: [2, 4], elements: numbers(8))
-        let (clocks, labels) = ([0.7, 0.2], [2, 0])
+        let (clocks, condition) = ([0.7, 0.2], Condition(classes: [2, 0]))
         let conditional = try base.denoise(x, at: clocks, given: condition)
         let unconditional = try base.denoise(x, at: clocks, given: Condition(classes: [-1, -1]))
         let guided = try Guided(base, weight: 3).denoise(x, at: clocks, given: condition)

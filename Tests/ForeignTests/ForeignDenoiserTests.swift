@@ -92,7 +92,7 @@ struct ForeignDenoiserTests {
 
     @Test func anotherProcessThanTheChildsIsRefused() throws {
         #expect {
-            try ModelCatalogue.open(mixture.command(), process: "vp-linear")
+            try ModelCatalogue.open(mixture.command(), process: .vpLinear)
         } throws: { ($0 as? Failure)?.status == .usage }
     }
 }

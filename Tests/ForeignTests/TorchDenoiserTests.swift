@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 import Models
 import Tensors
@@ -54,7 +55,7 @@ struct TorchDenoiserTests {
         #expect(model.sampleShape == [3] && model.labelCount == 2 && model.process == .edm)
         let (weight, times, labels): ([Float], [Double], [Int]) = ([0.5, -0.25, 2], [0.5, 2], [1, 0])
         let cotangent = Tensor<Float>(shape: [2, 3], elements: [1, -0.5, 2, 0.25, 1, -1])
-        let linearization = try model.denoiser.linearize(x, at: times, given: condition)
+        let linearization = try model.denoiser.linearize(x, at: times, given: Condition(classes: labels))
         let pulled = try linearization.pullback(cotangent)
         var (values, slopes): ([Float], [Float]) = ([], [])
         var rates: [Float] = [0, 0]

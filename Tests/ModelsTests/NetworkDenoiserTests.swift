@@ -19,7 +19,7 @@ struct NetworkDenoiserTests {
         let cotangent: Tensor<Float> = try check.tensor("v").tensor()
         let times = try check.tensor("sigma").doubles()
         let labels = classes(try check.tensor("class_labels"))
-        let linearization = try model.denoiser.linearize(x, at: times, given: condition)
+        let linearization = try model.denoiser.linearize(x, at: times, given: Condition(classes: labels))
         #expect(try relativeError(linearization.value.elements, check.floats("D")) <= 2e-5)
         let pulled = try linearization.pullback(cotangent)
         #expect(try relativeError(pulled.x.elements, check.floats("vjp_x")) <= 5e-5)
@@ -55,10 +55,10 @@ struct NetworkDenoiserTests {
     }
 
     /// The gradient in time, by central differences in the process' own time, under EDM and transported to VP.
-    @Test(arguments: ["edm", "vp-linear"])
-    func timeGradientMatchesDifferences(process: String) throws {
+    @Test(arguments: [NoiseProcess.edm, .vpLinear])
+    func timeGradientMatchesDifferences(process: NoiseProcess) throws {
         let model = try ModelCatalogue.open("mnist32", process: process)
-        let time = process == "edm" ? 1.5 : 0.4
+        let time = process == .edm ? 1.5 : 0.4
         let x = Tensor<Float>(shape: [1, 1, 32, 32], elements: (0..<1024).map { Float(($0 * 37 % 101)) / 50 - 1 })
         let cotangent = x.map { $0 * $0 - 0.5 }
         func value(at t: Double) throws -> Double {

@@ -43,7 +43,7 @@ extension Condition {
             guard index >= -1, index < Int64(prompts.count) else {
                 throw Failure(
                     .data,
-                    "prompt \(index) is not -1 or one of the \(counted(prompts.count, "prompt")) of \(Key.prompts)")
+                    "prompt \(index) is not in \(Key.prompts), which has \(counted(prompts.count, "prompt"))")
             }
             return index < 0 ? nil : prompts[Int(index)]
         }

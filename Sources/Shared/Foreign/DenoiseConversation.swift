@@ -4,16 +4,16 @@ import Formats
 import TensorStream
 import Tensors
 
-// The frames of DESIGN section 3 between a program and a denoiser in another process: one `model` frame, then an answer
-// for each request. Both sides of the conversation are written from these three values.
+// The frames between a program and a denoiser in another process (docs/STREAM.md, "Foreign denoisers"): one `model` frame, then
+// an answer to each request. Both sides of the conversation use these three values.
 
-/// What the denoiser says of itself first.
+/// The frame in which a denoiser introduces itself.
 package struct ModelFrame {
-    /// As --process spells it; nil where the denoiser does not say.
+    /// The name of the noise process; nil if the denoiser does not say.
     package var process: String?
     package var sampleShape: [Int]
     package var hasPullback: Bool
-    /// Number of classes; 0 for none.
+    /// The number of classes; 0 for none.
     package var labelCount: Int
     /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name; nil if it does not say
     /// which it needs.
@@ -83,7 +83,7 @@ package struct ModelFrame {
     }
 }
 
-/// The question: x [B, shape], t [B], perhaps the condition (label [B], prompt [B], condition [B, ...]) and a
+/// A request: x [B, shape], t [B], perhaps the condition (label [B], prompt [B], condition [B, ...]) and a
 /// cotangent [B, shape].
 struct DenoiseRequest {
     var x: Tensor<Float>
@@ -105,7 +105,7 @@ struct DenoiseRequest {
         (self.x, self.times, self.condition, self.cotangent) = (x, times, condition, cotangent)
     }
 
-    /// Checks every shape against the model that is to answer.
+    /// Reads a request. Throws `data` if a shape or a class is not one of the model that is to answer.
     init(_ frame: Frame, sampleShape: [Int], labelCount: Int) throws {
         try requireKind("denoise", of: frame, status: .data)
         let batch = frame["x"]?.shape.first ?? 0
@@ -128,7 +128,7 @@ struct DenoiseRequest {
     }
 }
 
-/// The answer: denoised [B, shape]; where a cotangent came also x_cotangent [B, shape] and t_cotangent [B].
+/// An answer: denoised [B, shape], and if the request had a cotangent, x_cotangent [B, shape] and t_cotangent [B].
 struct DenoiseAnswer {
     var denoised: Tensor<Float>
     var cotangents: Cotangents<Float>?
@@ -147,7 +147,7 @@ struct DenoiseAnswer {
         (self.denoised, self.cotangents) = (denoised, cotangents)
     }
 
-    /// Throws where the answer does not fit the request.
+    /// Reads an answer. Throws `inputOutput` if it does not fit the request.
     init(_ frame: Frame, to request: DenoiseRequest) throws {
         try requireKind("denoised", of: frame)
         denoised = try frame.tensor("denoised", shape: request.x.shape, status: .inputOutput)
@@ -166,7 +166,7 @@ private func requireKind(_ kind: String, of frame: Frame, status: ExitStatus = .
 }
 
 extension Frame {
-    /// The float tensor `name`, which must be there with `shape`; another thing fails with `status`.
+    /// Returns the float tensor `name`. Fails with `status` if it is missing or has not the shape `shape`.
     fileprivate func tensor<Element: TensorElement>(
         _ name: String, shape: [Int], status: ExitStatus
     ) throws -> Tensor<Element> {

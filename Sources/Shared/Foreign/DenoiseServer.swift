@@ -3,7 +3,7 @@ import Diffusion
 import TensorStream
 import Tensors
 
-/// The other side of a foreign denoiser: offers a model of ours to another program (`ld3-teacher --serve`).
+/// Offers a denoiser of ours to another program (`ld3-teacher --serve`): the other side of a foreign denoiser.
 package struct DenoiseServer {
     private let denoiser: any Denoiser<Float>
     private let process: NoiseProcess
@@ -13,8 +13,8 @@ package struct DenoiseServer {
         self.process = process
     }
 
-    /// Writes the model frame, then an answer for each request until the end of input. A request that cannot be answered
-    /// is answered with `ld3.error`, and its failure ends the conversation.
+    /// Writes the model frame, then an answer to each request until the end of input. If a request cannot be answered, the answer
+    /// holds `ld3.error`, and the conversation ends with the failure.
     package func run(input: Int32, output: Int32) throws {
         let introduction = ModelFrame(
             process: process.spelling, sampleShape: denoiser.sampleShape, hasPullback: denoiser.hasPullback,

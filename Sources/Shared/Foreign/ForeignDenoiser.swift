@@ -4,10 +4,10 @@ import Synchronization
 import TensorStream
 import Tensors
 
-/// A denoiser in another process, spoken to in frames over its standard input and output (DESIGN section 3). One request
-/// is in flight at a time; the pullback asks again, with the cotangent.
+/// A denoiser in another process, to which we speak in frames over its standard input and output (docs/STREAM.md, "Foreign
+/// denoisers"). One request is in flight at a time. A pullback asks again, with the cotangent.
 package final class ForeignDenoiser: Denoiser {
-    /// What the process said of itself.
+    /// The frame in which the process introduced itself.
     package let model: ModelFrame
     private let conversation: Mutex<Conversation>
 
@@ -16,7 +16,7 @@ package final class ForeignDenoiser: Denoiser {
     package var hasPullback: Bool { model.hasPullback }
 
     /// Starts `command` under /bin/sh and waits at most `seconds` for its model frame. Throws `inputOutput`, naming the
-    /// command.
+    /// command, if it does not come or is wrong.
     package init(command: String, introducesItselfWithin seconds: Int) throws {
         let conversation = try Conversation(command: command)
         model = try conversation.introduction(within: seconds)
@@ -44,7 +44,7 @@ package final class ForeignDenoiser: Denoiser {
     }
 }
 
-/// The pipes to the child, used by one caller at a time.
+/// The pipes to the child, which one caller at a time uses.
 private struct Conversation {
     private let place: String
     private let child: ChildProcess
@@ -90,12 +90,12 @@ private struct Conversation {
         return frame
     }
 
-    /// The child has gone: how, and its last words.
+    /// Returns the failure that tells how the child ended, with its last words.
     private func death(awaiting what: String) -> Failure {
         Failure(.inputOutput, place: place, "the denoiser ended before \(what): it \(child.account())")
     }
 
-    /// An answer that is wrong is told with the child's last words.
+    /// Runs `body`; if an answer is wrong, the failure tells the child's last words too.
     private func checking<Result>(_ body: () throws -> Result) throws -> Result {
         do {
             return try body()

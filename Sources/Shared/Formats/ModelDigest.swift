@@ -11,7 +11,7 @@ import Diagnostics
 ///
 /// Throws `noInput` where the file cannot be opened, `inputOutput` where it cannot be read.
 package func modelDigest(ofFile path: String) throws -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemMessage()) }
     defer { close(descriptor) }
     var status = stat()

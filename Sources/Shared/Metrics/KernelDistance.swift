@@ -73,9 +73,9 @@ package struct KernelDistance: Sendable, Equatable {
 
 /// Draws rows without replacement, the same ones every time (SplitMix64 and a partial shuffle).
 private struct SubsetDraw {
-    private var state: UInt64
+    private var generator: SplitMix
 
-    init(seed: UInt64) { state = seed }
+    init(seed: UInt64) { generator = SplitMix(seed: seed) }
 
     mutating func indices(_ count: Int, of total: Int) -> [Int] {
         var all = Array(0..<total)
@@ -85,10 +85,6 @@ private struct SubsetDraw {
     }
 
     private mutating func next(below bound: UInt64) -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return (bits ^ (bits >> 31)).multipliedFullWidth(by: bound).high
+        generator.next().multipliedFullWidth(by: bound).high
     }
 }

@@ -2,7 +2,7 @@ import Diagnostics
 import Diffusion
 import Tensors
 
-/// What a model is told besides x and t, and what it does with the rest.
+/// The conditions that a model takes.
 package struct ConditionInputs: Sendable, Equatable {
     /// The shape of a sample in each condition tensor that the model needs, by the tensor's name.
     package var shapes: [String: [Int]] = [:]

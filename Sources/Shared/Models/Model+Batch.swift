@@ -7,7 +7,7 @@ import TensorStream
 import Tensors
 
 extension Model {
-    /// The unit noise of a batch. Throws `data` where its shape is not the model's and where it holds NaN or infinity.
+    /// Returns the unit noise of a batch. Throws `data` if its shape is not the model's, and if it holds NaN or infinity.
     package func noise(of batch: SampleBatch) throws -> Tensor<Float> {
         let shape = try batch.sampleShape("noise")
         guard shape == sampleShape else {
@@ -46,12 +46,12 @@ extension Model {
         return labels
     }
 
-    /// The solution of every sample of a batch, [B, sample shape].
+    /// Returns the solution of every sample of a batch, [B, target shape].
     package func solve(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> Tensor<Float> {
         try solve(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)
     }
 
-    /// How the solution changes volume at every sample of a batch, [B].
+    /// Returns the logarithm of the factor by which the solution changes volume at every sample of a batch, [B].
     package func logDeterminants(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> [Double] {
         try logDeterminants(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)
     }

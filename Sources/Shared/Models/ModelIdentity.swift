@@ -1,4 +1,4 @@
-/// What a stream and a schedule say of the model that made them.
+/// The name and the digest by which a stream or a schedule tells which model made it.
 package struct ModelIdentity: Sendable, Equatable {
     /// The name, as `--model` spells it.
     package let name: String

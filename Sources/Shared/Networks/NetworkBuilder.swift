@@ -99,16 +99,9 @@ struct NetworkBuilder {
             })
     }
 
-    /// The concatenation of `sources` as one value: a product with the identity.
+    /// Returns the concatenation of `sources` as one value, a copy unless it is one already.
     mutating func joined(_ sources: Sources) -> Value {
         if sources.values.count == 1, sources.shape.segments.count == 1 { return sources.values[0] }
-        let count = sources.shape.channels
-        let shape = Window(1).output(of: sources.shape, segments: [count])
-        let identity = Parameter(name: "identity", shape: [count, count, 1, 1]) {
-            (0..<count * count).map { $0 / count == $0 % count ? 1 : 0 }
-        }
-        return graph.add(shape) {
-            Convolution(sources, output: $0, window: Window(1), weight: identity, bias: nil)
-        }
+        return graph.add(Concatenation.outputShape(sources)) { Concatenation(sources, output: $0) }
     }
 }

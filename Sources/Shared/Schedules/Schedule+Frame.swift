@@ -41,7 +41,7 @@ extension Schedule {
             throw Failure(.data, place: "ld3.kind", "is `\(metadata["ld3.kind"] ?? "")`, not schedule")
         }
         let spelt = try metadata["ld3.process"].map { text in
-            try locating("ld3.process") { try asData { try NoiseProcess(spelling: text) } }
+            try NoiseProcess(named: text, known: fallback, in: "ld3.process")
         }
         guard let process = spelt ?? fallback else {
             throw Failure(.data, place: "ld3.process", "is missing from the schedule")

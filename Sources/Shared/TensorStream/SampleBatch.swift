@@ -1,16 +1,16 @@
 import Diagnostics
 import Formats
 
-/// Some samples of one part: what a stage works on, and what it hands to a `StreamWriter`.
+/// Some samples of one part of a stream, with their tensors.
 package struct SampleBatch: Sendable, Equatable {
-    /// Each sample's identity.
+    /// The seed of each sample, which identifies it.
     package var seeds: [Int64]
     /// The class of each sample, the tensor `label`, -1 for none; nil if the stream has no such tensor.
     package var classes: [Int]?
-    /// Every other tensor, [B, ...]: those of the kind, and foreign ones that pass.
+    /// All other tensors, [B, ...]: those of the stream's kind, and those that only pass through.
     package var tensors: [NamedTensor]
     package var part: StreamPart
-    /// Whether the part begins with this batch.
+    /// Whether this batch is the first of its part.
     package var startsPart: Bool
 
     package init(
@@ -27,7 +27,7 @@ package struct SampleBatch: Sendable, Equatable {
 
     package subscript(name: String) -> NamedTensor? { tensors.first { $0.name == name } }
 
-    /// The shape of one sample in tensor `name`. Throws `.data` where there is no such tensor.
+    /// Returns the shape of one sample in the tensor `name`. Throws `data` if there is no such tensor.
     package func sampleShape(_ name: String) throws -> [Int] { Array(try tensor(name).shape.dropFirst()) }
 
     /// The elements of the tensor `name`, row-major, from any float or integer type.
@@ -48,7 +48,7 @@ package struct SampleBatch: Sendable, Equatable {
         return values
     }
 
-    /// The same samples with `tensor` [B, ...] put in, or in the place of the one of its name.
+    /// Returns these samples with `tensor` [B, ...], which replaces one of its name.
     package func setting(_ tensor: NamedTensor) -> SampleBatch {
         precondition(tensor.shape.first == count)
         var batch = removing([tensor.name])
@@ -75,12 +75,12 @@ package struct SampleBatch: Sendable, Equatable {
         return tensor
     }
 
-    /// A fault of these samples, at the input that they came from.
+    /// Returns a failure that names the input of these samples.
     private func failure(_ message: String) -> Failure { Failure(.data, place: part.place, message) }
 }
 
 extension SampleBatch {
-    /// The samples at `rows`; only with the first of them does a part start.
+    /// Returns the samples at `rows`. Only the batch with the first sample is the first of its part.
     package func samples(_ rows: Range<Int>) -> SampleBatch {
         if rows == 0..<count { return self }
         var result = self
@@ -91,7 +91,7 @@ extension SampleBatch {
         return result
     }
 
-    /// Puts the samples of `other`, of the same part, behind these. Throws `.data` where the tensors do not agree.
+    /// Appends the samples of `other`, which are of the same part. Throws `data` if the tensors do not agree.
     mutating func append(_ other: SampleBatch) throws {
         guard (classes == nil) == (other.classes == nil) else {
             throw Failure(.data, "some frames have the tensor `label`, others not")
@@ -123,7 +123,7 @@ extension SampleBatch {
 }
 
 extension NamedTensor {
-    /// Rows of the first dimension.
+    /// Returns rows of the first dimension.
     package func rows(_ range: Range<Int>) -> NamedTensor {
         let size = shape[0] == 0 ? 0 : bytes.count / shape[0]
         var result = self

@@ -1,6 +1,7 @@
+import Diagnostics
 import Tensors
 
-/// What a network is told besides x and t, one row for each sample.
+/// Everything that a network is told besides x and t, one row for each sample.
 package struct Condition: Sendable, Equatable {
     /// Class numbers, -1 for none, [B]; nil if the samples have no classes.
     package var classes: [Int]?
@@ -36,22 +37,28 @@ package struct Condition: Sendable, Equatable {
 
     /// Returns the rows of `parts` one after another.
     ///
-    /// If some parts have classes or prompts and others have none, the others' rows are -1 or nil. The tensors of all
-    /// parts must have the same names and shapes.
+    /// If some parts have classes or prompts and others have none, the others' rows are -1 or nil. Throws `data` if a tensor
+    /// is missing from a part, or has samples of another shape there.
     ///
     /// - Parameter counts: the number of samples of each part.
-    package static func concatenate(_ parts: [Condition], counts: [Int]) -> Condition {
+    package static func concatenate(_ parts: [Condition], counts: [Int]) throws -> Condition {
         precondition(parts.count == counts.count)
         func joined<Value>(_ rows: KeyPath<Condition, [Value]?>, none: Value) -> [Value]? {
             guard parts.contains(where: { $0[keyPath: rows] != nil }) else { return nil }
             return zip(parts, counts).flatMap { $0[keyPath: rows] ?? [Value](repeating: none, count: $1) }
         }
-        let names = Set(parts.flatMap(\.tensors.keys))
+        var tensors: [String: Tensor<Float>] = [:]
+        for name in Set(parts.flatMap(\.tensors.keys)) {
+            let pieces = parts.compactMap { $0.tensors[name] }
+            guard pieces.count == parts.count else {
+                throw Failure(.data, "some parts have the tensor `\(name)`, others not")
+            }
+            guard pieces.allSatisfy({ $0.sampleShape == pieces[0].sampleShape }) else {
+                throw Failure(.data, "the tensor `\(name)` has samples of different shapes")
+            }
+            tensors[name] = Tensor.concatenate(pieces)
+        }
         return Condition(
-            classes: joined(\.classes, none: -1), prompts: joined(\.prompts, none: nil),
-            tensors: Dictionary(
-                uniqueKeysWithValues: names.map { name in
-                    (name, Tensor.concatenate(parts.compactMap { $0.tensors[name] }))
-                }))
+            classes: joined(\.classes, none: -1), prompts: joined(\.prompts, none: nil), tensors: tensors)
     }
 }

@@ -53,8 +53,8 @@ package struct Guided<Element: TensorElement>: Denoiser {
         weight != 1 && (condition.classes != nil || condition.prompts != nil)
     }
 
-    private func doubled(_ condition: Condition, count: Int) -> Condition {
-        .concatenate([condition.unconditional, condition], counts: [count, count])
+    private func doubled(_ condition: Condition, count: Int) throws -> Condition {
+        try .concatenate([condition.unconditional, condition], counts: [count, count])
     }
 
     private func extrapolate(_ both: Tensor<Element>) -> Tensor<Element> {

@@ -1,11 +1,11 @@
 import Tensors
 
-/// A denoiser without classes that is told for one sample at a time, in Double; only the border is Element.
+/// A denoiser without classes that computes one sample at a time, in Double; only its arguments and results are of type Element.
 protocol SamplewiseDenoiser: Denoiser {
-    /// D(x; t) of one sample.
+    /// Returns D(x; t) of one sample.
     func mean(_ x: [Double], at time: Double) -> [Double]
 
-    /// The derivatives of <cotangent, D(x; t)> in x and in t.
+    /// Returns the derivatives of <cotangent, D(x; t)> in x and in t.
     func pullback(_ x: [Double], at time: Double, cotangent: [Double]) -> (x: [Double], time: Double)
 }
 

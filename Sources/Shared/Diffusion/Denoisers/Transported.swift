@@ -1,9 +1,9 @@
 import Tensors
 
-/// A denoiser given in EDM coordinates, D(x / alpha; sigma / alpha), seen under another process (M1.1): the same
-/// function of the data, with that process' own states and times.
+/// A denoiser that was made for EDM's process, D(x / alpha; sigma / alpha), under another process: it makes the same prediction
+/// from that process' states and times (docs/methods/processes.md, "The noise process").
 package struct Transported<Element: TensorElement>: Denoiser {
-    /// Its times are EDM's sigma.
+    /// The denoiser under EDM's process.
     private let base: any Denoiser<Element>
     package let process: NoiseProcess
 
@@ -11,7 +11,8 @@ package struct Transported<Element: TensorElement>: Denoiser {
     package var hasPullback: Bool { base.hasPullback }
     package var labelCount: Int { base.labelCount }
 
-    /// - Parameter process: alpha must be positive wherever the denoiser is asked; not so at the start of a flow.
+    /// - Parameter process: a process with positive alpha at all times at which the denoiser is asked; a flow has none at its
+    ///   start.
     package init(_ base: any Denoiser<Element>, to process: NoiseProcess) {
         self.base = base
         self.process = process

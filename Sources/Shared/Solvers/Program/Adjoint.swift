@@ -1,34 +1,35 @@
 import Diffusion
 import Tensors
 
-/// What happens to network activations between the forward run and its adjoint (M6.4). Results are bit-identical.
+/// Tells what happens to network activations between the forward run and its adjoint (paper, App. D.3). Results are
+/// bit-identical.
 package enum ActivationPolicy: Sendable {
-    /// Keep them: no evaluation is repeated.
+    /// The activations are kept, and no evaluation is repeated.
     case keep
-    /// Keep states only and evaluate again on the way back (rematerialisation, paper App. D.3).
+    /// Only states are kept, and the network is evaluated again on the way back (rematerialisation).
     case recompute
 }
 
-/// A forward run with all that its adjoint needs.
+/// A forward run with everything that its adjoint needs.
 package struct Trace<Element: TensorElement> {
     package let program: StepProgram<Double>
-    /// Every register, by number.
+    /// All registers, by number.
     package let registers: [Tensor<Element>]
-    /// Linearizations kept, by the register of the evaluation's output.
+    /// The linearizations that were kept, by the register of the evaluation's output.
     let linearizations: [Int: Linearization<Element>]
 
     package var result: Tensor<Element> { registers[program.result] }
 }
 
-/// Gradients of a scalar loss through a program, exact (M6.2).
+/// The exact gradients of a scalar loss through a program.
 package struct ProgramGradient<Element: TensorElement> {
     /// dL/dx_T, [B, sample shape].
     package let start: Tensor<Element>
-    /// dL/d coefficient by instruction and term: one entry for the time of an evaluation, one a term of a combination.
+    /// dL/d coefficient by instruction and term: one entry for the time of an evaluation, one for each term of a combination.
     package let coefficients: [[Double]]
 
-    /// dL/d variable v: the coefficients' gradients chained with the partials that `program` carries, for `count`
-    /// variables. `program` must have the structure that was run.
+    /// Returns dL/dv for `count` variables v, by the chain rule from the gradients of the coefficients and the derivatives that
+    /// `program` carries. `program` must have the structure of the program that was run.
     package func chained(through program: StepProgram<Dual>, count: Int) -> [Double] {
         var gradient = [Double](repeating: 0, count: count)
         func accumulate(_ coefficient: Dual, _ cotangent: Double) {
@@ -46,7 +47,7 @@ package struct ProgramGradient<Element: TensorElement> {
 }
 
 extension Executor {
-    /// Runs the program forward, keeping what `pullback` needs. `known` as in `run`.
+    /// Runs the program forward and keeps what `pullback` needs. `known` has the meaning that it has in `run`.
     package func trace(
         _ program: StepProgram<Double>, from start: Tensor<Element>, policy: ActivationPolicy,
         known: [Int: Tensor<Element>] = [:]
@@ -81,7 +82,7 @@ extension Executor {
 
     /// Runs the trace backwards from `cotangent` = dL/dx_N, [B, sample shape].
     ///
-    /// - Parameter constants: registers whose value is taken as given: nothing flows into what computed them.
+    /// - Parameter constants: registers that are treated as constants: no cotangent flows into what computed them.
     package func pullback(
         _ trace: Trace<Element>, cotangent: Tensor<Element>, constants: Set<Int> = []
     ) throws -> ProgramGradient<Element> {

@@ -3,11 +3,11 @@ import LinearAlgebra
 import Tensors
 
 extension Executor {
-    /// log |det d x_N / d x_T| of every sample of `start`, [B, sample shape]: how the program changes volume, -C of the
-    /// paper's Theorem 1 (M9.2).
+    /// Returns log |det d x_N / d x_T| of every sample of `start`, [B, sample shape]: the logarithm of the factor by which the
+    /// program changes volume (paper, Theorem 1).
     ///
-    /// The Jacobian is had row by row from the exact adjoint, so a sample costs as many evaluations and pullbacks as it
-    /// has elements, times the program's. `batch` of them are done at once.
+    /// The exact adjoint gives the Jacobian row by row, so a sample costs one run of the program backwards for each of its
+    /// elements. `batch` rows are computed at once.
     package func logDeterminants(
         _ program: StepProgram<Double>, from start: Tensor<Element>, batch: Int
     ) throws -> [Double] {

@@ -1,7 +1,7 @@
 import Diffusion
 import Tensors
 
-/// Runs step programs forward with a denoiser. The only executor there is; `Adjoint.swift` runs it backwards.
+/// Runs step programs with a denoiser. There is no other executor; `Adjoint.swift` runs them backwards.
 ///
 /// Coefficients are Double; a combination accumulates in Double and rounds once to the element type.
 package struct Executor<Element: TensorElement> {
@@ -17,11 +17,11 @@ package struct Executor<Element: TensorElement> {
         self.seeds = seeds
     }
 
-    /// The result of the program from `start`, [B, sample shape].
+    /// Returns the result of the program from `start`, [B, sample shape].
     ///
     /// - Parameters:
-    ///   - known: outputs of instructions that need no work, by register (M5.12 R2).
-    ///   - observe: called with every register as it is written; for trajectories and caches.
+    ///   - known: outputs that are known already, by register; their instructions are not run.
+    ///   - observe: called with every register when it is written, for trajectories and caches.
     package func run(
         _ program: StepProgram<Double>, from start: Tensor<Element>, known: [Int: Tensor<Element>] = [:],
         observe: (_ register: Int, _ value: Tensor<Element>) -> Void = { _, _ in }
@@ -52,12 +52,12 @@ package struct Executor<Element: TensorElement> {
         return read(registers, program.result)
     }
 
-    /// The denoiser as the program asks for it.
+    /// Returns the denoiser, with thresholding if the program asks for it.
     func denoiser(for program: StepProgram<Double>) -> any Denoiser<Element> {
         denoiser.thresholded(if: program.isThresholded)
     }
 
-    /// The combination of registers that one instruction asks for.
+    /// Returns the combination of registers for which one instruction asks.
     func combine(_ terms: [StepProgram<Double>.Term], _ registers: [Tensor<Element>?]) -> Tensor<Element> {
         weightedSum(terms.map { ($0.coefficient, read(registers, $0.register)) })
     }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// log |det a| of a row-major [n, n] matrix, by elimination with partial pivoting; -infinity where a is singular.
+/// Returns log |det a| of a row-major [n, n] matrix, by elimination with partial pivoting; -infinity if a is singular.
 package func logAbsoluteDeterminant(_ a: [Double], size n: Int) -> Double {
     precondition(a.count == n * n)
     var (rows, sum) = (a, 0.0)

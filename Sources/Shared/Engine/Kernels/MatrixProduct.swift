@@ -1,12 +1,14 @@
-/// Plain products of matrices that are made at run time (attention), on the inner loop of the convolutions.
-enum Product {
-    /// C = factor A B (added to C if `adds`), A [rows, depth], B [depth, columns], all row-major; `rows` and `columns`
-    /// are any numbers. Reads up to 31 floats past the end of B's rows. Runs on the calling thread.
+/// Products of matrices that are computed at run time (in attention), on the inner loop of the convolutions. All run on
+/// the calling thread.
+enum MatrixProduct {
+    /// Sets C to factor A B, or adds factor A B to C if `adds`, for A [rows, depth] and B [depth, columns], row-major with
+    /// row strides `lda`, `ldb` and `ldc`. Reads up to 31 floats past the end of B's rows.
     static func multiply(
-        rows: Int, columns: Int, depth: Int, a: Source, lda: Int, b: Source, ldb: Int, c: Pointer, ldc: Int,
+        rows: Int, columns: Int, depth: Int, a: FloatPointer, lda: Int, b: FloatPointer, ldb: Int,
+        c: MutableFloatPointer, ldc: Int,
         factor: Float = 1, adds: Bool = false
     ) {
-        withUnsafeTemporaryAllocation(of: Source.self, capacity: 8) { table in
+        withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: 8) { table in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { sums in
                 guard let table = table.baseAddress, let sums = sums.baseAddress else { return }
                 var column = 0
@@ -29,15 +31,19 @@ enum Product {
     }
 
     @inline(__always)
-    private static func put(_ sums: Pointer, _ target: Pointer, _ width: Int, _ factor: Float, _ adds: Bool) {
+    private static func put(
+        _ sums: MutableFloatPointer, _ target: MutableFloatPointer, _ width: Int, _ factor: Float, _ adds: Bool
+    ) {
         for index in 0..<width {
             let value = factor * sums[index]
             target[index] = adds ? target[index] + value : value
         }
     }
 
-    /// target[j][i] = source[i][j] for i < rows, j < columns.
-    static func transpose(rows: Int, columns: Int, _ source: Source, lds: Int, _ target: Pointer, ldt: Int) {
+    /// Sets target[j][i] to source[i][j] for i < rows and j < columns.
+    static func transpose(
+        rows: Int, columns: Int, _ source: FloatPointer, lds: Int, _ target: MutableFloatPointer, ldt: Int
+    ) {
         var i = 0
         while i < rows {
             let end = min(i + 16, rows)

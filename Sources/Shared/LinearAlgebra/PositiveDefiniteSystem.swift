@@ -1,6 +1,5 @@
-/// Solves a x = b for a symmetric positive definite a, row-major [n, n], by Cholesky's decomposition.
-///
-/// Nil where a is not positive definite.
+/// Returns the solution x of a x = b for a symmetric positive definite matrix a, row-major [n, n], by Cholesky's
+/// decomposition; nil if a is not positive definite.
 package func solvePositiveDefinite(_ a: [Double], _ b: [Double]) -> [Double]? {
     let n = b.count
     precondition(a.count == n * n)
@@ -29,6 +28,7 @@ package func solvePositiveDefinite(_ a: [Double], _ b: [Double]) -> [Double]? {
     return x
 }
 
+/// Returns the inner product, accumulated in the order of the elements.
 package func dot(_ left: [Double], _ right: [Double]) -> Double {
     var sum = 0.0
     for index in left.indices { sum += left[index] * right[index] }

@@ -4,19 +4,22 @@
     import Darwin
 #endif
 
-/// Sines and cosines of one number an image (METHODS section M14.5): the network's view of the noise level.
+/// Sines and cosines of one number c for each image, which tell a network its noise level (docs/methods/networks.md,
+/// "Embeddings"):
 ///
-///     y = [sin(w c), cos(w c)] or [cos(w c), sin(w c)] over frequencies w; differentiable in c.
+///     y = [sin(w c), cos(w c)] or [cos(w c), sin(w c)]  over frequencies w
+///
+/// The operation is differentiable in c.
 package struct SinusoidalEmbedding: Operation {
     package let input: Value
     package let output: Value
     let frequencies: Parameter
-    /// SongUNet puts the sines first.
+    /// Whether the sines come first, as in SongUNet.
     let sinesFirst: Bool
-    private let loaded = Lazily<[Double]>()
+    private let loaded = MadeOnce<[Double]>()
 
     /// - Parameters:
-    ///   - input: one feature, c.
+    ///   - input: one feature, the number c.
     ///   - frequencies: half as many as the output has features.
     package init(_ input: Value, output: Value, frequencies: Parameter, sinesFirst: Bool) {
         precondition(input.shape == MapShape(features: 1))
@@ -27,7 +30,8 @@ package struct SinusoidalEmbedding: Operation {
         self.sinesFirst = sinesFirst
     }
 
-    /// w_j = 10000^(-j / (n/2 - e)), e = 1 with `endpoint` and 0 without, rounded to Float as the reference has them.
+    /// Returns w_j = 10000^(-j / (n/2 - e)) for n features, with e = 1 if `endpoint` and e = 0 otherwise, rounded to Float
+    /// as the reference implementation rounds them.
     package static func positionalFrequencies(features: Int, endpoint: Bool) -> [Float] {
         let half = features / 2
         let divisor = Double(half - (endpoint ? 1 : 0))
@@ -42,7 +46,7 @@ package struct SinusoidalEmbedding: Operation {
         try loaded.prepare { try frequencies.load().map { Double($0) } }
     }
 
-    package func forward(_ run: Run) {
+    package func forward(_ run: GraphRun) {
         let frequencies = loaded.value ?? []
         let half = frequencies.count
         for image in 0..<run.batch {
@@ -56,7 +60,7 @@ package struct SinusoidalEmbedding: Operation {
         }
     }
 
-    package func pullback(_ run: Run) {
+    package func pullback(_ run: GraphRun) {
         guard let (target, adds) = run.delivery(0, of: input) else { return }
         let frequencies = loaded.value ?? []
         let half = frequencies.count
@@ -72,45 +76,6 @@ package struct SinusoidalEmbedding: Operation {
             let place = target + image * input.shape.stride
             if !adds { for index in 0..<input.shape.stride { place[index] = 0 } }
             place[0] += Float(sum)
-        }
-    }
-}
-
-/// y = x / (1 + exp(-x)) by itself, where no norm or product absorbs it (the embedding's vectors).
-package struct SiLU: Operation {
-    package let input: Value
-    package let output: Value
-
-    package init(_ input: Value, output: Value) {
-        precondition(input.shape == output.shape)
-        self.input = input
-        self.output = output
-    }
-
-    package var kind: LayerKind { .other }
-    package var inputs: [Value] { [input] }
-    package var pullbackReadsInputs: Bool { true }
-
-    package func forward(_ run: Run) {
-        let source = Source(run.activations(input)), target = run.activations(output)
-        Elementwise.pieces(run, count: run.batch * input.shape.count) { first, end in
-            for index in stride(from: first, to: end, by: lanes) {
-                let x = load(source + index)
-                store(x * logistic(x), target + index)
-            }
-        }
-    }
-
-    package func pullback(_ run: Run) {
-        guard let (target, adds) = run.delivery(0, of: input) else { return }
-        let source = Source(run.activations(input)), cotangent = Source(run.cotangent(output))
-        Elementwise.pieces(run, count: run.batch * input.shape.count) { first, end in
-            for index in stride(from: first, to: end, by: lanes) {
-                let x = load(source + index)
-                let s = logistic(x), one = Vector(repeating: 1)
-                let value = load(cotangent + index) * s * multiplyAdd(one, x, one - s)
-                store(adds ? value + load(target + index) : value, target + index)
-            }
         }
     }
 }

@@ -1,17 +1,19 @@
-/// Passes over whole maps that no product absorbs.
-enum Elementwise {
+/// Passes over whole maps that no convolution's epilogue absorbs.
+enum MapPasses {
     private static let itemFloats = 16_384
 
-    /// `body(first, end)` over 0..<count in pieces of whole vectors. `count` is a multiple of 16.
-    static func pieces(_ run: Run, count: Int, _ body: (_ first: Int, _ end: Int) -> Void) {
+    /// Calls `body(first, end)` for pieces of 0..<count that consist of whole vectors. `count` is a multiple of 16.
+    static func pieces(_ run: GraphRun, count: Int, _ body: (_ first: Int, _ end: Int) -> Void) {
         run.parallelFor((count + itemFloats - 1) / itemFloats) { item, _ in
             body(item * itemFloats, min(count, (item + 1) * itemFloats))
         }
     }
 
-    /// target (+)= factor * source
-    static func scale(_ run: Run, _ source: Source, by factor: Float, target: Pointer, adds: Bool, count: Int) {
-        let factor = Vector(repeating: factor)
+    /// Sets target to factor * source, or adds factor * source to it if `adds`.
+    static func scale(
+        _ run: GraphRun, _ source: FloatPointer, by factor: Float, target: MutableFloatPointer, adds: Bool, count: Int
+    ) {
+        let factor = FloatVector(repeating: factor)
         pieces(run, count: count) { first, end in
             var index = first
             while index < end {
@@ -22,33 +24,35 @@ enum Elementwise {
         }
     }
 
-    /// values = 0 where `reference` is not above 0.
-    static func mask(_ run: Run, _ values: Pointer, where reference: Pointer, count: Int) {
+    /// Sets to 0 each of `values` whose `reference` is not above 0.
+    static func mask(_ run: GraphRun, _ values: MutableFloatPointer, where reference: MutableFloatPointer, count: Int) {
         pieces(run, count: count) { first, end in
             var index = first
             while index < end {
-                let kept = load(reference + index) .> Vector.zero
-                store(Vector.zero.replacing(with: load(values + index), where: kept), values + index)
+                let kept = load(reference + index) .> FloatVector.zero
+                store(FloatVector.zero.replacing(with: load(values + index), where: kept), values + index)
                 index += lanes
             }
         }
     }
 
-    /// target[image] (+)= factor * sum over pixels of source[image, pixel]; target is [batch, stride].
+    /// Sets target[image] to factor * the sum over pixels of source[image, pixel], or adds it if `adds`. The target is
+    /// [batch, stride].
     static func sumPixels(
-        _ run: Run, _ source: Source, shape: MapShape, scale factor: Float, target: Pointer, adds: Bool
+        _ run: GraphRun, _ source: FloatPointer, shape: MapShape, scale factor: Float, target: MutableFloatPointer,
+        adds: Bool
     ) {
         let (stride, pixels) = (shape.stride, shape.pixels)
         let blocks = stride / lanes
         run.parallelFor(run.batch * blocks) { item, _ in
             let (image, column) = (item / blocks, item % blocks * lanes)
             let start = source + image * shape.count + column
-            // Two levels of sums keep the rounding error at that of a sum of sqrt(pixels) terms.
-            var total = Vector.zero
+            // Sums of sums of 32 pixels round about as much as a sum of sqrt(pixels) terms.
+            var total = FloatVector.zero
             var pixel = 0
             while pixel < pixels {
                 let end = min(pixel + 32, pixels)
-                var part = Vector.zero
+                var part = FloatVector.zero
                 while pixel < end {
                     part += load(start + pixel * stride)
                     pixel += 1
@@ -56,13 +60,16 @@ enum Elementwise {
                 total += part
             }
             let place = target + image * stride + column
-            let value = Vector(repeating: factor) * total
+            let value = FloatVector(repeating: factor) * total
             store(adds ? value + load(place) : value, place)
         }
     }
 
-    /// The transpose of twofold enlargement: target (+)= sum over each 2x2 square of `source`, a map twice as large.
-    static func sumSquares(_ run: Run, _ source: Source, shape: MapShape, target: Pointer, adds: Bool) {
+    /// Sets target to the sum over each 2x2 square of `source`, a map twice as large, or adds the sum if `adds`. This is
+    /// the transpose of twofold enlargement.
+    static func sumSquares(
+        _ run: GraphRun, _ source: FloatPointer, shape: MapShape, target: MutableFloatPointer, adds: Bool
+    ) {
         let stride = shape.stride
         run.parallelFor(run.batch * shape.height) { row, _ in
             let top = source + row * 4 * shape.width * stride
