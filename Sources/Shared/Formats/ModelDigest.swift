@@ -12,7 +12,7 @@ import Diagnostics
 ///
 /// Throws `.noInput` if the file cannot be opened or is no regular file, `.inputOutput` if it cannot be read.
 package func modelDigest(ofFile path: String) throws -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemMessage()) }
     defer { close(descriptor) }
     var status = stat()

@@ -33,10 +33,7 @@ package struct RandomWeights: WeightSource {
         var seed: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
         var generator = SplitMix(seed: seed)
-        // The numbers of the generator become Floats in [-1, 1).
-        return (0..<count).map { _ in
-            (isNorm ? 1 : 0) + size * (Float(generator.next() >> 40) / Float(1 << 23) - 1)
-        }
+        return (0..<count).map { _ in (isNorm ? 1 : 0) + size * generator.signedUniform() }
     }
 }
 
