@@ -148,6 +148,15 @@ private func entry(_ name: String, _ type: String, _ shape: String, _ offsets: S
         #expect { try file.floats("no") } throws: { ($0 as? Failure)?.description == "\(path): no tensor named `no`" }
     }
 
+    @Test func imagesAreToldByTheirFirstBytes() {
+        let whole = Safetensors.serialize(metadata: ["a": "b"], tensors: tensors)
+        #expect(
+            Safetensors.isImage(whole) && Safetensors.isImage(whole.prefix(9)) && !Safetensors.isImage(whole.prefix(8)))
+        // A text whose ninth byte is a brace, and a length that no header has.
+        #expect(!Safetensors.isImage(Array("0.1 0.2 {}".utf8)))
+        #expect(!Safetensors.isImage([0, 0, 0, 2, 0, 0, 0, 0, 0x7B]))
+    }
+
     @Test func filesThatAreNoneAreNamed() throws {
         let folder = try TemporaryFolder()
         let absent = folder.file("absent")

@@ -34,6 +34,12 @@ import Testing
         #expect(abs(subsets.reduce(0, +) / 5 - (try values("subsets/kid")[0])) < 1e-9)
     }
 
+    @Test func theKernelAndItsSlope() {
+        // (6 / 3 + 1)^3 = 27, and its derivative 3 (6 / 3 + 1)^2 / 3 = 9, times 1/2.
+        #expect(polynomialKernel(6, dimension: 3) == (27, 9))
+        #expect(polynomialKernel(6, dimension: 3, weight: 0.5) == (13.5, 4.5))
+    }
+
     @Test func wholeSetsAreOneSubsetAndDrawsAreFixed() throws {
         let (x, y) = (features(60, of: 8, seed: 1), features(60, of: 8, seed: 2))
         #expect(try KernelDistance(x, y).subsets == 1)

@@ -139,6 +139,33 @@ import Testing
         }
     }
 
+    /// Standard input stays open and silent: a program that reads it first would wait for it.
+    @Test func optionsAreCheckedBeforeSamplesAreRead() throws {
+        let cases: [(arguments: String, status: Int32, words: String)] = [
+            ("--kid", 64, "--kid"), ("--neighbours 0", 64, "--neighbours"), ("--neighbours many", 64, "--neighbours"),
+            ("--set-size 1", 64, "--set-size"), ("--input tv", 64, "--input"), ("--quantize up", 64, "--quantize"),
+            ("--threads none", 64, "--threads"), ("--statistics a.txt", 64, "a.txt"),
+            ("--reference nowhere.npz", 66, "nowhere.npz"),
+            ("--features nowhere.pth --reference nowhere.npz", 66, "--features nowhere.pth"),
+            ("- nowhere", 66, "nowhere"),
+        ]
+        for (arguments, status, words) in cases {
+            let script =
+                "cd '\(folder.path)'; mkfifo p; sleep 60 > p & ld3-fid \(arguments) < p; s=$?; kill $!; rm p; exit $s"
+            let result = try Programs.shell(script, seconds: 30)
+            #expect(result.status == status, "\(arguments): \(result.errors)")
+            #expect(result.errors.contains(words), "\(arguments): \(result.errors)")
+        }
+    }
+
+    @Test func kernelDistanceNeedsVectorsOfTheReference() throws {
+        let make = "\(sampling("0-9")) | ld3-fid -q --statistics a.npz"
+        let result = try shell(
+            "\(make); mkfifo p; sleep 60 > p & ld3-fid --kid --reference a.npz < p; s=$?; kill $!; exit $s")
+        #expect(result.status == 65)
+        #expect(result.errors.contains("a.npz: statistics hold no feature vectors"), "\(result.errors)")
+    }
+
     @Test func tablesAreDrawn() throws {
         let result = try shell("printf 'NFE,edm,*LD3\\n4,2,0.5\\n5,,0.25\\n' | ld3-fid --chart c.png --logarithmic")
         #expect(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(result.errors)")

@@ -75,7 +75,7 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
         guard images.sampleShape == [channels, Self.side, Self.side] else {
             throw Failure(
                 .data, "\(name) takes pictures of shape [1, 32, 32], not \(images.sampleShape)",
-                suggestion: "give another network with --features")
+                suggestion: "choose another feature network")
         }
     }
 }

@@ -45,7 +45,7 @@ package struct FeatureStatistics: Sendable, Equatable {
             guard let moments = statistics.moments else {
                 throw Failure(
                     .data, place: place, "has no count, sum and outer to merge",
-                    suggestion: "make it with ld3-fid --statistics")
+                    suggestion: "only statistics that ld3-fid saved have them")
             }
             guard statistics.features == first.statistics.features else {
                 throw Failure(

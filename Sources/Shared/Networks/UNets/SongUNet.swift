@@ -30,7 +30,7 @@ struct SongUNetBuilder {
         return .init(graph: builder.graph, x: x, noise: noise, labels: labels, output: output)
     }
 
-    // MARK: - Embedding (M14.5)
+    // MARK: - Embedding
 
     private mutating func embed(_ noise: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels * configuration.noiseMultiplier
@@ -51,7 +51,7 @@ struct SongUNetBuilder {
         return builder.silu(try builder.linear("map_layer1", embedding, segments: width))
     }
 
-    // MARK: - Encoder and decoder (M14.6)
+    // MARK: - Encoder and decoder
 
     private mutating func encode(_ image: Value, _ embedding: Value) throws -> Value {
         var x = image
