@@ -1,4 +1,4 @@
-/// Convolution as the formula says, in Double: what every fast kernel is measured against.
+/// Computes a convolution by its formula in Double, against which every fast kernel is measured.
 package enum NaiveConvolution {
     /// x [B, C, H, W], weight [N, C, R, S] -> [B, N, H', W'], in row-major order; `upsamples` repeats pixels first.
     package static func convolve(
@@ -35,7 +35,7 @@ package enum NaiveConvolution {
     }
 }
 
-/// Numbers in [-1, 1) that depend on nothing but their place: splitmix64 of seed and index.
+/// Returns numbers in [-1, 1), each a splitmix64 hash of the seed and its index.
 package func testNumbers(_ count: Int, seed: UInt64) -> [Float] {
     (0..<count).map { index in
         var z = (seed &* 0x9E37_79B9_7F4A_7C15) &+ UInt64(index &+ 1) &* 0xD1B5_4A32_D192_ED03

@@ -6,7 +6,7 @@ private let optionOfCoordinate = [
     "variant": "--variant", "model": "--model", "process": "--process", "guidance": "--guidance",
     "architecture": "--architecture", "other model": "--allow-other-model", "introduction time": "--child-timeout",
     "export": "--export", "resampled steps": "--resample", "first sigma": "--from-sigma", "method": "--method",
-    "features": "--features", "description": "--describe",
+    "features": "--features", "description": "--describe", "force": "--force",
 ]
 
 extension Failure {
