@@ -93,7 +93,8 @@ let tests: [Target] =
             name: "PipelineTests",
             dependencies: ["TestSupport", "Formats", "TensorStream", "Tensors", "Images"]
                 + programs.map { .target(name: $0.name) },
-            path: "Tests/PipelineTests"),
+            path: "Tests/PipelineTests",
+            exclude: ["Golden"]),
         // Not a product: `make fuzz` builds and runs it.
         .executableTarget(
             name: "ld3-fuzz",

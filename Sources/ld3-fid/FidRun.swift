@@ -40,7 +40,7 @@ struct FidRun {
         let assumed = isEmbedded && statisticsFile == nil ? Self.embeddedReference : nil
         reference = arguments.stringIfGiven("reference") ?? assumed
         settings = SampleInput.Settings(
-            quantization: try arguments.choice("quantize"), batch: try arguments.batch() ?? (isEmbedded ? 128 : 16),
+            quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
             reporter: arguments.reporter)
         try checkUsage()
     }

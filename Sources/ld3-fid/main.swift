@@ -47,7 +47,7 @@ let command = Command(
         "ld3-fid --features pt_inception.pth --reference cifar10-32x32.npz images/",
         "ld3-fid --merge --reference mnist part0.npz part1.npz",
         "printf 'NFE,edm,*LD3\\n4,37.1,9.5\\n5,25.9,6.1\\n' | ld3-fid --chart distances.png",
-    ])
+    ], usesLinearAlgebra: true)
 
 runProgram(command) { arguments in
     if arguments.isGiven("chart") { try ChartRun(arguments).run() } else { try FidRun(arguments).run() }

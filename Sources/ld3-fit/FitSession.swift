@@ -67,7 +67,7 @@ struct FitSession<Element: TensorElement> {
         problem.keepsSums = arguments.flag("sum-rule")
         problem.triesOtherSolvers = !arguments.flag("own-coefficients")
         problem.savings = try arguments.savings()
-        problem.batch = try arguments.batch() ?? min(model.defaultBatch, 16)
+        problem.batch = arguments.batch() ?? min(model.defaultBatch, 16)
         problem.policy = policy
         if let heuristics = try arguments.heuristics() {
             problem.heuristics = heuristics

@@ -5,7 +5,7 @@ let command = Command(
     name: "ld3-fit", purpose: "learns the times of a few-step solver from a teacher's pairs",
     usage: ["[options] < pairs > schedule", "--format text [options] < pairs"],
     groups: [
-        .modelGroup,
+        .modelGroup, .modelDetails,
         OptionGroup(
             "what is fitted",
             [
@@ -51,7 +51,7 @@ let command = Command(
         "ld3-fit --solver unipc --nfe 4-10 --learn times,model-times,coefficients < pairs > all.safetensors",
         "ld3-fit --schedule five.safetensors --export comfy --drop-model-times",
         "ld3-fit --method heuristic --nfe 8 --format text < pairs",
-    ])
+    ], usesLinearAlgebra: true)
 
 runProgram(command) { arguments in
     if arguments.isGiven("schedule") { try ExportRun(arguments).run() } else { try FitRun(arguments).run() }

@@ -7,7 +7,7 @@ let command = Command(
     name: "ld3-teacher", purpose: "solves the diffusion ODE finely: noise in, pairs of noise and target out",
     usage: ["[options] < noise > pairs", "--serve [--model MODEL]", "--describe [--json] [--model MODEL]"],
     groups: [
-        .modelGroup,
+        .modelGroup, .modelDetails,
         OptionGroup(
             "solution",
             [

@@ -1,12 +1,12 @@
-import Diagnostics
-
-/// One option of a command line, declared once: how it is spelled, what it takes, what its help says.
+/// One option of a command line, declared once: its spelling, the values that it takes, and its help.
 package struct Option: Sendable {
     /// The long name without dashes.
     package var name: String
     package var short: Character?
-    /// What the help calls the value; nil for a flag.
+    /// The name of the value in the help; nil for a flag.
     package var value: String?
+    package var kind = ValueKind.text
+    /// The value if none is given, as a user would write it.
     package var defaultValue: String?
     package var help: String
     package var isRepeatable = false
@@ -17,20 +17,54 @@ package struct Option: Sendable {
         Option(name: name, short: short, help: help)
     }
 
+    /// Returns an option whose value is any text, unless `kind` says more.
     package static func value(
-        _ name: String, short: Character? = nil, _ value: String, default defaultValue: String? = nil, _ help: String
+        _ name: String, short: Character? = nil, _ value: String, kind: ValueKind = .text,
+        default defaultValue: String? = nil, _ help: String
     ) -> Option {
-        Option(name: name, short: short, value: value, defaultValue: defaultValue, help: help)
+        Option(name: name, short: short, value: value, kind: kind, defaultValue: defaultValue, help: help)
     }
 
-    /// The same option, allowed more than once.
+    /// Returns an option whose value is a whole number of `range`.
+    package static func integer(
+        _ name: String, short: Character? = nil, _ value: String = "N", in range: ClosedRange<Int>,
+        default defaultValue: String? = nil, _ help: String
+    ) -> Option {
+        .value(name, short: short, value, kind: .integer(range), default: defaultValue, help)
+    }
+
+    /// Returns an option whose value is a finite number of `range`.
+    package static func number(
+        _ name: String, short: Character? = nil, _ value: String = "X", in range: ClosedRange<Double>,
+        default defaultValue: String? = nil, _ help: String
+    ) -> Option {
+        .value(name, short: short, value, kind: .number(range), default: defaultValue, help)
+    }
+
+    /// Returns an option whose value is one of `words`.
+    package static func choice(
+        _ name: String, short: Character? = nil, _ value: String = "NAME", among words: [String],
+        default defaultValue: String? = nil, _ help: String
+    ) -> Option {
+        .value(name, short: short, value, kind: .choice(words), default: defaultValue, help)
+    }
+
+    /// Returns an option whose value is the raw value of one case of `Choice`.
+    package static func choice<Choice>(
+        _ name: String, short: Character? = nil, _ value: String = "NAME", cases type: Choice.Type,
+        default defaultValue: String? = nil, _ help: String
+    ) -> Option where Choice: CaseIterable & RawRepresentable, Choice.RawValue == String {
+        .choice(name, short: short, value, among: Choice.allCases.map(\.rawValue), default: defaultValue, help)
+    }
+
+    /// Returns this option, allowed more than once.
     package func repeatable() -> Option {
         var option = self
         option.isRepeatable = true
         return option
     }
 
-    /// The same option, left out of the provenance: an output path, a matter of speed.
+    /// Returns this option, left out of the provenance: it names an output, or is a matter of speed.
     package func withoutEffectOnNumbers() -> Option {
         var option = self
         option.changesNumbers = false
@@ -41,39 +75,13 @@ package struct Option: Sendable {
 /// Options under one heading of the help.
 package struct OptionGroup: Sendable {
     package var title: String
+    /// The word after --help that shows this group; nil if plain --help shows it. Groups may share a topic.
+    package var topic: String?
     package var options: [Option]
 
-    package init(_ title: String, _ options: [Option]) {
+    package init(_ title: String, topic: String? = nil, _ options: [Option]) {
         self.title = title
+        self.topic = topic
         self.options = options
     }
-}
-
-/// What one program is: everything that --help prints and the parser needs.
-package struct Command: Sendable {
-    package var name: String
-    /// One line, lower case: "writes Gaussian noise as a tensor stream".
-    package var purpose: String
-    /// Lines after the program's name: "[options] > noise".
-    package var usage: [String]
-    package var groups: [OptionGroup]
-    /// What positional arguments are called; nil where none is taken.
-    package var positional: String?
-    /// Whole command lines.
-    package var examples: [String]
-
-    /// The group of common options that every program has is put behind `groups`.
-    package init(
-        name: String, purpose: String, usage: [String], positional: String? = nil, groups: [OptionGroup],
-        examples: [String]
-    ) {
-        self.name = name
-        self.purpose = purpose
-        self.usage = usage
-        self.positional = positional
-        self.groups = groups + [.general]
-        self.examples = examples
-    }
-
-    package var options: [Option] { groups.flatMap(\.options) }
 }

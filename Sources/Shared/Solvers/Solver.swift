@@ -59,7 +59,7 @@ extension Solver {
     package func plan(evaluations: Int) throws -> (solver: Solver, steps: Int) {
         let (solver, steps) = family.rules.purchase(self, evaluations: evaluations)
         guard steps >= 1 else {
-            throw Failure(.usage, place: "--nfe", "\(evaluations) evaluations are too few for solver \(name)")
+            throw Failure(.usage, place: "evaluations", "\(evaluations) evaluations are too few for solver \(name)")
         }
         return (solver, steps)
     }
