@@ -73,7 +73,7 @@ let testsUse: [String: [Target.Dependency]] = [
 
 let tests: [Target] =
     [
-        .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport"),
         .target(
             name: "SolverTestSupport", dependencies: ["Tensors", "Diffusion", "Solvers"],
             path: "Tests/SolverTestSupport"),

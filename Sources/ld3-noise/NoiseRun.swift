@@ -22,7 +22,9 @@ struct NoiseRun {
         // The model is opened only if an option leaves out its shape or its classes.
         var opened: Model?
         func model() throws -> Model {
-            let model = try opened ?? ModelCatalogue.open(arguments.string("model"), threads: arguments.threads())
+            let model = try opened
+                ?? ModelCatalogue.open(
+                    arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
             opened = model
             return model
         }
@@ -64,7 +66,7 @@ struct NoiseRun {
             let drawn = seeds.slice(range).seeds
             try writer.write(
                 SampleBatch(
-                    seeds: drawn, labels: labels.labels(drawn, classes: classes),
+                    seeds: drawn, classes: labels.labels(drawn, classes: classes),
                     tensors: [try source.noise(drawn, places: range, movedWithin: radius)], part: part,
                     startsPart: start == places.lowerBound))
             progress.advance(by: range.count)

@@ -3,108 +3,90 @@ import Tensors
 import TestSupport
 import Testing
 
+/// Every form of the convolution; ConvolutionKernelTests compares the kernels on larger maps.
 @Suite struct ConvolutionTests {
-    struct Shape: Sendable, CustomTestStringConvertible {
-        var size: (Int, Int)
-        var channels: Int
-        var outputs: Int
-        var window: Window
-        var testDescription: String {
-            "\(size.0)x\(size.1), \(channels) to \(outputs), \(window.height)x\(window.width), stride \(window.stride)"
+    static let cases: [OperationCase] =
+        [
+            convolution("linear", [features(40)], outputs: 21, Window(1)),
+            convolution("1x1", [map(5, 4, 18)], outputs: 33, Window(1)),
+            convolution("1x1 over two maps", [map(4, 3, 18), map(4, 3, 5)], outputs: 20, Window(1)),
+            convolution("3x3 over two maps", [map(5, 4, 6), map(5, 4, 17)], outputs: 9, Window(3)),
+            convolution("3x3 of a narrow map", [map(5, 5, 3)], outputs: 4, Window(3)),
+            convolution("stride 2", [map(7, 6, 10)], outputs: 8, Window(3, stride: 2)),
+            convolution("stride 2 without padding", [map(9, 7, 5)], outputs: 6, Window(3, stride: 2, padding: 0)),
+            convolution(
+                "1x7", [map(3, 9, 6)], outputs: 7, Window(height: 1, width: 7, paddingHeight: 0, paddingWidth: 3)),
+            convolution(
+                "with an image's bias and a scale", [map(4, 4, 12)], outputs: 18, Window(3), scale: 0.6, imageBias: true
+            ),
+            convolution("with a residual", [map(5, 4, 12)], outputs: 10, Window(3), scale: 0.7, residual: true),
+            convolution(
+                "with everything", [map(3, 4, 8)], outputs: 16, Window(1), scale: 0.5, imageBias: true, residual: true),
+            convolution("rectified", [map(5, 6, 8)], outputs: 20, Window(3), rectifies: true),
+            convolution("rectified and scaled", [map(4, 4, 20)], outputs: 5, Window(1), scale: 2, rectifies: true),
+        ]
+        + ConvolutionKernel.allCases.flatMap { kernel in
+            [
+                convolution("3x3 by \(kernel)", [map(9, 7, 5)], outputs: 18, Window(3), kernel: kernel),
+                convolution(
+                    "upsampling by \(kernel)", [map(4, 5, 5)], outputs: 6, Window(3, upsamples: true), kernel: kernel),
+                convolution(
+                    "padding 2, residual, by \(kernel)", [map(4, 4, 5)], outputs: 6, Window(3, padding: 2), scale: 0.7,
+                    residual: true, kernel: kernel),
+                convolution(
+                    "rectified by \(kernel)", [map(6, 6, 5)], outputs: 6, Window(3), rectifies: true, kernel: kernel),
+            ]
         }
+
+    @Test(arguments: cases) func value(_ operation: OperationCase) throws { try operation.checkValue() }
+    @Test(arguments: cases) func pullback(_ operation: OperationCase) throws { try operation.checkPullback() }
+    @Test(arguments: cases) func bits(_ operation: OperationCase) throws { try operation.checkBits() }
+
+    private static func map(_ height: Int, _ width: Int, _ channels: Int) -> MapShape {
+        MapShape(height: height, width: width, channels: channels)
     }
 
-    /// Kernel and the bound on its error, relative to the largest output, against Double. Sums of some hundred terms.
-    static let kernels: [(ConvolutionKernel, Double)] = [(.indirect, 2e-6), (.winograd2, 3e-6), (.winograd4, 1e-5)]
+    private static func features(_ count: Int) -> MapShape { MapShape(features: count) }
 
-    static let square = [
-        Shape(size: (8, 8), channels: 32, outputs: 32, window: Window(3)),
-        Shape(size: (16, 12), channels: 48, outputs: 80, window: Window(3)),
-        Shape(size: (7, 5), channels: 3, outputs: 20, window: Window(3)),
-        Shape(size: (9, 6), channels: 20, outputs: 3, window: Window(3, padding: 2)),
-        Shape(size: (6, 7), channels: 17, outputs: 16, window: Window(3, padding: 0)),
-        Shape(size: (5, 4), channels: 16, outputs: 24, window: Window(3, upsamples: true)),
-        Shape(size: (16, 16), channels: 64, outputs: 64, window: Window(3, upsamples: true)),
-        // Large enough for Winograd weights to be transformed when they are used.
-        Shape(size: (20, 18), channels: 96, outputs: 80, window: Window(3)),
-    ]
-
-    static let other = [
-        Shape(size: (8, 8), channels: 32, outputs: 48, window: Window(1)),
-        Shape(size: (1, 1), channels: 40, outputs: 70, window: Window(1)),
-        Shape(size: (9, 9), channels: 3, outputs: 16, window: Window(5)),
-        Shape(size: (15, 13), channels: 3, outputs: 8, window: Window(7, stride: 2, padding: 3)),
-        Shape(size: (11, 11), channels: 5, outputs: 6, window: Window(3, stride: 2, padding: 0)),
-        Shape(size: (23, 23), channels: 3, outputs: 12, window: Window(11, stride: 4, padding: 2)),
-        Shape(
-            size: (6, 9), channels: 18, outputs: 33,
-            window: Window(height: 1, width: 7, paddingHeight: 0, paddingWidth: 3)),
-    ]
-
-    @Test(arguments: square, kernels) func threeByThree(_ shape: Shape, _ kernel: (ConvolutionKernel, Double)) throws {
-        try check(shape, kernel: kernel.0, tolerance: kernel.1)
-    }
-
-    @Test(arguments: other) func otherWindows(_ shape: Shape) throws {
-        try check(shape, kernel: nil, tolerance: 2e-6)
-    }
-
-    private func check(_ shape: Shape, kernel: ConvolutionKernel?, tolerance: Double) throws {
-        let batch = 3
-        let input = MapShape(height: shape.size.0, width: shape.size.1, channels: shape.channels)
-        let w = shape.window
-        let weight = testNumbers(shape.outputs * shape.channels * w.taps, seed: 1)
-        let bias = testNumbers(shape.outputs, seed: 2)
-        let x = Tensor(
-            shape: [batch, shape.channels, input.height, input.width],
-            elements: testNumbers(batch * shape.channels * input.pixels, seed: 3))
-        let network = single(input, shape, weight, bias, kernel)
-        let (values, pullback) = try network.linearize([x])
-        let value = values[0]
-        let plain = naive(x.elements.map { Double($0) }, shape, weight, batch)
-        let pixels = plain.count / batch / shape.outputs
-        let expected = plain.enumerated().map { $1 + Double(bias[$0 / pixels % shape.outputs]) }
-        expectClose(value, expected, tolerance)
-
-        // <v, conv(u)> = <pullback(v), u> for random u and v, the left side in Double.
-        let v = Tensor(shape: value.shape, elements: testNumbers(value.count, seed: 4))
-        let pulled = try pullback([v])[0]
-        let u = testNumbers(x.count, seed: 5)
-        let image = naive(u.map { Double($0) }, shape, weight, batch)
-        let left = zip(image, v.elements).reduce(0) { $0 + $1.0 * Double($1.1) }
-        let right = zip(u, pulled.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-        let size = zip(image, v.elements).reduce(0) { $0 + abs($1.0 * Double($1.1)) }
-        #expect(abs(left - right) < tolerance * size)
-    }
-
-    private func single(
-        _ input: MapShape, _ shape: Shape, _ weight: [Float], _ bias: [Float], _ kernel: ConvolutionKernel?
-    ) -> CompiledNetwork {
-        var graph = Graph()
-        let source = graph.input(input)
-        let w = shape.window
-        let output = graph.add(w.output(of: input, segments: [shape.outputs])) {
-            Convolution(
-                Sources(source), output: $0, window: w,
-                weight: Parameter(
-                    name: "w", shape: [shape.outputs, shape.channels, w.height, w.width], elements: weight),
-                bias: Parameter(name: "b", shape: [shape.outputs], elements: bias), options: .init(kernel: kernel))
-        }
-        return CompiledNetwork(
-            graph, inputs: [source], outputs: [output], differentiable: [source], pool: ThreadPool(threads: 2))
-    }
-
-    private func naive(_ x: [Double], _ shape: Shape, _ weight: [Float], _ batch: Int) -> [Double] {
-        let w = shape.window
-        return NaiveConvolution.convolve(
-            x, batch: batch, channels: shape.channels, height: shape.size.0, width: shape.size.1,
-            weight: weight.map { Double($0) }, outputs: shape.outputs, window: (w.height, w.width), stride: w.stride,
-            padding: (w.paddingHeight, w.paddingWidth), upsamples: w.upsamples)
-    }
-
-    private func expectClose(_ value: Tensor<Float>, _ expected: [Double], _ tolerance: Double) {
-        let largest = expected.map(abs).max() ?? 0
-        let error = zip(value.elements, expected).map { abs(Double($0) - $1) }.max() ?? .infinity
-        #expect(value.count == expected.count && error / largest < tolerance, "\(error / largest)")
+    private static func convolution(
+        _ description: String, _ sources: [MapShape], outputs: Int, _ window: Window, scale: Float = 1,
+        imageBias: Bool = false, residual: Bool = false, rectifies: Bool = false, kernel: ConvolutionKernel? = nil
+    ) -> OperationCase {
+        let input = MapShape(
+            height: sources[0].height, width: sources[0].width, segments: sources.flatMap(\.segments))
+        let output = window.output(of: input, segments: [outputs])
+        let weight = testNumbers(outputs * input.channels * window.taps, seed: 21)
+        let bias = testNumbers(outputs, seed: 22)
+        return OperationCase(
+            description, sources + (imageBias ? [features(outputs)] : []) + (residual ? [output] : []),
+            tolerances: kernel == .winograd4 ? (1e-5, 1e-5) : (3e-6, 3e-6),
+            build: { graph, values in
+                graph.add(output) {
+                    Convolution(
+                        Sources(Array(values.prefix(sources.count))), output: $0, window: window,
+                        weight: Parameter(
+                            name: "weight", shape: [outputs, input.channels, window.height, window.width],
+                            elements: weight),
+                        bias: Parameter(name: "bias", shape: [outputs], elements: bias),
+                        options: .init(
+                            imageBias: imageBias ? values[sources.count] : nil, residual: residual ? values.last : nil,
+                            scale: scale, rectifies: rectifies, kernel: kernel))
+                }
+            },
+            plain: { inputs in
+                let sums = NaiveConvolution.convolve(
+                    inputs.prefix(sources.count).flatMap { $0 }, batch: 1, channels: input.channels,
+                    height: input.height, width: input.width, weight: doubles(weight), outputs: outputs,
+                    window: (window.height, window.width), stride: window.stride,
+                    padding: (window.paddingHeight, window.paddingWidth), upsamples: window.upsamples)
+                return sums.indices.map { index in
+                    let channel = index / output.pixels
+                    var y = sums[index] + Double(bias[channel])
+                    if imageBias { y += inputs[sources.count][channel] }
+                    if residual { y += inputs[inputs.count - 1][index] }
+                    y *= Double(scale)
+                    return rectifies ? max(y, 0) : y
+                }
+            })
     }
 }

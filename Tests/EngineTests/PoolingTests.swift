@@ -1,109 +1,91 @@
 import Engine
 import Tensors
-import TestSupport
 import Testing
 
 @Suite struct PoolingTests {
-    private func network(
-        _ input: MapShape, _ make: (inout Graph, Value) -> Value
-    ) -> CompiledNetwork {
+    static let cases = [
+        pooling(.maximum, height: 5, width: 6, PoolingWindow(size: 2, stride: 2, ceils: true)),
+        pooling(.maximum, height: 7, width: 9, PoolingWindow(size: 3, stride: 2, padding: 1)),
+        pooling(.maximum, height: 4, width: 4, PoolingWindow(size: 2, stride: 2), rectifies: true),
+        pooling(.mean(countsPadding: true), height: 7, width: 6, PoolingWindow(size: 3, stride: 2, padding: 1)),
+        pooling(.mean(countsPadding: true), height: 6, width: 4, PoolingWindow(size: 3, stride: 2, ceils: true)),
+        pooling(.mean(countsPadding: false), height: 7, width: 6, PoolingWindow(size: 3, stride: 2, padding: 1)),
+        pooling(
+            .mean(countsPadding: false), height: 5, width: 5, PoolingWindow(size: 3, stride: 1, padding: 1),
+            rectifies: true),
+    ]
+
+    @Test(arguments: cases) func value(_ operation: OperationCase) throws { try operation.checkValue() }
+    @Test(arguments: cases) func pullback(_ operation: OperationCase) throws { try operation.checkPullback() }
+    @Test(arguments: cases) func bits(_ operation: OperationCase) throws { try operation.checkBits() }
+
+    /// PyTorch's rule: a last window counts with `ceils` if it starts inside the map or its left padding.
+    @Test func sizesAreRoundedUpOnDemand() {
+        func size(_ n: Int, _ window: PoolingWindow) -> Int {
+            window.output(of: MapShape(height: n, width: 1 + window.size, channels: 1)).height
+        }
+        #expect(size(5, PoolingWindow(size: 2, stride: 2)) == 2)
+        #expect(size(5, PoolingWindow(size: 2, stride: 2, ceils: true)) == 3)
+        #expect(size(6, PoolingWindow(size: 3, stride: 2, ceils: true)) == 3)
+        #expect(size(3, PoolingWindow(size: 2, stride: 3, padding: 1, ceils: true)) == 2)
+    }
+
+    /// The first of several equal maxima receives the cotangent.
+    @Test func tiesGoToTheFirst() throws {
         var graph = Graph()
-        let source = graph.input(input)
-        let output = make(&graph, source)
-        return CompiledNetwork(
-            graph, inputs: [source], outputs: [output], differentiable: [source], pool: ThreadPool(threads: 2))
-    }
-
-    private func pooling(_ input: MapShape, _ window: PoolingWindow, _ kind: Pooling.Kind) -> CompiledNetwork {
-        network(input) { graph, source in
-            graph.add(window.output(of: input)) { Pooling(source, output: $0, window: window, kind: kind) }
+        let window = PoolingWindow(size: 2, stride: 2)
+        let input = graph.input(MapShape(height: 2, width: 4, channels: 1))
+        let output = graph.add(window.output(of: input.shape)) {
+            Pooling(input, output: $0, window: window, kind: .maximum)
         }
+        let network = CompiledNetwork(
+            graph, inputs: [input], outputs: [output], differentiable: [input], pool: ThreadPool(threads: 1))
+        let x = Tensor<Float>(shape: [1, 1, 2, 4], elements: [1, 3, 2, 2, 3, 3, 2, 2])
+        let pulled = try network.linearize([x]).pullback([Tensor(shape: [1, 1, 1, 2], elements: [5, 7])])
+        #expect(pulled[0].elements == [0, 5, 7, 0, 0, 0, 0, 0])
     }
 
-    @Test(arguments: [(5, 5, 2), (6, 6, 2), (7, 9, 3)]) func maximumAndItsCotangent(_ size: (Int, Int, Int)) throws {
-        let input = MapShape(height: size.0, width: size.1, channels: 18)
-        let window = PoolingWindow(size: size.2, stride: 2, ceils: true)
-        let x = Tensor(
-            shape: [2, 18, size.0, size.1], elements: testNumbers(36 * size.0 * size.1, seed: 1))
-        let (values, pullback) = try pooling(input, window, .maximum).linearize([x])
-        let ones = Tensor<Float>(shape: values[0].shape, repeating: 1)
-        let pulled = try pullback([ones])[0]
-        let (h, w) = (window.output(of: input).height, window.output(of: input).width)
-        #expect(h == (size.0 - size.2 + 1) / 2 + 1 && w == (size.1 - size.2 + 1) / 2 + 1)
-        var expected = [Float](repeating: 0, count: x.count)
-        for map in 0..<36 {
-            for place in 0..<h * w {
-                let rows = place / w * 2..<min(place / w * 2 + size.2, size.0)
-                let columns = place % w * 2..<min(place % w * 2 + size.2, size.1)
-                let places = rows.flatMap { i in columns.map { (map * size.0 + i) * size.1 + $0 } }
-                let best = places.max { x[$0] < x[$1] } ?? 0
-                #expect(values[0][map * h * w + place] == x[best])
-                expected[best] += 1
-            }
-        }
-        #expect(pulled.elements == expected)
+    private static func pooling(
+        _ kind: Pooling.Kind, height: Int, width: Int, _ window: PoolingWindow, rectifies: Bool = false
+    ) -> OperationCase {
+        let channels = 18
+        let input = MapShape(height: height, width: width, channels: channels)
+        let output = window.output(of: input)
+        return OperationCase(
+            "\(kind), \(height)x\(width), window \(window.size), stride \(window.stride)"
+                + "\(rectifies ? ", rectified" : "")",
+            [input],
+            build: { graph, values in
+                graph.add(output) {
+                    Pooling(values[0], output: $0, window: window, kind: kind, rectifies: rectifies)
+                }
+            },
+            plain: { inputs in
+                (0..<channels * output.pixels).map { index in
+                    let (channel, pixel) = (index / output.pixels, index % output.pixels)
+                    let top = pixel / output.width * window.stride - window.padding
+                    let left = pixel % output.width * window.stride - window.padding
+                    var covered: [Double] = []
+                    for y in top..<top + window.size where (0..<height).contains(y) {
+                        for x in left..<left + window.size where (0..<width).contains(x) {
+                            covered.append(inputs[0][(channel * height + y) * width + x])
+                        }
+                    }
+                    let sum = covered.reduce(0, +)
+                    let result =
+                        switch kind {
+                        case .maximum: covered.max() ?? 0
+                        case .mean(countsPadding: true):
+                            sum / Double(padded(top, window, height) * padded(left, window, width))
+                        case .mean(countsPadding: false): sum / Double(covered.count)
+                        }
+                    return rectifies ? max(result, 0) : result
+                }
+            })
     }
 
-    @Test func meansWithAndWithoutPadding() throws {
-        let input = MapShape(height: 3, width: 3, channels: 1)
-        let x = Tensor<Float>(shape: [1, 1, 3, 3], elements: [1, 2, 3, 4, 5, 6, 7, 8, 9])
-        let window = PoolingWindow(size: 3, stride: 1, padding: 1)
-        let with = try pooling(input, window, .mean(countsPadding: true)).evaluate([x])[0]
-        let without = try pooling(input, window, .mean(countsPadding: false)).evaluate([x])[0]
-        #expect(abs(with[0] - 12.0 / 9) < 1e-6 && abs(without[0] - 12.0 / 4) < 1e-6)
-        #expect(abs(with[4] - 5) < 1e-6 && abs(without[4] - 5) < 1e-6)
-    }
-
-    @Test(arguments: [true, false]) func meanPullbackIsTheTranspose(_ countsPadding: Bool) throws {
-        let input = MapShape(height: 7, width: 6, channels: 20)
-        let window = PoolingWindow(size: 3, stride: 2, padding: 1)
-        let x = Tensor(shape: [2, 20, 7, 6], elements: testNumbers(2 * 20 * 42, seed: 1))
-        let (values, pullback) = try pooling(input, window, .mean(countsPadding: countsPadding)).linearize([x])
-        let v = Tensor(shape: values[0].shape, elements: testNumbers(values[0].count, seed: 2))
-        let pulled = try pullback([v])[0]
-        expectSame(values[0], v, x, pulled)
-    }
-
-    @Test func rectifiedMeans() throws {
-        let input = MapShape(height: 5, width: 5, channels: 16)
-        let window = PoolingWindow(size: 3, stride: 1, padding: 1)
-        let x = Tensor(shape: [1, 16, 5, 5], elements: testNumbers(16 * 25, seed: 3))
-        let plain = try pooling(input, window, .mean(countsPadding: false)).linearize([x])
-        let rectified = network(input) { graph, source in
-            graph.add(window.output(of: input)) {
-                Pooling(source, output: $0, window: window, kind: .mean(countsPadding: false), rectifies: true)
-            }
-        }
-        let (values, pullback) = try rectified.linearize([x])
-        #expect(values[0].elements == plain.values[0].elements.map { max($0, 0) })
-        let v = Tensor(shape: values[0].shape, elements: testNumbers(values[0].count, seed: 4))
-        let masked = Tensor<Float>(
-            shape: v.shape, elements: zip(v.elements, values[0].elements).map { $1 > 0 ? $0 : 0 })
-        #expect(try pullback([v])[0].elements == plain.pullback([masked])[0].elements)
-    }
-
-    @Test func globalMean() throws {
-        let input = MapShape(height: 4, width: 5, channels: 17)
-        let x = Tensor(shape: [3, 17, 4, 5], elements: testNumbers(3 * 17 * 20, seed: 1))
-        let (values, pullback) = try network(input) { graph, source in
-            graph.add(GlobalMean.outputShape(input)) { GlobalMean(source, output: $0) }
-        }.linearize([x])
-        #expect(values[0].shape == [3, 17])
-        for row in 0..<51 {
-            let mean = x.elements[row * 20..<row * 20 + 20].reduce(0, +) / 20
-            #expect(abs(values[0][row] - mean) < 1e-6)
-        }
-        let v = Tensor(shape: [3, 17], elements: testNumbers(51, seed: 2))
-        let pulled = try pullback([v])[0]
-        expectSame(values[0], v, x, pulled)
-    }
-
-    /// <value, v> = <x, pullback(v)> for a linear layer.
-    private func expectSame(
-        _ value: Tensor<Float>, _ v: Tensor<Float>, _ x: Tensor<Float>, _ pulled: Tensor<Float>
-    ) {
-        let left = zip(value.elements, v.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-        let right = zip(x.elements, pulled.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-        #expect(abs(left - right) < 1e-5)
+    /// Returns how many places of a window that starts at `start` lie inside the map or its padding.
+    private static func padded(_ start: Int, _ window: PoolingWindow, _ size: Int) -> Int {
+        (start..<start + window.size).count { (-window.padding..<size + window.padding).contains($0) }
     }
 }

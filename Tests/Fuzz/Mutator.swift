@@ -1,17 +1,9 @@
-/// SplitMix64: one generator a run, so that a run is told by its number alone.
-struct Generator: RandomNumberGenerator {
-    private var state: UInt64
+import Tensors
 
-    init(seed: UInt64) { state = seed }
+/// The generator of one fuzzing run: the number of a run is its seed.
+typealias Generator = SplitMix
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix {
     mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<max(limit, 1), using: &self) }
 }
 

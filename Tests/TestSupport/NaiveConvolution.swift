@@ -34,14 +34,3 @@ package enum NaiveConvolution {
         return result
     }
 }
-
-/// Returns numbers in [-1, 1), each a splitmix64 hash of the seed and its index.
-package func testNumbers(_ count: Int, seed: UInt64) -> [Float] {
-    (0..<count).map { index in
-        var z = (seed &* 0x9E37_79B9_7F4A_7C15) &+ UInt64(index &+ 1) &* 0xD1B5_4A32_D192_ED03
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        z ^= z >> 31
-        return Float(Double(z >> 40) / Double(1 << 23) - 1)
-    }
-}

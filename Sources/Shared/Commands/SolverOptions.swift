@@ -1,4 +1,6 @@
 import Diagnostics
+import Diffusion
+import Foundation
 import Models
 import Schedules
 import Solvers
@@ -41,15 +43,27 @@ extension Arguments {
         }
         let request = try ScheduleRequest(
             schedule: schedule, solver: stringIfGiven("solver"), order: integerIfGiven("order"),
-            variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"))
+            variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"),
+            process: try process())
         try request.check(fallback: fallback)
         return request
     }
 
+    /// Returns the process of --process, or nil if it was not given. Throws if its table cannot be read.
+    package func process() throws -> NoiseProcess? {
+        try locating("--process") { try stringIfGiven("process").map { try NoiseProcess(spelling: $0) } }
+    }
+
+    /// The model of --model, else of the environment's LD3_MODEL, or nil if neither names one.
+    package var modelName: String? {
+        if isGiven("model") { return stringIfGiven("model") }
+        return ProcessInfo.processInfo.environment["LD3_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
-    package func modelRequest() -> ModelRequest {
+    package func modelRequest() throws -> ModelRequest {
         ModelRequest(
-            name: stringIfGiven("model"), process: stringIfGiven("process"), guidance: doubleIfGiven("guidance"),
+            name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout") ?? ModelCatalogue.childTimeout)
     }

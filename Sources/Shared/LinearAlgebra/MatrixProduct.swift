@@ -1,8 +1,8 @@
 import COpenBLAS
 
-// Products of Double matrices, row-major, for statistics; the network engine has its own.
+// Products of row-major Double matrices for statistics. The network engine has its own products.
 
-/// left [rows, inner] times right [inner, columns], or right [columns, inner] transposed.
+/// Returns left [rows, inner] times right [inner, columns], or times the transpose of right [columns, inner].
 package func matrixProduct(
     _ left: [Double], _ right: [Double], rows: Int, inner: Int, columns: Int, rightTransposed: Bool = false
 ) -> [Double] {
@@ -16,7 +16,7 @@ package func matrixProduct(
     return result
 }
 
-/// Adds rows^T rows to the lower triangle of `target` [columns, columns]; `rows` is [any, columns].
+/// Adds rows^T rows to the lower triangle of `target` [columns, columns], for `rows` [any, columns].
 package func addGram(of rows: [Double], columns: Int, toLowerTriangleOf target: inout [Double]) {
     precondition(columns > 0 && rows.count.isMultiple(of: columns) && target.count == columns * columns)
     let height = rows.count / columns

@@ -1,15 +1,17 @@
 import COpenBLAS
 import Diagnostics
 
-/// Eigenvalues, and eigenvectors where wanted, of a symmetric matrix (LAPACK's dsyevd, divide and conquer).
+/// The eigenvalues of a symmetric matrix, and its eigenvectors on demand (LAPACK's dsyevd, divide and conquer).
 package struct SymmetricEigen: Sendable {
     /// Ascending, [D].
     package let values: [Double]
-    /// [D, D], the vector of `values[i]` in row i; empty where only the values were asked for.
+    /// [D, D], with the eigenvector of `values[i]` in row i; empty if only the values are wanted.
     package let vectors: [Double]
 
-    /// `matrix` is [dimension, dimension]; its upper triangle is not read. Status 70 where LAPACK does not converge,
-    /// which finite input does not bring about.
+    /// - Parameters:
+    ///   - matrix: [dimension, dimension]; its upper triangle is not read.
+    ///   - wanted: whether the eigenvectors are computed.
+    /// - Throws: a `Failure` with status `.internal` if LAPACK does not converge, which finite input does not bring about.
     package init(_ matrix: [Double], dimension: Int, vectors wanted: Bool) throws {
         precondition(matrix.count == dimension * dimension)
         guard dimension > 0 else {
@@ -17,7 +19,7 @@ package struct SymmetricEigen: Sendable {
             return
         }
         guard let order = Int32(exactly: dimension) else { throw Failure(.data, "a matrix of \(dimension) rows") }
-        // Column-major "upper" is row-major lower, and the columns of eigenvectors become our rows.
+        // LAPACK's matrices are column-major: its upper triangle is our lower one, and its columns are our rows.
         var (matrix, values) = (matrix, [Double](repeating: 0, count: dimension))
         var sizes: (work: Double, integers: Int32) = (0, 0)
         var status = Self.solve(wanted, order, &matrix, &values, &sizes.work, -1, &sizes.integers, -1)
@@ -44,30 +46,4 @@ package struct SymmetricEigen: Sendable {
             &status)
         return status
     }
-}
-
-/// The singular values of a matrix [rows, columns], descending (LAPACK's dgesdd). Status 70 where it does not
-/// converge.
-package func singularValues(_ matrix: [Double], rows: Int, columns: Int) throws -> [Double] {
-    precondition(matrix.count == rows * columns)
-    guard rows > 0, columns > 0 else { return [] }
-    // Column-major LAPACK sees the transpose, whose singular values are the same.
-    var (matrix, values) = (matrix, [Double](repeating: 0, count: min(rows, columns)))
-    var integers = [Int32](repeating: 0, count: 8 * min(rows, columns))
-    func solve(_ work: UnsafeMutablePointer<Double>, _ length: Int32) -> Int32 {
-        var (height, width, one, length, status) = (Int32(columns), Int32(rows), Int32(1), length, Int32(0))
-        dgesdd_(
-            "N", &height, &width, &matrix, &height, &values, nil, &one, nil, &one, work, &length, &integers, &status)
-        return status
-    }
-    var size = 0.0
-    var status = solve(&size, -1)
-    if status == 0 {
-        var work = [Double](repeating: 0, count: Int(size))
-        status = solve(&work, Int32(size))
-    }
-    guard status == 0 else {
-        throw Failure(.internal, "the singular values did not converge (dgesdd status \(status))")
-    }
-    return values
 }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import Tensors
 
 /// Weights of any architecture without a file: every element is a hash of its tensor's name and its place.
 ///
@@ -30,16 +31,8 @@ package struct RandomWeights: WeightSource {
         let size: Float = shape.count > 1 ? (3 / Float(inputs)).squareRoot() : 0.1
         var seed: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return (0..<count).map { (isNorm ? 1 : 0) + size * Self.uniform(seed, UInt64($0)) }
-    }
-
-    /// In [-1, 1): splitmix64 of seed and index.
-    private static func uniform(_ seed: UInt64, _ index: UInt64) -> Float {
-        var z = seed &+ (index &+ 1) &* 0x9E37_79B9_7F4A_7C15
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        z ^= z >> 31
-        return Float(z >> 40) / Float(1 << 23) - 1
+        var generator = SplitMix(seed: seed)
+        return (0..<count).map { _ in (isNorm ? 1 : 0) + size * generator.signedUniform() }
     }
 }
 

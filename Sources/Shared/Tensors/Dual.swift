@@ -1,9 +1,9 @@
 /// A dual number: a value and its partial derivatives with respect to a fixed list of variables (forward mode).
 ///
-/// A constant carries no partials, so mixing constants and variables costs nothing.
+/// A constant carries no partial derivatives, so arithmetic between constants and variables costs nothing more.
 package struct Dual: Real {
     package var value: Double
-    /// d value / d variable, or empty for a constant.
+    /// The derivatives d value / d variable; empty for a constant.
     package var partials: [Double]
 
     package init(_ value: Double) { self.init(value: value, partials: []) }
@@ -14,14 +14,14 @@ package struct Dual: Real {
         self.partials = partials
     }
 
-    /// The variable number `index` of `count`.
+    /// Returns the variable number `index` of `count`.
     package static func variable(_ value: Double, index: Int, of count: Int) -> Dual {
         var partials = [Double](repeating: 0, count: count)
         partials[index] = 1
         return Dual(value: value, partials: partials)
     }
 
-    /// d value / d variable `index`; 0 for a constant.
+    /// Returns d value / d variable `index`; 0 for a constant.
     package func partial(_ index: Int) -> Double { partials.isEmpty ? 0 : partials[index] }
 
     package static func + (left: Dual, right: Dual) -> Dual {
@@ -67,11 +67,12 @@ package struct Dual: Real {
         x.chained(Double.pow(x.value, exponent), slope: exponent * Double.pow(x.value, exponent - 1))
     }
 
-    /// f(self) given f's value and slope there.
+    /// Returns f(self), given the value and the slope of f at `value`.
     package func chained(_ newValue: Double, slope: Double) -> Dual {
         Dual(value: newValue, partials: partials.map { $0 * slope })
     }
 
+    /// Returns the partial derivatives of a left + b right.
     private static func blend(_ left: Dual, _ a: Double, _ right: Dual, _ b: Double) -> [Double] {
         if left.partials.isEmpty { return right.partials.map { $0 * b } }
         if right.partials.isEmpty { return left.partials.map { $0 * a } }

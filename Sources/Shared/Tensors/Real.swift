@@ -4,8 +4,8 @@
     import Darwin
 #endif
 
-/// A scalar in which schedules and solver coefficients are written once: Double for values, `Dual` for values and
-/// exact derivatives. Branches are taken on `value`.
+/// A scalar for schedules and solver coefficients. A formula is written once: with Double it gives values, with `Dual`
+/// values and exact derivatives. Branches depend on `value`.
 package protocol Real: Sendable, Equatable, ExpressibleByFloatLiteral where FloatLiteralType == Double {
     init(_ value: Double)
     var value: Double { get }
@@ -55,7 +55,7 @@ extension Double: Real {
     package static func pow(_ x: Double, _ exponent: Double) -> Double { power(x, exponent) }
 }
 
-// The C functions under other names: inside `extension Double` the short ones would mean the members themselves.
+// The C functions under other names: inside `extension Double`, the short names would mean the members themselves.
 private func exponential(_ x: Double) -> Double { exp(x) }
 private func exponentialMinusOne(_ x: Double) -> Double { expm1(x) }
 private func logarithm(_ x: Double) -> Double { log(x) }

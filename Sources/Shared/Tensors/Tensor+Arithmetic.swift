@@ -1,8 +1,8 @@
-// The arithmetic that solvers and fits do on whole tensors. Each function is compiled for Float and for Double besides
-// its generic form, which would look every operation up for each element.
+// The arithmetic of solvers and fits on whole tensors. Each function is compiled for Float and for Double, because its
+// generic form would look up every operation for each element.
 
 extension Tensor {
-    /// Each element times `factor`, in Double, rounded once.
+    /// Returns each element times `factor`, computed in Double and rounded once.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func scaled(by factor: Double) -> Tensor {
@@ -13,7 +13,7 @@ extension Tensor {
         }
     }
 
-    /// Each sample times its own factor, in Double, rounded once.
+    /// Returns each sample times its own factor, computed in Double and rounded once.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func scaled(bySample factors: [Double]) -> Tensor {
@@ -30,7 +30,7 @@ extension Tensor {
         }
     }
 
-    /// Each sample times its own factor plus its own offset, in Double, rounded once.
+    /// Returns each sample times its own factor plus its own offset, computed in Double and rounded once.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func scaled(bySample factors: [Double], plus offsets: [Double]) -> Tensor {
@@ -48,7 +48,7 @@ extension Tensor {
         }
     }
 
-    /// self += factor * other, in Element.
+    /// Adds factor * other, computed in Element.
     @specialized(where Element == Float, Other == Float)
     @specialized(where Element == Double, Other == Float)
     @specialized(where Element == Double, Other == Double)
@@ -62,7 +62,7 @@ extension Tensor {
         }
     }
 
-    /// The inner product over all elements, accumulated in Double, in their order.
+    /// Returns the inner product over all elements, accumulated in Double in their order.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func dot(_ other: Tensor) -> Double {
@@ -76,7 +76,7 @@ extension Tensor {
         }
     }
 
-    /// The place of the first NaN or infinity.
+    /// Returns the index of the first NaN or infinity, or nil.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func firstNonFinite() -> Int? {
@@ -87,7 +87,7 @@ extension Tensor {
     }
 }
 
-/// The sum of coefficient times tensor, accumulated in Double and rounded once. At least one term.
+/// Returns the sum of coefficient times tensor, accumulated in Double and rounded once. There must be a term.
 @specialized(where Element == Float)
 @specialized(where Element == Double)
 package func weightedSum<Element: TensorElement>(_ terms: [(Double, Tensor<Element>)]) -> Tensor<Element> {
@@ -109,7 +109,7 @@ package func weightedSum<Element: TensorElement>(_ terms: [(Double, Tensor<Eleme
     }
 }
 
-/// a left + b right, as `weightedSum`.
+/// Returns a left + b right, accumulated in Double and rounded once.
 package func weightedSum<Element: TensorElement>(
     _ a: Double, _ left: Tensor<Element>, _ b: Double, _ right: Tensor<Element>
 ) -> Tensor<Element> {

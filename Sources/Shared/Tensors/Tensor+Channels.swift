@@ -1,7 +1,7 @@
-// Maps as networks with branches give them: several tensors side by side in the channels.
+// Networks with branches return several maps, which are one map with their channels side by side.
 
 extension Tensor {
-    /// [B, C1, ...], [B, C2, ...] -> [B, C1 + C2, ...].
+    /// Returns [B, C1 + C2, ...] from [B, C1, ...] and [B, C2, ...].
     package static func joiningChannels(_ parts: [Tensor]) -> Tensor {
         guard parts.count > 1, let first = parts.first else { return parts.first ?? Tensor(shape: [0]) }
         precondition(parts.allSatisfy { $0.batch == first.batch && $0.shape.dropFirst(2) == first.shape.dropFirst(2) })
@@ -25,7 +25,7 @@ extension Tensor {
         return joined
     }
 
-    /// The transpose of `joiningChannels`: parts of the given numbers of channels.
+    /// Returns parts with the given numbers of channels; undoes `joiningChannels`.
     package func splittingChannels(_ counts: [Int]) -> [Tensor] {
         guard counts.count > 1 else { return [self] }
         precondition(counts.reduce(0, +) == shape[1])
@@ -45,7 +45,7 @@ extension Tensor {
         }
     }
 
-    /// Each element of [B, C, ...] put through `transform` with the number of its channel.
+    /// Returns `transform` of each element of [B, C, ...] and the number of its channel.
     @specialized(where Element == Float)
     package func mapChannels(_ transform: (Element, _ channel: Int) -> Element) -> Tensor {
         let (channels, pixels) = (shape[1], shape.dropFirst(2).reduce(1, *))

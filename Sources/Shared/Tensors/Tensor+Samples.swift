@@ -1,7 +1,8 @@
-// Tensors filled sample by sample from plain arrays: what mathematics above this module does without pointers.
+// Samples as plain arrays, so that the modules above this one need no pointers.
 
 extension Tensor {
-    /// Each sample put through `transform` in Double, rounded once; its result has as many elements.
+    /// Returns `transform` of each sample, computed in Double and rounded once. Its result must have as many elements as
+    /// the sample.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func mapSamples(_ transform: (_ sample: Int, _ elements: [Double]) -> [Double]) -> Tensor {
@@ -15,7 +16,7 @@ extension Tensor {
         }
     }
 
-    /// The elements of one sample.
+    /// Returns the elements of one sample.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func doubles(sample: Int) -> [Double] {
@@ -26,7 +27,7 @@ extension Tensor {
 }
 
 extension Tensor<Float> {
-    /// `rows` equal stretches, computed side by side; each must have its share of the elements.
+    /// Makes a tensor of `rows` equal stretches, which `row` computes, side by side if there is a pool.
     package init(shape: [Int], rows: Int, pool: ThreadPool?, row: (Int) -> [Float]) {
         self.init(shape: shape) { target in
             guard rows > 0 else { return }

@@ -1,4 +1,4 @@
-/// What a tensor may hold: Float in the network engine, Double in analytic denoisers, schedules and tests.
+/// A number type that a tensor may hold: Float in networks, Double in analytic denoisers, schedules and tests.
 package protocol TensorElement: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {}
 
 extension Float: TensorElement {}
@@ -6,14 +6,14 @@ extension Double: TensorElement {}
 
 /// A dense row-major array of any rank, 64-byte aligned, with value semantics (copied on write).
 ///
-/// The first dimension is the batch wherever one is meant; `shape` is data, nothing here assumes images.
+/// The first dimension of a batch numbers its samples. No function here assumes images.
 package struct Tensor<Element: TensorElement>: Sendable {
     package private(set) var shape: [Int]
     private var storage: AlignedStorage<Element>
 
     package var count: Int { storage.count }
 
-    /// Uninitialised memory; `fill` must write every element.
+    /// Makes a tensor of uninitialised memory; `fill` must write every element.
     package init(shape: [Int], fill: (UnsafeMutableBufferPointer<Element>) throws -> Void) rethrows {
         self.shape = shape
         storage = AlignedStorage(count: shape.reduce(1, *))
@@ -26,7 +26,7 @@ package struct Tensor<Element: TensorElement>: Sendable {
         self.init(shape: shape) { $0.update(repeating: value) }
     }
 
-    /// `elements` must be as many as `shape` says.
+    /// Copies `elements`, which must be as many as `shape` says.
     package init(shape: [Int], elements: some Collection<Element>) {
         precondition(elements.count == shape.reduce(1, *), "\(elements.count) elements for shape \(shape)")
         self.init(shape: shape) { _ = $0.update(fromContentsOf: elements) }
@@ -35,7 +35,7 @@ package struct Tensor<Element: TensorElement>: Sendable {
     /// The elements in row-major order.
     package var elements: [Element] { withElements { Array($0) } }
 
-    /// The elements' bytes, in the processor's order.
+    /// The bytes of the elements, in the processor's byte order.
     package var bytes: [UInt8] { withElements { Array(UnsafeRawBufferPointer($0)) } }
 
     package func withElements<Result>(_ body: (UnsafeBufferPointer<Element>) throws -> Result) rethrows -> Result {
@@ -99,7 +99,7 @@ extension Tensor {
     /// Elements of one sample.
     package var sampleCount: Int { sampleShape.reduce(1, *) }
 
-    /// A copy of the samples `range`.
+    /// Returns a copy of the samples `range`.
     package func samples(_ range: Range<Int>) -> Tensor {
         precondition(range.lowerBound >= 0 && range.upperBound <= batch)
         let size = sampleCount
@@ -110,7 +110,7 @@ extension Tensor {
         }
     }
 
-    /// The samples at `indices`, in that order.
+    /// Returns the samples at `indices`, in that order.
     package func gather(_ indices: [Int]) -> Tensor {
         let size = sampleCount
         return Tensor(shape: [indices.count] + sampleShape) { target in
@@ -123,7 +123,7 @@ extension Tensor {
         }
     }
 
-    /// Puts the samples of `other` in place of those at `indices`.
+    /// Replaces the samples at `indices` by the samples of `other`.
     package mutating func scatter(_ other: Tensor, to indices: [Int]) {
         precondition(other.batch == indices.count && other.sampleShape == sampleShape)
         let (size, last) = (sampleCount, batch)
@@ -137,7 +137,7 @@ extension Tensor {
         }
     }
 
-    /// Stacks batches of one sample shape.
+    /// Returns one batch of all samples of `parts`, which have one sample shape.
     package static func concatenate(_ parts: [Tensor]) -> Tensor {
         guard let first = parts.first else { return Tensor(shape: [0]) }
         precondition(parts.allSatisfy { $0.sampleShape == first.sampleShape })
@@ -152,7 +152,7 @@ extension Tensor {
 }
 
 extension UnsafeMutableBufferPointer {
-    /// Copies whole stretches of memory, which a generic loop would take apart.
+    /// Copies a whole stretch of memory at once; a generic loop would copy each element by itself.
     fileprivate func copy(_ source: Slice<UnsafeBufferPointer<Element>>, to start: Int) {
         let stretch = UnsafeMutableBufferPointer(rebasing: self[start..<start + source.count])
         _ = stretch.update(fromContentsOf: UnsafeBufferPointer(rebasing: source))

@@ -10,16 +10,16 @@ import Synchronization
 
 /// Threads that share the numbered items of one loop at a time.
 ///
-/// Items are handed out one by one from an atomic counter, so a thread that the system has put aside delays no more
-/// than the item it holds. Which thread computes an item is left to chance: items must write disjoint memory, and then
-/// results cannot depend on the number of threads. A loop inside a loop, or one started while another thread owns the
-/// pool, runs on the calling thread alone.
+/// Threads take items one by one from an atomic counter, so a thread that the system has suspended delays only the item
+/// that it holds. Chance decides which thread computes an item. Items must write disjoint memory; then results cannot
+/// depend on the number of threads. A loop inside a loop, or a loop started while another thread owns the pool, runs on
+/// the calling thread alone.
 package final class ThreadPool: Sendable {
-    /// Threads that work on a loop, the caller among them.
+    /// Threads that work on a loop, including the caller.
     package let threads: Int
     private let shared: Shared
 
-    /// - Parameter threads: at least 1; nil for as many as the machine has processors.
+    /// - Parameter threads: at least 1; nil means as many as the machine has processors.
     package init(threads: Int? = nil) {
         self.threads = max(1, threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let shared = Shared()
@@ -33,8 +33,8 @@ package final class ThreadPool: Sendable {
 
     deinit { shared.stop() }
 
-    /// Calls `body` once for each item of 0..<count; returns when all calls have returned. `slot`, in 0..<threads, is
-    /// the thread's own number: no two calls that run at once have the same.
+    /// Calls `body` once for each item of 0..<count, and returns when all calls have returned. `slot`, in 0..<threads, is
+    /// the thread's own number: two calls that run at the same time have different slots.
     package func parallelFor(_ count: Int, _ body: (_ item: Int, _ slot: Int) -> Void) {
         guard threads > 1, count > 1,
             shared.owned.compareExchange(
@@ -49,10 +49,10 @@ package final class ThreadPool: Sendable {
     }
 }
 
-/// What the threads of a pool share.
+/// The state that the threads of a pool share.
 ///
-/// `ticket` packs the loop's number (24 bits), its item count (20) and the next item (20) into one word, so an item is
-/// claimed by one compare-and-exchange and a late thread can never claim an item of a loop that has ended.
+/// `ticket` packs the loop's number (24 bits), its item count (20) and the next item (20) into one word. So a thread
+/// claims an item by one compare-and-exchange, and a late thread can never claim an item of a loop that has ended.
 private final class Shared: @unchecked Sendable {
     let owned = Atomic<Bool>(false)
     private let ticket = Atomic<UInt64>(0)
@@ -60,11 +60,11 @@ private final class Shared: @unchecked Sendable {
     private let sleepers = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let condition = NSCondition()
-    /// The loop's body: written before its ticket is published, read only by holders of an item.
+    /// The loop's body. It is written before its ticket is published, and only threads that hold an item read it.
     private var body: (Int, Int) -> Void = { _, _ in }
 
     private static let limit = 1 << 20
-    /// Looks at the ticket before a thread goes to sleep; some tens of microseconds.
+    /// The number of times that a thread looks at the ticket before it sleeps; they take some tens of microseconds.
     private static let patience = 400
 
     func run(_ count: Int, _ body: @escaping (Int, Int) -> Void) {
@@ -96,7 +96,7 @@ private final class Shared: @unchecked Sendable {
         }
     }
 
-    /// Runs one item of the current loop; false where none is left.
+    /// Runs one item of the current loop. Returns false if no item is left.
     private func claimAndRun(_ slot: Int) -> Bool {
         var current = ticket.load(ordering: .acquiring)
         while hasItem(current) {

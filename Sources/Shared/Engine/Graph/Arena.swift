@@ -4,7 +4,7 @@ import Synchronization
 final class Arena: Sendable {
     let plan: Plan
     fileprivate let buffer: FloatBuffer
-    var memory: Pointer { buffer.start }
+    var memory: MutableFloatPointer { buffer.start }
 
     fileprivate init(_ plan: Plan, _ buffer: FloatBuffer) {
         self.plan = plan
@@ -13,30 +13,21 @@ final class Arena: Sendable {
     }
 }
 
-/// The arenas of a network: plans are made once for each extent; blocks of memory are used again, by any plan that fits.
+/// The arenas of a network. A plan is made once for each extent; any plan that fits uses a block of memory again.
 final class Arenas: Sendable {
     private struct State {
-        var plans: [Extent: Plan] = [:]
+        var plans: [PlanExtent: Plan] = [:]
         /// By rising size.
         var free: [FloatBuffer] = []
-        var prepared = [false, false]
     }
 
     private let state = Mutex(State())
     private let graph: Graph
-    private let inputs: [Value]
-    private let outputs: [Value]
-    private let differentiable: [Value]
 
-    init(_ graph: Graph, inputs: [Value], outputs: [Value], differentiable: [Value]) {
-        self.graph = graph
-        self.inputs = inputs
-        self.outputs = outputs
-        self.differentiable = differentiable
-    }
+    init(_ graph: Graph) { self.graph = graph }
 
-    func take(_ extent: Extent) -> Arena {
-        let plan = plan(extent)
+    func take(_ extent: PlanExtent, _ schedule: MemorySchedule) -> Arena {
+        let plan = plan(extent, schedule)
         let block = state.withLock { state -> FloatBuffer? in
             if let index = state.free.firstIndex(where: { $0.count >= plan.count }) {
                 return state.free.remove(at: index)
@@ -48,9 +39,9 @@ final class Arenas: Sendable {
         return Arena(plan, block ?? FloatBuffer(count: plan.count, for: .activations))
     }
 
-    private func plan(_ extent: Extent) -> Plan {
+    private func plan(_ extent: PlanExtent, _ schedule: MemorySchedule) -> Plan {
         if let plan = state.withLock({ $0.plans[extent] }) { return plan }
-        let plan = Plan(graph, inputs: inputs, outputs: outputs, differentiable: differentiable, extent: extent)
+        let plan = Plan(graph, schedule, extent: extent)
         state.withLock { $0.plans[extent] = plan }
         return plan
     }
@@ -61,18 +52,9 @@ final class Arenas: Sendable {
             state.free.insert(arena.buffer, at: index)
         }
     }
-
-    func isPrepared(pullback: Bool) -> Bool { state.withLock { $0.prepared[pullback ? 1 : 0] } }
-
-    func markPrepared(pullback: Bool) {
-        state.withLock {
-            $0.prepared[0] = true
-            if pullback { $0.prepared[1] = true }
-        }
-    }
 }
 
-/// The arenas that hold a linearization's activations; given back when nobody needs them.
+/// The arenas that hold a linearization's activations; they are given back when the last reference to the tape goes.
 final class Tape: Sendable {
     private let arenas: Arenas
     private let stored = Mutex<[(arena: Arena, range: Range<Int>)]>([])

@@ -1,5 +1,3 @@
-import Diagnostics
-
 /// The shape of one image's activations: pixels row by row, each holding its channels side by side (channels-last).
 ///
 /// A map may be the concatenation of several ("segments"). Each segment's channels are padded with zeros to a multiple
@@ -7,8 +5,9 @@ import Diagnostics
 package struct MapShape: Sendable, Hashable {
     package let height: Int
     package let width: Int
-    /// Channels of each part, without padding.
+    /// Channels of each segment, without padding.
     package let segments: [Int]
+    /// Channels of all segments, without padding.
     package let channels: Int
     package let pixels: Int
     /// Floats from one pixel to the next.
@@ -34,7 +33,7 @@ package struct MapShape: Sendable, Hashable {
     /// A vector of features: a map of one pixel.
     package init(features: Int) { self.init(height: 1, width: 1, channels: features) }
 
-    /// Place of each channel among the `stride` floats of a pixel.
+    /// The place of each channel among the `stride` floats of a pixel.
     package var positions: [Int] {
         var result: [Int] = []
         var start = 0
@@ -44,26 +43,4 @@ package struct MapShape: Sendable, Hashable {
         }
         return result
     }
-}
-
-/// A node's result in a graph.
-package struct Value: Sendable, Hashable {
-    package let id: Int
-    package let shape: MapShape
-}
-
-/// Values of one height and width, side by side: what an operation reads as a single map.
-package struct Sources: Sendable {
-    package let values: [Value]
-    package let shape: MapShape
-
-    package init(_ values: [Value]) {
-        precondition(!values.isEmpty)
-        let first = values[0].shape
-        precondition(values.allSatisfy { $0.shape.height == first.height && $0.shape.width == first.width })
-        self.values = values
-        shape = MapShape(height: first.height, width: first.width, segments: values.flatMap(\.shape.segments))
-    }
-
-    package init(_ value: Value) { self.init([value]) }
 }

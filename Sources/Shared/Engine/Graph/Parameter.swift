@@ -1,5 +1,4 @@
 import Diagnostics
-import Synchronization
 
 /// A weight tensor that is read when it is first needed.
 package struct Parameter: Sendable {
@@ -16,7 +15,7 @@ package struct Parameter: Sendable {
         self.access = access
     }
 
-    /// - Parameter read: the elements in row-major order.
+    /// - Parameter read: returns the elements in row-major order.
     package init(name: String, shape: [Int], read: @escaping @Sendable () throws -> [Float]) {
         self.init(name: name, shape: shape, access: { body in try read().withUnsafeBufferPointer(body) })
     }
@@ -27,7 +26,9 @@ package struct Parameter: Sendable {
 
     package var count: Int { shape.reduce(1, *) }
 
-    /// The elements, without a copy where the source has them at hand; one that gives another number is corrupt.
+    /// Calls `body` with the elements, without a copy if the weights' source has them in memory.
+    ///
+    /// Throws a `Failure` with status `.data` if the source has another number of elements than the shape says.
     package func withElements<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) throws -> Result {
         var result: Result?
         try access { elements in
@@ -42,12 +43,12 @@ package struct Parameter: Sendable {
 
     package func load() throws -> [Float] { try withElements { Array($0) } }
 
-    /// The same with every element times `factor`.
+    /// Returns this parameter with every element times `factor`.
     package func scaled(by factor: Float) -> Parameter {
         Parameter(name: name, shape: shape, read: { try load().map { factor * $0 } })
     }
 
-    /// The same with the first dimension's rows in another order: row i of the result is row `order[i]`.
+    /// Returns this parameter with the first dimension's rows in another order: row i of the result is row `order[i]`.
     package func reordered(rows order: [Int]) -> Parameter {
         let size = count / max(shape.first ?? 1, 1)
         return Parameter(
@@ -57,16 +58,4 @@ package struct Parameter: Sendable {
                 return order.flatMap { elements[$0 * size..<($0 + 1) * size] }
             })
     }
-}
-
-/// A value that is made once, by whoever comes first.
-final class Lazily<Value: Sendable>: Sendable {
-    private let stored = Mutex<Value?>(nil)
-
-    /// Makes the value unless it is there.
-    func prepare(_ make: () throws -> Value) rethrows {
-        try stored.withLock { if $0 == nil { $0 = try make() } }
-    }
-
-    var value: Value? { stored.withLock { $0 } }
 }

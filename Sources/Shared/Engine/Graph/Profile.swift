@@ -7,11 +7,11 @@ import Synchronization
     import Darwin
 #endif
 
-/// What LD3_PROFILE=1 tells of the engine: run time and speed by kind of layer, the time that laying out weights took,
-/// and the most memory held. Nothing is measured without it.
+/// Measures the engine if the environment has LD3_PROFILE=1, and nothing otherwise: run time and speed by kind of layer,
+/// the time taken to lay out weights, and the most memory held.
 ///
-/// Times are wall times of whole operations; where images run side by side, each on its own thread, they are summed over
-/// threads, and GFLOP/s are those of one thread. A direct computation's operations are counted, whatever the kernel does.
+/// Times are wall times of whole operations. If images run side by side, each on its own thread, times are summed over
+/// threads, and GFLOP/s are those of one thread. GFLOP/s count the operations of a direct computation, whatever the kernel.
 package final class Profile: Sendable {
     package static let shared = Profile()
     private let enabled = ProcessInfo.processInfo.environment["LD3_PROFILE"] == "1"
@@ -23,7 +23,7 @@ package final class Profile: Sendable {
         var memory: [FloatBuffer.Purpose: (held: Int, most: Int)] = [:]
     }
 
-    /// - Parameter multiplications: multiply-adds that `body` stands for.
+    /// - Parameter multiplications: multiply-adds of a direct computation of `body`.
     @inline(__always)
     func measure(_ kind: LayerKind, multiplications: @autoclosure () -> Int, _ body: () -> Void) {
         guard enabled else { return body() }
@@ -41,7 +41,7 @@ package final class Profile: Sendable {
         state.withLock { $0.layoutSeconds += elapsed }
     }
 
-    /// Counts bytes that are taken, or given back where negative.
+    /// Counts bytes that are taken, or given back if negative.
     func count(_ purpose: FloatBuffer.Purpose, bytes: Int) {
         guard enabled else { return }
         state.withLock {
@@ -62,7 +62,8 @@ package final class Profile: Sendable {
         return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 
-    /// One line a kind, the largest first, then all of them, layout and memory; nil where nothing was measured.
+    /// One line for each kind of layer, the slowest first, then their sum, the layout of weights and the memory; nil if
+    /// nothing was measured.
     package var report: String? {
         let measured = state.withLock { $0 }
         let total = measured.layers.values.reduce((0, 0)) { ($0.0 + $1.seconds, $0.1 + $1.operations) }

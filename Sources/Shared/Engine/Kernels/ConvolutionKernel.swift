@@ -1,20 +1,20 @@
 /// The ways to compute a convolution, and the one place that chooses between them.
 package enum ConvolutionKernel: String, Sendable, CaseIterable {
-    /// Rows by pointer, no transform: any size, stride and number of inputs.
+    /// Takes its rows by pointer and transforms nothing: for any size, stride and number of inputs.
     case indirect
-    /// F(2x2, 3x3): 2.25 times fewer multiplications, weights 16/9 of their size.
+    /// Winograd's F(2x2, 3x3): 2.25 times fewer multiplications; the weights take 16/9 of their size.
     case winograd2
-    /// F(4x4, 3x3): 4 times fewer multiplications, weights 4 times their size.
+    /// Winograd's F(4x4, 3x3): 4 times fewer multiplications; the weights take 4 times their size.
     case winograd4
 
-    /// Depends on the layer alone, never on batch or threads, so that an image's bits don't.
+    /// Returns the kernel for a layer. It depends on the layer alone, so an image's bits depend on neither the batch nor
+    /// the number of threads.
     ///
-    /// - Parameters:
-    ///   - outputs: output channels, with padding.
+    /// - Parameter inputs: maps whose concatenation is convolved.
     static func choose(_ window: Window, output: MapShape, inputs: Int) -> ConvolutionKernel {
         guard supportsWinograd(window, inputs: inputs) else { return .indirect }
         let side = min(output.height, output.width)
-        // Below 4 pixels most of a tile is padding; up to 8 the weights' way from memory costs more than the products.
+        // Below 4 pixels most of a tile is padding. Up to 8, reading the weights costs more than the products.
         if side < 4 { return .indirect }
         return side <= 8 ? .winograd2 : .winograd4
     }

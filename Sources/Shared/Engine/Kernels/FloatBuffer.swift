@@ -2,17 +2,17 @@
     import Glibc
 #endif
 
-/// Floats at a fixed address, aligned to a cache line, uninitialised.
+/// Uninitialised Floats at a fixed address, aligned to a cache line.
 ///
-/// Large ones ask for huge pages: a network's transformed weights are read from end to end at every evaluation, and
-/// with small pages each of their 4 KiB costs a walk of the page tables.
+/// A large buffer asks the system for huge pages: every evaluation reads a network's weights from end to end, and with
+/// small pages each 4 KiB of them costs a walk through the page tables.
 final class FloatBuffer: @unchecked Sendable {
     enum Purpose: String {
         case weights = "weights laid out"
         case activations = "activations and scratch"
     }
 
-    let start: Pointer
+    let start: MutableFloatPointer
     let count: Int
     private let purpose: Purpose
 

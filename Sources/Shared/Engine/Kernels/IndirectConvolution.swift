@@ -1,25 +1,19 @@
-// Convolution of any size, stride and padding without an im2col matrix: the inner loop takes its rows by pointer
-// straight from the image. With one tap it is a plain product, so linear layers and 1x1 convolutions run here too.
-
-/// A map that is read: where it starts and how far its pixels are apart.
-struct InputMap {
-    var start: Source
-    /// Floats from one pixel to the next.
-    var stride: Int
-}
-
+/// Convolution of any size, stride and padding without an im2col matrix: the inner loop takes its rows by pointer
+/// straight from the image. With one tap it is a plain product, so linear layers and 1x1 convolutions run here too.
 enum IndirectConvolution {
-    /// Output pixels that one work item covers: their input stays in the second-level cache over all of an item's taps.
+    /// Output pixels of one work item; their input stays in the second-level cache over all taps.
     private static let itemRows = 64
 
-    /// Convolves the concatenation of `inputs` with `weights` (rows: tap, then input channel piece of `depth`).
+    /// Convolves the concatenation of `inputs` with `weights`, whose rows are ordered by tap, then by input channel in
+    /// pieces of `depth`.
     ///
     /// - Parameters:
     ///   - depth: divides every input's channel count `reads`.
     ///   - reads: channels read from each input.
     static func run(
-        _ run: Run, _ gathering: Gathering, inputs: [InputMap], reads: [Int], depth: Int, weights: PanelMatrix,
-        epilogue: Epilogue
+        _ run: GraphRun, _ gathering: PixelGathering, inputs: [InputMap], reads: [Int], depth: Int,
+        weights: PanelMatrix,
+        epilogue: ConvolutionEpilogue
     ) {
         let pixels = gathering.outputHeight * gathering.outputWidth
         let rowCount = run.batch * pixels
@@ -30,7 +24,7 @@ enum IndirectConvolution {
         run.parallelFor(chunks * panels) { item, _ in
             let panel = item % panels
             let firstRow = item / panels * itemRows
-            withUnsafeTemporaryAllocation(of: Source.self, capacity: taps * 8) { table in
+            withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: taps * 8) { table in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { sums in
                     guard let rows = table.baseAddress, let sums = sums.baseAddress else { return }
                     var row = firstRow
@@ -54,9 +48,10 @@ enum IndirectConvolution {
         }
     }
 
-    /// The pointers of eight output pixels: [tap][input piece][8].
+    /// Writes the pointers of eight output pixels to `table`, [tap][input piece][8].
     private static func fill(
-        _ table: UnsafeMutablePointer<Source>, _ run: Run, _ gathering: Gathering, _ inputs: [InputMap], _ reads: [Int],
+        _ table: UnsafeMutablePointer<FloatPointer>, _ run: GraphRun, _ gathering: PixelGathering, _ inputs: [InputMap],
+        _ reads: [Int],
         _ depth: Int, firstRow: Int, valid: Int
     ) {
         let pixels = gathering.outputHeight * gathering.outputWidth

@@ -1,19 +1,22 @@
-// The one inner loop of every convolution, linear layer and attention product:
+// The inner loop of every convolution, linear layer and attention product:
 //
 //     C[i, j] = sum over taps s and depth k of  A_s[i][k] B[s depth + k, j]       i < 8, j < 16 or 32
 //
-// A's rows are given by pointer, eight a tap, so a k x k convolution reads its image in place (a row that falls into
-// the padding points at zeros), a strided or upsampling one too, and a plain product is the case of one tap.
-// Every element is one chain of fused multiply-adds in the order s, k, from zero. The order depends on nothing else,
-// so an element's bits do not change with the batch, the tile it falls into or the number of threads.
-// 8 x 32 is 16 accumulators of 16 lanes: enough to hide the latency, few enough to stay in registers.
+// A's rows are given by pointer, eight for each tap, so a k x k convolution, strided and upsampling ones included, reads
+// its image in place: a row in the padding points at zeros. A plain product is the case of one tap.
+//
+// Every element is one chain of fused multiply-adds from zero, in the order of s, then k. The order depends on nothing
+// else, so an element's bits do not change with the batch, the tile it falls into or the number of threads.
+//
+// 8 x 32 elements are 16 accumulators of 16 lanes: enough to hide the latency, few enough to stay in registers.
 
 import CProcessor
 
-/// C is 8 x 32 with row stride `ldc`; B has row stride `ldb`.
+/// Computes C, 8 x 32 with row stride `ldc`; B has row stride `ldb`.
 @inline(never)
 func multiply8x32(
-    taps: Int, rows: UnsafePointer<Source>, depth: Int, b: Source, ldb: Int, c: Pointer, ldc: Int
+    taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
+    ldc: Int
 ) {
     if processor_has_wide_registers() == 0 {
         for column in [0, 16] {
@@ -21,10 +24,10 @@ func multiply8x32(
         }
         return
     }
-    var c00 = Vector.zero, c01 = Vector.zero, c10 = Vector.zero, c11 = Vector.zero
-    var c20 = Vector.zero, c21 = Vector.zero, c30 = Vector.zero, c31 = Vector.zero
-    var c40 = Vector.zero, c41 = Vector.zero, c50 = Vector.zero, c51 = Vector.zero
-    var c60 = Vector.zero, c61 = Vector.zero, c70 = Vector.zero, c71 = Vector.zero
+    var c00 = FloatVector.zero, c01 = FloatVector.zero, c10 = FloatVector.zero, c11 = FloatVector.zero
+    var c20 = FloatVector.zero, c21 = FloatVector.zero, c30 = FloatVector.zero, c31 = FloatVector.zero
+    var c40 = FloatVector.zero, c41 = FloatVector.zero, c50 = FloatVector.zero, c51 = FloatVector.zero
+    var c60 = FloatVector.zero, c61 = FloatVector.zero, c70 = FloatVector.zero, c71 = FloatVector.zero
     var p = b
     var row = rows
     for _ in 0..<taps {
@@ -32,28 +35,28 @@ func multiply8x32(
         var k = 0
         while k < depth {
             let b0 = load(p), b1 = load(p + 16)
-            var a = Vector(repeating: a0[k])
+            var a = FloatVector(repeating: a0[k])
             c00 = multiplyAdd(c00, a, b0)
             c01 = multiplyAdd(c01, a, b1)
-            a = Vector(repeating: a1[k])
+            a = FloatVector(repeating: a1[k])
             c10 = multiplyAdd(c10, a, b0)
             c11 = multiplyAdd(c11, a, b1)
-            a = Vector(repeating: a2[k])
+            a = FloatVector(repeating: a2[k])
             c20 = multiplyAdd(c20, a, b0)
             c21 = multiplyAdd(c21, a, b1)
-            a = Vector(repeating: a3[k])
+            a = FloatVector(repeating: a3[k])
             c30 = multiplyAdd(c30, a, b0)
             c31 = multiplyAdd(c31, a, b1)
-            a = Vector(repeating: a4[k])
+            a = FloatVector(repeating: a4[k])
             c40 = multiplyAdd(c40, a, b0)
             c41 = multiplyAdd(c41, a, b1)
-            a = Vector(repeating: a5[k])
+            a = FloatVector(repeating: a5[k])
             c50 = multiplyAdd(c50, a, b0)
             c51 = multiplyAdd(c51, a, b1)
-            a = Vector(repeating: a6[k])
+            a = FloatVector(repeating: a6[k])
             c60 = multiplyAdd(c60, a, b0)
             c61 = multiplyAdd(c61, a, b1)
-            a = Vector(repeating: a7[k])
+            a = FloatVector(repeating: a7[k])
             c70 = multiplyAdd(c70, a, b0)
             c71 = multiplyAdd(c71, a, b1)
             p += ldb
@@ -72,21 +75,22 @@ func multiply8x32(
 }
 
 @inline(__always)
-private func store2(_ left: Vector, _ right: Vector, _ target: Pointer) {
+private func store2(_ left: FloatVector, _ right: FloatVector, _ target: MutableFloatPointer) {
     store(left, target)
     store(right, target + 16)
 }
 
-/// The same for 16 columns.
+/// Computes C, 8 x 16 with row stride `ldc`; B has row stride `ldb`.
 @inline(never)
 func multiply8x16(
-    taps: Int, rows: UnsafePointer<Source>, depth: Int, b: Source, ldb: Int, c: Pointer, ldc: Int
+    taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
+    ldc: Int
 ) {
     if processor_has_wide_registers() == 0 {
         return multiplyNarrow(taps: taps, rows: rows, depth: depth, b: b, ldb: ldb, c: c, ldc: ldc)
     }
-    var c0 = Vector.zero, c1 = Vector.zero, c2 = Vector.zero, c3 = Vector.zero
-    var c4 = Vector.zero, c5 = Vector.zero, c6 = Vector.zero, c7 = Vector.zero
+    var c0 = FloatVector.zero, c1 = FloatVector.zero, c2 = FloatVector.zero, c3 = FloatVector.zero
+    var c4 = FloatVector.zero, c5 = FloatVector.zero, c6 = FloatVector.zero, c7 = FloatVector.zero
     var p = b
     var row = rows
     for _ in 0..<taps {
@@ -94,14 +98,14 @@ func multiply8x16(
         var k = 0
         while k < depth {
             let b0 = load(p)
-            c0 = multiplyAdd(c0, Vector(repeating: a0[k]), b0)
-            c1 = multiplyAdd(c1, Vector(repeating: a1[k]), b0)
-            c2 = multiplyAdd(c2, Vector(repeating: a2[k]), b0)
-            c3 = multiplyAdd(c3, Vector(repeating: a3[k]), b0)
-            c4 = multiplyAdd(c4, Vector(repeating: a4[k]), b0)
-            c5 = multiplyAdd(c5, Vector(repeating: a5[k]), b0)
-            c6 = multiplyAdd(c6, Vector(repeating: a6[k]), b0)
-            c7 = multiplyAdd(c7, Vector(repeating: a7[k]), b0)
+            c0 = multiplyAdd(c0, FloatVector(repeating: a0[k]), b0)
+            c1 = multiplyAdd(c1, FloatVector(repeating: a1[k]), b0)
+            c2 = multiplyAdd(c2, FloatVector(repeating: a2[k]), b0)
+            c3 = multiplyAdd(c3, FloatVector(repeating: a3[k]), b0)
+            c4 = multiplyAdd(c4, FloatVector(repeating: a4[k]), b0)
+            c5 = multiplyAdd(c5, FloatVector(repeating: a5[k]), b0)
+            c6 = multiplyAdd(c6, FloatVector(repeating: a6[k]), b0)
+            c7 = multiplyAdd(c7, FloatVector(repeating: a7[k]), b0)
             p += ldb
             k += 1
         }
@@ -117,14 +121,15 @@ func multiply8x16(
     store(c7, c + 7 * ldc)
 }
 
-/// 8 x 16 in two halves of four rows, for processors with sixteen registers of eight Floats: 8 sums, 2 of B, 1 of A.
-/// The chains are the same.
+/// Computes C, 8 x 16, in two halves of four rows, for processors with sixteen registers of eight Floats: 8 hold sums,
+/// 2 hold B, 1 holds A. Each element is the same chain as in `multiply8x16`.
 @inline(__always)
 private func multiplyNarrow(
-    taps: Int, rows: UnsafePointer<Source>, depth: Int, b: Source, ldb: Int, c: Pointer, ldc: Int
+    taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
+    ldc: Int
 ) {
     for half in 0..<2 {
-        var c0 = Vector.zero, c1 = Vector.zero, c2 = Vector.zero, c3 = Vector.zero
+        var c0 = FloatVector.zero, c1 = FloatVector.zero, c2 = FloatVector.zero, c3 = FloatVector.zero
         var p = b
         var row = rows + half * 4
         for _ in 0..<taps {
@@ -132,10 +137,10 @@ private func multiplyNarrow(
             var k = 0
             while k < depth {
                 let b0 = load(p)
-                c0 = multiplyAdd(c0, Vector(repeating: a0[k]), b0)
-                c1 = multiplyAdd(c1, Vector(repeating: a1[k]), b0)
-                c2 = multiplyAdd(c2, Vector(repeating: a2[k]), b0)
-                c3 = multiplyAdd(c3, Vector(repeating: a3[k]), b0)
+                c0 = multiplyAdd(c0, FloatVector(repeating: a0[k]), b0)
+                c1 = multiplyAdd(c1, FloatVector(repeating: a1[k]), b0)
+                c2 = multiplyAdd(c2, FloatVector(repeating: a2[k]), b0)
+                c3 = multiplyAdd(c3, FloatVector(repeating: a3[k]), b0)
                 p += ldb
                 k += 1
             }

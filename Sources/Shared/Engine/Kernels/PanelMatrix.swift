@@ -1,4 +1,4 @@
-/// A matrix laid out for the inner loop: columns in panels of 32 (the last may have 16), each panel row by row.
+/// A matrix laid out for the inner loop: its columns form panels of 32 (the last may have 16), each stored row by row.
 ///
 /// Row s depth + k of a convolution's matrix belongs to tap s and input channel k.
 struct PanelMatrix: Sendable {
@@ -7,7 +7,7 @@ struct PanelMatrix: Sendable {
     let columns: Int
     private let buffer: FloatBuffer
 
-    /// - Parameter fill: writes elements by `(row, column, value)`; what it doesn't write is zero.
+    /// - Parameter fill: writes elements by `(row, column, value)`; the others are zero.
     init(rows: Int, columns: Int, fill: ((_ row: Int, _ column: Int, _ value: Float) -> Void) -> Void) {
         precondition(columns % lanes == 0)
         self.rows = rows
@@ -23,13 +23,14 @@ struct PanelMatrix: Sendable {
 
     var panelCount: Int { (columns + 31) / 32 }
     func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
-    func panel(_ index: Int) -> Source { Source(buffer.start + index * 32 * rows) }
+    func panel(_ index: Int) -> FloatPointer { FloatPointer(buffer.start + index * 32 * rows) }
 }
 
-/// The inner loop for a panel of 32 or 16 columns; C is 8 x width.
+/// Runs the inner loop for a panel of 32 or 16 columns; C is 8 x width.
 @inline(__always)
 func multiplyPanel(
-    width: Int, taps: Int, rows: UnsafePointer<Source>, depth: Int, panel: Source, c: Pointer, ldc: Int
+    width: Int, taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, panel: FloatPointer, c: MutableFloatPointer,
+    ldc: Int
 ) {
     if width == 32 {
         multiply8x32(taps: taps, rows: rows, depth: depth, b: panel, ldb: 32, c: c, ldc: ldc)

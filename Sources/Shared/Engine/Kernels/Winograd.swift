@@ -1,90 +1,94 @@
-// 3x3 convolution by Winograd's minimal filtering (Lavin and Gray 2015), for stride 1.
+// 3x3 convolution with stride 1 by Winograd's minimal filtering (Lavin and Gray 2015).
 //
-// The output is cut into tiles of m x m; each needs an (m+2) x (m+2) window d of the input, and
+// The output is cut into tiles of m x m. Each tile Y needs an (m+2) x (m+2) window d of the input:
 //
 //     Y = A^T [ (G g G^T) * (B^T d B) ] A,        * elementwise,
 //
-// so that the channel sums become (m+2)^2 independent products of matrices [tiles x C_in] [C_in x C_out]: 36 for m = 4
-// where the direct way multiplies 144 times a tile, 16 for m = 2 where it multiplies 36 times.
+// The sums over channels become (m+2)^2 independent products of matrices [tiles x C_in] [C_in x C_out]: 36 for m = 4,
+// instead of a direct convolution's 144 multiplications a tile, and 16 for m = 2, instead of 36.
 //
-// V = B^T d B is laid out [block of 8 tiles][point][8][channels + 16]: what one call of the inner loop reads is
-// contiguous, and the 16 extra floats keep the points' rows out of one cache set. A work item takes 32 output channels
-// of up to 128 tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms
-// the sums back while they are still in the second-level cache.
+// V = B^T d B is laid out [block of 8 tiles][point][8][channels + 16]: a call of the inner loop reads contiguous memory,
+// and the 16 extra floats keep the points' rows out of one cache set. A work item takes 32 output channels of up to 128
+// tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms the sums back
+// while they are still in the second-level cache.
 
 /// The three matrices of one tile size.
 protocol WinogradForm {
-    /// Output pixels of a tile, along one axis.
+    /// Output pixels of a tile along one axis.
     static var tile: Int { get }
-    /// Row i of G, which is (tile + 2) x 3.
+    /// Returns row i of G, which is (tile + 2) x 3.
     static func filterRow(_ i: Int) -> (Float, Float, Float)
-    /// G h for 16 channels: `put` gets its tile + 2 numbers.
+    /// Computes G h for 16 channels and calls `put` with each of its tile + 2 numbers.
     static func transformFilter(
-        _ h0: Vector, _ h1: Vector, _ h2: Vector, _ put: (_ index: Int, _ value: Vector) -> Void)
-    /// B^T d B for 16 channels: `window[i]` points at the pixel's channels, the result's point i goes to
+        _ h0: FloatVector, _ h1: FloatVector, _ h2: FloatVector, _ put: (_ index: Int, _ value: FloatVector) -> Void)
+    /// Computes B^T d B for 16 channels. `window[i]` points at a pixel's channels; point i of the result goes to
     /// `target + i * stride`. `temporary` holds (tile + 2)^2 vectors.
     static func transformInput(
-        _ window: UnsafePointer<Source>, offset: Int, temporary: UnsafeMutablePointer<Vector>, target: Pointer,
+        _ window: UnsafePointer<FloatPointer>, offset: Int, temporary: UnsafeMutablePointer<FloatVector>,
+        target: MutableFloatPointer,
         stride: Int)
-    /// A^T M A for 16 channels: point i is at `sums + i * stride`; the tile is written to `result` row by row.
+    /// Computes A^T M A for 16 channels. Point i of M is at `sums + i * stride`; the tile goes to `result` row by row.
     static func transformOutput(
-        _ sums: Source, stride: Int, temporary: UnsafeMutablePointer<Vector>, result: UnsafeMutablePointer<Vector>)
+        _ sums: FloatPointer, stride: Int, temporary: UnsafeMutablePointer<FloatVector>,
+        result: UnsafeMutablePointer<FloatVector>)
 }
 
 extension WinogradForm {
-    /// Input pixels of a tile, along one axis.
+    /// Input pixels of a tile along one axis.
     static var side: Int { tile + 2 }
     static var points: Int { side * side }
 }
 
 enum Winograd<Form: WinogradForm> {
-    /// Tiles whose V is held at once: enough to be worth a panel's way from memory and its transform, few enough for the
-    /// last-level cache (V) and the second-level one (the sums of a panel).
+    /// Tiles whose V is held at once: enough tiles to be worth reading and transforming a panel of weights, few enough for
+    /// V to fit the last-level cache and the sums of a panel the second-level cache.
     private static var groupTiles: Int { 128 }
 
-    /// Whether weights are transformed once and kept, not at every use: where that takes at most a MiB, or where a
-    /// weight meets too few tiles to be worth its transform.
-    static func keepsTransform(_ gathering: Gathering, depth: Int, columns: Int) -> Bool {
+    /// Returns whether weights are transformed once and kept, instead of at every use. They are kept if that takes at most
+    /// a MiB, or if a weight meets too few tiles to be worth its transform.
+    static func keepsTransform(_ gathering: PixelGathering, depth: Int, columns: Int) -> Bool {
         tileCount(gathering) < 16 || Form.points * depth * columns <= 1 << 18
     }
 
     static func weights(
-        _ gathering: Gathering, _ weight: UnsafeBufferPointer<Float>, _ layout: WinogradWeights.Layout
+        _ gathering: PixelGathering, _ weight: UnsafeBufferPointer<Float>, _ layout: WinogradWeights.Layout
     ) -> WinogradWeights {
         WinogradWeights(
             Form.self, weight, layout,
             transforms: keepsTransform(gathering, depth: layout.depth, columns: layout.columnCount))
     }
 
-    /// Floats of scratch that `run` needs.
-    static func scratchCount(_ gathering: Gathering, depth: Int, columns: Int, extent: Extent) -> Int {
+    /// Returns the floats of scratch memory that `run` needs.
+    static func scratchCount(_ gathering: PixelGathering, depth: Int, columns: Int, extent: PlanExtent) -> Int {
         let tiles = min(roundUp(extent.batch * tileCount(gathering), to: 8), groupTiles)
         let keeps = keepsTransform(gathering, depth: depth, columns: columns)
         return tiles * Form.points * (depth + lanes)
             + extent.slots * slotSize(tiles: tiles, weightRow: keeps ? 0 : rowSize(depth))
     }
 
-    /// A thread's own scratch: the sums of one item, and a row of points of its panel of weights.
+    /// Returns the floats of a thread's own scratch memory: the sums of one item, and a row of points of its panel of
+    /// weights.
     private static func slotSize(tiles: Int, weightRow: Int) -> Int {
         min(tiles, groupTiles) * Form.points * 32 + weightRow
     }
 
     private static func rowSize(_ depth: Int) -> Int { Form.side * depth * 32 }
 
-    private static func tileCount(_ gathering: Gathering) -> Int {
+    private static func tileCount(_ gathering: PixelGathering) -> Int {
         let (across, down) = grid(gathering)
         return across * down
     }
 
-    private static func grid(_ gathering: Gathering) -> (across: Int, down: Int) {
+    private static func grid(_ gathering: PixelGathering) -> (across: Int, down: Int) {
         let tile = Form.tile
         return ((gathering.outputWidth + tile - 1) / tile, (gathering.outputHeight + tile - 1) / tile)
     }
 
     /// - Parameters:
-    ///   - gathering: stride 1, 3x3; a transposed one reads with padding 2 - p and flipped weights.
+    ///   - gathering: a 3x3 window of stride 1. A transposed one reads with padding 2 - p and flipped weights.
     static func run(
-        _ run: Run, _ gathering: Gathering, input: InputMap, weights: WinogradWeights, epilogue: Epilogue
+        _ run: GraphRun, _ gathering: PixelGathering, input: InputMap, weights: WinogradWeights,
+        epilogue: ConvolutionEpilogue
     ) {
         let total = run.batch * tileCount(gathering)
         let blockSize = Form.points * 8 * (weights.depth + lanes)
@@ -106,7 +110,7 @@ enum Winograd<Form: WinogradForm> {
             run.parallelFor(items * weights.panelCount) { item, slot in
                 let start = item % items * size
                 multiply(
-                    gathering, Source(transformed + start / 8 * blockSize), weights, panel: item / items,
+                    gathering, FloatPointer(transformed + start / 8 * blockSize), weights, panel: item / items,
                     tiles: first + start..<first + min(start + size, count),
                     sums: sums + slot * slotSize, epilogue)
             }
@@ -114,22 +118,23 @@ enum Winograd<Form: WinogradForm> {
         }
     }
 
-    /// Tiles of a work item: the whole group, or a part of it where many threads would have nothing to do.
+    /// Returns the number of tiles of a work item: the whole group, or a part of it if threads would be idle otherwise.
     private static func itemSize(tiles: Int, panels: Int, slots: Int) -> Int {
         var size = groupTiles
         while size > 16, (tiles + size - 1) / size * panels < 2 * slots { size /= 2 }
         return size
     }
 
-    /// V of up to eight tiles.
+    /// Computes V for up to eight tiles.
     private static func transformBlock(
-        _ run: Run, _ gathering: Gathering, _ input: InputMap, depth: Int, tiles: Range<Int>, target: Pointer
+        _ run: GraphRun, _ gathering: PixelGathering, _ input: InputMap, depth: Int, tiles: Range<Int>,
+        target: MutableFloatPointer
     ) {
         let (across, down) = grid(gathering)
         let (rowStride, pointStride) = (depth + lanes, 8 * (depth + lanes))
         let inputPixels = gathering.inputHeight * gathering.inputWidth
-        withUnsafeTemporaryAllocation(of: Source.self, capacity: Form.points) { window in
-            withUnsafeTemporaryAllocation(of: Vector.self, capacity: Form.points) { temporary in
+        withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: Form.points) { window in
+            withUnsafeTemporaryAllocation(of: FloatVector.self, capacity: Form.points) { temporary in
                 guard let window = window.baseAddress, let temporary = temporary.baseAddress else { return }
                 for (row, tile) in tiles.enumerated() {
                     let (image, place) = (tile / (across * down), tile % (across * down))
@@ -153,17 +158,18 @@ enum Winograd<Form: WinogradForm> {
         }
     }
 
-    /// One panel of output channels for the tiles of an item.
+    /// Computes one panel of output channels for the tiles of an item.
     private static func multiply(
-        _ gathering: Gathering, _ transformed: Source, _ weights: WinogradWeights, panel: Int, tiles: Range<Int>,
-        sums: Pointer, _ epilogue: Epilogue
+        _ gathering: PixelGathering, _ transformed: FloatPointer, _ weights: WinogradWeights, panel: Int,
+        tiles: Range<Int>,
+        sums: MutableFloatPointer, _ epilogue: ConvolutionEpilogue
     ) {
         let (depth, width) = (weights.depth, weights.width(ofPanel: panel))
         let rowStride = depth + lanes
         let blocks = (tiles.count + 7) / 8
-        // Sums lie [block][point][8][width], and a row of the panel's weights behind the last.
+        // The sums are laid out [block][point][8][width]; a row of the panel's weights lies behind them.
         let weightRow = sums + blocks * Form.points * 8 * 32
-        withUnsafeTemporaryAllocation(of: Source.self, capacity: 8) { rows in
+        withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: 8) { rows in
             guard let rows = rows.baseAddress else { return }
             for i in 0..<Form.side {
                 let points = weights.row(Form.self, i, ofPanel: panel, scratch: weightRow)
@@ -179,15 +185,17 @@ enum Winograd<Form: WinogradForm> {
                 }
             }
         }
-        transformBack(gathering, Source(sums), panel: panel, width: width, tiles: tiles, epilogue)
+        transformBack(gathering, FloatPointer(sums), panel: panel, width: width, tiles: tiles, epilogue)
     }
 
+    /// Transforms the sums of an item's tiles back, and writes them out.
     private static func transformBack(
-        _ gathering: Gathering, _ sums: Source, panel: Int, width: Int, tiles: Range<Int>, _ epilogue: Epilogue
+        _ gathering: PixelGathering, _ sums: FloatPointer, panel: Int, width: Int, tiles: Range<Int>,
+        _ epilogue: ConvolutionEpilogue
     ) {
         let (across, down) = grid(gathering)
         let pixels = gathering.outputHeight * gathering.outputWidth
-        withUnsafeTemporaryAllocation(of: Vector.self, capacity: Form.points + Form.tile * Form.tile) { memory in
+        withUnsafeTemporaryAllocation(of: FloatVector.self, capacity: Form.points + Form.tile * Form.tile) { memory in
             guard let temporary = memory.baseAddress else { return }
             let result = temporary + Form.points
             for (index, tile) in tiles.enumerated() {
@@ -209,21 +217,5 @@ enum Winograd<Form: WinogradForm> {
                 }
             }
         }
-    }
-}
-
-extension Gathering {
-    /// The input pixel at row `y` and column `x` of the padded map, or -1 in the padding. Stride 1.
-    ///
-    /// A transposed convolution slides over its input with padding 2 - p and flipped weights.
-    @inline(__always)
-    func windowPixel(y: Int, x: Int) -> Int {
-        let row = y - (transposed ? 2 - window.paddingHeight : window.paddingHeight)
-        let column = x - (transposed ? 2 - window.paddingWidth : window.paddingWidth)
-        let doubles = window.upsamples && !transposed
-        guard row >= 0, column >= 0, row < (doubles ? 2 * inputHeight : inputHeight),
-            column < (doubles ? 2 * inputWidth : inputWidth)
-        else { return -1 }
-        return doubles ? (row >> 1) * inputWidth + (column >> 1) : row * inputWidth + column
     }
 }

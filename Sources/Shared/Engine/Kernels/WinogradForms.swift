@@ -1,7 +1,7 @@
 // The matrices of F(4x4, 3x3) and F(2x2, 3x3).
 //
-// F4 interpolates at 0, +-a, +-b and infinity with a = 1/sqrt 2, b = sqrt 2. The usual points 1 and 2 give integers,
-// but these lose less to rounding, and a^2 b^2 = 1 keeps the transforms short. With a^2 + b^2 = 5/2,
+// F4 interpolates at 0, +-a, +-b and infinity with a = 1/sqrt 2 and b = sqrt 2. The usual points 1 and 2 give integers,
+// but a and b lose less to rounding, and a^2 b^2 = 1 keeps the transforms short. With a^2 + b^2 = 5/2,
 //
 //     B^T d: d0 - 5/2 d2 + d4;  (d4 - 2 d2) +- a (d3 - 2 d1);  (d4 - 1/2 d2) +- b (d3 - 1/2 d1);  d1 - 5/2 d3 + d5
 //     G:     row p is [1, p, p^2] / prod over other points (p - q): 1, -3/2 (twice), 6 (twice), and [0, 0, 1]
@@ -26,37 +26,39 @@ enum WinogradF4: WinogradForm {
 
     @inline(__always)
     static func transformFilter(
-        _ h0: Vector, _ h1: Vector, _ h2: Vector, _ put: (_ index: Int, _ value: Vector) -> Void
+        _ h0: FloatVector, _ h1: FloatVector, _ h2: FloatVector, _ put: (_ index: Int, _ value: FloatVector) -> Void
     ) {
-        let evenA = multiplyAdd(Vector(repeating: -2.0 / 3) * h0, Vector(repeating: -1.0 / 3), h2)
-        let evenB = multiplyAdd(Vector(repeating: 1.0 / 6) * h0, Vector(repeating: 1.0 / 3), h2)
+        let evenA = multiplyAdd(FloatVector(repeating: -2.0 / 3) * h0, FloatVector(repeating: -1.0 / 3), h2)
+        let evenB = multiplyAdd(FloatVector(repeating: 1.0 / 6) * h0, FloatVector(repeating: 1.0 / 3), h2)
         put(0, h0)
-        put(1, multiplyAdd(evenA, Vector(repeating: -2.0 / 3 * a), h1))
-        put(2, multiplyAdd(evenA, Vector(repeating: 2.0 / 3 * a), h1))
-        put(3, multiplyAdd(evenB, Vector(repeating: b / 6), h1))
-        put(4, multiplyAdd(evenB, Vector(repeating: -b / 6), h1))
+        put(1, multiplyAdd(evenA, FloatVector(repeating: -2.0 / 3 * a), h1))
+        put(2, multiplyAdd(evenA, FloatVector(repeating: 2.0 / 3 * a), h1))
+        put(3, multiplyAdd(evenB, FloatVector(repeating: b / 6), h1))
+        put(4, multiplyAdd(evenB, FloatVector(repeating: -b / 6), h1))
         put(5, h2)
     }
 
     @inline(__always)
     private static func input(
-        _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ d4: Vector, _ d5: Vector,
-        _ put: (_ index: Int, _ value: Vector) -> Void
+        _ d0: FloatVector, _ d1: FloatVector, _ d2: FloatVector, _ d3: FloatVector, _ d4: FloatVector,
+        _ d5: FloatVector,
+        _ put: (_ index: Int, _ value: FloatVector) -> Void
     ) {
-        let half = Vector(repeating: -0.5), two = Vector(repeating: -2), middle = Vector(repeating: -2.5)
+        let half = FloatVector(repeating: -0.5), two = FloatVector(repeating: -2), middle = FloatVector(repeating: -2.5)
         let evenA = multiplyAdd(d4, two, d2), oddA = multiplyAdd(d3, two, d1)
         let evenB = multiplyAdd(d4, half, d2), oddB = multiplyAdd(d3, half, d1)
         put(0, multiplyAdd(d0 + d4, middle, d2))
-        put(1, multiplyAdd(evenA, Vector(repeating: a), oddA))
-        put(2, multiplyAdd(evenA, Vector(repeating: -a), oddA))
-        put(3, multiplyAdd(evenB, Vector(repeating: b), oddB))
-        put(4, multiplyAdd(evenB, Vector(repeating: -b), oddB))
+        put(1, multiplyAdd(evenA, FloatVector(repeating: a), oddA))
+        put(2, multiplyAdd(evenA, FloatVector(repeating: -a), oddA))
+        put(3, multiplyAdd(evenB, FloatVector(repeating: b), oddB))
+        put(4, multiplyAdd(evenB, FloatVector(repeating: -b), oddB))
         put(5, multiplyAdd(d1 + d5, middle, d3))
     }
 
     @inline(__always)
     static func transformInput(
-        _ window: UnsafePointer<Source>, offset: Int, temporary: UnsafeMutablePointer<Vector>, target: Pointer,
+        _ window: UnsafePointer<FloatPointer>, offset: Int, temporary: UnsafeMutablePointer<FloatVector>,
+        target: MutableFloatPointer,
         stride: Int
     ) {
         for j in 0..<6 {
@@ -73,19 +75,21 @@ enum WinogradF4: WinogradForm {
 
     @inline(__always)
     private static func output(
-        _ m0: Vector, _ m1: Vector, _ m2: Vector, _ m3: Vector, _ m4: Vector, _ m5: Vector,
-        _ put: (_ index: Int, _ value: Vector) -> Void
+        _ m0: FloatVector, _ m1: FloatVector, _ m2: FloatVector, _ m3: FloatVector, _ m4: FloatVector,
+        _ m5: FloatVector,
+        _ put: (_ index: Int, _ value: FloatVector) -> Void
     ) {
         let evenA = m1 + m2, oddA = m1 - m2, evenB = m3 + m4, oddB = m3 - m4
         put(0, m0 + evenA + evenB)
-        put(1, multiplyAdd(Vector(repeating: a) * oddA, Vector(repeating: b), oddB))
-        put(2, multiplyAdd(Vector(repeating: 0.5) * evenA, Vector(repeating: 2), evenB))
-        put(3, multiplyAdd(multiplyAdd(m5, Vector(repeating: a / 2), oddA), Vector(repeating: 2 * b), oddB))
+        put(1, multiplyAdd(FloatVector(repeating: a) * oddA, FloatVector(repeating: b), oddB))
+        put(2, multiplyAdd(FloatVector(repeating: 0.5) * evenA, FloatVector(repeating: 2), evenB))
+        put(3, multiplyAdd(multiplyAdd(m5, FloatVector(repeating: a / 2), oddA), FloatVector(repeating: 2 * b), oddB))
     }
 
     @inline(__always)
     static func transformOutput(
-        _ sums: Source, stride: Int, temporary: UnsafeMutablePointer<Vector>, result: UnsafeMutablePointer<Vector>
+        _ sums: FloatPointer, stride: Int, temporary: UnsafeMutablePointer<FloatVector>,
+        result: UnsafeMutablePointer<FloatVector>
     ) {
         for j in 0..<6 {
             let column = sums + j * stride
@@ -115,18 +119,19 @@ enum WinogradF2: WinogradForm {
 
     @inline(__always)
     static func transformFilter(
-        _ h0: Vector, _ h1: Vector, _ h2: Vector, _ put: (_ index: Int, _ value: Vector) -> Void
+        _ h0: FloatVector, _ h1: FloatVector, _ h2: FloatVector, _ put: (_ index: Int, _ value: FloatVector) -> Void
     ) {
         let even = h0 + h2
         put(0, h0)
-        put(1, Vector(repeating: 0.5) * (even + h1))
-        put(2, Vector(repeating: 0.5) * (even - h1))
+        put(1, FloatVector(repeating: 0.5) * (even + h1))
+        put(2, FloatVector(repeating: 0.5) * (even - h1))
         put(3, h2)
     }
 
     @inline(__always)
     private static func input(
-        _ d0: Vector, _ d1: Vector, _ d2: Vector, _ d3: Vector, _ put: (_ index: Int, _ value: Vector) -> Void
+        _ d0: FloatVector, _ d1: FloatVector, _ d2: FloatVector, _ d3: FloatVector,
+        _ put: (_ index: Int, _ value: FloatVector) -> Void
     ) {
         put(0, d0 - d2)
         put(1, d1 + d2)
@@ -136,7 +141,8 @@ enum WinogradF2: WinogradForm {
 
     @inline(__always)
     static func transformInput(
-        _ window: UnsafePointer<Source>, offset: Int, temporary: UnsafeMutablePointer<Vector>, target: Pointer,
+        _ window: UnsafePointer<FloatPointer>, offset: Int, temporary: UnsafeMutablePointer<FloatVector>,
+        target: MutableFloatPointer,
         stride: Int
     ) {
         for j in 0..<4 {
@@ -153,7 +159,8 @@ enum WinogradF2: WinogradForm {
 
     @inline(__always)
     static func transformOutput(
-        _ sums: Source, stride: Int, temporary: UnsafeMutablePointer<Vector>, result: UnsafeMutablePointer<Vector>
+        _ sums: FloatPointer, stride: Int, temporary: UnsafeMutablePointer<FloatVector>,
+        result: UnsafeMutablePointer<FloatVector>
     ) {
         for j in 0..<4 {
             let column = sums + j * stride

@@ -1,11 +1,11 @@
-// The weights of a Winograd convolution: G g G^T of every 3x3 kernel g, panel by panel of 32 output channels.
+// The weights of a Winograd convolution are G g G^T of every 3x3 kernel g, in panels of 32 output channels.
 //
-// Transformed, a kernel takes 36 numbers (16 for m = 2) where it has 9. Small layers, and those whose maps have few
-// tiles, keep the transform. Elsewhere a work item makes the transform of its own panel, one row of points at a time:
-// it costs a few operations a number, which is then used on as many tiles as the item has, and saves three quarters of
-// the memory and of the way from it. The numbers are the same either way.
+// A transformed kernel takes 36 numbers (16 for m = 2) instead of 9. Small layers, and layers whose maps have few tiles,
+// keep the transform. In other layers, a work item transforms its own panel, one row of points at a time: this costs a
+// few operations for a number that is then used on all of the item's tiles, and it saves three quarters of the memory
+// and of the traffic. Both ways give the same numbers.
 
-/// 3x3 kernels, [panel][depth][9][width]: what one row of points is made from is contiguous.
+/// 3x3 kernels, [panel][depth][9][width], so that the kernels from which one row of points is made are contiguous.
 private struct KernelPanels: Sendable {
     let buffer: FloatBuffer
 
@@ -39,22 +39,22 @@ struct WinogradWeights: Sendable {
     let isTransformed: Bool
     private let buffer: FloatBuffer
 
-    /// Where the 3x3 kernels of a weight tensor lie, and which rows and columns of the products they belong to.
+    /// The places of the 3x3 kernels in a weight tensor, and the rows and columns of the products that they belong to.
     struct Layout {
         /// The kernel from row channel k to column channel n starts at origin + k rowStep + n columnStep.
         var origin = 0
         var rowStep: Int
         var columnStep: Int
-        /// Places of the channels among rows and columns; the other places are padding.
+        /// The channels' places among rows and columns; the other places are padding.
         var rows: [Int]
         var columns: [Int]
         var depth: Int
         var columnCount: Int
-        /// Turned by half a turn, for the pullback.
+        /// Whether kernels are turned by half a turn, for the pullback.
         var flipped: Bool
     }
 
-    /// - Parameter transforms: the transform is made now and kept.
+    /// - Parameter transforms: whether the transform is made now and kept.
     init<Form: WinogradForm>(
         _ form: Form.Type, _ weight: UnsafeBufferPointer<Float>, _ layout: Layout, transforms: Bool
     ) {
@@ -71,7 +71,7 @@ struct WinogradWeights: Sendable {
             let (start, width) = (panel * 32 * depth, width(ofPanel: panel))
             for i in 0..<Form.side {
                 Self.transform(
-                    form, Source(kernels.start + 9 * start), depth: depth, width: width, row: i,
+                    form, FloatPointer(kernels.start + 9 * start), depth: depth, width: width, row: i,
                     target: buffer.start + Form.points * start + i * Form.side * depth * width)
             }
         }
@@ -80,23 +80,25 @@ struct WinogradWeights: Sendable {
     var panelCount: Int { (columns + 31) / 32 }
     func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
 
-    /// Points (i, 0), (i, 1), ... of one panel, [side][depth][width].
+    /// Returns the points (i, 0), (i, 1), ... of one panel, [side][depth][width].
     ///
-    /// - Parameter scratch: room for them, side * depth * 32 floats, unless the transform is kept.
-    func row<Form: WinogradForm>(_ form: Form.Type, _ i: Int, ofPanel panel: Int, scratch: Pointer) -> Source {
+    /// - Parameter scratch: side * depth * 32 floats for the points, needed unless the transform is kept.
+    func row<Form: WinogradForm>(_ form: Form.Type, _ i: Int, ofPanel panel: Int, scratch: MutableFloatPointer)
+        -> FloatPointer
+    {
         let (start, width) = (panel * 32 * depth, width(ofPanel: panel))
-        if isTransformed { return Source(buffer.start + Form.points * start + i * Form.side * depth * width) }
+        if isTransformed { return FloatPointer(buffer.start + Form.points * start + i * Form.side * depth * width) }
         Self.transform(
-            form, Source(buffer.start + 9 * start), depth: depth, width: width, row: i, target: scratch)
-        return Source(scratch)
+            form, FloatPointer(buffer.start + 9 * start), depth: depth, width: width, row: i, target: scratch)
+        return FloatPointer(scratch)
     }
 
-    /// Row `i` of G g G^T for one panel of kernels, [depth][9][width], to [side][depth][width].
+    /// Writes row `i` of G g G^T for one panel of kernels, [depth][9][width], to `target`, [side][depth][width].
     private static func transform<Form: WinogradForm>(
-        _ form: Form.Type, _ kernels: Source, depth: Int, width: Int, row i: Int, target: Pointer
+        _ form: Form.Type, _ kernels: FloatPointer, depth: Int, width: Int, row i: Int, target: MutableFloatPointer
     ) {
         let (g0, g1, g2) = Form.filterRow(i)
-        let (a, b, c) = (Vector(repeating: g0), Vector(repeating: g1), Vector(repeating: g2))
+        let (a, b, c) = (FloatVector(repeating: g0), FloatVector(repeating: g1), FloatVector(repeating: g2))
         let pointStride = depth * width
         for k in 0..<depth {
             var column = 0
@@ -112,9 +114,11 @@ struct WinogradWeights: Sendable {
         }
     }
 
-    /// One column of G g: a g[0] + b g[1] + c g[2] down the kernel.
+    /// Returns one column of G g: a g[0] + b g[1] + c g[2] down the kernel.
     @inline(__always)
-    private static func combination(_ a: Vector, _ b: Vector, _ c: Vector, _ tap: Source, _ width: Int) -> Vector {
+    private static func combination(
+        _ a: FloatVector, _ b: FloatVector, _ c: FloatVector, _ tap: FloatPointer, _ width: Int
+    ) -> FloatVector {
         multiplyAdd(multiplyAdd(a * load(tap), b, load(tap + 3 * width)), c, load(tap + 6 * width))
     }
 }

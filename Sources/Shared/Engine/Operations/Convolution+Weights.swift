@@ -1,13 +1,14 @@
-// Weights as the kernels want them. The file has [out, in, height, width] over unpadded channels; a pullback to one
-// source takes that source's input channels as outputs, and the kernel turned by half a turn.
+// Lays the weights out for the kernels. The file has [out, in, height, width] over unpadded channels. A pullback to one
+// source takes that source's channels as outputs, and the kernel turned by half a turn.
 
 extension Convolution {
-    /// Laid-out weights of one direction.
+    /// The weights of one direction, laid out for its kernel.
     enum Weights: Sendable {
         case panels(PanelMatrix, depth: Int, bias: FloatBuffer?)
         case winograd(WinogradWeights, ConvolutionKernel, bias: FloatBuffer?)
     }
 
+    /// Throws what the weights' source throws.
     func makeForwardWeights() throws -> Weights {
         let bias = try paddedBias()
         return try weight.withElements { weight in
@@ -23,7 +24,7 @@ extension Convolution {
         }
     }
 
-    /// For each source.
+    /// Returns the weights of the pullback to each source.
     func makePullbackWeights() throws -> [Weights] {
         try weight.withElements { weight in
             var firstChannel = 0
@@ -43,6 +44,7 @@ extension Convolution {
         }
     }
 
+    /// Returns the bias with zeros as padding.
     private func paddedBias() throws -> FloatBuffer? {
         guard let bias else { return nil }
         return try bias.withElements { elements in
@@ -86,7 +88,7 @@ extension Convolution {
     }
 
     private static func winograd(
-        _ kernel: ConvolutionKernel, _ gathering: Gathering, _ weight: UnsafeBufferPointer<Float>,
+        _ kernel: ConvolutionKernel, _ gathering: PixelGathering, _ weight: UnsafeBufferPointer<Float>,
         _ layout: WinogradWeights.Layout
     ) -> WinogradWeights {
         kernel == .winograd2
@@ -94,3 +96,5 @@ extension Convolution {
             : Winograd<WinogradF4>.weights(gathering, weight, layout)
     }
 }
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -2,19 +2,19 @@ import Diagnostics
 
 /// A convolution of concatenated maps, with everything that is added to its sum:
 ///
-///     output = scale (conv(inputs) + bias + image bias + residual), then max(., 0) if it rectifies
+///     output = scale (conv(inputs) + bias + image bias + residual), then max(., 0) if `rectifies`
 ///
 /// Weights are [out, in, height, width] over the inputs' unpadded channels. A linear layer is the 1x1 case on maps of
-/// one pixel.
+/// one pixel. A rectifying convolution's pullback sets to zero the output's cotangent where the output is zero.
 package struct Convolution: Operation {
     package struct Options: Sendable {
-        /// [batch, 1, 1, out]: one vector an image, added before the scale.
+        /// One vector for each image, added before the scale: [batch, 1, 1, out].
         package var imageBias: Value?
         /// A map of the output's shape, added before the scale.
         package var residual: Value?
         package var scale: Float = 1
         package var rectifies = false
-        /// Overrides the choice of kernel; for tests.
+        /// Overrides the choice of kernel, for tests.
         package var kernel: ConvolutionKernel?
 
         package init(
@@ -35,8 +35,8 @@ package struct Convolution: Operation {
     let weight: Parameter
     let bias: Parameter?
     let options: Options
-    private let forwardWeights = Lazily<Weights>()
-    private let pullbackWeights = Lazily<[Weights]>()
+    private let forwardWeights = MadeOnce<Weights>()
+    private let pullbackWeights = MadeOnce<[Weights]>()
 
     package init(
         _ sources: Sources, output: Value, window: Window, weight: Parameter, bias: Parameter?,
@@ -67,6 +67,9 @@ package struct Convolution: Operation {
     }
 
     package var pullbackReadsOutput: Bool { options.rectifies }
+    package func overwrites(pullback: Bool) -> [MemoryBuffer] {
+        pullback && options.rectifies ? [.cotangent(output)] : []
+    }
 
     // MARK: - Kernels and geometry
 
@@ -75,45 +78,46 @@ package struct Convolution: Operation {
         return ConvolutionKernel.supportsWinograd(window, inputs: sources.values.count) ? chosen : .indirect
     }
 
-    /// The pullback to one source is a convolution too: that of the transposed, flipped kernel.
+    /// The kernel of the pullback to one source, which is a convolution with the transposed, flipped weights.
     var pullbackKernel: ConvolutionKernel {
         let size = slidingShape
         let chosen = options.kernel ?? .choose(window, output: size, inputs: 1)
         return ConvolutionKernel.supportsWinograd(window, inputs: 1) ? chosen : .indirect
     }
 
+    /// The shape of the map that the window slides over.
     var slidingShape: MapShape {
         let size = window.slidingSize(sources.shape)
         return MapShape(height: size.height, width: size.width, segments: sources.shape.segments)
     }
 
-    var forwardGathering: Gathering {
-        Gathering(
+    var forwardGathering: PixelGathering {
+        PixelGathering(
             window: window, transposed: false, inputHeight: sources.shape.height, inputWidth: sources.shape.width,
             outputHeight: output.shape.height, outputWidth: output.shape.width)
     }
 
-    var pullbackGathering: Gathering {
+    var pullbackGathering: PixelGathering {
         var plain = window
         plain.upsamples = false
-        return Gathering(
+        return PixelGathering(
             window: plain, transposed: true, inputHeight: output.shape.height, inputWidth: output.shape.width,
             outputHeight: slidingShape.height, outputWidth: slidingShape.width)
     }
 
-    /// Channels read from each source: its padding too, except where a single narrow map would be mostly padding.
+    /// Channels read from each source, its padding included, unless the only source is a narrow map, mostly padding.
     var sourceReads: [Int] {
         let isNarrow = sources.shape.segments.count == 1 && sources.shape.channels < lanes
         return isNarrow ? [sources.shape.channels] : sources.values.map(\.shape.stride)
     }
 
-    /// The same for the pullback, which reads the output's cotangent.
+    /// Channels that the pullback reads from the output's cotangent.
     var outputReads: Int {
         let isNarrow = output.shape.segments.count == 1 && output.shape.channels < lanes
         return isNarrow ? output.shape.channels : output.shape.stride
     }
 
-    package func scratchCount(_ extent: Extent, pullback: Bool) -> Int {
+    package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
         guard pullback else {
             return Self.scratchCount(
                 forwardKernel, forwardGathering, depth: sources.shape.stride, columns: output.shape.stride,
@@ -125,13 +129,13 @@ package struct Convolution: Operation {
 
     private var widestSource: Int { sources.values.map(\.shape.stride).max() ?? 0 }
 
-    private func pullbackKernelScratchCount(_ extent: Extent) -> Int {
+    private func pullbackKernelScratchCount(_ extent: PlanExtent) -> Int {
         Self.scratchCount(
             pullbackKernel, pullbackGathering, depth: output.shape.stride, columns: widestSource, extent: extent)
     }
 
     private static func scratchCount(
-        _ kernel: ConvolutionKernel, _ gathering: Gathering, depth: Int, columns: Int, extent: Extent
+        _ kernel: ConvolutionKernel, _ gathering: PixelGathering, depth: Int, columns: Int, extent: PlanExtent
     ) -> Int {
         switch kernel {
         case .indirect: 0
@@ -151,25 +155,25 @@ package struct Convolution: Operation {
 
     // MARK: - Forward and pullback
 
-    package func forward(_ run: Run) {
+    package func forward(_ run: GraphRun) {
         guard let weights = forwardWeights.value else { preconditionFailure("\(weight.name) was not prepared") }
         let stride = output.shape.stride
-        let epilogue = Epilogue(
-            bias: nil, imageBias: options.imageBias.map { Source(run.activations($0)) },
-            residual: options.residual.map { Source(run.activations($0)) }, scale: options.scale,
+        let epilogue = ConvolutionEpilogue(
+            bias: nil, imageBias: options.imageBias.map { FloatPointer(run.activations($0)) },
+            residual: options.residual.map { FloatPointer(run.activations($0)) }, scale: options.scale,
             rectifies: options.rectifies, target: run.activations(output), stride: stride)
         let inputs = sources.values.map {
-            InputMap(start: Source(run.activations($0)), stride: $0.shape.stride)
+            InputMap(start: FloatPointer(run.activations($0)), stride: $0.shape.stride)
         }
         Self.convolve(
             run, weights, forwardGathering, inputs: inputs, reads: sourceReads, epilogue)
     }
 
-    package func pullback(_ run: Run) {
+    package func pullback(_ run: GraphRun) {
         guard let weights = pullbackWeights.value else { preconditionFailure("\(weight.name) was not prepared") }
         let cotangent = run.cotangent(output)
         if options.rectifies {
-            Elementwise.mask(run, cotangent, where: run.activations(output), count: run.batch * output.shape.count)
+            MapPasses.mask(run, cotangent, where: run.activations(output), count: run.batch * output.shape.count)
         }
         for (index, source) in sources.values.enumerated() {
             guard let (target, adds) = run.delivery(index, of: source) else { continue }
@@ -178,24 +182,27 @@ package struct Convolution: Operation {
         var index = sources.values.count
         if let imageBias = options.imageBias {
             if let (target, adds) = run.delivery(index, of: imageBias) {
-                Elementwise.sumPixels(
-                    run, Source(cotangent), shape: output.shape, scale: options.scale, target: target, adds: adds)
+                MapPasses.sumPixels(
+                    run, FloatPointer(cotangent), shape: output.shape, scale: options.scale, target: target, adds: adds)
             }
             index += 1
         }
         if let residual = options.residual, let (target, adds) = run.delivery(index, of: residual) {
-            Elementwise.scale(
-                run, Source(cotangent), by: options.scale, target: target, adds: adds,
+            MapPasses.scale(
+                run, FloatPointer(cotangent), by: options.scale, target: target, adds: adds,
                 count: run.batch * output.shape.count)
         }
     }
 
+    /// Pulls the cotangent back to one source.
     private func pull(
-        _ run: Run, _ weights: Weights, cotangent: Pointer, to source: Value, target: Pointer, adds: Bool
+        _ run: GraphRun, _ weights: Weights, cotangent: MutableFloatPointer, to source: Value,
+        target: MutableFloatPointer, adds: Bool
     ) {
-        let inputs = [InputMap(start: Source(cotangent), stride: output.shape.stride)]
+        let inputs = [InputMap(start: FloatPointer(cotangent), stride: output.shape.stride)]
         let reads = [outputReads]
-        var epilogue = Epilogue(scale: options.scale, adds: adds, target: target, stride: source.shape.stride)
+        var epilogue = ConvolutionEpilogue(
+            scale: options.scale, adds: adds, target: target, stride: source.shape.stride)
         guard window.upsamples else {
             return Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)
         }
@@ -204,20 +211,21 @@ package struct Convolution: Operation {
         epilogue.target = enlarged
         epilogue.adds = false
         Self.convolve(run, weights, pullbackGathering, inputs: inputs, reads: reads, epilogue)
-        Elementwise.sumSquares(run, Source(enlarged), shape: source.shape, target: target, adds: adds)
+        MapPasses.sumSquares(run, FloatPointer(enlarged), shape: source.shape, target: target, adds: adds)
     }
 
     private static func convolve(
-        _ run: Run, _ weights: Weights, _ gathering: Gathering, inputs: [InputMap], reads: [Int], _ epilogue: Epilogue
+        _ run: GraphRun, _ weights: Weights, _ gathering: PixelGathering, inputs: [InputMap], reads: [Int],
+        _ epilogue: ConvolutionEpilogue
     ) {
         var epilogue = epilogue
         switch weights {
         case .panels(let panels, let depth, let bias):
-            epilogue.bias = bias.map { Source($0.start) }
+            epilogue.bias = bias.map { FloatPointer($0.start) }
             IndirectConvolution.run(
                 run, gathering, inputs: inputs, reads: reads, depth: depth, weights: panels, epilogue: epilogue)
         case .winograd(let weights, let kernel, let bias):
-            epilogue.bias = bias.map { Source($0.start) }
+            epilogue.bias = bias.map { FloatPointer($0.start) }
             if kernel == .winograd2 {
                 Winograd<WinogradF2>.run(run, gathering, input: inputs[0], weights: weights, epilogue: epilogue)
             } else {
@@ -226,5 +234,3 @@ package struct Convolution: Operation {
         }
     }
 }
-
-func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -1,5 +1,5 @@
 extension GroupNorm {
-    package func pullback(_ run: Run) {
+    package func pullback(_ run: GraphRun) {
         for part in parts { slopes(run, part.value, first: part.first) }
         guard let weights = preparedWeights else { preconditionFailure("\(gamma.name) was not prepared") }
         for image in 0..<run.batch { finishPullback(run, image, weights) }
@@ -9,16 +9,17 @@ extension GroupNorm {
         }
     }
 
-    /// g of an image is put over the output's cotangent, or in scratch where that has another size.
-    private func slopeMap(_ run: Run) -> Pointer {
+    /// Returns the memory of g: the output's cotangent, or scratch memory if the output has another size.
+    private func slopeMap(_ run: GraphRun) -> MutableFloatPointer {
         options.halves ? run.scratch + run.batch * 4 * stride : run.cotangent(output)
     }
 
-    /// g = cotangent of z for every pixel, with its sums over pixels: of g and of g (x - mean), scratch [batch][4][stride].
-    private func slopes(_ run: Run, _ value: Value, first: Int) {
+    /// Computes g, the cotangent of z, for every pixel, and the sums over pixels of g and of g (x - mean) in the scratch
+    /// memory, [batch][4][stride].
+    private func slopes(_ run: GraphRun, _ value: Value, first: Int) {
         let (own, pixels, width) = (value.shape.stride, value.shape.pixels, value.shape.width)
         let blocks = own / lanes
-        let input = Source(run.activations(value)), cotangent = Source(run.cotangent(output))
+        let input = FloatPointer(run.activations(value)), cotangent = FloatPointer(run.cotangent(output))
         let map = slopeMap(run)
         run.parallelFor(run.batch * blocks) { item, _ in
             let (image, column) = (item / blocks, item % blocks * lanes)
@@ -27,17 +28,17 @@ extension GroupNorm {
             let a = load(saved), o = load(saved + stride), mean = load(saved + 2 * stride)
             let outer = cotangent + image * output.shape.count + first + column
             let inner = map + image * sources.shape.count + first + column
-            var total = Vector.zero, moment = Vector.zero
+            var total = FloatVector.zero, moment = FloatVector.zero
             var pixel = 0
             while pixel < pixels {
                 let end = min(pixel + 32, pixels)
-                var partTotal = Vector.zero, partMoment = Vector.zero
+                var partTotal = FloatVector.zero, partMoment = FloatVector.zero
                 while pixel < end {
                     let x = load(start + pixel * own)
-                    var g: Vector
+                    var g: FloatVector
                     if options.halves {
                         let (row, line) = (pixel / width / 2, pixel % width / 2)
-                        g = Vector(repeating: 0.25) * load(outer + (row * (width / 2) + line) * stride)
+                        g = FloatVector(repeating: 0.25) * load(outer + (row * (width / 2) + line) * stride)
                     } else {
                         g = load(outer + pixel * stride)
                     }
@@ -45,7 +46,7 @@ extension GroupNorm {
                         let z = multiplyAdd(o, x, a)
                         let s = logistic(z)
                         // silu'(z) = s (1 + z (1 - s))
-                        let one = Vector(repeating: 1)
+                        let one = FloatVector(repeating: 1)
                         g *= s * multiplyAdd(one, z, one - s)
                     }
                     store(g, inner + pixel * stride)
@@ -62,8 +63,9 @@ extension GroupNorm {
         }
     }
 
-    /// The two means of each group, as the coefficients D and E of: cotangent of x = A g + (x - mean) D + E.
-    private func finishPullback(_ run: Run, _ image: Int, _ weights: FloatBuffer) {
+    /// Computes the two means of each group as the coefficients D and E of: cotangent of x = A g + (x - mean) D + E.
+    /// Delivers the cotangents of scale and shift.
+    private func finishPullback(_ run: GraphRun, _ image: Int, _ weights: FloatBuffer) {
         let sums = run.scratch + image * 4 * stride
         let saved = run.saved + image * savedCount
         for index in 2 * stride..<4 * stride { sums[index] = 0 }
@@ -97,14 +99,15 @@ extension GroupNorm {
         }
     }
 
-    private func deliver(_ run: Run, _ value: Value, first: Int, target: Pointer, adds: Bool) {
+    /// Writes or adds the cotangent of one source.
+    private func deliver(_ run: GraphRun, _ value: Value, first: Int, target: MutableFloatPointer, adds: Bool) {
         let (own, width) = (value.shape.stride, value.shape.width)
         let rows = value.shape.height
-        let input = Source(run.activations(value)), map = Source(slopeMap(run))
+        let input = FloatPointer(run.activations(value)), map = FloatPointer(slopeMap(run))
         run.parallelFor(run.batch * rows) { row, _ in
             let image = row / rows
-            let saved = Source(run.saved + image * savedCount + first)
-            let coefficients = Source(run.scratch + image * 4 * stride + 2 * stride + first)
+            let saved = FloatPointer(run.saved + image * savedCount + first)
+            let coefficients = FloatPointer(run.scratch + image * 4 * stride + 2 * stride + first)
             for x in 0..<width {
                 let pixel = row * width + x
                 var k = 0

@@ -1,28 +1,28 @@
 import Diagnostics
 
-// Group norm with what follows it, in one operation: per image and group of channels
-//
-//     z = gamma (x - mean) / sqrt(variance + eps) + beta,   z = z (1 + scale) + shift where the block is adaptive,
-//     y = silu(z) = z / (1 + exp(-z))  where asked for,     y = 2x2 means of y  where the block shrinks its map.
-//
-// Both passes see z as x A + O with one A and one O a channel. Sums over pixels are taken about the first pixel's value
-// in Float, in two levels (of 32 pixels, then of those), and put together in Double. For the pullback, with
-// g = cotangent of z, n elements a group and r = 1 / sqrt(variance + eps),
-//
-//     cotangent of x = A g - r mean(gamma' g) - (x - mean) r^2 mean(gamma' g x^),    x^ = (x - mean) r
-//
-// where gamma' = gamma (1 + scale). The pullback reads x again and recomputes z: nothing but x and four numbers a
-// channel is kept.
-
+/// Group norm, followed by an adaptive scale and shift, SiLU and 2x2 means if the options ask for them. For each image
+/// and each group of channels,
+///
+///     z = gamma (x - mean) / sqrt(variance + eps) + beta,   then z (1 + scale) + shift if `adaptation` is given,
+///     y = z, or z / (1 + exp(-z)) if `silu`,                then 2x2 means of y if `halves`.
+///
+/// Both passes see z as x A + O with one A and one O for each channel. Sums over pixels are taken in Float about the
+/// first pixel's value, as sums of sums of 32 pixels, and combined in Double. With g the cotangent of z,
+/// r = 1 / sqrt(variance + eps), x^ = (x - mean) r, gamma' = gamma (1 + scale) and means over a group,
+///
+///     cotangent of x = A g - r mean(gamma' g) - (x - mean) r^2 mean(gamma' g x^)
+///
+/// The pullback reads x and computes z again: four numbers for each channel are kept besides x. It writes g over the
+/// output's cotangent unless `halves`.
 package struct GroupNorm: Operation {
     package struct Options: Sendable {
         package var groups: Int
         package var epsilon: Float
-        /// Applies x / (1 + exp(-x)) to the result.
+        /// Whether x / (1 + exp(-x)) is applied to the result.
         package var silu: Bool
-        /// Halves the map by 2x2 means, after SiLU.
+        /// Whether 2x2 means halve the map, after SiLU.
         package var halves: Bool
-        /// [batch, 1, 1, segments (C, C)]: scale and shift (DhariwalUNet).
+        /// Scale and shift of every channel, as in DhariwalUNet: [batch, 1, 1, segments (C, C)].
         package var adaptation: Value?
 
         package init(
@@ -41,16 +41,16 @@ package struct GroupNorm: Operation {
     let gamma: Parameter
     let beta: Parameter
     let options: Options
-    /// Each source with its first column in the concatenation.
+    /// The sources with their first columns in the concatenation.
     let parts: [Part]
-    /// Place of each channel in the concatenation.
+    /// The place of each channel in the concatenation.
     let positions: [Int]
-    private let weights = Lazily<FloatBuffer>()
+    private let weights = MadeOnce<FloatBuffer>()
 
-    /// gamma and beta, [2, stride].
+    /// gamma and beta, [2, stride]; nil before `prepare`.
     var preparedWeights: FloatBuffer? { weights.value }
 
-    /// The output's shape; `halves` needs an even height and width.
+    /// Returns the output's shape. `halves` needs an even height and width.
     package static func outputShape(_ input: MapShape, halves: Bool) -> MapShape {
         precondition(!halves || input.height % 2 == 0 && input.width % 2 == 0)
         return halves
@@ -82,13 +82,16 @@ package struct GroupNorm: Operation {
     package var kind: LayerKind { .normalization }
     package var inputs: [Value] { sources.values + [options.adaptation].compactMap { $0 } }
     package var pullbackReadsInputs: Bool { true }
+    package func overwrites(pullback: Bool) -> [MemoryBuffer] {
+        pullback && !options.halves ? [.cotangent(output)] : []
+    }
 
     var stride: Int { sources.shape.stride }
-    /// A, O, mean and r, [4, stride] an image.
+    /// A, O, mean and r of each channel: [4, stride] for each image.
     package var savedCount: Int { 4 * stride }
 
-    package func scratchCount(_ extent: Extent, pullback: Bool) -> Int {
-        // Two sums a channel; the pullback also keeps its two coefficients and g where the map is halved.
+    package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
+        // Two sums for each channel; the pullback also has two coefficients, and g if the map is halved.
         guard pullback else { return extent.batch * 2 * stride }
         return extent.batch * (4 * stride + sources.shape.count)
     }
@@ -107,27 +110,28 @@ package struct GroupNorm: Operation {
 
     // MARK: - Forward
 
-    package func forward(_ run: Run) {
+    package func forward(_ run: GraphRun) {
         for part in parts { sums(run, part.value, first: part.first) }
         guard let weights = weights.value else { preconditionFailure("\(gamma.name) was not prepared") }
         for image in 0..<run.batch { finish(run, image, weights) }
         for part in parts { apply(run, part.value, first: part.first) }
     }
 
-    /// Sums of x - x_0 and of its square over each channel's pixels, x_0 being the first pixel: scratch [batch][2][stride].
-    private func sums(_ run: Run, _ value: Value, first: Int) {
+    /// Sums x - x_0 and its square over each channel's pixels, where x_0 is the first pixel, into the scratch memory,
+    /// [batch][2][stride].
+    private func sums(_ run: GraphRun, _ value: Value, first: Int) {
         let (own, pixels) = (value.shape.stride, value.shape.pixels)
         let blocks = own / lanes
-        let input = Source(run.activations(value))
+        let input = FloatPointer(run.activations(value))
         run.parallelFor(run.batch * blocks) { item, _ in
             let (image, column) = (item / blocks, item % blocks * lanes)
             let start = input + image * value.shape.count + column
             let origin = load(start)
-            var sum = Vector.zero, squares = Vector.zero
+            var sum = FloatVector.zero, squares = FloatVector.zero
             var pixel = 0
             while pixel < pixels {
                 let end = min(pixel + 32, pixels)
-                var partSum = Vector.zero, partSquares = Vector.zero
+                var partSum = FloatVector.zero, partSquares = FloatVector.zero
                 while pixel < end {
                     let x = load(start + pixel * own) - origin
                     partSum += x
@@ -143,13 +147,13 @@ package struct GroupNorm: Operation {
         }
     }
 
-    /// Mean and variance of each group of one image, and from them A, O, mean and r of each channel.
-    private func finish(_ run: Run, _ image: Int, _ weights: FloatBuffer) {
+    /// Computes the mean and variance of each group of one image, and from them A, O, mean and r of each channel.
+    private func finish(_ run: GraphRun, _ image: Int, _ weights: FloatBuffer) {
         let sums = run.scratch + image * 2 * stride
         let saved = run.saved + image * savedCount
         saved.update(repeating: 0, count: savedCount)
         for part in parts {
-            // Until it is overwritten, the place of A holds the pixel that sums were taken about.
+            // The place of A holds the first pixel, about which the sums were taken, until A is written.
             let first = run.activations(part.value) + image * part.value.shape.count
             (saved + part.first).update(from: first, count: part.value.shape.stride)
         }
@@ -182,21 +186,23 @@ package struct GroupNorm: Operation {
         }
     }
 
-    private func adaptation(_ run: Run, _ image: Int, channel: Int) -> (scale: Float, shift: Float)? {
+    /// Returns the adaptive scale and shift of one channel.
+    private func adaptation(_ run: GraphRun, _ image: Int, channel: Int) -> (scale: Float, shift: Float)? {
         guard let value = options.adaptation else { return nil }
         let start = run.activations(value) + image * value.shape.stride
         let half = value.shape.stride / 2
         return (start[channel], start[half + channel])
     }
 
-    private func apply(_ run: Run, _ value: Value, first: Int) {
+    /// Writes the normalised and activated map of one source.
+    private func apply(_ run: GraphRun, _ value: Value, first: Int) {
         let own = value.shape.stride
-        let input = Source(run.activations(value)), target = run.activations(output)
+        let input = FloatPointer(run.activations(value)), target = run.activations(output)
         let (height, width) = (output.shape.height, output.shape.width)
         let inputWidth = value.shape.width
         run.parallelFor(run.batch * height) { row, _ in
             let image = row / height
-            let a = Source(run.saved + image * savedCount + first), o = a + stride
+            let a = FloatPointer(run.saved + image * savedCount + first), o = a + stride
             for x in 0..<width {
                 let place = target + (row * width + x) * stride + first
                 let pixel =
@@ -211,7 +217,7 @@ package struct GroupNorm: Operation {
                         let below = pixel + inputWidth * own + k
                         let right = activate(load(pixel + own + k), scale, offset)
                         let bottom = activate(load(below), scale, offset) + activate(load(below + own), scale, offset)
-                        y = Vector(repeating: 0.25) * ((y + right) + bottom)
+                        y = FloatVector(repeating: 0.25) * ((y + right) + bottom)
                     }
                     store(y, place + k)
                     k += lanes
@@ -221,7 +227,7 @@ package struct GroupNorm: Operation {
     }
 
     @inline(__always)
-    private func activate(_ x: Vector, _ scale: Vector, _ offset: Vector) -> Vector {
+    private func activate(_ x: FloatVector, _ scale: FloatVector, _ offset: FloatVector) -> FloatVector {
         let z = multiplyAdd(offset, x, scale)
         return options.silu ? z * logistic(z) : z
     }

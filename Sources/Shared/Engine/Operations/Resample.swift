@@ -1,19 +1,22 @@
-/// Twofold resampling of every channel with a separable filter f of length k (METHODS section M14.2):
+/// Twofold resampling of every channel with a separable filter f of length k (docs/methods/networks.md, "Resampling"):
 ///
 ///     smaller: y[i] = sum_t g[t] x[2 i - padding + t]               g = f / sum f
-///     larger:  y[i] = sum_t 2 g[t] x[(i + padding - t) / 2]         where the division has no remainder
+///     larger:  y[i] = sum_t 2 g[t] x[(i + padding - t) / 2]         if the division has no remainder
 ///
-/// along each axis. Each is the other's transpose up to the gain, so the pullback is the same code.
+/// along each axis. Each direction is the other's transpose up to the gain, so one function computes both and their
+/// pullbacks.
 package struct Resample: Operation {
     package enum Direction: Sendable { case larger, smaller }
 
     package let input: Value
     package let output: Value
     let direction: Direction
-    /// Weights along one axis, gain included.
+    /// The filter's weights along one axis, gain included.
     let filter: [Float]
     let padding: Int
 
+    /// Returns the shape of the resampled map.
+    ///
     /// - Parameter padding: (k - 1) / 2 by default.
     package static func outputShape(
         _ input: MapShape, _ direction: Direction, filter: [Double], padding: Int? = nil
@@ -38,19 +41,19 @@ package struct Resample: Operation {
     package var kind: LayerKind { .resampling }
     package var inputs: [Value] { [input] }
 
-    package func forward(_ run: Run) {
+    package func forward(_ run: GraphRun) {
         apply(
-            run, direction, Source(run.activations(input)), input.shape, run.activations(output), output.shape,
+            run, direction, FloatPointer(run.activations(input)), input.shape, run.activations(output), output.shape,
             adds: false)
     }
 
-    package func pullback(_ run: Run) {
+    package func pullback(_ run: GraphRun) {
         guard let (target, adds) = run.delivery(0, of: input) else { return }
         let other: Direction = direction == .larger ? .smaller : .larger
-        apply(run, other, Source(run.cotangent(output)), output.shape, target, input.shape, adds: adds)
+        apply(run, other, FloatPointer(run.cotangent(output)), output.shape, target, input.shape, adds: adds)
     }
 
-    /// The taps along one axis for output place `i`: weights and input places inside 0..<size.
+    /// Returns the taps along one axis for output place `i`: their weights, and their input places inside 0..<size.
     private func taps(_ i: Int, _ direction: Direction, size: Int) -> [(weight: Float, place: Int)] {
         filter.enumerated().compactMap { t, weight in
             if direction == .smaller {
@@ -64,7 +67,8 @@ package struct Resample: Operation {
     }
 
     private func apply(
-        _ run: Run, _ direction: Direction, _ source: Source, _ from: MapShape, _ target: Pointer, _ to: MapShape,
+        _ run: GraphRun, _ direction: Direction, _ source: FloatPointer, _ from: MapShape,
+        _ target: MutableFloatPointer, _ to: MapShape,
         adds: Bool
     ) {
         let stride = from.stride
@@ -77,11 +81,12 @@ package struct Resample: Operation {
                 let place = target + (row * to.width + x) * stride
                 var k = 0
                 while k < stride {
-                    var sum = adds ? load(place + k) : Vector.zero
+                    var sum = adds ? load(place + k) : FloatVector.zero
                     for (weight, i) in rows {
                         for (factor, j) in columns[x] {
                             sum = multiplyAdd(
-                                sum, load(start + (i * from.width + j) * stride + k), Vector(repeating: weight * factor)
+                                sum, load(start + (i * from.width + j) * stride + k),
+                                FloatVector(repeating: weight * factor)
                             )
                         }
                     }

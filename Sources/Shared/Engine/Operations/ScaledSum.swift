@@ -1,4 +1,4 @@
-/// output = scale (left + right), where no convolution's epilogue absorbs it.
+/// output = scale (left + right), for sums that no convolution's epilogue absorbs.
 package struct ScaledSum: Operation {
     package let left: Value
     package let right: Value
@@ -16,21 +16,22 @@ package struct ScaledSum: Operation {
     package var kind: LayerKind { .other }
     package var inputs: [Value] { [left, right] }
 
-    package func forward(_ run: Run) {
-        let a = Source(run.activations(left)), b = Source(run.activations(right)), target = run.activations(output)
-        let factor = Vector(repeating: scale)
-        Elementwise.pieces(run, count: run.batch * output.shape.count) { first, end in
+    package func forward(_ run: GraphRun) {
+        let a = FloatPointer(run.activations(left)), b = FloatPointer(run.activations(right)),
+            target = run.activations(output)
+        let factor = FloatVector(repeating: scale)
+        MapPasses.pieces(run, count: run.batch * output.shape.count) { first, end in
             for index in stride(from: first, to: end, by: lanes) {
                 store(factor * (load(a + index) + load(b + index)), target + index)
             }
         }
     }
 
-    package func pullback(_ run: Run) {
+    package func pullback(_ run: GraphRun) {
         for (index, input) in inputs.enumerated() {
             guard let (target, adds) = run.delivery(index, of: input) else { continue }
-            Elementwise.scale(
-                run, Source(run.cotangent(output)), by: scale, target: target, adds: adds,
+            MapPasses.scale(
+                run, FloatPointer(run.cotangent(output)), by: scale, target: target, adds: adds,
                 count: run.batch * output.shape.count)
         }
     }

@@ -4,14 +4,14 @@
     import Darwin
 #endif
 
-/// Standard normal numbers, each sample from its own seed, so that a sample is the same in any batch and shard.
+/// A way to draw standard normal numbers. Each sample has its own seed, so it is the same in any batch and shard.
 package enum GaussianNoise: String, CaseIterable, Sendable {
-    /// Philox4x32-10 and Box-Muller in Double; the definition is in docs/STREAM.md.
+    /// Philox4x32-10 and Box-Muller in Double, as docs/STREAM.md defines it.
     case philox
-    /// What `torch.randn(n, generator=torch.Generator().manual_seed(seed))` gives on a CPU, to 4e-7.
+    /// The numbers of `torch.randn(n, generator=torch.Generator().manual_seed(seed))` on a CPU, to 4e-7.
     case torch
 
-    /// The noise of `seeds`, `size` elements each, one sample after the other.
+    /// Returns the noise of `seeds`, `size` elements for each, one sample after the other.
     package func values(seeds: [Int64], size: Int, pool: ThreadPool) -> [Float] {
         [Float](unsafeUninitializedCapacity: seeds.count * size) { buffer, count in
             pool.parallelFor(seeds.count) { row, _ in
@@ -35,7 +35,7 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Moves each of the samples [B, size] in `values` within a ball around it, by its own seed.
+    /// Moves each of the samples [B, size] in `values` to a place in the ball around it, drawn by its own seed.
     package static func move(_ values: inout [Float], within radius: Double, seeds: [Int64]) {
         guard !seeds.isEmpty else { return }
         let size = values.count / seeds.count
@@ -47,8 +47,8 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Moves one sample to a place drawn uniformly from the ball around it, of the seed's own Philox sequences beside the
-    /// noise: radius u^(1/d) along a normal vector scaled to length 1.
+    /// Moves one sample to a place drawn uniformly from the ball around it: by radius u^(1/d) along a normal vector scaled
+    /// to length 1. Both come from the seed's Philox sequences 2 and 3; the noise has sequence 0.
     private static func move(_ sample: UnsafeMutableBufferPointer<Float>, within radius: Double, seed: Int64) {
         let generator = Philox(seed: seed)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: sample.count) { direction in
@@ -60,13 +60,14 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// A class of 0 ..< classes, uniform, from the seed's own Philox sequence beside the noise: floor(w K / 2^32).
+    /// Returns a uniform class of 0 ..< classes: floor(w K / 2^32) for K classes and the first word w of the seed's Philox
+    /// sequence 1.
     package static func label(seed: Int64, classes: Int) -> Int {
         let word = Philox(seed: seed).words(block: 0, stream: 1)[0]
         return Int((UInt64(word) * UInt64(classes)) >> 32)
     }
 
-    /// Block c gives the elements 4c ... 4c+3: the pairs of words (0, 1) and (2, 3) give a cosine and a sine each.
+    /// Fills the elements 4c ... 4c+3 from block c: each of the pairs of words (0, 1) and (2, 3) makes a cosine and a sine.
     private static func fillPhilox(
         _ sample: UnsafeMutableBufferPointer<Float>, _ generator: Philox, stream: UInt32 = 0
     ) {
@@ -84,9 +85,9 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// From 16 elements on: uniforms of 24 bits, then Box-Muller on lanes j and j + 8 of each 16; where the count is no
-    /// multiple of 16, the last 16 elements are drawn anew. The angle is rounded to Float before its cosine is taken,
-    /// as PyTorch does, and its 2 pi is the nearest Float (`Float.pi` is the one below).
+    /// Fills 16 or more elements: draws uniforms of 24 bits, then applies Box-Muller to lanes j and j + 8 of each 16. If the
+    /// count is no multiple of 16, the last 16 elements are drawn again. As in PyTorch, the angle is rounded to Float
+    /// before its cosine is taken, and 2 pi is the nearest Float (`Float.pi` is rounded down).
     private static func fillTorchMany(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: inout MersenneTwister) {
         let fullTurn = Float(2 * Double.pi)
         func draw(_ range: Range<Int>) {
@@ -108,7 +109,7 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Below 16 elements: uniforms of 53 bits, Box-Muller in Double, the sine kept for the next element.
+    /// Fills fewer than 16 elements: uniforms of 53 bits, Box-Muller in Double; the sine becomes the next element.
     private static func fillTorchFew(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: inout MersenneTwister) {
         func uniform() -> Double {
             let bits = UInt64(generator.next()) << 32 | UInt64(generator.next())

@@ -1,4 +1,4 @@
-/// MT19937: Matsumoto, Nishimura, "Mersenne Twister" (ACM TOMACS 8, 1998), seeded as the authors' init_genrand.
+/// MT19937 (Matsumoto, Nishimura, "Mersenne Twister", ACM TOMACS 8, 1998), seeded like the authors' init_genrand.
 package struct MersenneTwister: Sendable {
     private static let length = 624
     private static let middle = 397
@@ -15,7 +15,7 @@ package struct MersenneTwister: Sendable {
         }
     }
 
-    /// The next 32 bits.
+    /// Returns the next 32 bits.
     package mutating func next() -> UInt32 {
         if position == Self.length { twist() }
         var word = state[position]

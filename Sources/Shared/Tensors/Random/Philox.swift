@@ -1,6 +1,5 @@
-/// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
-///
-/// A counter-based generator: the words at any place of the sequence of a key come from that place alone.
+/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011), a counter-based
+/// generator: the words at a place in a key's sequence depend on the key and the place alone.
 package struct Philox: Sendable {
     package let key: SIMD2<UInt32>
 
@@ -12,7 +11,7 @@ package struct Philox: Sendable {
 
     package init(key: SIMD2<UInt32>) { self.key = key }
 
-    /// The four words at `counter`, word 0 of which is the lowest.
+    /// Returns the four words at `counter`, whose word 0 is the lowest.
     package func words(at counter: SIMD4<UInt32>) -> SIMD4<UInt32> {
         var (state, key) = (counter, key)
         for round in 0..<10 {
@@ -26,7 +25,7 @@ package struct Philox: Sendable {
         return state
     }
 
-    /// The words of block `index` in the sequence `stream`: 0 is the noise, 1 the label, 2 and 3 a move.
+    /// Returns the words of block `index` in the sequence `stream`: 0 is for the noise, 1 for the label, 2 and 3 for a move.
     package func words(block index: UInt64, stream: UInt32 = 0) -> SIMD4<UInt32> {
         words(at: SIMD4(UInt32(truncatingIfNeeded: index), UInt32(index >> 32), stream, 0))
     }

@@ -1,4 +1,5 @@
-/// SplitMix64: the small generator behind shuffles and restarts, so that a fit depends on its seed alone.
+/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the small generator
+/// behind shuffles, restarts and test data. Its numbers depend on the seed alone.
 package struct SplitMix: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -12,7 +13,8 @@ package struct SplitMix: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// 0 ..< count in random order (Fisher-Yates; the standard library's own shuffle may change between versions).
+    /// Returns 0 ..< count in random order, by Fisher and Yates' shuffle (the standard library's own shuffle may change
+    /// between versions).
     package mutating func permutation(_ count: Int) -> [Int] {
         var order = Array(0..<count)
         for last in stride(from: count - 1, to: 0, by: -1) {
@@ -21,6 +23,9 @@ package struct SplitMix: RandomNumberGenerator, Sendable {
         return order
     }
 
-    /// Uniform in [0, 1).
+    /// Returns a uniform number in [0, 1).
     package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+    /// Returns a uniform number in [-1, 1), of 24 bits.
+    package mutating func signedUniform() -> Float { Float(next() >> 40) / Float(1 << 23) - 1 }
 }
