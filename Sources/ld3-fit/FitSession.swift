@@ -61,8 +61,8 @@ struct FitSession<Element: TensorElement> {
         }
     }
 
-    /// Returns the fits of all budgets, each of which starts from its neighbour's schedule too. `done` is told of each, with
-    /// the loss of its times alone if it is to be exported.
+    /// Returns the fits of all budgets, each of which starts from its neighbour's schedule too. `done` is told of each,
+    /// with the loss of its times alone if it is to be exported.
     func fits(done: (Fit, _ tiedLoss: Double?) throws -> Void) throws -> [Fit] {
         var (train, validation) = (train, validation)
         var fits: [Fit] = []

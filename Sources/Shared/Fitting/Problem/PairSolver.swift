@@ -15,7 +15,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         self.resources = resources
     }
 
-    /// Returns the results and D(x_T; T) of the pairs at `indices`, solved as one batch from `noises`, [B, sample shape].
+    /// Returns the results and D(x_T; T) of the pairs at `indices`, solved as one batch from `noises`, [B, sample
+    /// shape].
     package func solve(
         _ program: StepProgram<Double>, _ set: FittingSet<Element>, _ indices: [Int], from noises: Tensor<Element>,
         firstOutputs: Tensor<Element>?
@@ -43,8 +44,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
             try Array(0..<set.count).chunks(of: resources.batch).map { try results(program, set, $0) })
     }
 
-    /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features may
-    /// overflow although the samples are finite, is infinite.
+    /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features
+    /// may overflow although the samples are finite, is infinite.
     ///
     /// - Parameter bound: losses are never negative, so the work is given up, and nil returned, once their sum must
     ///   exceed this.
@@ -64,7 +65,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         return losses
     }
 
-    /// Returns D(x_T; T) of every moved noise of the set; nil if the program does not evaluate it, or if it is not kept.
+    /// Returns D(x_T; T) of every moved noise of the set; nil if the program does not evaluate it, or if it is not
+    /// kept.
     package func firstOutputs(_ set: FittingSet<Element>, program: StepProgram<Double>) throws -> Tensor<Element>? {
         guard resources.savings.contains(.firstEvaluation), program.evaluatesStart,
             case .evaluate(_, let start, _) = program.instructions[0]

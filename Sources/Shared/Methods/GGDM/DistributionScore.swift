@@ -5,8 +5,8 @@ import Metrics
 import Tensors
 
 /// How far a batch of samples is from the targets of all pairs as distributions: the unbiased squared maximum mean
-/// discrepancy of features under the kernel (x.y / D + 1)^3 (docs/methods/metrics.md, "KID"). No sample is compared with its
-/// own target.
+/// discrepancy of features under the kernel (x.y / D + 1)^3 (docs/methods/metrics.md, "KID"). No sample is compared
+/// with its own target.
 ///
 /// As a `Loss`, the mean of a whole batch is its discrepancy: a sample's value is its share, which may be negative.
 package struct DistributionScore<Element: TensorElement>: Loss {
