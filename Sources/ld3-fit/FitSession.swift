@@ -46,7 +46,6 @@ struct FitSession<Element: TensorElement> {
         }
         resources.savings = request.savings
         resources.batch = request.batch ?? min(model.defaultBatch, 16)
-        resources.threads = request.arguments.threads()
         resources.policy = try policy(denoiser)
     }
 

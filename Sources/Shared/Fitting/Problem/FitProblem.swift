@@ -81,7 +81,6 @@ package struct FitResources: Sendable {
     package var savings = WorkSavings.all
     /// The samples that one call of the network takes at most.
     package var batch = 16
-    package var threads: Int?
 
     package init() {}
 }
