@@ -22,7 +22,9 @@ struct NoiseRun {
         // The model is opened only if an option leaves out its shape or its classes.
         var opened: Model?
         func model() throws -> Model {
-            let model = try opened ?? ModelCatalogue.open(
+            let model =
+                try opened
+                ?? ModelCatalogue.open(
                     arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
             opened = model
             return model

@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Options
 import Testing
 
 @Suite struct HelpTests {
@@ -65,7 +66,7 @@ import Testing
     }
 
     @Test func filesKeepTheirNames() {
-        #expect(spelled(Failure(.data, place: "model", "is cut short")) == "model: is cut short")
+        #expect(spelled(Failure(.data, place: "model.pkl", "is cut short")) == "model.pkl: is cut short")
         #expect(spelled(Failure(.usage, place: "scheduled.json", "is wrong")) == "scheduled.json: is wrong")
     }
 }

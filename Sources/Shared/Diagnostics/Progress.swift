@@ -56,9 +56,7 @@ package final class Progress: Sendable {
 
     /// Returns the rate in three digits: without decimals from 100 on, with one decimal from 10 on.
     private static func rounded(_ rate: Double) -> String {
-        let scale: Double = rate >= 100 ? 1 : rate >= 10 ? 10 : 100
-        let value = (rate * scale).rounded() / scale
-        return scale == 1 ? "\(Int(value))" : "\(value)"
+        rate >= 100 ? decimal(rate, places: 0) : decimal(rate, atMost: rate >= 10 ? 1 : 2)
     }
 
     private static func time(_ seconds: Double) -> String {

@@ -2,7 +2,6 @@ import Checkpoints
 import Diagnostics
 import Diffusion
 import Formats
-import Foundation
 import Solvers
 
 /// A schedule written for another program, by consumer. Noise levels are s = sigma / alpha, falling.
@@ -74,9 +73,9 @@ package struct ScheduleExport: Sendable {
             format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []
         let bytes: [UInt8]
         switch format {
-        case .comfy: bytes = line(sigmas.map(fixed).joined(separator: ", "))
-        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map(fixed).joined(separator: ", ") + "]")
-        case .stableDiffusionCPP: bytes = line(sigmas.map(fixed).joined(separator: ","))
+        case .comfy: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", "))
+        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
+        case .stableDiffusionCPP: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ","))
         case .diffusersTimesteps:
             let steps = try timesteps(schedule)
             bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
@@ -118,13 +117,6 @@ package struct ScheduleExport: Sendable {
         case .replaceZero: sigmas.dropLast() + [0]
         case .appendZero: sigmas + [0]
         }
-    }
-
-    /// Decimals without an exponent and without trailing zeros: 12 places, at least one.
-    private func fixed(_ value: Double) -> String {
-        var text = String(format: "%.12f", value)
-        while text.hasSuffix("0"), !text.hasSuffix(".0") { text.removeLast() }
-        return text
     }
 
     private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
