@@ -79,7 +79,8 @@ package final class CompiledNetwork: Sendable {
         return (results, { [self] cotangents in try pull(tape, cotangents, batch: batch) })
     }
 
-    /// On first use, schedules and checks the memory, and loads and lays out all weights, several operations at a time.
+    /// Returns the schedule of the memory. The first call makes it, which checks the graph, and loads and lays out all
+    /// weights, several operations at a time.
     private func prepare(pullback: Bool) throws -> MemorySchedule {
         let made = pullback ? pullbackSchedule : forwardSchedule
         if let schedule = made.value { return schedule }
