@@ -1,4 +1,4 @@
-// ld3-fid: distances between the features of generated and of reference pictures.
+// ld3-fid measures distances between the features of generated and of reference pictures.
 import Commands
 
 let command = Command(

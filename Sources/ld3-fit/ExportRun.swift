@@ -5,6 +5,7 @@ import Formats
 import Models
 import Schedules
 import Solvers
+import TensorStream
 
 /// --export of a schedule that was saved before: no pairs are read and nothing is fitted.
 struct ExportRun {
@@ -22,11 +23,18 @@ struct ExportRun {
             schedule: try arguments.string("schedule"), solver: arguments.stringIfGiven("solver"),
             order: try arguments.integerIfGiven("order", in: 1...10), variant: arguments.stringIfGiven("variant"),
             evaluations: arguments.isGiven("nfe") ? try arguments.integer("nfe", in: 1...1000) : nil,
-            steps: try arguments.integerIfGiven("steps", in: 1...1000))
-        let process = try NoiseProcess(
-            spelling: arguments.stringIfGiven("process") ?? request.origin.metadata["ld3.process"] ?? "edm")
+            steps: try arguments.integerIfGiven("steps", in: 1...1000), process: try arguments.process())
+        let process = try process(of: request.origin)
         let schedule = try request.schedule(for: process, fallback: ("ipndm", nil)) { arguments.reporter.note($0) }
         try export.write(schedule, reporter: arguments.reporter)
+    }
+
+    /// Returns the process of --process, else the one that the schedule's file names, else EDM's.
+    private func process(of origin: Origin) throws -> NoiseProcess {
+        if let process = try arguments.process() { return process }
+        return try origin.metadata[Key.process].map { name in
+            try locating(origin.place) { try NoiseProcess(named: name, in: Key.process) }
+        } ?? .edm
     }
 
     /// Throws where an option is given that only a fit has a use for.

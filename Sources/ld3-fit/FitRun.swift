@@ -84,15 +84,12 @@ extension Pairs<Float> {
         let noises = try batches.map { try model.noise(of: $0) }
         let targets = try batches.map { batch in
             Tensor(
-                shape: [batch.count] + model.sampleShape,
-                elements: try batch.floats("target", sampleShape: model.sampleShape))
+                shape: [batch.count] + model.targetShape,
+                elements: try batch.floats("target", sampleShape: model.targetShape))
         }
-        let labels = try batches.map { try model.labels(of: $0) }
-        let isLabelled = labels.contains { $0 != nil }
         self.init(
             seeds: seeds,
-            labels: isLabelled
-                ? zip(labels, batches).flatMap { $0 ?? [Int](repeating: -1, count: $1.count) } : nil,
+            condition: try .concatenate(try batches.map { try model.condition(of: $0) }, counts: batches.map(\.count)),
             noise: Tensor.concatenate(noises), targets: Tensor.concatenate(targets))
     }
 }

@@ -40,7 +40,7 @@ struct NoiseRun {
             let drawn = seeds.slice(range).seeds
             try writer.write(
                 SampleBatch(
-                    seeds: drawn, labels: labels.labels(drawn),
+                    seeds: drawn, classes: labels.labels(drawn),
                     tensors: [try source.noise(drawn, places: range, movedWithin: radius)], part: part,
                     startsPart: start == places.lowerBound))
             progress.advance(by: range.count)

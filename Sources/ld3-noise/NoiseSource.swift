@@ -12,7 +12,7 @@ struct ModelNeeded {
     init(_ arguments: Arguments) { self.arguments = arguments }
 
     func open() throws -> Model {
-        try ModelCatalogue.open(try arguments.string("model"), threads: try arguments.threads())
+        try ModelCatalogue.open(arguments.modelName ?? ModelSpecification.embeddedName, threads: try arguments.threads())
     }
 }
 

@@ -42,7 +42,7 @@ runProgram(command) { arguments in
 
 /// Prints what the model's file holds.
 func describe(_ arguments: Arguments) throws {
-    let name = arguments.stringIfGiven("model") ?? ModelSpecification.embeddedName
+    let name = arguments.modelName ?? ModelSpecification.embeddedName
     let description = try ModelCatalogue.describe(name)
     let text = arguments.flag("json") ? description.json.indentedText : description.text
     try Descriptor.write(Descriptor.standardOutput, text)

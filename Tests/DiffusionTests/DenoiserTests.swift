@@ -41,13 +41,13 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         let scale = process.alpha(time) + process.sigma(time)
         let x = Tensor(shape: [2, 2, 2], elements: numbers(8, seed: 3).map { $0 * scale })
         let cotangent = Tensor(shape: [2, 2, 2], elements: numbers(8, seed: 4))
-        let labels = [0, 1]
+        let condition = Condition(classes: [0, 1])
         let clocks = [time, 0.9 * time + 0.1 * process.end]
         func value(_ x: Tensor<Double>, _ clocks: [Double]) throws -> Double {
-            try denoiser.denoise(x, at: clocks, labels: labels).dotProduct(cotangent)
+            try denoiser.denoise(x, at: clocks, given: condition).dotProduct(cotangent)
         }
-        let linearization = try denoiser.linearize(x, at: clocks, labels: labels)
-        #expect(linearization.value == (try denoiser.denoise(x, at: clocks, labels: labels)))
+        let linearization = try denoiser.linearize(x, at: clocks, given: condition)
+        #expect(linearization.value == (try denoiser.denoise(x, at: clocks, given: condition)))
         let pulled = try linearization.pullback(cotangent)
         for index in 0..<8 {
             let h = 1e-5 * scale
@@ -75,13 +75,13 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         let gaussian = GaussianDenoiser<Double>(sampleShape: [4], mean: 0.3, deviation: 0.4)
         let single = try MixtureDenoiser<Double>(
             weights: [2], means: Tensor(shape: [1, 4], repeating: 0.3), deviations: Tensor(shape: [1], elements: [0.4]))
-        let (a, b) = (try gaussian.denoise(x, at: [0.7], labels: nil), try single.denoise(x, at: [0.7], labels: nil))
+        let (a, b) = (try gaussian.denoise(x, at: [0.7], given: .none), try single.denoise(x, at: [0.7], given: .none))
         #expect(zip(a.elements, b.elements).allSatisfy { abs($0 - $1) < 1e-14 })
         let means = Tensor(shape: [2, 4], elements: numbers(8, seed: 5))
         let points = try PointsDenoiser<Double>(points: means)
         let narrow = try MixtureDenoiser<Double>(
             weights: [1, 1], means: means, deviations: Tensor(shape: [2], elements: [1e-9, 1e-9]))
-        let (c, d) = (try points.denoise(x, at: [0.7], labels: nil), try narrow.denoise(x, at: [0.7], labels: nil))
+        let (c, d) = (try points.denoise(x, at: [0.7], given: .none), try narrow.denoise(x, at: [0.7], given: .none))
         #expect(zip(c.elements, d.elements).allSatisfy { abs($0 - $1) < 1e-12 })
     }
 
@@ -96,27 +96,30 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
             let carried = Transported(
                 try MixtureDenoiser<Double>(weights: [1, 2], means: means, deviations: deviations), to: process)
             for t in times(of: process) {
-                let (a, b) = (try direct.denoise(x, at: [t], labels: nil), try carried.denoise(x, at: [t], labels: nil))
+                let (a, b) = (
+                    try direct.denoise(x, at: [t], given: .none), try carried.denoise(x, at: [t], given: .none)
+                )
                 #expect(zip(a.elements, b.elements).allSatisfy { abs($0 - $1) < 1e-11 })
             }
         }
     }
 
-    /// Guidance is the extrapolation that M2.4 says, and w = 1 makes one pass.
+    /// Guidance extrapolates from the unconditional output through the conditional one; w = 1 runs the network once.
     @Test func guidance() throws {
         let base = Labelled(base: GaussianDenoiser<Double>(sampleShape: [4]))
         let x = Tensor(shape: [2, 4], elements: numbers(8))
-        let (clocks, labels) = ([0.7, 0.2], [2, 0])
-        let conditional = try base.denoise(x, at: clocks, labels: labels)
-        let unconditional = try base.denoise(x, at: clocks, labels: [-1, -1])
-        let guided = try Guided(base, weight: 3).denoise(x, at: clocks, labels: labels)
+        let (clocks, condition) = ([0.7, 0.2], Condition(classes: [2, 0]))
+        let conditional = try base.denoise(x, at: clocks, given: condition)
+        let unconditional = try base.denoise(x, at: clocks, given: Condition(classes: [-1, -1]))
+        let guided = try Guided(base, weight: 3).denoise(x, at: clocks, given: condition)
         for index in 0..<8 {
             let expected = unconditional[index] + 3 * (conditional[index] - unconditional[index])
             #expect(abs(guided[index] - expected) < 1e-14)
         }
-        #expect(try Guided(base, weight: 1).denoise(x, at: clocks, labels: labels) == conditional)
+        #expect(try Guided(base, weight: 1).denoise(x, at: clocks, given: condition) == conditional)
         #expect(
-            try Guided(base, weight: 3).denoise(x, at: clocks, labels: nil) == base.denoise(x, at: clocks, labels: nil))
+            try Guided(base, weight: 3).denoise(x, at: clocks, given: .none)
+                == base.denoise(x, at: clocks, given: .none))
     }
 
     @Test func badMixtures() {
@@ -146,13 +149,14 @@ struct Labelled: Denoiser {
         return result
     }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
-        shift(try base.denoise(x, at: times, labels: labels), labels)
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
+        shift(try base.denoise(x, at: times, given: condition), condition.classes)
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-        let inner = try base.linearize(x, at: times, labels: labels)
-        return Linearization(value: shift(inner.value, labels), pullback: inner.pullback)
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
+    {
+        let inner = try base.linearize(x, at: times, given: condition)
+        return Linearization(value: shift(inner.value, condition.classes), pullback: inner.pullback)
     }
 }
 

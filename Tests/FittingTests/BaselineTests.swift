@@ -112,7 +112,7 @@ import Testing
         let own = try Discretization.edm.times(steps: 20, process: .edm)
         expectClose(own, times)
         let start = latents.reshaped([16, 8]).map { 80 * $0 }
-        let trajectory = try TeacherTrajectory(mixture, process: .edm, times: times, start: start, labels: nil)
+        let trajectory = try TeacherTrajectory(mixture, process: .edm, times: times, start: start, given: .none)
         func largest(_ values: [Double]) -> Double { values.reduce(0) { max($0, abs($1)) } }
         func compare(_ values: [Double], _ expected: [Double], _ name: String) {
             let error = largest(zip(values, expected).map { $0 - $1 })
@@ -170,7 +170,7 @@ import Testing
         let denoiser = GaussianDenoiser<Double>(sampleShape: [64], mean: 0, deviation: 0.5)
         let noise = gaussian(shape: [40, 64], seed: 3)
         let pairs = Pairs(
-            seeds: (0..<40).map(Int64.init), labels: nil, noise: noise, targets: noise.map { 0.5 * $0 })
+            seeds: (0..<40).map(Int64.init), condition: .none, noise: noise, targets: noise.map { 0.5 * $0 })
         let (train, validation) = try pairs.split(train: 38, validation: 2)
         func set(_ pairs: Pairs<Double>) -> FittingSet<Double> {
             FittingSet(pairs, loss: PixelLoss(.l2, targets: pairs.targets))
@@ -223,7 +223,8 @@ import Testing
     @Test func gaussianStatesAreTheTeachers() throws {
         let denoiser = GaussianDenoiser<Double>(sampleShape: [3], mean: 0, deviation: 0.5)
         let noise = gaussian(shape: [6, 3], seed: 5)
-        let pairs = Pairs(seeds: (0..<6).map(Int64.init), labels: nil, noise: noise, targets: noise.map { 0.5 * $0 })
+        let pairs = Pairs(
+            seeds: (0..<6).map(Int64.init), condition: .none, noise: noise, targets: noise.map { 0.5 * $0 })
         let (train, validation) = try pairs.split(train: 4, validation: 2)
         func set(_ pairs: Pairs<Double>) -> FittingSet<Double> {
             FittingSet(pairs, loss: PixelLoss(.l2, targets: pairs.targets))

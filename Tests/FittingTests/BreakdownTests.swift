@@ -126,8 +126,8 @@ import Testing
         #expect {
             try problem.keepFirstOutputs()
         } throws: { error in
-            let failure = error as? Failure
-            return failure?.status == .internal && failure?.place?.hasPrefix("seed \(first), step 0, t = 80") == true
+            let breakdown = error as? NetworkBreakdown
+            return breakdown?.seed == first && breakdown?.step == 0 && breakdown?.time == 80
         }
     }
 
@@ -158,7 +158,7 @@ import Testing
         #expect {
             try ggdm(Fragile(denoiser: toy.denoiser, safe: [], onlyGradients: true))
         } throws: { error in
-            (error as? Failure)?.status == .internal
+            error is NetworkBreakdown
         }
     }
 
@@ -222,12 +222,13 @@ private final class Breaking: Denoiser {
         return broken.contains(call) ? x.map { _ in .nan } : x
     }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
-        try denoiser.denoise(next(x), at: times, labels: labels)
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
+        try denoiser.denoise(next(x), at: times, given: condition)
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-        try denoiser.linearize(next(x), at: times, labels: labels)
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
+    {
+        try denoiser.linearize(next(x), at: times, given: condition)
     }
 }
 
@@ -245,14 +246,15 @@ private struct Fragile: Denoiser {
         times.allSatisfy { time in safe.contains { abs($0 - time) < 1e-9 * time } }
     }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
         let isBroken = !onlyGradients && !isSafe(times)
-        return try denoiser.denoise(isBroken ? x.map { _ in .nan } : x, at: times, labels: labels)
+        return try denoiser.denoise(isBroken ? x.map { _ in .nan } : x, at: times, given: condition)
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
+    {
         let isSafe = isSafe(times)
-        let whole = try denoiser.linearize(x, at: times, labels: labels)
+        let whole = try denoiser.linearize(x, at: times, given: condition)
         guard !isSafe else { return whole }
         let value = onlyGradients ? whole.value : x.map { _ in .nan }
         return Linearization(value: value) { try whole.pullback($0.map { _ in .nan }) }

@@ -48,7 +48,7 @@ import Testing
         let (whole, beaten) = (rated.filter { $0.pairs == 30 }, rated.filter { $0.pairs < 30 })
         // The states in which these ask the network for the second time.
         let start = toy.validation.noise.gather([29]).scaled(by: 80)
-        let output = try toy.denoiser.denoise(start, at: [80], labels: nil)
+        let output = try toy.denoiser.denoise(start, at: [80], given: .none)
         let states = whole.map { rated in
             let share = rated.candidate.times[1] / 80
             return weightedSum([(share, start), (1 - share, output)])

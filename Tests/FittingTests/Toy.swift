@@ -20,7 +20,7 @@ struct Toy {
         let teacher = try Solver(.unipc).program(process: .edm, times: times, modelTimes: times)
         let targets = try Executor(denoiser: denoiser).run(teacher, from: noise.map { 80 * $0 })
         (train, validation) = try Pairs(
-            seeds: (0..<count).map(Int64.init), labels: nil, noise: noise, targets: targets
+            seeds: (0..<count).map(Int64.init), condition: .none, noise: noise, targets: targets
         ).split(train: nil, validation: nil)
     }
 
@@ -57,12 +57,13 @@ struct PartlyBroken: Denoiser {
         return x
     }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
-        try denoiser.denoise(broken(x, times), at: times, labels: labels)
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
+        try denoiser.denoise(broken(x, times), at: times, given: condition)
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-        try denoiser.linearize(broken(x, times), at: times, labels: labels)
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
+    {
+        try denoiser.linearize(broken(x, times), at: times, given: condition)
     }
 }
 

@@ -250,7 +250,7 @@ import Testing
         // The exact flow: every component shrinks by the same factor.
         let factor = ((0.002 * 0.002 + 0.25) / (80.0 * 80 + 0.25)).squareRoot()
         let pairs = Pairs(
-            seeds: (0..<8).map(Int64.init), labels: nil, noise: noise, targets: noise.map { 80 * factor * $0 })
+            seeds: (0..<8).map(Int64.init), condition: .none, noise: noise, targets: noise.map { 80 * factor * $0 })
         let split = try pairs.split(train: nil, validation: nil)
         let family = TimesFamily(
             solver: try Solver(.euler), parameterization: Parameterization(process: .edm, steps: steps, mode: .lambda),

@@ -49,8 +49,8 @@ struct ForeignDenoiserTests {
         #expect(foreign.sha256 == nil)
         let cotangent = Tensor<Float>(shape: [2, 3], elements: [1, -0.5, 2, 0.25, 1, -1])
         let (ours, theirs) = (
-            try mixture.native.linearize(x, at: times, labels: nil),
-            try foreign.denoiser.linearize(x, at: times, labels: nil)
+            try mixture.native.linearize(x, at: times, given: .none),
+            try foreign.denoiser.linearize(x, at: times, given: .none)
         )
         #expect(relativeError(theirs.value.elements, ours.value.elements) <= 1e-6)
         let (a, b) = (try ours.pullback(cotangent), try theirs.pullback(cotangent))
@@ -61,7 +61,7 @@ struct ForeignDenoiserTests {
     @Test func aChildWithoutPullbackSaysSo() throws {
         let model = try ModelCatalogue.open(mixture.command(fault: "no-pullback"))
         #expect(!model.denoiser.hasPullback)
-        #expect(try model.denoiser.denoise(x, at: times, labels: nil).shape == [2, 3])
+        #expect(try model.denoiser.denoise(x, at: times, given: .none).shape == [2, 3])
     }
 
     @Test(arguments: [
@@ -71,9 +71,9 @@ struct ForeignDenoiserTests {
     ])
     func faultsAreTold(fault: String, what: String, detail: String) throws {
         let model = try ModelCatalogue.open(mixture.command(fault: "\(fault) 2"))
-        _ = try model.denoiser.denoise(x, at: times, labels: nil)
+        _ = try model.denoiser.denoise(x, at: times, given: .none)
         #expect {
-            try model.denoiser.denoise(x, at: times, labels: nil)
+            try model.denoiser.denoise(x, at: times, given: .none)
         } throws: { error in
             guard let failure = error as? Failure else { return false }
             let text = failure.description
@@ -87,12 +87,12 @@ struct ForeignDenoiserTests {
         let noise = "python3 -c 'import sys; sys.stderr.write(\"x\" * 300000)';"
         let command = "exec:" + noise + mixture.command().dropFirst("exec:".count)
         let model = try ModelCatalogue.open(command)
-        #expect(try model.denoiser.denoise(x, at: times, labels: nil).shape == [2, 3])
+        #expect(try model.denoiser.denoise(x, at: times, given: .none).shape == [2, 3])
     }
 
     @Test func anotherProcessThanTheChildsIsRefused() throws {
         #expect {
-            try ModelCatalogue.open(mixture.command(), process: "vp-linear")
+            try ModelCatalogue.open(mixture.command(), process: .vpLinear)
         } throws: { ($0 as? Failure)?.status == .usage }
     }
 }

@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 import Models
 import Tensors
@@ -40,7 +41,7 @@ struct TorchDenoiserTests {
 
     /// x_0 = x + sigma^2 score on EDM's process.
     @Test func scoresAreConverted() throws {
-        let values = try open("--predicts score").denoiser.denoise(x, at: [0.5, 2], labels: nil)
+        let values = try open("--predicts score").denoiser.denoise(x, at: [0.5, 2], given: .none)
         let weight: [Float] = [0.5, -0.25, 2]
         let expected = (0..<6).map { index in
             let t: Float = index < 3 ? 0.5 : 2
@@ -54,7 +55,7 @@ struct TorchDenoiserTests {
         #expect(model.sampleShape == [3] && model.labelCount == 2 && model.process == .edm)
         let (weight, times, labels): ([Float], [Double], [Int]) = ([0.5, -0.25, 2], [0.5, 2], [1, 0])
         let cotangent = Tensor<Float>(shape: [2, 3], elements: [1, -0.5, 2, 0.25, 1, -1])
-        let linearization = try model.denoiser.linearize(x, at: times, labels: labels)
+        let linearization = try model.denoiser.linearize(x, at: times, given: Condition(classes: labels))
         let pulled = try linearization.pullback(cotangent)
         var (values, slopes): ([Float], [Float]) = ([], [])
         var rates: [Float] = [0, 0]

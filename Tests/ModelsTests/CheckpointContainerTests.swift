@@ -21,8 +21,8 @@ struct CheckpointContainerTests {
         let recorded = try SafetensorsFile(path: Fixtures.path("networks/ddpmpp_cond_edm.io.safetensors"))
         let x: Tensor<Float> = try recorded.tensor("x").tensor()
         let times = try recorded.tensor("sigma").doubles()
-        let value = try model.denoiser.denoise(x, at: times, labels: nil)
-        #expect(try value == reference.denoiser.denoise(x, at: times, labels: nil))
+        let value = try model.denoiser.denoise(x, at: times, given: .none)
+        #expect(try value == reference.denoiser.denoise(x, at: times, given: .none))
         #expect(try relativeError(value.elements, recorded.floats("D_nolabel")) <= 2e-5)
     }
 
@@ -35,7 +35,7 @@ struct CheckpointContainerTests {
         let model = try ModelCatalogue.open("\(folder)/ckpt/ddpmpp_uncond_edm.\(type).safetensors")
         let recorded = try SafetensorsFile(path: "\(folder)/ddpmpp_uncond_edm.io.safetensors")
         let x: Tensor<Float> = try recorded.tensor("x").tensor()
-        let value = try model.denoiser.denoise(x, at: recorded.tensor("sigma").doubles(), labels: nil)
+        let value = try model.denoiser.denoise(x, at: recorded.tensor("sigma").doubles(), given: .none)
         #expect(try relativeError(value.elements, recorded.floats("D_\(type)_weights")) <= 2e-5)
     }
 

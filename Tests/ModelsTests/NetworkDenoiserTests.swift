@@ -19,13 +19,13 @@ struct NetworkDenoiserTests {
         let cotangent: Tensor<Float> = try check.tensor("v").tensor()
         let times = try check.tensor("sigma").doubles()
         let labels = classes(try check.tensor("class_labels"))
-        let linearization = try model.denoiser.linearize(x, at: times, labels: labels)
+        let linearization = try model.denoiser.linearize(x, at: times, given: Condition(classes: labels))
         #expect(try relativeError(linearization.value.elements, check.floats("D")) <= 2e-5)
         let pulled = try linearization.pullback(cotangent)
         #expect(try relativeError(pulled.x.elements, check.floats("vjp_x")) <= 5e-5)
         #expect(try relativeError(pulled.times.map(Float.init), check.floats("vjp_sigma")) <= 5e-5)
         for none in [nil, [Int](repeating: -1, count: 4)] {
-            let value = try model.denoiser.denoise(x, at: times, labels: none)
+            let value = try model.denoiser.denoise(x, at: times, given: Condition(classes: none))
             #expect(try relativeError(value.elements, check.floats("D_unconditional")) <= 2e-5)
         }
     }
@@ -46,7 +46,7 @@ struct NetworkDenoiserTests {
         let times = try recorded.tensor("sigma").doubles()
         // The recorded label rows of the conditional network are not all classes: it is compared without labels.
         let value = model.labelCount > 0 ? "D_nolabel" : "D"
-        let linearization = try model.denoiser.linearize(x, at: times, labels: nil)
+        let linearization = try model.denoiser.linearize(x, at: times, given: .none)
         #expect(try relativeError(linearization.value.elements, recorded.floats(value)) <= tolerance)
         guard model.labelCount == 0 else { return }
         let pulled = try linearization.pullback(try recorded.tensor("v").tensor())
@@ -55,19 +55,19 @@ struct NetworkDenoiserTests {
     }
 
     /// The gradient in time, by central differences in the process' own time, under EDM and transported to VP.
-    @Test(arguments: ["edm", "vp-linear"])
-    func timeGradientMatchesDifferences(process: String) throws {
+    @Test(arguments: [NoiseProcess.edm, .vpLinear])
+    func timeGradientMatchesDifferences(process: NoiseProcess) throws {
         let model = try ModelCatalogue.open("mnist32", process: process)
-        let time = process == "edm" ? 1.5 : 0.4
+        let time = process == .edm ? 1.5 : 0.4
         let x = Tensor<Float>(shape: [1, 1, 32, 32], elements: (0..<1024).map { Float(($0 * 37 % 101)) / 50 - 1 })
         let cotangent = x.map { $0 * $0 - 0.5 }
         func value(at t: Double) throws -> Double {
-            let output = try model.denoiser.denoise(x, at: [t], labels: nil)
+            let output = try model.denoiser.denoise(x, at: [t], given: .none)
             return zip(output.elements, cotangent.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
         }
         let step = 1e-3 * time
         let difference = (try value(at: time + step) - value(at: time - step)) / (2 * step)
-        let exact = try model.denoiser.linearize(x, at: [time], labels: nil).pullback(cotangent).times[0]
+        let exact = try model.denoiser.linearize(x, at: [time], given: .none).pullback(cotangent).times[0]
         #expect(abs(exact - difference) < 0.01 * abs(difference) + 0.02, "\(exact) against \(difference)")
     }
 
@@ -75,9 +75,9 @@ struct NetworkDenoiserTests {
         let (plain, guided) = (try ModelCatalogue.open("mnist32"), try ModelCatalogue.open("mnist32", guidance: 3))
         let x = Tensor<Float>(shape: [2, 1, 32, 32], repeating: 0.3)
         let (conditional, unconditional, result) = (
-            try plain.denoiser.denoise(x, at: [2, 1], labels: [4, -1]),
-            try plain.denoiser.denoise(x, at: [2, 1], labels: nil),
-            try guided.denoiser.denoise(x, at: [2, 1], labels: [4, -1])
+            try plain.denoiser.denoise(x, at: [2, 1], given: Condition(classes: [4, -1])),
+            try plain.denoiser.denoise(x, at: [2, 1], given: .none),
+            try guided.denoiser.denoise(x, at: [2, 1], given: Condition(classes: [4, -1]))
         )
         let expected = zip(conditional.elements, unconditional.elements).map { $1 + 3 * ($0 - $1) }
         #expect(relativeError(result.elements, expected) <= 1e-5)

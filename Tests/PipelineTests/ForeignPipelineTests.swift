@@ -26,7 +26,8 @@ struct ForeignPipelineTests {
 
     private func fit(_ model: String, _ options: String = "") throws -> Programs.Result {
         try Programs.shell(
-            "ld3-noise --seeds 0-19 --shape 3 | ld3-teacher -q --model '\(model)' | ld3-fit -q --nfe 4 \(options)")
+            "ld3-noise --seeds 0-19 | ld3-teacher -q | ld3-fit -q --nfe 4 \(options)", environment: ["LD3_MODEL": model]
+        )
     }
 
     @Test func theScheduleIsThatOfTheNativeModel() throws {
@@ -41,10 +42,11 @@ struct ForeignPipelineTests {
         #expect(b.metadata["ld3.model"] == foreign && b.metadata["ld3.model_sha256"] == nil)
     }
 
+    /// The schedule names the command, but only the user's own word starts it.
     @Test func samplingAlongThatScheduleStartsTheChildAgain() throws {
         let schedule = try folder.write(try fit(foreign).output, to: "four.safetensors")
         let result = try Programs.shell(
-            "ld3-noise --seeds 100-104 --shape 3 | ld3-sample -q --schedule \(schedule)")
+            "ld3-noise --seeds 100-104 --shape 3 | ld3-sample -q --schedule \(schedule) --model '\(foreign)'")
         let own = try Programs.shell(
             "ld3-noise --seeds 100-104 --shape 3 | ld3-sample -q --schedule \(schedule) --model '\(native)'")
         #expect(result.status == 0 && own.status == 0, "\(result.errors)\(own.errors)")

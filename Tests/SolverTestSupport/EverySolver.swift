@@ -1,21 +1,12 @@
 import Solvers
 
-/// Every family, order and variant that the gradient and property tests run through.
-package let everySolver: [Solver] = {
-    var solvers: [Solver] = []
-    for family in Solver.Family.allCases {
-        for order in family.orders {
-            let options: [Set<Solver.Option>] =
-                switch family {
-                case .unipc:
-                    [[.bh1], [.bh2], [.bh2, .noLowerOrderFinal], [.bh2, .noCorrector], [.bh1, .correctLast]]
-                case .dpmSolverPlusPlus: [[], [.noise], [.noLowerOrderFinal], [.exactThird]]
-                case .dpmSolver: [[], [.firstOrderLast], [.secondOrderLast]]
-                case .heun: [[]]
-                default: [[], [.analyticFirst]]
-                }
-            solvers += options.compactMap { try? Solver(family, order: order, options: $0) }
-        }
+/// Every family in every order: in its usual form, with each option and with each pair of options. Thresholding is left
+/// out, since it changes what the denoiser returns and no coefficient.
+package let everySolver: [Solver] = Solver.Family.all.flatMap { family in
+    family.orders.flatMap { order in
+        let options = family.options(order: order).filter { $0 != .thresholding }
+        let sets = [[]] + options.map { [$0] } + options.flatMap { first in options.map { [first, $0] } }
+        return sets.compactMap { try? Solver(family, order: order, options: Set($0)) }
+            .reduce(into: [Solver]()) { solvers, solver in if !solvers.contains(solver) { solvers.append(solver) } }
     }
-    return solvers
-}()
+}

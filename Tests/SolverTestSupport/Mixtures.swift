@@ -1,14 +1,14 @@
 import Diffusion
 import Tensors
 
-/// The 1-D mixture of M11.12.
+/// The one-dimensional mixture of the golden values (docs/methods/solvers.md, "Golden values").
 package func smallMixture(_ process: NoiseProcess) throws -> MixtureDenoiser<Double> {
     try MixtureDenoiser(
         weights: [0.3, 0.7], means: Tensor(shape: [2, 1], elements: [-0.4, 0.5]),
         deviations: Tensor(shape: [2, 1], elements: [0.1, 0.2]), process: process)
 }
 
-/// A mixture of K = 4 components in d = 2 with c = 0.3 (M11.4).
+/// A mixture of four components in the plane, each with deviation 0.3.
 package func planeMixture(_ process: NoiseProcess = .edm) throws -> MixtureDenoiser<Double> {
     try MixtureDenoiser(
         weights: [0.2, 0.3, 0.1, 0.4],

@@ -5,12 +5,12 @@ import Solvers
 import Tensors
 import Testing
 
-/// Global orders on a mixture, s from 8 to 0.1: the columns of M11.4's table, and solvers beyond it.
+/// Orders of convergence on a mixture, with s from 8 to 0.1 (docs/methods/solvers.md, "Order of convergence").
 @Suite struct ConvergenceTests {
     static let process = NoiseProcess.edm(minimum: 0.1, maximum: 8)
     static let starts = Tensor(shape: [8, 2], elements: [5, -3.5, -6, 4, 9, 2, -2, -8, 3, 7, -7, -1, 1, -4, 0.5, 6])
 
-    /// What a solver's order must be on the two smooth grids, and on the grid that is uniform in s.
+    /// The range of a solver's order on the two smooth grids, and on the grid that is uniform in s.
     struct Row: Sendable {
         let name: String
         var variant: String?
@@ -48,9 +48,11 @@ import Testing
         Row(name: "uni_pc_bh2_3", variant: full, smooth: 3.5...4.3, uniform: 3.8...4.2),
     ]
 
-    /// Solvers for which the table has no row; their start-up steps have low order.
     static let others = [
         Row(name: "dpm_solver3", smooth: 2.9...3.1, uniform: 2.9...3.1),
+        Row(name: "dpm_solver++1s", smooth: first, uniform: first),
+        Row(name: "dpm_solver++2s", smooth: second, uniform: second),
+        Row(name: "dpm_solver++3s", smooth: 2.9...3.1, uniform: 2.9...3.1),
         Row(name: "dpm_solver++3", variant: "\(full),exact-third", smooth: 2...3, uniform: 2.9...3.2),
         Row(name: "ipndm_v2", smooth: second, uniform: 1.75...2),
         Row(name: "ipndm_v3", smooth: 2.7...3.1, uniform: 2.85...3.2),
@@ -59,7 +61,7 @@ import Testing
         Row(name: "deis-rho", smooth: 2.8...3.6, uniform: 3.6...4.4),
     ]
 
-    /// The mean slope of the mean error under doubling of N, from 40 to 320.
+    /// The mean slope of the mean error if N doubles, from 40 to 320.
     @Test(arguments: [Discretization.logSNR, .edm]) func onSmoothGrids(grid: Discretization) throws {
         for row in Self.table + Self.others {
             let order = try Self.order(row, grid, steps: [40, 320])
@@ -67,7 +69,8 @@ import Testing
         }
     }
 
-    /// From 160 to 640: with fewer steps of even size the last ones jump over where the components part.
+    /// The same slope from 160 to 640 steps. With fewer steps of even size, the last ones are longer than the place in s in
+    /// which the components part.
     @Test func onUniformGrid() throws {
         for row in Self.table + Self.others {
             let order = try Self.order(row, .uniform, steps: [160, 640])
@@ -90,14 +93,15 @@ import Testing
         return Double.log(errors[0] / errors[1]) / Double.log(Double(steps[1]) / Double(steps[0]))
     }
 
-    /// dx/du = x - D(x; e^u), u = log s, by the classical Runge-Kutta method, which is no solver of ours (M11.2).
+    /// The solution of dx/du = x - D(x; e^u), where u = log s, by the classical Runge-Kutta method, which is no solver of
+    /// ours.
     private static let exact = Result { () throws -> Tensor<Double> in
         let mixture = try planeMixture(process)
         let (first, last) = (Double.log(process.start), Double.log(process.end))
         let h = (last - first) / 4000
         func rate(_ x: Tensor<Double>, _ u: Double) throws -> Tensor<Double> {
             let times = [Double](repeating: Double.exp(u), count: x.batch)
-            return try combined(x, -1, mixture.denoise(x, at: times, labels: nil))
+            return try combined(x, -1, mixture.denoise(x, at: times, given: .none))
         }
         return try (0..<4000).reduce(starts) { x, step in
             let u = first + Double(step) * h
@@ -109,7 +113,7 @@ import Testing
         }
     }
 
-    /// x + weight y
+    /// Returns x + weight y.
     private static func combined(_ x: Tensor<Double>, _ weight: Double, _ y: Tensor<Double>) -> Tensor<Double> {
         Tensor(shape: x.shape, elements: zip(x.elements, y.elements).map { $0 + weight * $1 })
     }

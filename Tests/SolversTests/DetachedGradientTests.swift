@@ -5,24 +5,16 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What the official UniPC's autograd gives (fixtures/solvers, official_detached_grad): the gradient that loses the
-/// derivative of the nodes in its linear systems, and nothing else (M4.10a, DEF-2).
+/// The reference's UniPC treats the nodes of its linear systems as constants in the gradient. Nothing else differs: its
+/// gradients (fixtures, official_detached_grad) are those of our executor with constant nodes.
 @Suite struct DetachedGradientTests {
-    /// The files that are there: two in the repository, two in the whole collection.
-    static let files: [(path: String, process: NoiseProcess)] = [
-        (Fixtures.path("solvers/ve.safetensors"), .edm), (Fixtures.path("solvers/vp_linear.safetensors"), .vpLinear),
-        (Fixtures.shared("solvers/vp_cosine.safetensors"), .vpCosine),
-        (Fixtures.shared("solvers/vp_discrete.safetensors"), .vpDiscrete(.stableDiffusion)),
-    ].compactMap { path, process in path.map { ($0, process) } }
-
-    @Test(arguments: files.indices) func unipc(index: Int) throws {
-        let fixture = try SolverFixture(path: Self.files[index].path, process: Self.files[index].process)
-        #expect(try fixture.checkDetachedGradients() == 48)
+    @Test(arguments: SolverFixture.all) func unipc(name: String, process: NoiseProcess) throws {
+        #expect(try SolverFixture(name, process: process).checkDetachedGradients() == 48)
     }
 }
 
 extension SolverFixture {
-    /// Returns how many tensors it compared.
+    /// Returns the number of tensors that it compared.
     func checkDetachedGradients() throws -> Int {
         let cotangent: Tensor<Double> = try file.tensor("v").tensor()
         var count = 0
@@ -50,7 +42,7 @@ extension SolverFixture {
     }
 }
 
-/// UniPC as M4.5 writes it, the nodes of its linear systems without derivatives.
+/// UniPC as docs/methods/solvers.md writes it. The nodes of its linear systems carry no derivatives.
 private struct DetachedUniPC {
     let solver: Solver
     let process: NoiseProcess
@@ -77,7 +69,7 @@ private struct DetachedUniPC {
         var row = LinearRecursion<Dual>.Combination()
         row.add(state: i - 1, process.sigma(times[i]) / process.sigma(times[i - 1]))
         row.add(output: i - 1, -alpha * decay)
-        // The outputs that join m_{i-1} and their places, in units of h from lambda_{i-1}.
+        // The outputs besides m_{i-1}, and their places in units of h from lambda_{i-1}.
         var points = (1..<max(order, 1)).map { (i - 1 - $0, (lambda[i - 1 - $0] - lambda[i - 1]) / h) }
         if corrects { points.append((i, 1.0)) }
         let weights = weights(
@@ -89,7 +81,7 @@ private struct DetachedUniPC {
         return row
     }
 
-    /// b_k = k! psi_k(u) / B, psi_1 = expm1(u) / u - 1, psi_{k+1} = psi_k / u - 1 / (k + 1)!.
+    /// Returns b_k = k! psi_k(u) / B, where psi_1 = expm1(u) / u - 1 and psi_{k+1} = psi_k / u - 1 / (k + 1)!.
     private func moments(_ u: Dual, _ scale: Dual, count: Int) -> [Dual] {
         var (psi, factorial) = (Dual.expm1(u) / u - 1.0, 1.0)
         return (1...max(count, 1)).map { k in
@@ -100,10 +92,10 @@ private struct DetachedUniPC {
         }
     }
 
-    /// The solution of sum_k w_k nodes_k^j = b_{j+1} by Lagrange's polynomials; 0.5 where it is fixed.
+    /// Returns the solution of sum_k w_k nodes_k^j = b_{j+1} by Lagrange's polynomials, or 0.5 if the weight is fixed.
     private func weights(_ nodes: [Double], _ moments: [Dual], isFixed: Bool) -> [Dual] {
         if isFixed { return [0.5] }
-        // The Lagrange basis polynomial of each node, applied to the moments.
+        // A weight is the Lagrange basis polynomial of its node, applied to the moments.
         return nodes.indices.map { k in
             var polynomial = [1.0]
             for (other, node) in nodes.enumerated() where other != k {

@@ -5,13 +5,15 @@ import Solvers
 import Tensors
 import Testing
 
-/// What M11.12 records for one solver; gradients are empty where it gives none.
+/// The golden values of one solver. Gradients are empty if none are given.
 private struct Golden: Sendable {
     var solver: String
     var values: [Double]
-    /// dL/dt_1..4, dL/dtau_1..4, dL/dx_T
+    /// The derivatives of L in t_1 to t_4.
     var times: [Double] = []
+    /// The derivatives of L in model times 1 to 4.
     var modelTimes: [Double] = []
+    /// The derivatives of L in x_T.
     var start: [Double] = []
 }
 
@@ -94,7 +96,8 @@ private enum GoldenVectors {
     ]
 }
 
-/// The golden vectors of M11.12: a 1-D mixture, N = 5, tau_i = t_i (1 + 0.02 (-1)^i), L = 0.5 sum x_N^2.
+/// Golden values of a one-dimensional mixture, computed in double precision from the published formulas
+/// (docs/methods/solvers.md, "Golden values").
 @Suite struct GoldenVectorTests {
     @Test func onEDM() throws {
         for golden in GoldenVectors.edm { try check(golden, .edm, grid: .edm, start: [40, -25]) }
@@ -114,14 +117,16 @@ private enum GoldenVectors {
         let x = Tensor(shape: [2, 1], elements: start)
         let result = try executor.run(
             solver.program(process: process, times: times, modelTimes: modelTimes), from: x)
-        // Ten digits are given; M11.12 allows UniPC 1e-8 for the reference's float32 casts.
+        // Ten digits are given. UniPC's come from the reference, which casts to float32.
         #expect(relativeDistance(result.elements, golden.values) < 2e-8, "\(golden.solver)")
         guard !golden.times.isEmpty else { return }
         let gradient = try gradients(
             of: solver, process: process, times: times, modelTimes: modelTimes, executor: executor, start: x,
             cotangent: result)
         #expect(relativeDistance(Array(gradient.times[1...4]), golden.times) < 1e-8, "\(golden.solver) dt")
-        #expect(relativeDistance(Array(gradient.modelTimes[1...4]), golden.modelTimes) < 1e-8, "\(golden.solver) dtau")
+        #expect(
+            relativeDistance(Array(gradient.modelTimes[1...4]), golden.modelTimes) < 1e-8,
+            "\(golden.solver) d model times")
         #expect(relativeDistance(gradient.start.elements, golden.start) < 1e-8, "\(golden.solver) dx")
     }
 }

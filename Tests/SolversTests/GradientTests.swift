@@ -8,7 +8,7 @@ import Testing
 @Suite struct GradientTests {
     static let processes: [NoiseProcess] = [.edm, .vpLinear, .vpCosine, .flow]
 
-    /// dL/dt, dL/dtau and dL/dx_T against central differences, for every solver that runs on the process (M11.6).
+    /// Derivatives in times, model times and x_T against central differences, for every solver that runs on the process.
     @Test(arguments: processes) func centralDifferences(process: NoiseProcess) throws {
         let executor = Executor<Double>(denoiser: try planeMixture(process))
         var compared = 0
@@ -23,7 +23,7 @@ import Testing
         #expect(compared >= (process == .flow ? 40 : 160))
     }
 
-    /// Inside the process, so that differences may move the endpoints too; a gentle grid.
+    /// Returns a gentle grid inside the process, so that differences may move the ends too.
     static func times(steps: Int, process: NoiseProcess) -> [Double] {
         let (high, low) = process == .edm ? (3.0, 0.2) : (0.8, 0.15)
         return (0...steps).map { high * Double.pow(low / high, Double($0) / Double(steps)) }
@@ -56,7 +56,8 @@ import Testing
             try slope(start.elements, index) { try loss(times, modelTimes, Tensor(shape: [2, 2], elements: $0)) }
         }
         for (name, gradient, differences) in [
-            ("t", exact.times, times1), ("tau", exact.modelTimes, times2), ("x_T", exact.start.elements, starts),
+            ("t", exact.times, times1), ("model times", exact.modelTimes, times2),
+            ("x_T", exact.start.elements, starts),
         ] {
             let scale = differences.reduce(1e-2) { max($0, abs($1)) }
             let error = zip(gradient, differences).reduce(0) { max($0, abs($1.0 - $1.1)) } / scale
@@ -64,12 +65,12 @@ import Testing
         }
     }
 
-    /// The times of a run that ends at sigma = 0, whose end is a constant (M1.9).
+    /// Derivatives in the times of a run that ends at sigma = 0. The end itself is constant.
     @Test func pointCloudTimes() throws {
         let process = NoiseProcess.vpDiscrete(.pointCloud)
         let executor = Executor<Double>(denoiser: try planeMixture(process))
         let start = Tensor(shape: [1, 2], elements: [0.9, -0.7])
-        // Between the knots, where the slope of log alpha jumps.
+        // The slope of log alpha jumps at the knots, so the times lie between them.
         let inner = [0.7137, 0.4023, 0.1351]
         for name in ["ddim", "euler", "heun", "ipndm3", "ipndm_v3", "deis-rho"] {
             let solver = try Solver(name: name)
@@ -92,7 +93,7 @@ import Testing
         }
     }
 
-    /// Thresholding is part of the program: it changes what large data give, and its gradient is exact.
+    /// Thresholding is part of the program. It changes large results, and its gradient is exact.
     @Test func thresholding() throws {
         let mixture = try MixtureDenoiser<Double>(
             weights: [0.6, 0.4], means: Tensor(shape: [2, 2], elements: [1.7, 0.4, -0.6, -2.1]),
@@ -111,7 +112,7 @@ import Testing
         #expect(throws: (any Error).self) { try Solver(.dpmSolverPlusPlus, options: [.noise, .thresholding]) }
     }
 
-    /// Kept and recomputed activations give the same bits, also in Float (M11.6).
+    /// Kept and recomputed activations give the same bits, also in Float.
     @Test func policiesAgreeBitForBit() throws {
         let mixture = try MixtureDenoiser<Float>(
             weights: [0.3, 0.7], means: Tensor(shape: [2, 3], elements: [-0.4, 0.5, 0.1, 0.2, -0.7, 0.3]),
@@ -132,7 +133,7 @@ import Testing
         }
     }
 
-    /// A register taken as known gives the same result without its evaluation, and nothing flows into it as a constant.
+    /// A known register saves its evaluation and changes no result. No gradient flows into a constant register.
     @Test func knownRegisters() throws {
         let counter = Counter(base: try planeMixture())
         let executor = Executor<Double>(denoiser: counter)
@@ -151,7 +152,7 @@ import Testing
         #expect(whole.coefficients.dropFirst() == gradient.coefficients.dropFirst() && whole.coefficients[0] != [0])
     }
 
-    /// NaN from a network names the sample and the step.
+    /// The error of a network that returns NaN names the sample and the step.
     @Test func notANumber() throws {
         let executor = Executor<Double>(denoiser: Poisoned(), seeds: [7, 9])
         let program = try Schedule(.edm, solver: Solver(.ipndm), steps: 5, process: .edm).program()
@@ -164,7 +165,7 @@ import Testing
     }
 }
 
-/// Counts evaluations, one a call.
+/// Counts evaluations, one for each call.
 struct Counter: Denoiser {
     final class Calls: @unchecked Sendable { var value = 0 }
 
@@ -174,14 +175,15 @@ struct Counter: Denoiser {
     var hasPullback: Bool { true }
     var labelCount: Int { 0 }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
         calls.value += 1
-        return try base.denoise(x, at: times, labels: labels)
+        return try base.denoise(x, at: times, given: condition)
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
+    {
         calls.value += 1
-        return try base.linearize(x, at: times, labels: labels)
+        return try base.linearize(x, at: times, given: condition)
     }
 }
 
@@ -191,13 +193,14 @@ private struct Poisoned: Denoiser {
     var hasPullback: Bool { false }
     var labelCount: Int { 0 }
 
-    func denoise(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Tensor<Double> {
+    func denoise(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Tensor<Double> {
         var value = x
         if times[0] < 15 { value[3] = .nan }
         return value
     }
 
-    func linearize(_ x: Tensor<Double>, at times: [Double], labels: [Int]?) throws -> Linearization<Double> {
-        Linearization(value: try denoise(x, at: times, labels: labels)) { Cotangents(x: $0, times: times) }
+    func linearize(_ x: Tensor<Double>, at times: [Double], given condition: Condition) throws -> Linearization<Double>
+    {
+        Linearization(value: try denoise(x, at: times, given: condition)) { Cotangents(x: $0, times: times) }
     }
 }

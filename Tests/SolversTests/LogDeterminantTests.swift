@@ -5,7 +5,7 @@ import Solvers
 import Tensors
 import Testing
 
-/// Changes of volume and the bound of the paper's Theorem 1 (M9).
+/// Changes of volume, and the bound of the paper's Theorem 1 (docs/methods/metrics.md, "Log-determinant").
 @Suite struct LogDeterminantTests {
     private let deviation = 0.5
 
@@ -21,7 +21,7 @@ import Testing
             solver.program(process: .edm, times: times), from: start, batch: batch)
     }
 
-    /// Euler on Gaussian data: d sum log((t_i t_{i+1} + c^2) / (t_i^2 + c^2)) (M9.2).
+    /// Euler on Gaussian data gives d sum log((t_i t_{i+1} + c^2) / (t_i^2 + c^2)).
     @Test(arguments: [2, 5, 8]) func eulerOnGaussianData(dimension: Int) throws {
         let times = try Discretization.edm.times(steps: 5, process: .edm)
         let c2 = deviation * deviation
@@ -32,7 +32,7 @@ import Testing
         #expect(values.count == 2 && values.allSatisfy { abs($0 - expected) < 1e-10 })
     }
 
-    /// A fine solve is the exact flow: (d / 2) log((t_N^2 + c^2) / (t_0^2 + c^2)).
+    /// A fine solve gives the exact flow's (d / 2) log((t_N^2 + c^2) / (t_0^2 + c^2)).
     @Test func exactFlow() throws {
         let times = try Discretization.logSNR.times(steps: 400, process: .edm)
         let c2 = deviation * deviation
@@ -42,7 +42,7 @@ import Testing
         #expect(abs(values[0] - expected) < 1e-4)
     }
 
-    /// Against a Jacobian of central differences, for every kind of solver and process.
+    /// The determinant of a Jacobian of central differences, for every solver.
     @Test func centralDifferences() throws {
         for process in [NoiseProcess.edm, .vpLinear] {
             let mixture = try planeMixture(process)
@@ -78,8 +78,8 @@ import Testing
         #expect(try volume(Solver(.ipndm), times, planeMixture(), from: start.samples(1..<2))[0] == values[1])
     }
 
-    /// On Gaussian data (M9.3) a student that is the optimal Euler schedule shrinks by `rel` too much; its divergence is
-    /// within r^2 / 2 + r sqrt(d) + |difference of volumes|, with the r that the soft problem needs.
+    /// On Gaussian data, a student with the optimal Euler schedule shrinks too much, by the factor `rel`. Its divergence is
+    /// at most r^2 / 2 + r sqrt(d) + |difference of volumes|, with the radius r that the soft problem needs.
     @Test(arguments: [4, 6, 10]) func theoremHoldsOnGaussianData(steps: Int) throws {
         let dimension = 4
         let denoiser = GaussianDenoiser<Double>(sampleShape: [dimension], mean: 0, deviation: deviation)

@@ -5,45 +5,32 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Results and exact gradients of the reference solvers on an analytic mixture, all in Double (fixtures/solvers).
+/// Results and exact gradients of the reference solvers on an analytic mixture, in Double.
 @Suite struct SolverFixtureTests {
-    @Test func edm() throws {
-        try check(SolverFixture(path: Fixtures.path("solvers/ve.safetensors"), process: .edm))
-    }
-
-    @Test func vpLinear() throws {
-        try check(SolverFixture(path: Fixtures.path("solvers/vp_linear.safetensors"), process: .vpLinear))
-    }
-
-    @Test(.enabled(if: Fixtures.shared("solvers/vp_cosine.safetensors") != nil))
-    func vpCosine() throws {
-        let path = try #require(Fixtures.shared("solvers/vp_cosine.safetensors"))
-        try check(SolverFixture(path: path, process: .vpCosine))
-    }
-
-    @Test(.enabled(if: Fixtures.shared("solvers/vp_discrete.safetensors") != nil))
-    func vpDiscrete() throws {
-        let path = try #require(Fixtures.shared("solvers/vp_discrete.safetensors"))
-        try check(SolverFixture(path: path, process: .vpDiscrete(.stableDiffusion)))
-    }
-
-    private func check(_ fixture: SolverFixture) throws {
+    @Test(arguments: SolverFixture.all) func reference(name: String, process: NoiseProcess) throws {
+        let fixture = try SolverFixture(name, process: process)
         #expect(try fixture.checkResults() >= 480)
         #expect(try fixture.checkTrajectories() >= 12)
         #expect(try fixture.checkGradients() >= 100)
     }
 }
 
-/// One file of fixtures/solvers. Its Heun ignores t2, so that solver is compared with tied times. Each check returns how
-/// many tensors it compared.
+/// One file of Tests/Fixtures/solvers. Its Heun ignores model times, so that solver is compared with tied times. Each
+/// check returns the number of tensors that it compared.
 struct SolverFixture {
     let file: SafetensorsFile
     let process: NoiseProcess
     let start: Tensor<Double>
     let executor: Executor<Double>
 
-    init(path: String, process: NoiseProcess) throws {
-        file = try SafetensorsFile(path: path)
+    /// The files and their processes.
+    static let all: [(String, NoiseProcess)] = [
+        ("ve", .edm), ("vp_linear", .vpLinear), ("vp_cosine", .vpCosine),
+        ("vp_discrete", .vpDiscrete(.stableDiffusion)),
+    ]
+
+    init(_ name: String, process: NoiseProcess) throws {
+        file = try SafetensorsFile(path: Fixtures.path("solvers/\(name).safetensors"))
         self.process = process
         start = try file.tensor("x_T").tensor()
         let mixture = try MixtureDenoiser<Double>(
@@ -52,7 +39,7 @@ struct SolverFixture {
         executor = Executor(denoiser: mixture)
     }
 
-    /// "x0/SKIP/nfeK/SOLVER" taken apart.
+    /// Takes "x0/GRID/nfeK/SOLVER" apart.
     func parse(_ name: String) throws -> (skip: String, nfe: Int, solver: Solver, steps: Int) {
         let parts = name.split(separator: "/").map(String.init)
         let nfe = try #require(Int(parts[2].dropFirst(3)))

@@ -125,7 +125,7 @@ import Testing
         var frame = noiseFrame([1, 2, 3], first: true)
         frame.tensors.append(
             NamedTensor(name: "label", type: .int32, shape: [3], bytes: [1, 0, 0, 0, 255, 255, 255, 255, 2, 0, 0, 0]))
-        #expect(try batches(frame.image, 2).map(\.labels) == [[1, -1], [2]])
+        #expect(try batches(frame.image, 2).map(\.classes) == [[1, -1], [2]])
     }
 
     @Test func narrowFloatsAreAccepted() throws {

@@ -38,7 +38,7 @@ package struct SolveRun {
         reporter.note(summary)
         let progress = Progress(reporter, work, unit: "samples", total: total)
         while let batch = try samples.next() {
-            if batch.startsPart, batch.labels == nil, model.guidance != 1 {
+            if batch.startsPart, batch.classes == nil, model.guidance != 1 {
                 reporter.warn("the noise carries no labels: guidance changes nothing")
             }
             try body(batch, try model.solve(program, batch))

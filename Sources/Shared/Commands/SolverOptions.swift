@@ -1,4 +1,6 @@
 import Diagnostics
+import Diffusion
+import Foundation
 import Models
 import Schedules
 import Solvers
@@ -32,13 +34,24 @@ extension Arguments {
         return try ScheduleRequest(
             schedule: schedule, solver: stringIfGiven("solver"), order: try integerIfGiven("order", in: 1...10),
             variant: stringIfGiven("variant"), evaluations: try integerIfGiven("nfe", in: 1...100_000),
-            steps: try integerIfGiven("steps", in: 1...100_000))
+            steps: try integerIfGiven("steps", in: 1...100_000), process: try process())
+    }
+
+    /// The process of --process, if it is given.
+    package func process() throws -> NoiseProcess? {
+        try stringIfGiven("process").map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
+    }
+
+    /// The model of --model, else of the environment's LD3_MODEL, if one of them names one.
+    package var modelName: String? {
+        if isGiven("model") { return stringIfGiven("model") }
+        return ProcessInfo.processInfo.environment["LD3_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// The options of `OptionGroup.modelGroup`.
     package func modelRequest() throws -> ModelRequest {
         ModelRequest(
-            name: stringIfGiven("model"), process: stringIfGiven("process"),
+            name: modelName, process: try process(),
             guidance: try doubleIfGiven("guidance", in: -1000...1000), allowsOther: flag("allow-other-model"),
             architecture: stringIfGiven("architecture"), threads: try threads(),
             childTimeout: try integerIfGiven("child-timeout", in: 1...1_000_000) ?? ModelCatalogue.childTimeout)

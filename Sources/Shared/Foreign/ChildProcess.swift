@@ -8,8 +8,8 @@ import Synchronization
     import Darwin
 #endif
 
-/// A program run by /bin/sh, with pipes to its standard input and output. Its standard error is kept (the last 8 KiB) and
-/// not shown. When the last reference goes, its input is closed and it is waited for; one that stays is ended.
+/// A program that /bin/sh runs, with pipes to its standard input and output. The last 8 KiB of its standard error are kept and
+/// not shown. When the last reference goes, its input is closed; if it does not end soon, it is killed.
 final class ChildProcess: Sendable {
     /// Our end of its standard input, until `finish`.
     let input: Int32
@@ -21,12 +21,12 @@ final class ChildProcess: Sendable {
 
     private struct State {
         var inputIsOpen = true
-        /// As waitpid gives it.
+        /// The status that waitpid gave.
         var waitStatus: Int32?
     }
 
-    /// Throws `inputOutput` where pipes or the shell cannot be had. A command that the shell does not find ends with
-    /// status 127, which is told when it is first spoken to.
+    /// Starts the command. Throws `inputOutput` if the system gives no pipes or no shell. A command that the shell does not find
+    /// ends with status 127, which the first request tells.
     init(command: String) throws {
         let (childInput, input) = try pipeEnds()
         let (output, childOutput) = try pipeEnds()
@@ -42,7 +42,7 @@ final class ChildProcess: Sendable {
         errors = ErrorTail(draining: errorOutput)
     }
 
-    /// Closes the child's input and waits for its end, at most `seconds`; how it ended, nil where it has not.
+    /// Closes the child's input and waits at most `seconds` for its end. Returns how it ended, nil if it has not.
     @discardableResult
     func finish(within seconds: Double) -> Int32? {
         closeInput()
@@ -53,11 +53,11 @@ final class ChildProcess: Sendable {
         return waitStatus(options: WNOHANG)
     }
 
-    /// What became of the child and its last words: `exited with status 1, having written "..." to standard error`.
-    /// Closes its input and waits a little.
+    /// Closes the child's input, waits a little, and returns how it ended with its last words: `exited with status 1, having
+    /// written "..." to its standard error`.
     func account() -> String { (finish(within: 2).map(describe(waitStatus:)) ?? "is still running") + lastWords() }
 
-    /// The last lines of its standard error as the end of a sentence; empty where there are none.
+    /// Returns the last lines of its standard error as the end of a sentence; empty if there are none.
     func lastWords() -> String {
         let lines = errors.lastLines(waitingFor: 1)
         return lines.isEmpty ? "" : ", having written \"\(lines)\" to its standard error"
@@ -99,7 +99,8 @@ private func describe(waitStatus: Int32) -> String {
 
 private func signalName(_ signal: Int32) -> String { strsignal(signal).map { String(cString: $0).lowercased() } ?? "?" }
 
-/// The read and the write end of a pipe, closed in children, and never one of the numbers 0 to 2, which `spawnShell` fills.
+/// Returns the read and the write end of a pipe. Children do not inherit them, and none has a number from 0 to 2, which
+/// `spawnShell` fills.
 private func pipeEnds() throws -> (read: Int32, write: Int32) {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw Failure(.inputOutput, place: "pipe", systemError()) }
@@ -113,7 +114,8 @@ private func pipeEnds() throws -> (read: Int32, write: Int32) {
     return (moved[0], moved[1])
 }
 
-/// Starts `/bin/sh -c command` with `standard` as its descriptors 0, 1 and 2, SIGPIPE at its default and no signal blocked.
+/// Starts `/bin/sh -c command` with `standard` as its descriptors 0, 1 and 2, with SIGPIPE at its default and no signal
+/// blocked.
 private func spawnShell(_ command: String, standard: [Int32]) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
@@ -134,7 +136,7 @@ private func spawnShell(_ command: String, standard: [Int32]) throws -> pid_t {
     posix_spawnattr_setsigmask(&attributes, &mask)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
-    // Our environment as it is: start-up has already taken its own OPENBLAS_CORETYPE out of it.
+    // The child gets our environment; start-up has already taken its own OPENBLAS_CORETYPE out of it.
     var identifier: pid_t = 0
     let code = withCStrings(["/bin/sh", "-c", command]) { arguments in
         posix_spawn(&identifier, "/bin/sh", &actions, &attributes, arguments, environ)
@@ -143,7 +145,7 @@ private func spawnShell(_ command: String, standard: [Int32]) throws -> pid_t {
     return identifier
 }
 
-/// `strings` as a null-terminated array of C strings, for the time of `body`.
+/// Runs `body` with `strings` as a null-terminated array of C strings.
 private func withCStrings<Result>(
     _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
 ) -> Result {
@@ -152,15 +154,15 @@ private func withCStrings<Result>(
     return body(copies + [nil])
 }
 
-/// The end of what a descriptor brings, read by a thread of its own so that the writer never waits.
+/// Keeps the end of the text that a descriptor brings. A thread of its own reads it, so that the writer never waits.
 private final class ErrorTail: Sendable {
     private static let limit = 8 << 10
     private let bytes = Mutex<[UInt8]>([])
     private let ended = DispatchSemaphore(value: 0)
 
-    /// Takes the descriptor over.
+    /// Reads the descriptor to its end and closes it.
     init(draining descriptor: Int32) {
-        // A queue of its own gets a thread even where the shared ones are all busy.
+        // A queue of its own gets a thread even if the shared ones are all busy.
         DispatchQueue(label: "standard error of a child").async { [self] in
             var buffer = [UInt8](repeating: 0, count: 4096)
             while true {
@@ -174,7 +176,8 @@ private final class ErrorTail: Sendable {
         }
     }
 
-    /// The last three lines that are not empty, joined by " | ", once the writer has closed or `seconds` have gone.
+    /// Waits until the writer has closed, at most `seconds`, and returns the last three lines that are not empty, joined by
+    /// " | ".
     func lastLines(waitingFor seconds: Double) -> String {
         if ended.wait(timeout: .now() + seconds) == .success { ended.signal() }
         let text = bytes.withLock { String(decoding: $0, as: UTF8.self) }

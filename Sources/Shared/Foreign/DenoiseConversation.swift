@@ -4,17 +4,20 @@ import Formats
 import TensorStream
 import Tensors
 
-// The frames of DESIGN section 3 between a program and a denoiser in another process: one `model` frame, then an answer
-// for each request. Both sides of the conversation are written from these three values.
+// The frames between a program and a denoiser in another process (docs/STREAM.md, "Foreign denoisers"): one `model` frame, then
+// an answer to each request. Both sides of the conversation use these three values.
 
-/// What the denoiser says of itself first.
+/// The frame in which a denoiser introduces itself.
 package struct ModelFrame {
-    /// As --process spells it; nil where the denoiser does not say.
+    /// The name of the noise process; nil if the denoiser does not say.
     package var process: String?
     package var sampleShape: [Int]
     package var hasPullback: Bool
-    /// Number of classes; 0 for none.
+    /// The number of classes; 0 for none.
     package var labelCount: Int
+    /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name; nil if it does not say
+    /// which it needs.
+    package var conditionShapes: [String: [Int]]?
 
     package var frame: Frame {
         var metadata = [
@@ -24,14 +27,26 @@ package struct ModelFrame {
         ]
         metadata["ld3.process"] = process
         if labelCount > 0 { metadata["ld3.labels"] = String(labelCount) }
+        if let conditionShapes {
+            metadata["ld3.conditions"] =
+                JSONValue.object(
+                    conditionShapes.sorted { $0.key < $1.key }.map { name, shape in
+                        .init(name, .array(shape.map { .integer($0) }))
+                    }
+                ).text
+        }
         return Frame(metadata: metadata)
     }
 
-    package init(process: String?, sampleShape: [Int], hasPullback: Bool, labelCount: Int) {
+    package init(
+        process: String?, sampleShape: [Int], hasPullback: Bool, labelCount: Int,
+        conditionShapes: [String: [Int]]? = nil
+    ) {
         self.process = process
         self.sampleShape = sampleShape
         self.hasPullback = hasPullback
         self.labelCount = labelCount
+        self.conditionShapes = conditionShapes
     }
 
     package init(_ frame: Frame) throws {
@@ -47,54 +62,73 @@ package struct ModelFrame {
             throw Failure(.inputOutput, "ld3.labels of the model frame is not a number of classes")
         }
         self.init(
-            process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels)
+            process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels,
+            conditionShapes: try Self.conditionShapes(frame.metadata["ld3.conditions"]))
+    }
+
+    private static func conditionShapes(_ text: String?) throws -> [String: [Int]]? {
+        try text.map { text in
+            let members = (try? JSONValue(parsing: text))?.members ?? [.init("", .null)]
+            return Dictionary(
+                uniqueKeysWithValues: try members.map { member in
+                    guard isConditionTensor(member.name), let shape = member.value.integers, isSampleShape(shape) else {
+                        throw Failure(
+                            .inputOutput,
+                            "ld3.conditions of the model frame is `\(text)`, not an object of condition tensors and their shapes"
+                        )
+                    }
+                    return (member.name, shape)
+                })
+        }
     }
 }
 
-/// The question: x [B, shape], t [B], perhaps label [B] and cotangent [B, shape].
+/// A request: x [B, shape], t [B], perhaps the condition (label [B], prompt [B], condition [B, ...]) and a
+/// cotangent [B, shape].
 struct DenoiseRequest {
     var x: Tensor<Float>
     var times: [Double]
-    var labels: [Int]?
+    var condition: Condition
     var cotangent: Tensor<Float>?
 
     var frame: Frame {
         var tensors = [
             NamedTensor(name: "x", tensor: x), NamedTensor(name: "t", shape: [times.count], doubles: times),
         ]
-        if let labels {
-            tensors.append(NamedTensor(name: "label", shape: [labels.count], int64s: labels.map { Int64($0) }))
-        }
+        tensors += condition.namedTensors
         if let cotangent { tensors.append(NamedTensor(name: "cotangent", tensor: cotangent)) }
-        return Frame(metadata: ["ld3.format": "1", "ld3.kind": "denoise"], tensors: tensors)
+        let metadata = ["ld3.format": "1", "ld3.kind": "denoise"]
+        return Frame(metadata: metadata.merging(condition.metadata) { own, _ in own }, tensors: tensors)
     }
 
-    init(x: Tensor<Float>, times: [Double], labels: [Int]?, cotangent: Tensor<Float>? = nil) {
-        (self.x, self.times, self.labels, self.cotangent) = (x, times, labels, cotangent)
+    init(x: Tensor<Float>, times: [Double], condition: Condition, cotangent: Tensor<Float>? = nil) {
+        (self.x, self.times, self.condition, self.cotangent) = (x, times, condition, cotangent)
     }
 
-    /// Checks every shape against the model that is to answer.
+    /// Reads a request. Throws `data` if a shape or a class is not one of the model that is to answer.
     init(_ frame: Frame, sampleShape: [Int], labelCount: Int) throws {
         try requireKind("denoise", of: frame, status: .data)
         let batch = frame["x"]?.shape.first ?? 0
         x = try frame.tensor("x", shape: [batch] + sampleShape, status: .data)
         times = try frame.tensor("t", shape: [batch], status: .data).elements
-        labels = try frame["label"].map { label in
+        let classes = try frame["label"].map { label in
             guard label.shape == [batch] else {
                 throw Failure(.data, "`label` has shape \(label.shape), not \([batch])")
             }
-            let labels = try label.int64s().map { Int($0) }
-            if let wrong = labels.first(where: { $0 < -1 || $0 >= labelCount }) {
+            let classes = try label.int64s().map { Int($0) }
+            if let wrong = classes.first(where: { $0 < -1 || $0 >= labelCount }) {
                 throw Failure(.data, "label \(wrong) is not -1 or one of the model's \(labelCount) classes")
             }
-            return labels
+            return classes
         }
+        condition = try Condition(
+            classes: classes, tensors: frame.tensors, prompts: frame.metadata[Key.prompts], count: batch)
         cotangent =
             frame["cotangent"] == nil ? nil : try frame.tensor("cotangent", shape: x.shape, status: .data)
     }
 }
 
-/// The answer: denoised [B, shape]; where a cotangent came also x_cotangent [B, shape] and t_cotangent [B].
+/// An answer: denoised [B, shape], and if the request had a cotangent, x_cotangent [B, shape] and t_cotangent [B].
 struct DenoiseAnswer {
     var denoised: Tensor<Float>
     var cotangents: Cotangents<Float>?
@@ -113,7 +147,7 @@ struct DenoiseAnswer {
         (self.denoised, self.cotangents) = (denoised, cotangents)
     }
 
-    /// Throws where the answer does not fit the request.
+    /// Reads an answer. Throws `inputOutput` if it does not fit the request.
     init(_ frame: Frame, to request: DenoiseRequest) throws {
         try requireKind("denoised", of: frame)
         denoised = try frame.tensor("denoised", shape: request.x.shape, status: .inputOutput)
@@ -121,15 +155,6 @@ struct DenoiseAnswer {
         cotangents = Cotangents(
             x: try frame.tensor("x_cotangent", shape: request.x.shape, status: .inputOutput),
             times: try frame.tensor("t_cotangent", shape: [request.times.count], status: .inputOutput).elements)
-    }
-
-    /// What a request with a cotangent is answered with, all of it finite.
-    func requiredCotangents() throws -> Cotangents<Float> {
-        guard let cotangents, cotangents.x.elements.allSatisfy(\.isFinite), cotangents.times.allSatisfy(\.isFinite)
-        else {
-            throw Failure(.internal, "the denoiser's cotangents hold NaN or infinity")
-        }
-        return cotangents
     }
 }
 
@@ -141,7 +166,7 @@ private func requireKind(_ kind: String, of frame: Frame, status: ExitStatus = .
 }
 
 extension Frame {
-    /// The float tensor `name`, which must be there with `shape`; another thing fails with `status`.
+    /// Returns the float tensor `name`. Fails with `status` if it is missing or has not the shape `shape`.
     fileprivate func tensor<Element: TensorElement>(
         _ name: String, shape: [Int], status: ExitStatus
     ) throws -> Tensor<Element> {

@@ -3,7 +3,7 @@ import Diffusion
 import TensorStream
 import Tensors
 
-/// The other side of a foreign denoiser: offers a model of ours to another program (`ld3-teacher --serve`).
+/// Offers a denoiser of ours to another program (`ld3-teacher --serve`): the other side of a foreign denoiser.
 package struct DenoiseServer {
     private let denoiser: any Denoiser<Float>
     private let process: NoiseProcess
@@ -13,8 +13,8 @@ package struct DenoiseServer {
         self.process = process
     }
 
-    /// Writes the model frame, then an answer for each request until the end of input. A request that cannot be answered
-    /// is answered with `ld3.error`, and its failure ends the conversation.
+    /// Writes the model frame, then an answer to each request until the end of input. If a request cannot be answered, the answer
+    /// holds `ld3.error`, and the conversation ends with the failure.
     package func run(input: Int32, output: Int32) throws {
         let introduction = ModelFrame(
             process: process.spelling, sampleShape: denoiser.sampleShape, hasPullback: denoiser.hasPullback,
@@ -36,11 +36,11 @@ package struct DenoiseServer {
         let request = try DenoiseRequest(
             frame, sampleShape: denoiser.sampleShape, labelCount: denoiser.labelCount)
         guard let cotangent = request.cotangent else {
-            let value = try denoiser.denoise(request.x, at: request.times, labels: request.labels)
+            let value = try denoiser.denoise(request.x, at: request.times, given: request.condition)
             return DenoiseAnswer(denoised: value, cotangents: nil)
         }
         guard denoiser.hasPullback else { throw Failure(.data, "the model has no pullback, but a cotangent came") }
-        let linearization = try denoiser.linearize(request.x, at: request.times, labels: request.labels)
+        let linearization = try denoiser.linearize(request.x, at: request.times, given: request.condition)
         return DenoiseAnswer(
             denoised: linearization.value, cotangents: try linearization.pullback(cotangent))
     }

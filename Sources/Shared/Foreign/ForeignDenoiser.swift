@@ -4,10 +4,10 @@ import Synchronization
 import TensorStream
 import Tensors
 
-/// A denoiser in another process, spoken to in frames over its standard input and output (DESIGN section 3). One request
-/// is in flight at a time; the pullback asks again, with the cotangent.
+/// A denoiser in another process, to which we speak in frames over its standard input and output (docs/STREAM.md, "Foreign
+/// denoisers"). One request is in flight at a time. A pullback asks again, with the cotangent.
 package final class ForeignDenoiser: Denoiser {
-    /// What the process said of itself.
+    /// The frame in which the process introduced itself.
     package let model: ModelFrame
     private let conversation: Mutex<Conversation>
 
@@ -16,24 +16,26 @@ package final class ForeignDenoiser: Denoiser {
     package var hasPullback: Bool { model.hasPullback }
 
     /// Starts `command` under /bin/sh and waits at most `seconds` for its model frame. Throws `inputOutput`, naming the
-    /// command.
+    /// command, if it does not come or is wrong.
     package init(command: String, introducesItselfWithin seconds: Int) throws {
         let conversation = try Conversation(command: command)
         model = try conversation.introduction(within: seconds)
         self.conversation = Mutex(conversation)
     }
 
-    package func denoise(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Tensor<Float> {
+    package func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
         guard x.batch > 0 else { return x }
-        return try ask(DenoiseRequest(x: x, times: times, labels: labels)).denoised
+        return try ask(DenoiseRequest(x: x, times: times, condition: condition)).denoised
     }
 
-    package func linearize(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Linearization<Float> {
-        let value = try denoise(x, at: times, labels: labels)
+    package func linearize(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Linearization<
+        Float
+    > {
+        let value = try denoise(x, at: times, given: condition)
         return Linearization(value: value) { [self] cotangent in
             guard x.batch > 0 else { return Cotangents(x: x, times: []) }
-            let request = DenoiseRequest(x: x, times: times, labels: labels, cotangent: cotangent)
-            return try ask(request).requiredCotangents()
+            let request = DenoiseRequest(x: x, times: times, condition: condition, cotangent: cotangent)
+            return try ask(request).cotangents ?? Cotangents(x: x, times: times)
         }
     }
 
@@ -42,7 +44,7 @@ package final class ForeignDenoiser: Denoiser {
     }
 }
 
-/// The pipes to the child, used by one caller at a time.
+/// The pipes to the child, which one caller at a time uses.
 private struct Conversation {
     private let place: String
     private let child: ChildProcess
@@ -88,12 +90,12 @@ private struct Conversation {
         return frame
     }
 
-    /// The child has gone: how, and its last words.
+    /// Returns the failure that tells how the child ended, with its last words.
     private func death(awaiting what: String) -> Failure {
         Failure(.inputOutput, place: place, "the denoiser ended before \(what): it \(child.account())")
     }
 
-    /// An answer that is wrong is told with the child's last words.
+    /// Runs `body`; if an answer is wrong, the failure tells the child's last words too.
     private func checking<Result>(_ body: () throws -> Result) throws -> Result {
         do {
             return try body()

@@ -7,13 +7,13 @@ import Tensors
 
 /// Opens feature networks, their reference statistics and perceptual networks: the embedded ones, or users' files.
 package enum FeatureCatalogue {
-    /// The name of the embedded network on command lines.
+    /// The name of the embedded network.
     package static let embedded = "mnist32"
 
     /// - Parameters:
     ///   - name: `mnist32`, or the file of Inception's weights under pytorch-fid's names.
     ///   - input: how pictures become Inception's input.
-    ///   - threads: nil for one a core.
+    ///   - threads: the number of threads; nil for one on each core.
     package static func features(
         _ name: String, input: InceptionInput = .edm, threads: Int? = nil
     ) throws -> any FeatureNetwork {
@@ -25,20 +25,21 @@ package enum FeatureCatalogue {
                 .data, place: name, "holds no Inception-v3 under pytorch-fid's names",
                 suggestion: "pt_inception-2015-12-05-6726825d.pth is the file that pytorch-fid uses")
         }
-        return InceptionFeatures(weights: weights, input: input, pool: pool)
+        return try InceptionFeatures(weights: weights, input: input, pool: pool)
     }
 
-    /// The file of the embedded network's statistics over the digits it knows.
+    /// Returns the file of the embedded network's statistics of the training digits.
     package static func embeddedReference() throws -> String {
         try ResourceLocator.standard.path(of: "mnist32-reference.safetensors")
     }
 
-    /// The embedded perceptual network; every channel of a tap weighs alike.
+    /// Returns the embedded perceptual network, in which all channels of a layer have the same weight.
     package static func perceptual(threads: Int? = nil) throws -> any TapNetwork {
         try embeddedFeatures(ThreadPool(threads: threads))
     }
 
-    /// LPIPS from two files: torchvision's backbone and lpips' own weights of its channels, which tell the backbone.
+    /// Returns LPIPS from two files: torchvision's backbone, and the channel weights of the lpips package. The latter tell which
+    /// backbone it is.
     package static func perceptual(
         weights: String, linear: String, threads: Int? = nil
     ) throws -> (network: any TapNetwork, weights: [[Float]]) {

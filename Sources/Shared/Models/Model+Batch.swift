@@ -1,11 +1,13 @@
 import Diagnostics
+import Diffusion
+import Foreign
 import Formats
 import Solvers
 import TensorStream
 import Tensors
 
 extension Model {
-    /// The unit noise of a batch. Throws `data` where its shape is not the model's and where it holds NaN or infinity.
+    /// Returns the unit noise of a batch. Throws `data` if its shape is not the model's, and if it holds NaN or infinity.
     package func noise(of batch: SampleBatch) throws -> Tensor<Float> {
         let shape = try batch.sampleShape("noise")
         guard shape == sampleShape else {
@@ -17,26 +19,40 @@ extension Model {
         return Tensor(shape: [batch.count] + shape, elements: try batch.floats("noise"))
     }
 
-    /// The class numbers of a batch, nil where it has none. Throws `data`, naming the seed, where the model has no such
-    /// class.
-    package func labels(of batch: SampleBatch) throws -> [Int]? {
-        guard let labels = batch.labels else { return nil }
+    /// Returns what the network is told of the samples of a batch besides x and t.
+    ///
+    /// Throws `data` if the model has no class of a sample, naming the seed, and if a condition tensor is missing or has not
+    /// the shape that the model wants.
+    package func condition(of batch: SampleBatch) throws -> Condition {
+        let place = batch.part.place ?? "its input"
+        let given = try locating(place) {
+            try Condition(
+                classes: classes(of: batch), tensors: batch.tensors, prompts: batch.part.metadata[Key.prompts],
+                count: batch.count)
+        }
+        let encoded = try conditionEncoder?.encode(given, seeds: batch.seeds) ?? given
+        return try locating(place) { try conditionInputs.select(encoded) }
+    }
+
+    /// Throws `data`, naming the seed, if the model has no such class.
+    private func classes(of batch: SampleBatch) throws -> [Int]? {
+        guard let labels = batch.classes else { return nil }
         if let row = labels.firstIndex(where: { $0 < -1 || $0 >= labelCount }) {
             let classes = labelCount == 0 ? "no classes" : "the classes 0 to \(labelCount - 1)"
             throw Failure(
-                .data, place: batch.part.place,
+                .data,
                 "label \(labels[row]) of seed \(batch.seeds[row]): the model \(name) has \(classes)")
         }
         return labels
     }
 
-    /// The solution of every sample of a batch, [B, sample shape].
+    /// Returns the solution of every sample of a batch, [B, target shape].
     package func solve(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> Tensor<Float> {
-        try solve(program, from: noise(of: batch), labels: labels(of: batch), seeds: batch.seeds)
+        try solve(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)
     }
 
-    /// How the solution changes volume at every sample of a batch, [B].
+    /// Returns the logarithm of the factor by which the solution changes volume at every sample of a batch, [B].
     package func logDeterminants(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> [Double] {
-        try logDeterminants(program, from: noise(of: batch), labels: labels(of: batch), seeds: batch.seeds)
+        try logDeterminants(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)
     }
 }

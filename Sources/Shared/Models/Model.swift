@@ -2,21 +2,28 @@ import Diffusion
 import TensorStream
 import Tensors
 
-/// A denoiser with what the stream says about it.
+/// A diffusion model as the programs use it: its denoiser, and what stands before and behind it.
 package struct Model: Sendable {
-    /// As --model spells it.
-    package let name: String
-    /// The digest of its file (DESIGN section 3); nil for a model that is no file.
-    package let sha256: String?
+    package let identity: ModelIdentity
     package let process: NoiseProcess
-    /// Classifier-free guidance weight, already applied in `denoiser`; 1 is none.
+    /// The weight of classifier-free guidance, which `denoiser` applies already; 1 is none.
     package let guidance: Double
     /// D(x; t) in the process' own states and times.
     package let denoiser: any Denoiser<Float>
-    /// Samples that are solved at once where the user does not say: enough to keep the cores busy, few enough to stream.
+    /// Turns solutions into pictures; it changes nothing for a model whose states are pictures.
+    package let decoder: any Decoder<Float>
+    /// Makes what the network reads from prompts, classes or seeds; nil if it reads what the stream has.
+    package let conditionEncoder: (any ConditionEncoder)?
+    package let conditionInputs: ConditionInputs
+    /// Samples that are solved at once if the user does not say: enough to keep the cores busy, few enough to stream.
     package let defaultBatch: Int
 
+    package var name: String { identity.name }
+    package var sha256: String? { identity.sha256 }
+    /// The shape of a noise.
     package var sampleShape: [Int] { denoiser.sampleShape }
+    /// The shape of the teacher's solution, which pairs carry as `target`.
+    package var targetShape: [Int] { decoder.latentShape }
     package var labelCount: Int { denoiser.labelCount }
 
     /// The keys that pairs, schedules and samples carry.

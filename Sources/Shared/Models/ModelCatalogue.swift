@@ -5,29 +5,28 @@ import Formats
 import Schedules
 import Tensors
 
-/// Opens what `--model` names.
+/// Opens models by their names.
 package enum ModelCatalogue {
     /// Long enough for a large checkpoint to be loaded in Python.
     package static let childTimeout = 300
 
     /// - Parameters:
-    ///   - place: where the name was said, for messages.
-    ///   - process: as --process spells it, for models that do not say theirs; a network given in EDM coordinates runs
-    ///     under any. nil: the model's own, else EDM's.
+    ///   - place: the place where the name stands, for messages.
+    ///   - process: the process under which the model runs; nil for the model's own, or EDM's if it has none. A network that
+    ///     was trained under EDM's process can run under any process that begins with some signal.
     ///   - guidance: classifier-free guidance weight; 1 is none.
-    ///   - architecture: JSON file with `precond` and `init_kwargs`, for checkpoints that do not tell theirs.
-    ///   - threads: of the network engine; nil for one a core.
-    ///   - childTimeout: seconds that a denoiser in another process may take to introduce itself.
+    ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
+    ///   - threads: the number of threads of the network engine; nil for one on each core.
+    ///   - childTimeout: the seconds within which a denoiser in another process must introduce itself.
     ///
-    /// Throws `noInput` where there is no such model, `data` where it is corrupt, `usage` where options do not fit it.
+    /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
-        _ name: String, place: String = "--model", process: String? = nil, guidance: Double = 1,
+        _ name: String, place: String = "--model", process: NoiseProcess? = nil, guidance: Double = 1,
         architecture: String? = nil, threads: Int? = nil, childTimeout: Int = Self.childTimeout
     ) throws -> Model {
-        let asked = try process.map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
         let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
-                ModelSpecification(name, place: place), name: name, process: asked, architecture: architecture,
+                ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
                 threads: threads, childTimeout: childTimeout)
         }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
@@ -98,7 +97,10 @@ package enum ModelCatalogue {
             throw Failure(
                 .usage, place: "--process", "the denoiser's own process is \(own.spelling), not \(process.spelling)")
         }
-        return Opened(sha256: nil, process: own ?? process ?? .edm, denoiser: denoiser, batch: networkBatch(denoiser))
+        let shapes = denoiser.model.conditionShapes
+        return Opened(
+            sha256: nil, process: own ?? process ?? .edm, denoiser: denoiser, batch: networkBatch(denoiser),
+            conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
     }
 
     /// 64 samples of 1x32x32, 21 of 3x32x32, 5 of 3x64x64.
@@ -117,10 +119,13 @@ private struct Opened {
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var batch: Int
+    var conditionInputs = ConditionInputs()
 
     func model(name: String, guidance: Double) -> Model {
         Model(
-            name: name, sha256: sha256, process: process, guidance: guidance,
-            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance), defaultBatch: batch)
+            identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
+            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
+            decoder: IdentityDecoder(shape: denoiser.sampleShape), conditionEncoder: nil,
+            conditionInputs: conditionInputs, defaultBatch: batch)
     }
 }

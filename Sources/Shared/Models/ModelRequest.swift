@@ -1,12 +1,15 @@
 import Diagnostics
+import Diffusion
+import Schedules
 import TensorStream
 
-/// Which model a stage is to work with: what its options say, else what its input names, else the embedded one.
+/// Decides which model a program works with: the one that the user names, else the one that its input names, else the embedded
+/// one.
 package struct ModelRequest: Sendable {
     /// --model
     package var name: String?
     /// --process
-    package var process: String?
+    package var process: NoiseProcess?
     /// --guidance
     package var guidance: Double?
     /// --allow-other-model
@@ -19,7 +22,7 @@ package struct ModelRequest: Sendable {
     package var childTimeout: Int
 
     package init(
-        name: String? = nil, process: String? = nil, guidance: Double? = nil, allowsOther: Bool = false,
+        name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
         architecture: String? = nil, threads: Int? = nil, childTimeout: Int = ModelCatalogue.childTimeout
     ) {
         self.name = name
@@ -31,24 +34,36 @@ package struct ModelRequest: Sendable {
         self.childTimeout = childTimeout
     }
 
-    /// The model for input from `origins`: the first of them that names a model decides where --model does not.
+    /// Opens the model for inputs from `origins`. If the user names none, the first origin that names one decides.
     ///
-    /// Throws `data` where an input was made with a model of another digest, unless `allowsOther`; `warn` is told where
-    /// only names can be compared and differ.
+    /// Throws `data` if an input was made with a model of another digest, unless `allowsOther` is true, and if data name a model
+    /// that they may not choose (`Trust`). `warn` is told if only names can be compared and they differ.
     package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
         let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
         let inputName = origin?.metadata[Key.model]
+        if name == nil, let origin, let inputName { _ = try Trust.model(named: inputName, by: origin) }
         let isInputsModel = name == nil || name == inputName
         let model = try ModelCatalogue.open(
             name ?? inputName ?? ModelSpecification.embeddedName,
             place: name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "--model" : "--model",
-            process: process ?? (isInputsModel ? origin?.metadata[Key.process] : nil),
+            process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
             threads: threads, childTimeout: childTimeout)
         if !allowsOther {
             for origin in origins { try Self.check(model, against: origin, warn: warn) }
         }
         return model
+    }
+
+    /// Returns the process that the user names, else the one that the input names. Throws `data` if the input's is kept in a
+    /// file.
+    private func process(of origin: Origin?) throws -> NoiseProcess? {
+        if let process { return process }
+        return try origin.flatMap { origin in
+            try origin.metadata[Key.process].map { spelling in
+                try locating(origin.place) { try NoiseProcess(named: spelling, in: Key.process) }
+            }
+        }
     }
 
     private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {

@@ -2,7 +2,7 @@ import Diagnostics
 import Formats
 import Networks
 
-/// What `--model` names.
+/// A model by the name that a user or a stream gives it.
 package enum ModelSpecification: Equatable, Sendable {
     /// The model that ships with the programs.
     case embedded
@@ -21,15 +21,15 @@ package enum ModelSpecification: Equatable, Sendable {
 
     package static let embeddedName = "mnist32"
 
-    /// What `--model` accepts besides checkpoint files, for help texts and errors.
+    /// The names of models besides checkpoint files, for help texts and errors.
     package static let spellings =
         [embeddedName, "gaussian:shape=8,mean=0,std=0.5", "gmm:FILE", "points:FILE", "exec:COMMAND"]
         + RandomWeights.names.map { "random:\($0)" }
 
-    /// Throws `usage` where a model of our own grammar is misspelt. Anything else is the path of a checkpoint;
-    /// write `./gmm:x` for a file of such a name.
+    /// Parses the name of a model. A name that is none of `spellings` is the path of a checkpoint; a file whose name looks
+    /// like a spelling can be given as `./gmm:x`. Throws `usage` if a spelling is incomplete or wrong.
     ///
-    /// - Parameter place: where the name was said, for messages.
+    /// - Parameter place: the place where the name stands, for messages.
     package init(_ text: String, place: String = "--model") throws {
         guard !text.isEmpty else { throw Failure(.usage, place: place, "the model's name is empty") }
         guard let colon = text.firstIndex(of: ":") else {
@@ -51,8 +51,8 @@ package enum ModelSpecification: Equatable, Sendable {
         }
     }
 
-    /// `shape=3,32,32,mean=0,std=0.5`: an item without `=` continues the list before it. Mean 0 and deviation 0.5 are
-    /// the defaults.
+    /// Parses `shape=3,32,32,mean=0,std=0.5`. An item without `=` continues the list before it. The mean is 0 and the
+    /// deviation 0.5 if they are not given.
     private static func parseGaussian(_ text: String, place: String) throws -> ModelSpecification {
         var values: [String: [String]] = [:]
         var key = ""

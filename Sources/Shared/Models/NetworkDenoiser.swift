@@ -3,7 +3,8 @@ import Diffusion
 import Networks
 import Tensors
 
-/// A preconditioned pixel network as a denoiser in EDM coordinates (M2.2): D(x; s) = c_skip x + c_out F(c_in x; c_noise).
+/// A preconditioned pixel network as a denoiser under EDM's process: D(x; s) = c_skip x + c_out F(c_in x; c_noise) (Karras et
+/// al. 2022, Table 1).
 ///
 /// The factors and their derivatives are taken in Double and rounded once. x is [B, C, H, W] and times are sigma. A network
 /// with learned variances has 2C outputs; the first C are used.
@@ -15,18 +16,19 @@ struct NetworkDenoiser: Denoiser {
 
     var hasPullback: Bool { true }
 
-    func denoise(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Tensor<Float> {
+    func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
         let factors = times.map { preconditioning.factors($0) as Preconditioning.Factors<Double> }
         let output = try network.evaluate(
-            scaled(x, by: factors.map(\.input)), noise: factors.map { Float($0.noise) }, labels: try oneHot(labels))
+            scaled(x, by: factors.map(\.input)), noise: factors.map { Float($0.noise) },
+            labels: try oneHot(condition.classes))
         return combine(x, output, factors.map { ($0.skip, $0.output) })
     }
 
-    func linearize(_ x: Tensor<Float>, at times: [Double], labels: [Int]?) throws -> Linearization<Float> {
+    func linearize(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Linearization<Float> {
         let factors = times.map { preconditioning.derivatives($0) }
         let inner = try network.linearize(
             scaled(x, by: factors.map(\.input.value)), noise: factors.map { Float($0.noise.value) },
-            labels: try oneHot(labels))
+            labels: try oneHot(condition.classes))
         let output = inner.value
         let value = combine(x, output, factors.map { ($0.skip.value, $0.output.value) })
         return Linearization(value: value) { cotangent in
@@ -44,11 +46,12 @@ struct NetworkDenoiser: Denoiser {
         }
     }
 
-    /// [B, classes]: one where the label says, zeros for -1. nil where nothing is conditioned on.
-    private func oneHot(_ labels: [Int]?) throws -> Tensor<Float>? {
-        guard let labels, labelCount > 0 else { return nil }
-        var rows = Tensor<Float>(shape: [labels.count, labelCount])
-        for (row, label) in labels.enumerated() where label >= 0 {
+    /// Returns one row for each sample, [B, classes]: 1 in the column of its class, only zeros for -1; nil if the network has no
+    /// classes or is told none.
+    private func oneHot(_ classes: [Int]?) throws -> Tensor<Float>? {
+        guard let classes, labelCount > 0 else { return nil }
+        var rows = Tensor<Float>(shape: [classes.count, labelCount])
+        for (row, label) in classes.enumerated() where label >= 0 {
             guard label < labelCount else {
                 throw Failure(.data, "label \(label) is not one of the model's \(labelCount) classes")
             }
@@ -58,9 +61,9 @@ struct NetworkDenoiser: Denoiser {
     }
 }
 
-// Each sample has its own factors. Every helper reads the first elements of a sample of `b` where it has more than `a`'s.
+// Each sample has its own factors. If samples of `b` have more elements than those of `a`, the helpers read the first ones.
 
-/// x times its sample's factor.
+/// Returns x with each sample multiplied by its factor.
 private func scaled(_ x: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     let size = x.sampleCount
     var elements = x.elements
@@ -71,7 +74,7 @@ private func scaled(_ x: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     return Tensor(shape: x.shape, elements: elements)
 }
 
-/// p a + q b, in a's shape, by sample.
+/// Returns p a + q b in the shape of `a`, with each sample's own p and q.
 private func combine(_ a: Tensor<Float>, _ b: Tensor<Float>, _ factors: [(Double, Double)]) -> Tensor<Float> {
     let (size, stride) = (a.sampleCount, b.sampleCount)
     let second = b.elements
@@ -86,7 +89,7 @@ private func combine(_ a: Tensor<Float>, _ b: Tensor<Float>, _ factors: [(Double
     return Tensor(shape: a.shape, elements: elements)
 }
 
-/// x times its sample's factor in the shape of `like`, zero where that has more channels.
+/// Returns x with each sample multiplied by its factor, in the shape of `like`; channels that x lacks are zero.
 private func widened(_ x: Tensor<Float>, like other: Tensor<Float>, by factors: [Double]) -> Tensor<Float> {
     let (size, stride) = (x.sampleCount, other.sampleCount)
     guard size != stride else { return scaled(x, by: factors) }
@@ -98,7 +101,7 @@ private func widened(_ x: Tensor<Float>, like other: Tensor<Float>, by factors: 
     return Tensor(shape: other.shape, elements: elements)
 }
 
-/// The inner product over one sample of `a`, in Double.
+/// Returns the inner product of one sample of `a` and `b`, in Double.
 private func dot(_ a: Tensor<Float>, _ b: Tensor<Float>, sample: Int) -> Double {
     zip(a.doubles(sample: sample), b.doubles(sample: sample)).reduce(0.0) { $0 + $1.0 * $1.1 }
 }

@@ -5,15 +5,15 @@ import Formats
 import Networks
 import Tensors
 
-/// A checkpoint of EDM's family, opened as a denoiser in EDM coordinates.
+/// A checkpoint of EDM's family, opened as a denoiser under EDM's process.
 package struct NetworkModel {
     package let configuration: NetworkConfiguration
     let denoiser: NetworkDenoiser
 
     /// - Parameters:
-    ///   - architecture: JSON for a file that does not tell its own: `precond`, `init_kwargs`.
+    ///   - architecture: JSON with `precond` and `init_kwargs`, for a file that does not tell its architecture.
     ///
-    /// Throws `noInput` where the file cannot be opened, `data` where it is corrupt or of no known architecture.
+    /// Throws `noInput` if the file cannot be opened, `data` if it is corrupt or its architecture is unknown.
     init(file path: String, architecture: JSONValue?, pool: ThreadPool) throws {
         let weights = try CheckpointFile.open(path)
         try self.init(
@@ -21,7 +21,7 @@ package struct NetworkModel {
             place: path, pool: pool)
     }
 
-    /// A named architecture with the engine's random weights.
+    /// Makes a network of a named architecture with random weights.
     init(random name: String, pool: ThreadPool) throws {
         let weights = try locating("--model random") { try RandomWeights(named: name) }
         try self.init(
@@ -49,12 +49,12 @@ package struct NetworkModel {
         "EDMPrecond": .edm, "VPPrecond": .vp, "VEPrecond": .ve, "iDDPMPrecond": .iddpm,
     ]
 
-    /// EDM's process over the noise levels that its sampler takes: 0.002 to 80, cut down to those of the network.
+    /// Returns EDM's process over the noise levels of EDM's sampler, 0.002 to 80, cut down to those of the network.
     static func process(of configuration: NetworkConfiguration) -> NoiseProcess {
         .edm(minimum: max(0.002, configuration.sigmaMin), maximum: min(80, configuration.sigmaMax))
     }
 
-    /// What the checkpoint's own `config` says of its process, for descriptions; nil where it says nothing.
+    /// Returns the process that the checkpoint's `config` names, for descriptions; nil if there is no `config`.
     package static func processSpelling(of configuration: JSONValue?) throws -> String? {
         try configuration.map { process(of: try NetworkConfiguration($0)).spelling }
     }

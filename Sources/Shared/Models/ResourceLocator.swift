@@ -8,13 +8,13 @@ import Diagnostics
 
 /// Finds the files that ship with the programs: the embedded model, its features, their reference statistics.
 ///
-/// Looked for in $LD3_SHARE, then `<executable>/../share/ld3`, where `make install` puts them, then beside the
-/// executable, then in the source tree that a build folder lies in.
+/// The locator looks in $LD3_SHARE, then in `<executable>/../share/ld3` (`make install` puts them there), then beside the
+/// executable, then in the source tree that holds the build folder.
 package struct ResourceLocator: Sendable {
     package let folders: [String]
 
     /// - Parameters:
-    ///   - share: the value of LD3_SHARE, where set.
+    ///   - share: the value of LD3_SHARE, if it is set.
     ///   - executable: the folder of the running program.
     package init(share: String?, executable: String?) {
         let fixed = executable.map {
@@ -23,7 +23,7 @@ package struct ResourceLocator: Sendable {
         folders = (share.map { [$0] } ?? []) + (fixed ?? [])
     }
 
-    /// For this process.
+    /// The locator of this process.
     package static var standard: ResourceLocator {
         let share = getenv("LD3_SHARE").map { String(cString: $0) }
         let link = realpath("/proc/self/exe", nil)
@@ -32,7 +32,7 @@ package struct ResourceLocator: Sendable {
         return ResourceLocator(share: share.flatMap { $0.isEmpty ? nil : $0 }, executable: folder.map { "/" + $0 })
     }
 
-    /// The path of a resource file. Throws `noInput` with the places tried.
+    /// Returns the path of a resource file. Throws `noInput`, naming the places tried.
     package func path(of name: String) throws -> String {
         let candidates = folders.map { "\($0)/\(name)" }
         if let found = candidates.first(where: { access($0, R_OK) == 0 }) { return found }

@@ -50,8 +50,8 @@ package enum Discretization: Sendable, Equatable {
                 .map { process.time(lambda: $0) }
         case .vpTime(let rho):
             try requireFiniteLogSNR(process)
-            let fit = VPFit(minimum: process.scaledSigma(end), maximum: process.scaledSigma(start))
-            times = Self.rooted(from: 1, to: VPFit.end, rho: rho, steps: steps)
+            let fit = LinearVPFit(minimum: process.scaledSigma(end), maximum: process.scaledSigma(start))
+            times = Self.rooted(from: 1, to: LinearVPFit.end, rho: rho, steps: steps)
                 .map { process.time(scaledSigma: fit.scaledSigma($0)) }
         case .arctan(let deviation):
             let first = Double.atan(process.scaledSigma(start) / deviation)

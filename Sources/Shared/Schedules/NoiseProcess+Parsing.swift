@@ -35,6 +35,32 @@ extension NoiseProcess {
         }
     }
 
+    /// Returns the process that a stream, a schedule or a document names, without opening a file.
+    ///
+    /// - Parameters:
+    ///   - known: the process that the user or the model has; the name may stand for it even if it is kept in a file.
+    ///   - place: the key that holds the name, for messages.
+    ///
+    /// Throws `data` if there is no such process, and if it is kept in a file that nobody but the data names.
+    package init(named spelling: String, known: NoiseProcess? = nil, in place: String) throws {
+        if let known, known.spelling == spelling {
+            self = known
+            return
+        }
+        self = try locating(place) {
+            do {
+                return try NoiseProcess(spelling: spelling) { _ in
+                    throw Failure(
+                        .data, "is `\(spelling)`, a file, which data cannot choose",
+                        suggestion: "if you trust it, name it with --process")
+                }
+            } catch var failure as Failure {
+                failure.status = .data
+                throw failure
+            }
+        }
+    }
+
     private static func edmRange(_ argument: Substring, in spelling: String) throws -> NoiseProcess {
         let bounds = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
         guard bounds.count == 2, let minimum = bounds[0], let maximum = bounds[1],

@@ -11,7 +11,7 @@ extension Schedule {
     package func frame() throws -> Frame {
         var metadata = [
             "ld3.format": "1", "ld3.kind": Self.kind, "ld3.process": process.spelling,
-            "ld3.solver": solver.family.rawValue, "ld3.order": String(solver.order), "ld3.variant": solver.variant,
+            "ld3.solver": solver.family.name, "ld3.order": String(solver.order), "ld3.variant": solver.variant,
             "ld3.nfe": String(try evaluations()), "ld3.method": method,
         ]
         metadata["ld3.loss"] = loss
@@ -41,7 +41,7 @@ extension Schedule {
             throw Failure(.data, place: "ld3.kind", "is `\(metadata["ld3.kind"] ?? "")`, not schedule")
         }
         let spelt = try metadata["ld3.process"].map { text in
-            try locating("ld3.process") { try asData { try NoiseProcess(spelling: text) } }
+            try NoiseProcess(named: text, known: fallback, in: "ld3.process")
         }
         guard let process = spelt ?? fallback else {
             throw Failure(.data, place: "ld3.process", "is missing from the schedule")

@@ -10,7 +10,7 @@ extension Schedule {
     package func json() throws -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("format", .string(Self.documentFormat)), .init("version", 1),
-            .init("solver", .string(solver.family.rawValue)), .init("order", .integer(solver.order)),
+            .init("solver", .string(solver.family.name)), .init("order", .integer(solver.order)),
             .init("variant", .string(solver.variant)), .init("nfe", .integer(try evaluations())),
             .init("steps", .integer(steps)), .init("process", .string(process.spelling)),
             .init("parameterization", .string("time")), .init("times", Self.list(times)),
@@ -28,7 +28,9 @@ extension Schedule {
     }
 
     /// Reads what `json` gives.
-    package init(json: JSONValue) throws {
+    ///
+    /// - Parameter known: the process that the user named; the document may name it too even if it is kept in a file.
+    package init(json: JSONValue, process known: NoiseProcess? = nil) throws {
         func text(_ name: String) throws -> String {
             guard let value = json[name]?.string else { throw Failure(.data, place: name, "is missing or no string") }
             return value
@@ -41,7 +43,7 @@ extension Schedule {
         }
         self.init(
             solver: try Solver(name: text("solver"), order: order, variant: text("variant")),
-            process: try NoiseProcess(spelling: text("process")), times: times,
+            process: try NoiseProcess(named: text("process"), known: known, in: "process"), times: times,
             modelTimes: json["model_times"]?.doubles,
             coefficients: try json["coefficients"].map { try Self.coefficients($0) }, method: try text("method"))
         loss = json["loss"]?.string
@@ -53,12 +55,12 @@ extension Schedule {
     }
 
     /// The documents of a file that holds one, or an array of them; nil where it holds something else.
-    package static func documents(path: String) throws -> [Schedule]? {
+    package static func documents(path: String, process known: NoiseProcess? = nil) throws -> [Schedule]? {
         let bytes = try NumberList.contents(path: path)
         guard let json = try? JSONValue(parsing: bytes) else { return nil }
         let documents = json.elements ?? [json]
         guard !documents.isEmpty, documents.allSatisfy({ $0["format"]?.string == documentFormat }) else { return nil }
-        return try locating(path) { try documents.map { try Schedule(json: $0) } }
+        return try locating(path) { try documents.map { try Schedule(json: $0, process: known) } }
     }
 
     private static func list(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }

@@ -212,20 +212,3 @@ package struct ScheduleExport: Sendable {
         return notes
     }
 }
-
-extension Solver {
-    /// The sampler of k-diffusion and ComfyUI that takes the same steps, where there is one.
-    package var comfySampler: String? {
-        switch (family, order) {
-        case (.euler, _), (.ddim, _): "euler"
-        case (.heun, _): "heun"
-        case (.dpmSolverPlusPlus, 1): "euler"
-        case (.dpmSolverPlusPlus, 2): options.contains(.noise) ? nil : "dpmpp_2m"
-        case (.unipc, _): options.contains(.bh2) ? "uni_pc_bh2" : "uni_pc"
-        case (.ipndm, _): "ipndm"
-        case (.ipndmVariable, _): "ipndm_v"
-        case (.deisTime, _): "deis"
-        default: nil
-        }
-    }
-}

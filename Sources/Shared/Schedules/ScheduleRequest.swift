@@ -19,15 +19,20 @@ package struct ScheduleRequest: Sendable {
         case file(String, [Frame])
     }
 
-    /// - Parameter schedule: the name of a discretization, or the path of a schedule stream.
+    /// - Parameters:
+    ///   - schedule: the name of a discretization, or the path of a schedule stream.
+    ///   - process: the process that the user named, if any; a file of a schedule may name it too.
     package init(
-        schedule: String, solver: String?, order: Int?, variant: String?, evaluations: Int?, steps: Int?
+        schedule: String, solver: String?, order: Int?, variant: String?, evaluations: Int?, steps: Int?,
+        process: NoiseProcess? = nil
     ) throws {
         (self.solver, self.order, self.variant) = (solver, order, variant)
         (self.evaluations, self.steps) = (evaluations, steps)
         if let discretization = try locating("--schedule", { try Discretization(spelling: schedule) }) {
             source = .discretization(discretization)
-        } else if NumberList.isList(path: schedule), let schedules = try Schedule.documents(path: schedule) {
+        } else if NumberList.isList(path: schedule),
+            let schedules = try Schedule.documents(path: schedule, process: process)
+        {
             source = .file(schedule, try schedules.map { try $0.frame() })
         } else if NumberList.isList(path: schedule) {
             source = .discretization(.tabulated(try TabulatedSchedule(file: schedule)))
@@ -108,7 +113,7 @@ package struct ScheduleRequest: Sendable {
         guard solver != nil || order != nil || variant != nil else { return schedule }
         let own = schedule.solver
         let new = try Solver(
-            name: solver ?? own.family.rawValue, order: order ?? (solver == nil ? own.order : nil),
+            name: solver ?? own.family.name, order: order ?? (solver == nil ? own.order : nil),
             variant: variant ?? (solver == nil ? own.variant : nil))
         guard new != own else { return schedule }
         let coefficients = schedule.coefficients == nil ? "" : " with its learned coefficients"

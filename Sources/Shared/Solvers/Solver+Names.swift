@@ -1,26 +1,29 @@
 import Diagnostics
 
 extension Solver {
-    package static let spellings = Family.allCases.map(\.rawValue)
+    /// The names of all families.
+    package static let spellings = Family.all.map(\.name)
 
-    /// Parses `--solver`, `--order` and `--variant`; `variant` is a list of option words with commas between.
+    /// Makes a solver from words. Throws a usage failure if there is no such family, order or option, or if options
+    /// exclude each other.
     ///
-    /// `name` may also be METHODS' own name, which tells order and variant: ipndm3, dpm_solver++2, uni_pc_bh1_3,
-    /// dpm_solver2.
-    ///
-    /// - Parameter prefix: of `solver`, `order` and `variant` in messages: "--" where options say them, "ld3." where a
-    ///   stream does.
+    /// - Parameters:
+    ///   - name: of a family, or a published name that tells order and options too, such as `ipndm3`, `dpm_solver++2`
+    ///     or `uni_pc_bh1_3`.
+    ///   - order: nil for the published name's or the family's default.
+    ///   - variant: words of options with commas between them.
+    ///   - prefix: stands before `solver`, `order` and `variant` in messages: "--" or "ld3.".
     package init(name: String, order: Int? = nil, variant: String? = nil, prefix: String = "--") throws {
         var options: Set<Option> = []
         for word in (variant ?? "").split(separator: ",").map(String.init) {
-            guard let option = Option(rawValue: word) else {
-                throw Failure(place: "\(prefix)variant", unknown: word, choices: Option.allCases.map(\.rawValue))
+            guard let option = Option.all.first(where: { $0.word == word }) else {
+                throw Failure(place: "\(prefix)variant", unknown: word, choices: Option.all.map(\.word))
             }
             options.insert(option)
         }
-        if let family = Family(rawValue: name) {
+        if let family = Family.all.first(where: { $0.name == name }) {
             try self.init(family, order: order, options: options, prefix: prefix)
-        } else if let known = Self.reference(name) {
+        } else if let known = Self.published(name) {
             try self.init(
                 known.family, order: order ?? known.order, options: options.union(known.options), prefix: prefix)
         } else {
@@ -28,28 +31,27 @@ extension Solver {
         }
     }
 
-    /// The references' names: a family under its own spelling with the order as last digit.
-    private static func reference(_ name: String) -> (family: Family, order: Int, options: Set<Option>)? {
-        guard let order = name.last?.wholeNumberValue else { return nil }
-        switch name.dropLast() {
-        case "ipndm": return (.ipndm, order, [])
-        case "ipndm_v": return (.ipndmVariable, order, [])
-        case "dpm_solver++": return (.dpmSolverPlusPlus, order, [])
-        case "dpm_solver": return (.dpmSolver, order, [])
-        case "uni_pc_bh1_": return (.unipc, order, [.bh1])
-        case "uni_pc_bh2_": return (.unipc, order, [.bh2])
-        default: return nil
+    /// Returns what a published name says, or nil if it is none.
+    private static func published(_ name: String) -> (family: Family, order: Int, options: Set<Option>)? {
+        for family in Family.all {
+            for (pattern, options) in family.rules.publishedNames {
+                let parts = pattern.split(separator: "#", omittingEmptySubsequences: false)
+                guard parts.count == 2, name.hasPrefix(parts[0]), name.hasSuffix(parts[1]) else { continue }
+                let digit = name.dropFirst(parts[0].count).dropLast(parts[1].count)
+                if digit.count == 1, let order = digit.first?.wholeNumberValue { return (family, order, options) }
+            }
         }
+        return nil
     }
 
-    /// The options in a fixed order, as `--variant` and ld3.variant spell them; empty for a family's usual form.
+    /// The words of the options with commas between them, in a fixed order. Empty for a family's usual form.
     package var variant: String {
-        Option.allCases.filter(options.contains).map(\.rawValue).joined(separator: ",")
+        family.options(order: order).filter(options.contains).map(\.word).joined(separator: ",")
     }
 
-    /// For people: "ipndm 3", "unipc 3 bh1", "heun".
+    /// The name for people: "ipndm 3", "unipc 3 bh1", "heun".
     package var name: String {
-        var words = [family.rawValue]
+        var words = [family.name]
         if family.orders.count > 1 { words.append(String(order)) }
         if !variant.isEmpty { words.append(variant) }
         return words.joined(separator: " ")

@@ -3,10 +3,10 @@ import Diffusion
 import Tensors
 
 extension Solver {
-    /// The step program for `times` (t_0 = T to t_N, decreasing) and the times `modelTimes` at which the network is
-    /// asked (tau, as many; index N is used by Heun's last evaluation only).
+    /// Returns the step program for the times t_0 = T to t_N, which fall, and as many model times. Only Heun's last
+    /// evaluation is told the model time N. Throws a usage failure if the coefficients would be infinite.
     ///
-    /// - Parameter T: Double for values; Dual for exact derivatives in every time.
+    /// - Parameter T: Double for values, Dual for exact derivatives in every time as well.
     package func program<T: Real>(
         process: NoiseProcess, times: [T], modelTimes: [T]
     ) throws -> StepProgram<T> {
@@ -16,45 +16,36 @@ extension Solver {
         return program
     }
 
-    /// The same with t = tau.
+    /// Returns the step program whose model times are its times.
     package func program<T: Real>(process: NoiseProcess, times: [T]) throws -> StepProgram<T> {
         try program(process: process, times: times, modelTimes: times)
     }
 
-    /// The solver's coefficients in the notation of M4.0.
+    /// Returns the coefficients for the times t_0 = T to t_N, which fall, and as many model times. Throws a usage failure
+    /// if they would be infinite.
     package func recursion<T: Real>(
         process: NoiseProcess, times: [T], modelTimes: [T]
     ) throws -> LinearRecursion<T> {
         precondition(times.count >= 2 && times.count == modelTimes.count)
         try requireApplicable(process, end: times[times.count - 1].value)
         let grid = TimeGrid(process: process, times: times)
-        var recursion: LinearRecursion<T>
-        switch family {
-        case .euler: recursion = eulerRecursion(grid, modelTimes)
-        case .ddim: recursion = adamsBashforth(grid, modelTimes) { _ in [1.0] }
-        case .heun: recursion = heunRecursion(grid, modelTimes)
-        case .dpmSolverPlusPlus: recursion = dpmSolverPlusPlusRecursion(grid, modelTimes)
-        case .unipc: recursion = unipcRecursion(grid, modelTimes)
-        case .ipndm: recursion = adamsBashforth(grid, modelTimes) { ipndmWeights(order: min(order, $0)) }
-        case .dpmSolver: recursion = dpmSolverRecursion(grid, modelTimes)
-        case .ipndmVariable, .deisTime, .deisRho: recursion = variableAdamsBashforth(grid, modelTimes)
-        }
+        var recursion = family.rules.recursion(self, grid, modelTimes: modelTimes)
         if options.contains(.analyticFirst) { skipFirstEvaluation(&recursion, grid) }
         return recursion
     }
 
-    /// Throws where the coefficients would be infinite at an end of the process; `end` is t_N.
+    /// Throws if the coefficients would be infinite at an end of the process. `end` is t_N.
     private func requireApplicable(_ process: NoiseProcess, end: Double) throws {
-        let inSigma: Set<Family> = [.euler, .ddim, .heun, .ipndm, .ipndmVariable]
-        if process == .flow {
-            guard inSigma.contains(family), !options.contains(.analyticFirst) else {
+        if process.startsWithoutSignal {
+            guard family.rules.startsWithoutSignal, !options.contains(.analyticFirst) else {
                 throw Failure(
-                    .usage, "solver \(name) is singular at the start of the flow process, where alpha = 0",
+                    .usage,
+                    "solver \(name) is singular at the start of the \(process.spelling) process, where alpha = 0",
                     suggestion: "use euler, heun, ipndm or ipndm-v")
             }
-        } else if process.end == 0, end == 0 {
-            // sigma = 0 is legal in s alone: lambda, and ds/dt for tAB-DEIS, are infinite there (M1.9).
-            guard inSigma.contains(family) || family == .deisRho else {
+        }
+        if process.endsWithoutNoise, end == process.end {
+            guard family.rules.endsWithoutNoise else {
                 throw Failure(
                     .usage,
                     "solver \(name) is singular at the end of process \(process.spelling), where sigma = 0",
@@ -63,17 +54,10 @@ extension Solver {
         }
     }
 
-    /// GITS' analytic first step: e_0 = xbar / sqrt(1 + s_0^2), and xbar / sqrt(1 + s^2) = x / sqrt(alpha^2 + sigma^2)
-    /// (M4.6).
+    /// Replaces the first noise prediction by x_0 / sqrt(alpha^2 + sigma^2), as GITS does.
     private func skipFirstEvaluation<T: Real>(_ recursion: inout LinearRecursion<T>, _ grid: TimeGrid<T>) {
         let (alpha, sigma) = (grid.alpha[0], grid.sigma[0])
         let factor = 1.0 / T.sqrt(alpha * alpha + sigma * sigma)
         for index in recursion.rows.indices { recursion.rows[index].predictor.replaceFirstOutput(by: factor) }
-    }
-
-    /// The order of step i = 1...N of a multistep solver that starts and ends low (M4.4).
-    func stepOrder(_ i: Int, of steps: Int) -> Int {
-        if i < order { return i }
-        return options.contains(.noLowerOrderFinal) ? order : min(order, steps + 1 - i)
     }
 }

@@ -1,11 +1,11 @@
 import Diagnostics
 import Formats
 
-/// One frame of the stream: a complete safetensors image, holding one batch.
+/// One frame of a stream: a complete safetensors file that holds one batch.
 package struct Frame: Sendable, Equatable {
     /// The header's `__metadata__`.
     package var metadata: [String: String]
-    /// In the order of their data.
+    /// The tensors, in the order of their data.
     package var tensors: [NamedTensor]
 
     package init(metadata: [String: String] = [:], tensors: [NamedTensor] = []) {
@@ -13,7 +13,7 @@ package struct Frame: Sendable, Equatable {
         self.tensors = tensors
     }
 
-    /// Parses an image that is all of `image`. Throws `.data`.
+    /// Parses a frame that fills `image`. Throws `data` if it is not a safetensors file.
     package init(parsing image: [UInt8]) throws {
         let (metadata, tensors) = try Safetensors.parse(image)
         self.init(metadata: metadata, tensors: tensors)
@@ -24,7 +24,7 @@ package struct Frame: Sendable, Equatable {
 
     package subscript(name: String) -> NamedTensor? { tensors.first { $0.name == name } }
 
-    /// The tensor `name`. Throws `.data` where there is none.
+    /// Returns the tensor `name`. Throws `data` if there is none.
     package func tensor(_ name: String) throws -> NamedTensor {
         guard let tensor = self[name] else { throw Failure(.data, "no tensor named `\(name)`") }
         return tensor
@@ -41,13 +41,22 @@ package enum Key {
     package static let process = "ld3.process"
     package static let guidance = "ld3.guidance"
     package static let history = "ld3.history"
+    package static let prompts = "ld3.prompts"
 }
 
-/// What a stream carries: the value of ld3.kind.
+/// The tensor of indices into `ld3.prompts`, one for each sample, -1 for no prompt.
+package let promptTensor = "prompt"
+
+/// Whether a tensor of this name tells a network something besides x, t and the class.
+package func isConditionTensor(_ name: String) -> Bool {
+    name == promptTensor || name == "condition" || name.hasPrefix("condition.")
+}
+
+/// The kind of a stream: the value of ld3.kind.
 package enum StreamKind: String, Sendable, CaseIterable {
     case noise, pairs, schedule, samples, features, statistics, denoise, denoised, model
 
-    /// The tensor that is one row a sample and says how many samples a frame holds; nil where a frame is one item.
+    /// The tensor whose rows are the samples of a frame; nil if a frame of this kind is one item.
     package var mainTensor: String? {
         switch self {
         case .noise, .pairs: "noise"
@@ -59,7 +68,7 @@ package enum StreamKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// The tensor that a bare .npy file stands for: the only one that the samples of the kind need.
+    /// The tensor that a bare .npy file stands for, if samples of the kind need no other.
     var arrayTensor: String? { self == .pairs ? nil : mainTensor }
 
     /// The program that writes such a stream, for suggestions.

@@ -1,22 +1,22 @@
 import Diagnostics
 import Formats
 
-/// Reads frames one after the other from a descriptor. Every length is checked before memory is taken for it, and
-/// memory is taken as the bytes arrive.
+/// Reads frames one after the other from a descriptor. It checks every length before it takes memory for it, and takes memory
+/// only as the bytes arrive.
 package final class FrameReader {
-    /// What the input is called in messages: "standard input", a path.
+    /// The name of the input in messages: "standard input", or a path.
     package let place: String
-    /// Frames read so far; messages count from 1.
+    /// The number of frames read so far; messages count from 1.
     package private(set) var frameCount = 0
     /// Whether the input is a .npy file.
     package private(set) var isArrayFile = false
 
-    /// When the input must have come; nil for whenever. Reading throws `.inputOutput` then.
+    /// The time until which the input must have come; nil if there is none. Reading throws `inputOutput` after it.
     package var deadline: ContinuousClock.Instant?
 
     private let descriptor: Int32
     private let closesDescriptor: Bool
-    /// Most bytes that are taken at once on the word of a header.
+    /// The most bytes for which memory is taken at once because a header announces them.
     private static let chunk = 1 << 20
 
     package init(descriptor: Int32, place: String, closesDescriptor: Bool = false) {
@@ -29,10 +29,10 @@ package final class FrameReader {
         if closesDescriptor { try? Descriptor.close(descriptor) }
     }
 
-    /// The next frame, or nil at the end of the input. A .npy file in place of the first frame becomes a frame with
-    /// one tensor named `arrayName`; where that is nil it is refused.
+    /// Returns the next frame, or nil at the end of the input. A .npy file in place of the first frame becomes a frame with one
+    /// tensor named `arrayName`; if that is nil, it is refused.
     ///
-    /// Throws `.data` on half a frame and on anything that is not a frame, `.inputOutput` where reading fails.
+    /// Throws `data` if the frame is incomplete or is no frame, `inputOutput` if reading fails.
     package func next(arrayName: String? = nil) throws -> Frame? {
         let prefix = try locating(place) { try read(SafetensorsHeader.prefix) }
         if prefix.isEmpty { return nil }
@@ -62,7 +62,7 @@ package final class FrameReader {
         return Frame(metadata: header.metadata, tensors: tensors)
     }
 
-    /// Runs `body`; its failures name this input and the frame read last.
+    /// Runs `body`; its failures name this input and the frame that was read last.
     package func inFrame<Result>(_ body: () throws -> Result) throws -> Result {
         try locating("\(place): frame \(frameCount)", body)
     }
@@ -73,7 +73,7 @@ package final class FrameReader {
         }
     }
 
-    /// A .npy file whose first eight bytes have been read; nothing may follow it.
+    /// Reads a .npy file whose first eight bytes have been read already; nothing may follow it.
     private func array(named name: String, start: [UInt8]) throws -> NamedTensor {
         var bytes = start
         func extend(to length: Int) throws {
@@ -94,7 +94,7 @@ package final class FrameReader {
         return header.tensor(name: name, bytes: data)
     }
 
-    /// `count` bytes, or fewer where the input ends.
+    /// Returns `count` bytes, or fewer if the input ends.
     private func read(_ count: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {

@@ -1,12 +1,12 @@
 import Diagnostics
 import Formats
 
-/// ld3.history: which programs made a stream, one entry a run.
+/// The value of ld3.history: which programs made a stream, one entry for each run.
 package struct Provenance: Sendable, Equatable {
     package struct Entry: Sendable, Equatable {
         package var program: String
         package var version: String
-        /// Without the options that cannot change numbers.
+        /// The arguments without the options that cannot change numbers.
         package var arguments: [String]
 
         package init(program: String, version: String, arguments: [String]) {

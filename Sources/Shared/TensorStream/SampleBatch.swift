@@ -1,23 +1,23 @@
 import Diagnostics
 import Formats
 
-/// Some samples of one part: what a stage works on, and what it hands to a `StreamWriter`.
+/// Some samples of one part of a stream, with their tensors.
 package struct SampleBatch: Sendable, Equatable {
-    /// Each sample's identity.
+    /// The seed of each sample, which identifies it.
     package var seeds: [Int64]
-    /// Each sample's class, -1 for none; nil where the stream carries no labels.
-    package var labels: [Int]?
-    /// Every other tensor, [B, ...]: those of the kind, and foreign ones that pass.
+    /// The class of each sample, the tensor `label`, -1 for none; nil if the stream has no such tensor.
+    package var classes: [Int]?
+    /// All other tensors, [B, ...]: those of the stream's kind, and those that only pass through.
     package var tensors: [NamedTensor]
     package var part: StreamPart
-    /// Whether the part begins with this batch.
+    /// Whether this batch is the first of its part.
     package var startsPart: Bool
 
     package init(
-        seeds: [Int64], labels: [Int]? = nil, tensors: [NamedTensor], part: StreamPart, startsPart: Bool
+        seeds: [Int64], classes: [Int]? = nil, tensors: [NamedTensor], part: StreamPart, startsPart: Bool
     ) {
         self.seeds = seeds
-        self.labels = labels
+        self.classes = classes
         self.tensors = tensors
         self.part = part
         self.startsPart = startsPart
@@ -27,7 +27,7 @@ package struct SampleBatch: Sendable, Equatable {
 
     package subscript(name: String) -> NamedTensor? { tensors.first { $0.name == name } }
 
-    /// The shape of one sample in tensor `name`. Throws `.data` where there is no such tensor.
+    /// Returns the shape of one sample in the tensor `name`. Throws `data` if there is no such tensor.
     package func sampleShape(_ name: String) throws -> [Int] { Array(try tensor(name).shape.dropFirst()) }
 
     /// The elements of the tensor `name`, row-major, from any float or integer type.
@@ -48,7 +48,7 @@ package struct SampleBatch: Sendable, Equatable {
         return values
     }
 
-    /// The same samples with `tensor` [B, ...] put in, or in the place of the one of its name.
+    /// Returns these samples with `tensor` [B, ...], which replaces one of its name.
     package func setting(_ tensor: NamedTensor) -> SampleBatch {
         precondition(tensor.shape.first == count)
         var batch = removing([tensor.name])
@@ -62,11 +62,11 @@ package struct SampleBatch: Sendable, Equatable {
         return batch
     }
 
-    /// The frame's tensors, seeds and labels among them.
+    /// The tensors of a frame: the seeds and classes, and all others.
     package var frameTensors: [NamedTensor] {
         var result = tensors
         result.append(NamedTensor(name: "seed", shape: [count], int64s: seeds))
-        if let labels { result.append(NamedTensor(name: "label", shape: [count], int64s: labels.map { Int64($0) })) }
+        if let classes { result.append(NamedTensor(name: "label", shape: [count], int64s: classes.map { Int64($0) })) }
         return result
     }
 
@@ -75,25 +75,25 @@ package struct SampleBatch: Sendable, Equatable {
         return tensor
     }
 
-    /// A fault of these samples, at the input that they came from.
+    /// Returns a failure that names the input of these samples.
     private func failure(_ message: String) -> Failure { Failure(.data, place: part.place, message) }
 }
 
 extension SampleBatch {
-    /// The samples at `rows`; only with the first of them does a part start.
+    /// Returns the samples at `rows`. Only the batch with the first sample is the first of its part.
     package func samples(_ rows: Range<Int>) -> SampleBatch {
         if rows == 0..<count { return self }
         var result = self
         result.seeds = Array(seeds[rows])
-        result.labels = labels.map { Array($0[rows]) }
+        result.classes = classes.map { Array($0[rows]) }
         result.tensors = tensors.map { $0.rows(rows) }
         result.startsPart = startsPart && rows.lowerBound == 0
         return result
     }
 
-    /// Puts the samples of `other`, of the same part, behind these. Throws `.data` where the tensors do not agree.
+    /// Appends the samples of `other`, which are of the same part. Throws `data` if the tensors do not agree.
     mutating func append(_ other: SampleBatch) throws {
-        guard (labels == nil) == (other.labels == nil) else {
+        guard (classes == nil) == (other.classes == nil) else {
             throw Failure(.data, "some frames have the tensor `label`, others not")
         }
         for tensor in tensors where other[tensor.name] == nil { throw Self.disagreement(tensor, nil) }
@@ -109,7 +109,7 @@ extension SampleBatch {
             tensors[index].shape[0] += tensor.shape[0]
         }
         seeds += other.seeds
-        if let more = other.labels { labels?.append(contentsOf: more) }
+        if let more = other.classes { classes?.append(contentsOf: more) }
     }
 
     private static func disagreement(_ tensor: NamedTensor, _ earlier: NamedTensor?) -> Failure {
@@ -123,7 +123,7 @@ extension SampleBatch {
 }
 
 extension NamedTensor {
-    /// Rows of the first dimension.
+    /// Returns rows of the first dimension.
     package func rows(_ range: Range<Int>) -> NamedTensor {
         let size = shape[0] == 0 ? 0 : bytes.count / shape[0]
         var result = self

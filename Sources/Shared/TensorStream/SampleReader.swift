@@ -1,30 +1,35 @@
 import Diagnostics
 import Formats
 
-/// Reads a stream of samples in batches of the reader's own size, whatever the frames were. A batch never reaches
-/// over the border of a part, so that each part keeps its own metadata and count.
+/// Reads a stream of samples in batches of the reader's own size, whatever the size of the frames. A batch holds samples of one
+/// part only, so that each part keeps its own metadata and count.
 package final class SampleReader {
-    /// What becomes of tensors that a stage does not know.
+    /// Tells what happens to a tensor that the program does not know.
     package enum Foreign: Sendable {
-        /// They pass where they have one row a sample.
+        /// It passes through if it has one row for each sample.
         case pass
         case drop
     }
 
     package let stream: StreamReader
-    /// Samples of a batch; nil for the frames' own size. May be chosen late, when the model is known.
+    /// The number of samples of a batch; nil for the size of the frames. It may be set after the first part was read, when the
+    /// model is known.
     package var batch: Int?
     private let known: Set<String>
     private let foreign: Foreign
     private let reporter: Reporter?
-    /// Samples read and not yet handed out: those of `pending` from `taken` on, then those of the next part.
+    /// Samples that were read and not yet returned: those of `pending` from `taken` on, then those of the next part.
     private var pending: SampleBatch?
     private var taken = 0
     private var following: SampleBatch?
     private var warned: Set<String> = []
 
-    /// Batches of `batch` samples, of the frames' own size where it is nil. `known` are the stage's tensors besides
-    /// `seed` and `label`; the others are dealt with as `foreign` says, a warning goes to `reporter`.
+    /// Makes a reader.
+    ///
+    /// - Parameters:
+    ///   - batch: the number of samples of a batch; nil for the size of the frames.
+    ///   - known: the tensors that the program needs, besides `seed`, `label` and the conditions.
+    ///   - foreign: what happens to all others; `reporter` is told of those that are dropped.
     package init(
         _ stream: StreamReader, batch: Int? = nil, known: [String], foreign: Foreign = .pass, reporter: Reporter? = nil
     ) {
@@ -32,14 +37,14 @@ package final class SampleReader {
         self.reporter = reporter
     }
 
-    /// What the stream says before its first sample is asked for: the model, the process, the count.
+    /// Returns the first part, with the model, the process and the count, before its first sample is read.
     package func firstPart() throws -> StreamPart {
         if pending == nil { pending = try nextFrame() }
         return pending?.part ?? stream.part
     }
 
-    /// The next samples; an empty part is one empty batch. nil at the end. Throws as `StreamReader.next` does, and
-    /// `.data` where a tensor is missing or has another number of rows.
+    /// Returns the next samples, or nil at the end. An empty part is one empty batch. Throws what `StreamReader.next` throws, and
+    /// `data` if a tensor is missing or has another number of rows.
     package func next() throws -> SampleBatch? {
         guard var current = try pending ?? nextFrame() else { return nil }
         pending = nil
@@ -66,7 +71,7 @@ package final class SampleReader {
         return result
     }
 
-    /// Every sample of the stream, one batch a part.
+    /// Returns all samples of the stream, one batch for each part.
     package func all() throws -> [SampleBatch] {
         var parts: [SampleBatch] = []
         while let batch = try next() {
@@ -79,7 +84,7 @@ package final class SampleReader {
         return parts
     }
 
-    /// The next frame that holds samples, or that begins a part.
+    /// Returns the next frame that holds samples or begins a part.
     private func nextFrame() throws -> SampleBatch? {
         while let (frame, startsPart) = try stream.next() {
             let samples = try stream.frames.inFrame { try self.samples(of: frame, startsPart) }
@@ -94,11 +99,11 @@ package final class SampleReader {
             throw Failure(.data, "tensor `\(main)` has no batch dimension")
         }
         let seeds = try rows(frame.tensor("seed"), count)
-        let labels = try frame["label"].map { try rows($0, count).map { Int($0) } }
+        let classes = try frame["label"].map { try rows($0, count).map { Int($0) } }
         var tensors: [NamedTensor] = []
         var dropped: [String] = []
         for tensor in frame.tensors where tensor.name != "seed" && tensor.name != "label" {
-            if known.contains(tensor.name) {
+            if known.contains(tensor.name) || isConditionTensor(tensor.name) {
                 guard tensor.shape.first == count else {
                     throw Failure(.data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(count) rows")
                 }
@@ -109,7 +114,7 @@ package final class SampleReader {
             tensors.append(tensor)
         }
         warn(dropped)
-        return SampleBatch(seeds: seeds, labels: labels, tensors: tensors, part: stream.part, startsPart: startsPart)
+        return SampleBatch(seeds: seeds, classes: classes, tensors: tensors, part: stream.part, startsPart: startsPart)
     }
 
     private func rows(_ tensor: NamedTensor, _ count: Int) throws -> [Int64] {

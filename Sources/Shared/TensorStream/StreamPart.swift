@@ -1,13 +1,13 @@
 import Diagnostics
 import Formats
 
-/// What the first frame of a part says about the whole part.
+/// A part of a stream, as its first frame describes it.
 package struct StreamPart: Sendable, Equatable {
     package var metadata: [String: String]
-    /// Samples that the part carries, where it says so.
+    /// The number of samples of the part, if it is declared.
     package var count: Int?
 
-    /// The input that it came from, for messages; nil for a part that begins here.
+    /// The input from which the part came, for messages; nil for a part that begins in this program.
     package var place: String?
 
     package init(metadata: [String: String] = [:], count: Int? = nil, place: String? = nil) {
@@ -16,20 +16,20 @@ package struct StreamPart: Sendable, Equatable {
         self.place = place
     }
 
-    /// The model that gave the numbers, as --model spells it.
+    /// The name of the model that made the numbers.
     package var model: String? { metadata[Key.model] }
     package var modelDigest: String? { metadata[Key.modelDigest] }
-    /// The noise process, as --process spells it.
+    /// The name of the noise process.
     package var process: String? { metadata[Key.process] }
 
-    /// Throws `.data`, naming the input that the part came from.
+    /// Returns the history of the part. Throws `data`, naming the input of the part, if it cannot be read.
     package func history() throws -> Provenance {
         guard let text = metadata[Key.history] else { return Provenance() }
         return try place.map { try locating($0) { try Provenance(parsing: text) } } ?? Provenance(parsing: text)
     }
 
-    /// The metadata of the first frame of a part that `entry` makes out of this one: what came is kept, `additions`
-    /// are put in its place, and the history grows by one.
+    /// Returns the metadata of the first frame of a part that the run `entry` makes from this part: the metadata of this part, in
+    /// which `additions` replace what has the same key, with `entry` at the end of the history.
     package func continued(as kind: StreamKind, by entry: Provenance.Entry, adding additions: [String: String]) throws
         -> [String: String]
     {
@@ -41,7 +41,7 @@ package struct StreamPart: Sendable, Equatable {
         return result
     }
 
-    /// The count declared by a frame's metadata. Throws `.data` where it is not a count.
+    /// Returns the count that a frame's metadata declare, if any. Throws `data` if it is not a count.
     static func count(_ metadata: [String: String]) throws -> Int? {
         guard let text = metadata[Key.count] else { return nil }
         guard let count = Int(text), count >= 0 else { throw Failure(.data, "\(Key.count) is `\(text)`, not a count") }

@@ -1,22 +1,22 @@
 import Diagnostics
 import Formats
 
-/// Reads a stream of one kind: frames, the parts they belong to, and the checks that go over several frames.
+/// Reads a stream of one kind: its frames, their parts, and the checks that concern several frames.
 package final class StreamReader {
     package let frames: FrameReader
     package private(set) var kind: StreamKind
-    /// The part that the frame read last belongs to.
+    /// The part of the frame that was read last.
     package private(set) var part = StreamPart()
 
     private let kinds: [StreamKind]
     private var partCount = 0
-    /// Samples of this part read so far.
+    /// The number of samples of this part read so far.
     private var carried = 0
-    /// The values that must be the same in every part, and where they were first seen.
+    /// The values that must be equal in all parts, and the frames in which they first stood.
     private var identity: [String: String] = [:]
     private var isAtEnd = false
 
-    /// A stream of one of `kinds`; a bare .npy file is taken for the first of them.
+    /// Makes a reader of a stream of one of `kinds`; a bare .npy file is read as the first of them.
     package init(_ frames: FrameReader, kinds: [StreamKind]) {
         precondition(!kinds.isEmpty)
         self.frames = frames
@@ -28,7 +28,7 @@ package final class StreamReader {
         self.init(FrameReader(descriptor: descriptor, place: place), kinds: kinds)
     }
 
-    /// The stream on standard input. Throws `.usage` where that is a terminal.
+    /// Returns the stream on standard input. Throws `usage` if that is a terminal.
     package static func standardInput(_ kinds: StreamKind...) throws -> StreamReader {
         guard !Descriptor.isTerminal(Descriptor.standardInput) else {
             let suggestion = kinds.first?.producer.map { "pipe in a stream, such as that of \($0), or see --help" }
@@ -37,7 +37,7 @@ package final class StreamReader {
         return StreamReader(descriptor: Descriptor.standardInput, place: "standard input", kinds: kinds)
     }
 
-    /// The stream in the file `path`; `-` is standard input. Throws `.noInput` where it cannot be opened.
+    /// Returns the stream in the file `path`; `-` is standard input. Throws `noInput` if it cannot be opened.
     package static func file(_ path: String, _ kinds: StreamKind...) throws -> StreamReader {
         if path == "-" {
             return StreamReader(descriptor: Descriptor.standardInput, place: "standard input", kinds: kinds)
@@ -46,10 +46,10 @@ package final class StreamReader {
         return StreamReader(frames, kinds: kinds)
     }
 
-    /// The next frame and whether a part begins with it; nil at the end of the stream.
+    /// Returns the next frame and whether a part begins with it; nil at the end of the stream.
     ///
-    /// Throws `.data` where the input is empty or ends early, where a part carries more or fewer samples than it
-    /// declares, where the kind or the format is another one, and where parts contradict each other.
+    /// Throws `data` if the input is empty or ends early, if a part has more or fewer samples than it declares, if the kind or
+    /// the format is another one, and if parts contradict each other.
     package func next() throws -> (frame: Frame, startsPart: Bool)? {
         guard !isAtEnd else { return nil }
         guard var frame = try frames.next(arrayName: kinds[0].arrayTensor) else {
@@ -93,10 +93,10 @@ package final class StreamReader {
         kind = given
     }
 
-    /// Keys that must not change from part to part, nor from frame to frame.
+    /// The keys whose values must be equal in all parts and frames.
     private func checkIdentity(_ metadata: [String: String]) throws {
         var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance]
-        // Two paths may lead to one model: its name counts only where there is no digest.
+        // Two paths may lead to one model, so its name counts only if there is no digest.
         if metadata[Key.modelDigest] == nil, identity[Key.modelDigest] == nil { keys.append(Key.model) }
         for key in keys {
             guard let text = metadata[key] else { continue }
@@ -116,7 +116,7 @@ package final class StreamReader {
             suggestion: event == "ends" ? "did the program before this one fail?" : nil)
     }
 
-    /// Samples in a frame: rows of the main tensor; a frame of a kind without one is one item.
+    /// Returns the number of samples in a frame: the rows of the main tensor, or 1 if its kind has none.
     private func sampleCount(_ frame: Frame) throws -> Int {
         guard let name = kind.mainTensor else { return 1 }
         let tensor = try frame.tensor(name)
@@ -124,7 +124,7 @@ package final class StreamReader {
         return count
     }
 
-    /// A bare array as a one-frame stream with seeds 0 ..< B.
+    /// Makes the frame of a bare array, with the seeds 0 ..< B.
     private static func asStream(_ array: NamedTensor, kind: StreamKind) throws -> Frame {
         guard let count = array.shape.first else { throw Failure(.data, "the .npy array has no batch dimension") }
         return Frame(

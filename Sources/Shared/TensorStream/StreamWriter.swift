@@ -1,10 +1,10 @@
 import Diagnostics
 import Formats
 
-/// Writes a stream of one kind: whole frames, and the metadata of each part on its first frame.
+/// Writes a stream of one kind in whole frames, with the metadata of each part on its first frame.
 package struct StreamWriter: Sendable {
     package let kind: StreamKind
-    /// What this run adds to each part's history.
+    /// The entry that this run adds to the history of each part.
     package let entry: Provenance.Entry
     private let descriptor: Int32
     private let place: String
@@ -16,7 +16,7 @@ package struct StreamWriter: Sendable {
         self.entry = entry
     }
 
-    /// The stream on standard output. Throws `.usage` where that is a terminal.
+    /// Returns the stream on standard output. Throws `usage` if that is a terminal.
     package static func standardOutput(_ kind: StreamKind, entry: Provenance.Entry) throws -> StreamWriter {
         guard !Descriptor.isTerminal(Descriptor.standardOutput) else {
             throw Failure(
@@ -27,16 +27,17 @@ package struct StreamWriter: Sendable {
             descriptor: Descriptor.standardOutput, place: "standard output", kind: kind, entry: entry)
     }
 
-    /// Writes samples as one frame. Where they start a part, `metadata` goes on top of what the part said so far.
+    /// Writes samples as one frame. If they are the first of their part, `metadata` are added to those of the part.
     ///
-    /// Throws `.readerGone` where nobody reads any more, `.inputOutput` where writing fails.
+    /// Throws `readerGone` if nobody reads any more, `inputOutput` if writing fails.
     package func write(_ batch: SampleBatch, metadata: [String: String] = [:]) throws {
         let metadata = batch.startsPart ? try batch.part.continued(as: kind, by: entry, adding: metadata) : [:]
         try write(Frame(metadata: metadata, tensors: batch.frameTensors))
     }
 
-    /// Writes one item of a kind that is not made of samples, such as a schedule made from the samples of `part`.
-    /// With `count`, the number of such items, a part begins.
+    /// Writes one item of a kind that is not made of samples, such as a schedule that was made from the samples of `part`.
+    ///
+    /// - Parameter count: the number of items, for the first of them; nil for the following ones.
     package func write(
         _ tensors: [NamedTensor], from part: StreamPart, count: Int?, metadata: [String: String]
     ) throws {
@@ -45,12 +46,12 @@ package struct StreamWriter: Sendable {
         try write(Frame(metadata: metadata, tensors: tensors))
     }
 
-    /// Writes a frame as it is.
+    /// Writes a frame without a change.
     package func write(_ frame: Frame) throws { try frame.write(to: descriptor, place: place) }
 }
 
 extension Frame {
-    /// Writes the whole frame to a descriptor. Throws `.readerGone` or `.inputOutput`.
+    /// Writes the whole frame to a descriptor. Throws `readerGone` or `inputOutput`.
     package func write(to descriptor: Int32, place: String) throws {
         try locating(place) { try Descriptor.write(descriptor, image) }
     }

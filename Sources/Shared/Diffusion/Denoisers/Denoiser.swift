@@ -1,29 +1,31 @@
 import Tensors
 
-/// A diffusion model as everything above sees it: the x_0 prediction D(x; t), with its pullback.
+/// A diffusion model as solvers see it: the data prediction D(x; t), with its pullback.
 ///
-/// Shapes: x is [B, sample shape]; `times` holds B values of the process' own time (sigma for EDM); `labels` is nil or
-/// holds B class numbers, -1 for none. The result has x's shape. Every sample's result depends on that sample alone,
-/// bit for bit, whatever the batch.
+/// x is [B, sample shape]; `times` holds B times of the process (sigma for EDM); `condition` has B rows, or is empty. The result
+/// has the shape of x. The result of a sample depends on that sample alone, bit for bit, whatever the batch.
 package protocol Denoiser<Element>: Sendable {
     associatedtype Element: TensorElement
 
     var sampleShape: [Int] { get }
-    /// Whether `linearize` works (a foreign denoiser may lack it).
+    /// Whether `linearize` works; a denoiser in another process may lack it.
     var hasPullback: Bool { get }
-    /// Number of classes; 0 for an unconditional model.
+    /// The number of classes; 0 for a model without classes.
     var labelCount: Int { get }
 
-    func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element>
+    func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
 
-    /// The same value with the means to pull a cotangent back. The pullback may hold activations: drop it when done.
-    func linearize(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Linearization<Element>
+    /// Returns the value of `denoise`, and a closure that pulls a cotangent back. The closure may hold the network's activations;
+    /// drop it as soon as it is not needed.
+    func linearize(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Linearization<
+        Element
+    >
 }
 
-/// D(x; t) and the transpose of its derivative there.
+/// D(x; t), and the transpose of its derivative there.
 package struct Linearization<Element: TensorElement> {
     package let value: Tensor<Element>
-    /// Cotangent of the value, [B, sample shape] -> cotangents of x [B, sample shape] and of the times [B].
+    /// Returns the cotangents of x and of the times for one of the value, [B, sample shape].
     package let pullback: (Tensor<Element>) throws -> Cotangents<Element>
 
     package init(value: Tensor<Element>, pullback: @escaping (Tensor<Element>) throws -> Cotangents<Element>) {

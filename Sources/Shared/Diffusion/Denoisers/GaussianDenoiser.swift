@@ -1,6 +1,7 @@
 import Tensors
 
-/// The exact denoiser of data N(mean, deviation^2 I), under any process (M11.1):
+/// The exact denoiser of data N(mean, deviation^2 I), under any process (docs/methods/processes.md,
+/// "Analytic denoisers"):
 /// D(x; t) = m + gain (x - alpha m), gain = alpha c^2 / (alpha^2 c^2 + sigma^2).
 package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
     package let sampleShape: [Int]
@@ -18,12 +19,12 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
         self.process = process
     }
 
-    /// The same denoiser in another precision.
+    /// Returns this denoiser in another precision.
     package func converted<Other: TensorElement>(to type: Other.Type) -> GaussianDenoiser<Other> {
         GaussianDenoiser<Other>(sampleShape: sampleShape, mean: mean, deviation: deviation, process: process)
     }
 
-    /// D = gain x + offset, with derivatives in t.
+    /// Returns the gain and the offset of D = gain x + offset, with their derivatives in t.
     private func line(at time: Double) -> (gain: Dual, offset: Dual) {
         let t = Dual.variable(time, index: 0, of: 1)
         let (alpha, sigma) = (process.alpha(t), process.sigma(t))
@@ -32,16 +33,17 @@ package struct GaussianDenoiser<Element: TensorElement>: Denoiser {
         return (gain, mean * (1.0 - gain * alpha))
     }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
         let lines = times.map(line)
         return x.scaled(bySample: lines.map(\.gain.value), plus: lines.map(\.offset.value))
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
         let lines = times.map(line)
-        return Linearization(value: try denoise(x, at: times, labels: labels)) { cotangent in
+        return Linearization(value: try denoise(x, at: times, given: condition)) { cotangent in
             let ones = Tensor<Element>(shape: [1] + x.sampleShape, repeating: 1)
             let timeCotangents = times.indices.map { sample in
                 let incoming = cotangent.samples(sample..<sample + 1)

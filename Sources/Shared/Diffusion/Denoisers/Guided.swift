@@ -1,10 +1,11 @@
 import Diagnostics
 import Tensors
 
-/// Classifier-free guidance (M2.4): D = D_u + w (D_c - D_u), the same as e = e_u + w (e_c - e_u).
+/// Classifier-free guidance: D = D_u + w (D_c - D_u), with the unconditional D_u and the conditional D_c (Ho and Salimans
+/// 2022). The noise prediction obeys the same rule.
 ///
-/// Conditional and unconditional halves run as one batch of twice the size, unconditional first. Without labels, and
-/// with w = 1, there is one pass only.
+/// Both halves run as one batch of twice the size, the unconditional one first. If the samples have neither classes nor
+/// prompts, or if w = 1, the network runs once.
 package struct Guided<Element: TensorElement>: Denoiser {
     private let base: any Denoiser<Element>
     package let weight: Double
@@ -18,17 +19,19 @@ package struct Guided<Element: TensorElement>: Denoiser {
         self.weight = weight
     }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
-        guard let labels, weight != 1 else { return try base.denoise(x, at: times, labels: labels) }
-        let both = try base.denoise(.concatenate([x, x]), at: times + times, labels: doubled(labels))
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
+        guard leads(condition) else { return try base.denoise(x, at: times, given: condition) }
+        let both = try base.denoise(.concatenate([x, x]), at: times + times, given: doubled(condition, count: x.batch))
         return extrapolate(both)
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
-        guard let labels, weight != 1 else { return try base.linearize(x, at: times, labels: labels) }
-        let both = try base.linearize(.concatenate([x, x]), at: times + times, labels: doubled(labels))
+        guard leads(condition) else { return try base.linearize(x, at: times, given: condition) }
+        let both = try base.linearize(
+            .concatenate([x, x]), at: times + times, given: doubled(condition, count: x.batch))
         let weight = self.weight
         return Linearization(value: extrapolate(both.value)) { cotangent in
             let pulled = try both.pullback(
@@ -45,7 +48,14 @@ package struct Guided<Element: TensorElement>: Denoiser {
         }
     }
 
-    private func doubled(_ labels: [Int]) -> [Int] { [Int](repeating: -1, count: labels.count) + labels }
+    /// Whether there is something to lead towards, and a weight other than that of the plain network.
+    private func leads(_ condition: Condition) -> Bool {
+        weight != 1 && (condition.classes != nil || condition.prompts != nil)
+    }
+
+    private func doubled(_ condition: Condition, count: Int) throws -> Condition {
+        try .concatenate([condition.unconditional, condition], counts: [count, count])
+    }
 
     private func extrapolate(_ both: Tensor<Element>) -> Tensor<Element> {
         let (unconditional, conditional) = halves(both)

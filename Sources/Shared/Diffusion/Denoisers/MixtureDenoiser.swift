@@ -1,12 +1,13 @@
 import Diagnostics
 import Tensors
 
-/// The exact denoiser of a mixture of diagonal Gaussians, under any process (M11.2):
+/// The exact denoiser of a mixture of diagonal Gaussians, under any process (docs/methods/processes.md,
+/// "Analytic denoisers"):
 ///
 ///     v_k = alpha^2 c_k^2 + sigma^2,   r_k ~ w_k N(x; alpha m_k, v_k),
 ///     D(x; t) = sum_k r_k (m_k + alpha c_k^2 / v_k (x - alpha m_k)).
 ///
-/// All arithmetic is in Double; only the border is Element.
+/// All arithmetic is in Double; only arguments and results are of type Element.
 package struct MixtureDenoiser<Element: TensorElement>: SamplewiseDenoiser {
     package let sampleShape: [Int]
     package let process: NoiseProcess
@@ -45,7 +46,7 @@ package struct MixtureDenoiser<Element: TensorElement>: SamplewiseDenoiser {
 }
 
 extension MixtureDenoiser {
-    /// r_k, by a softmax of the log densities.
+    /// Returns r_k, by a softmax of the logarithms of the densities.
     private func responsibilities(_ x: [Double], _ level: Level) -> [Double] {
         let (alpha, sigma) = (level.alpha, level.sigma)
         let size = x.count
@@ -105,7 +106,7 @@ extension MixtureDenoiser {
         return (result, rate)
     }
 
-    /// For one component: q_k, and the derivatives of q_k (direct) and of the log density, in x and in t.
+    /// Returns q_k of one component, and the derivatives of q_k and of the logarithm of its density in x and in t.
     private func derivatives(
         _ component: Int, _ x: [Double], _ level: Level, _ cotangent: [Double]
     ) -> (product: Double, direct: [Double], density: [Double], directRate: Double, densityRate: Double) {

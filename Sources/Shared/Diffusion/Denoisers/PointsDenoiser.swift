@@ -1,7 +1,8 @@
 import Diagnostics
 import Tensors
 
-/// The exact denoiser of a finite data set, each point as likely as any other (M11.2 with c = 0):
+/// The exact denoiser of a finite data set, each point as likely as any other (docs/methods/processes.md,
+/// "Analytic denoisers"):
 /// D(x; t) = sum_k r_k p_k, r_k ~ exp(-|x - alpha p_k|^2 / (2 sigma^2)).
 package struct PointsDenoiser<Element: TensorElement>: SamplewiseDenoiser {
     package let sampleShape: [Int]
@@ -37,7 +38,7 @@ extension PointsDenoiser {
         return softmax((0..<count).map { scale * squaredDistance(x, $0, level.alpha) })
     }
 
-    /// sum_k w_k p_k.
+    /// Returns sum_k w_k p_k.
     private func blend(_ weights: [Double]) -> [Double] {
         let size = points.count / count
         var result = [Double](repeating: 0, count: size)

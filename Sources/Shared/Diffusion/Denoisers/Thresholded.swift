@@ -1,7 +1,7 @@
 import Tensors
 
-/// Dynamic thresholding of the data prediction (M4.4; Saharia et al. 2022): with s the 99.5 % quantile of a sample's
-/// magnitudes, but at least 1, each element is cut to [-s, s] and divided by s.
+/// Dynamic thresholding of the data prediction (Saharia et al. 2022): with s the 99.5 % quantile of the magnitudes
+/// of a sample, but at least 1, each element is cut to [-s, s] and divided by s.
 package struct Thresholded<Element: TensorElement>: Denoiser {
     private let base: any Denoiser<Element>
 
@@ -11,14 +11,15 @@ package struct Thresholded<Element: TensorElement>: Denoiser {
 
     package init(_ base: any Denoiser<Element>) { self.base = base }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
-        thresholded(try base.denoise(x, at: times, labels: labels))
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
+        thresholded(try base.denoise(x, at: times, given: condition))
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
-        let inner = try base.linearize(x, at: times, labels: labels)
+        let inner = try base.linearize(x, at: times, given: condition)
         return Linearization(value: thresholded(inner.value)) { try inner.pullback(pulled($0, through: inner.value)) }
     }
 
@@ -29,8 +30,8 @@ package struct Thresholded<Element: TensorElement>: Denoiser {
         }
     }
 
-    /// The derivative is one-sided where a magnitude equals the limit; the limit's own follows the two magnitudes between
-    /// which the quantile lies.
+    /// Pulls a cotangent back. At a magnitude that equals the limit the derivative is one-sided. The limit depends on the two
+    /// magnitudes between which the quantile lies.
     private func pulled(_ cotangent: Tensor<Element>, through data: Tensor<Element>) -> Tensor<Element> {
         cotangent.mapSamples { sample, incoming in
             let row = data.doubles(sample: sample)
@@ -44,19 +45,19 @@ package struct Thresholded<Element: TensorElement>: Denoiser {
 }
 
 extension Denoiser {
-    /// The denoiser with its output thresholded, or as it is.
+    /// Returns the denoiser with its output thresholded, or as it is.
     package func thresholded(if isThresholded: Bool) -> any Denoiser<Element> {
         if isThresholded { return Thresholded(self) }
         return self
     }
 }
 
-/// What the elements of one sample are cut to.
+/// The limit to which the elements of one sample are cut.
 private struct Limit {
     private static let quantile = 0.995
 
     let value: Double
-    /// The elements whose magnitudes make the value, with their shares; none where the floor of 1 holds.
+    /// The elements whose magnitudes make the value, with their shares; none if the limit is 1.
     let sources: [(index: Int, weight: Double)]
 
     init(_ row: [Double]) {

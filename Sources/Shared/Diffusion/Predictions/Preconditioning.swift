@@ -1,7 +1,7 @@
 import Tensors
 
-/// How a network F becomes a denoiser in EDM coordinates, D(x; s) = c_skip x + c_out F(c_in x; c_noise) (M2.2,
-/// EDM Table 1). Written over `Real`, so `Dual` gives the exact derivatives in s.
+/// The factors that make a network F a denoiser in EDM coordinates, D(x; s) = c_skip x + c_out F(c_in x; c_noise)
+/// (Karras et al. 2022, Table 1).
 package enum Preconditioning: String, Sendable, CaseIterable {
     case edm, vp, ve, iddpm
 
@@ -10,14 +10,15 @@ package enum Preconditioning: String, Sendable, CaseIterable {
         package var skip: T
         package var output: T
         package var input: T
-        /// c_noise, the network's time input.
+        /// c_noise, the time that the network is told.
         package var noise: T
     }
 
-    /// sigma_data of EDM's form.
+    /// The constant sigma_data of EDM's form.
     package static let dataDeviation = 0.5
 
-    /// - Parameter s: noise level in EDM coordinates, positive.
+    /// Returns the factors at the noise level s, which is positive and in EDM coordinates. With `Dual` they carry their exact
+    /// derivatives.
     package func factors<T: Real>(_ s: T) -> Factors<T> {
         switch self {
         case .edm:
@@ -37,10 +38,10 @@ package enum Preconditioning: String, Sendable, CaseIterable {
         }
     }
 
-    /// Value and derivative of each factor at s.
+    /// Returns each factor at s with its derivative.
     package func derivatives(_ s: Double) -> Factors<Dual> { factors(.variable(s, index: 0, of: 1)) }
 
-    /// t of the linear VP process with s(t) = s; beta_d = 19.9, beta_min = 0.1.
+    /// Returns the time of the linear VP process at which its noise level is s.
     private static func vpTime<T: Real>(_ s: T) -> T {
         let (slope, beta0) = (19.9, 0.1)
         let doubled = T.log1p(s * s)
@@ -48,11 +49,12 @@ package enum Preconditioning: String, Sendable, CaseIterable {
     }
 }
 
-/// The noise levels u_j of improved DDPM in EDM coordinates (M1.10), u_0 > ... > u_1000 = 0.
+/// The noise levels of improved DDPM in EDM coordinates, u_0 > ... > u_1000 = 0 (docs/methods/processes.md, "iDDPM noise
+/// levels").
 package enum ImprovedLevels {
     package static let count = 1000
 
-    /// u_0 ... u_1000.
+    /// u_0 to u_1000.
     package static let levels: [Double] = {
         func cumulative(_ j: Int) -> Double {
             let sine = Double.cos(Double.pi / 2 * (1 - Double(j) / (Double(count) * 1.008)))
@@ -66,7 +68,7 @@ package enum ImprovedLevels {
         return levels
     }()
 
-    /// The piecewise-linear inverse of u, so that learning sees a slope where EDM rounds to the nearest entry (M2.2).
+    /// Returns the piecewise-linear inverse of u. EDM rounds to the nearest entry; here learning sees a slope.
     static func position<T: Real>(_ s: T) -> T {
         var (low, high) = (0, count - 2)
         while low < high {
@@ -76,7 +78,7 @@ package enum ImprovedLevels {
         return Double(low) + (s - levels[low]) / (levels[low + 1] - levels[low])
     }
 
-    /// The nearest level to s, as EDM's own wrapper rounds (`round_sigma`).
+    /// Returns the level that is nearest to s, as EDM's own wrapper rounds (`round_sigma`).
     package static func nearest(_ s: Double) -> Double {
         let index = levels.indices.dropLast().min { abs(levels[$0] - s) < abs(levels[$1] - s) }
         return index.map { levels[$0] } ?? s

@@ -1,5 +1,5 @@
 extension NoiseProcess {
-    /// The name of the process, as `--process` and `ld3.process` spell it.
+    /// The name of the process in commands and files.
     package var spelling: String {
         switch self {
         case .edm(0.002, 80): "edm"

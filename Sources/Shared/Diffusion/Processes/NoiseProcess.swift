@@ -1,23 +1,23 @@
 import Diagnostics
 import Tensors
 
-/// A forward process x_t = alpha(t) x_0 + sigma(t) noise (paper Eq. 1), with time falling from `start` to `end`.
+/// A process that adds noise to data, x_t = alpha(t) x_0 + sigma(t) noise (paper, Eq. 1). Time falls from `start` to `end`.
 ///
-/// Every function is written once over `Real`: with `Double` it is the value, with `Dual` also the exact derivative
-/// (M1.2). `Spelling.swift` parses and prints the names that `--process` uses.
+/// Every function is written once over `Real`. With `Double` it returns the value, with `Dual` the exact derivative too.
+/// Other modules ask a process for its properties. They do not ask which process it is.
 package enum NoiseProcess: Sendable, Equatable {
-    /// alpha = 1, sigma(t) = t between `minimum` and `maximum` (M1.3).
+    /// EDM: alpha = 1, and sigma(t) = t between `minimum` and `maximum` (Karras et al. 2022, Table 1).
     case edm(minimum: Double, maximum: Double)
-    /// Linear beta from 0.1 to 20 over t in (0, 1] (M1.4).
+    /// VP with a beta that rises linearly from 0.1 to 20 over t in (0, 1] (Song et al. 2021, App. C).
     case vpLinear
-    /// Cosine alpha, s_0 = 0.008, up to t = 0.9946 (M1.7).
+    /// VP with a cosine for alpha, up to t = 0.9946 (Nichol and Dhariwal 2021, Eq. 17).
     case vpCosine
-    /// A table of alphas_cumprod, log alpha piecewise linear between its knots (M1.5, M1.9).
+    /// VP by a table, with log alpha piecewise linear between its knots.
     case vpDiscrete(NoiseTable)
-    /// Rectified flow: alpha = 1 - t, sigma = t on [0, 1] (M1.8).
+    /// Rectified flow: alpha = 1 - t and sigma = t on [0, 1] (Liu et al. 2023).
     case flow
 
-    /// EDM's own range, sigma from 80 to 0.002.
+    /// EDM's process over its own range, sigma from 80 to 0.002.
     package static let edm = NoiseProcess.edm(minimum: 0.002, maximum: 80)
 
     /// T, the time of the noise.
@@ -40,10 +40,31 @@ package enum NoiseProcess: Sendable, Equatable {
         }
     }
 
-    /// Whether lambda is finite at T and at t_min; not so where no signal or no noise is left (M1.8, M1.9).
+    /// Whether no signal is left at the start: alpha = 0 there, and s is infinite.
+    package var startsWithoutSignal: Bool { alpha(start) == 0 }
+
+    /// Whether no noise is left at the end: sigma = 0 there, and lambda is infinite.
+    package var endsWithoutNoise: Bool { sigma(end) == 0 }
+
+    /// Whether lambda is finite at both ends.
     package var hasFiniteLogSNR: Bool { lambda(start).isFinite && lambda(end).isFinite }
 
-    /// x_T = priorScale * unit noise.
+    /// Whether t is the noise level itself: alpha = 1 and sigma = t, as in EDM coordinates.
+    package var timeIsNoiseLevel: Bool {
+        if case .edm = self { return true }
+        return false
+    }
+
+    /// Whether times are learned in lambda rather than in t if nothing else is said. The paper does so on EDM's process.
+    package var learnsInLogSNR: Bool { timeIsNoiseLevel }
+
+    /// The noise levels of a process that has a table of them.
+    package var table: NoiseTable? {
+        if case .vpDiscrete(let table) = self { return table }
+        return nil
+    }
+
+    /// The scale of the start state: x_T = priorScale * unit noise.
     package var priorScale: Double {
         if case .edm(_, let maximum) = self { return maximum }
         return 1
@@ -53,7 +74,7 @@ package enum NoiseProcess: Sendable, Equatable {
 // MARK: - Functions of time
 
 extension NoiseProcess {
-    /// a(t) = log alpha(t).
+    /// Returns log alpha(t).
     package func logAlpha<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 0.0
@@ -64,7 +85,7 @@ extension NoiseProcess {
         }
     }
 
-    /// f(t) = a'(t), the drift of the process (M1.1).
+    /// Returns f(t), the derivative of log alpha, which is the drift of the process (paper, Eq. 3).
     package func logAlphaRate<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 0.0
@@ -90,7 +111,7 @@ extension NoiseProcess {
         }
     }
 
-    /// lambda = log alpha - log sigma, half the log-SNR.
+    /// Returns lambda = log alpha - log sigma, half the log-SNR.
     package func lambda<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: -T.log(t)
@@ -99,7 +120,7 @@ extension NoiseProcess {
         }
     }
 
-    /// s = sigma / alpha = exp(-lambda), EDM's sigma.
+    /// Returns s = sigma / alpha = exp(-lambda), the noise level in EDM coordinates.
     package func scaledSigma<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: t
@@ -108,7 +129,7 @@ extension NoiseProcess {
         }
     }
 
-    /// g^2(t) / (2 sigma(t)) = sigma' - f sigma, what multiplies the noise prediction in the ODE (M1.1).
+    /// Returns g^2 / (2 sigma) = sigma' - f sigma, by which the ODE multiplies the noise prediction (paper, Eq. 3).
     package func noiseRate<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 1.0
@@ -117,7 +138,7 @@ extension NoiseProcess {
         }
     }
 
-    /// s'(t) = -s lambda'(t) (M1.2).
+    /// Returns the derivative of s.
     package func scaledSigmaRate<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 1.0
@@ -130,7 +151,7 @@ extension NoiseProcess {
 // MARK: - Inverses
 
 extension NoiseProcess {
-    /// The t of a given half log-SNR, the exact inverse of `lambda`.
+    /// Returns the t of a given half log-SNR. It is the exact inverse of `lambda`.
     package func time<T: Real>(lambda: T) -> T {
         switch self {
         case .edm: return T.exp(-lambda)
@@ -146,7 +167,7 @@ extension NoiseProcess {
         }
     }
 
-    /// The t of a given s = sigma / alpha.
+    /// Returns the t of a given s = sigma / alpha.
     package func time<T: Real>(scaledSigma: T) -> T {
         switch self {
         case .edm: scaledSigma
@@ -155,34 +176,35 @@ extension NoiseProcess {
         }
     }
 
-    /// a = -softplus(-2 lambda) / 2, for alpha^2 + sigma^2 = 1.
+    /// Returns log alpha = -softplus(-2 lambda) / 2, which holds if alpha^2 + sigma^2 = 1.
     private func logAlpha<T: Real>(lambda: T) -> T { -0.5 * softplus(-2.0 * lambda) }
 }
 
-/// log(1 + e^x) without overflow.
+/// Returns log(1 + e^x) without overflow.
 func softplus<T: Real>(_ x: T) -> T {
     x.value > 0 ? x + T.log1p(T.exp(-x)) : T.log1p(T.exp(x))
 }
 
-/// 1 / (1 + e^-x) without overflow.
+/// Returns 1 / (1 + e^-x) without overflow.
 func sigmoid<T: Real>(_ x: T) -> T {
     if x.value >= 0 { return 1.0 / (1.0 + T.exp(-x)) }
     let e = T.exp(x)
     return e / (1.0 + e)
 }
 
-/// M1.4.
+/// The constants of beta(t) = beta_0 + (beta_1 - beta_0) t.
 private enum Linear {
     static let beta0 = 0.1
-    /// beta_1 - beta_0
+    /// beta_1 - beta_0.
     static let slope = 19.9
 }
 
-/// M1.7: alpha = cos u(t) / cos u(0), u(t) = (pi / 2)(t + s_0) / (1 + s_0).
+/// The constants of alpha = cos u(t) / cos u(0), where u(t) = (pi / 2)(t + s_0) / (1 + s_0).
 private enum Cosine {
+    /// s_0.
     static let offset = 0.008
     static let start = 0.9946
-    /// u'(t)
+    /// The derivative of u.
     static let rate = Double.pi / 2 / (1 + offset)
     static let logCosineAtZero = Double.log(Double.cos(rate * offset))
 

@@ -1,25 +1,25 @@
 import Diagnostics
 import Tensors
 
-/// The noise levels of a discrete-time model: log alpha, piecewise linear through t_n = (n + 1) / N (M1.5).
+/// The noise levels of a model in discrete time: log alpha is piecewise linear through the knots t_n = (n + 1) / N
+/// (docs/methods/processes.md, "Noise tables").
 ///
-/// Entries with lambda < -5.1 at the tail are dropped and T set to the last knot kept, so that the model's input
-/// N t - 1 stays n exactly (M1.6, our rule). The point cloud's table has the data themselves, t = 0, for its first knot
-/// (M1.9).
+/// Entries with lambda < -5.1 at the tail are dropped, and T is the last knot that is kept. The time N t - 1 that a model
+/// is told stays n exactly. The first knot of the point cloud's table is the data themselves, at t = 0.
 package struct NoiseTable: Sendable, Equatable {
-    /// As `--process vp-discrete:NAME` spells it: sd, ldm, point-cloud or a file.
+    /// The name of a known table (sd, ldm or point-cloud), or of the file that the table was read from.
     package let name: String
-    /// Entries of the table before clipping, the data not counted.
+    /// The number of entries before any are dropped. The data are not counted.
     package let count: Int
-    /// N t of the first knot: 1, or 0 where the table begins with the data.
+    /// N t of the first knot: 1, or 0 if the table begins with the data.
     private let firstKnot: Int
-    /// 0.5 log alphas_cumprod at the knots, strictly decreasing.
+    /// Half the log of alphas_cumprod at the knots, strictly decreasing.
     let logAlphas: [Double]
 
     package var start: Double { knot(logAlphas.count - 1) }
     package var end: Double { knot(0) }
 
-    /// - Parameter alphasCumprod: at least two values in (0, 1), strictly decreasing.
+    /// Throws `.data` if there are fewer than two values, or if they do not fall strictly within (0, 1).
     package init(name: String, alphasCumprod: [Double]) throws {
         guard alphasCumprod.count >= 2 else {
             throw Failure(.data, place: name, "a noise table needs at least 2 values, not \(alphasCumprod.count)")
@@ -46,7 +46,7 @@ package struct NoiseTable: Sendable, Equatable {
     /// LDM (LSUN, ImageNet-256): 1000 betas, scaled linear from 0.0015 to 0.0195.
     package static let latentDiffusion = NoiseTable(name: "ldm", first: 0.0015, last: 0.0195)
 
-    /// betas = linspace(sqrt(first), sqrt(last), 1000)^2.
+    /// Makes the table of betas = linspace(sqrt(first), sqrt(last), 1000)^2.
     private init(name: String, first: Double, last: Double) {
         let (low, high) = (first.squareRoot(), last.squareRoot())
         var cumulative = 1.0
@@ -60,7 +60,7 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
-    /// Point clouds (Luo and Hu 2021): 100 betas, linear from 1e-4 to 0.02, preceded by the data (M1.9).
+    /// Point clouds (Luo and Hu 2021): 100 betas, linear from 1e-4 to 0.02, preceded by the data.
     package static let pointCloud = NoiseTable()
 
     private init() {
@@ -76,17 +76,17 @@ package struct NoiseTable: Sendable, Equatable {
         logAlphas = values
     }
 
-    /// t_n = (n + 1) / N, or n / N where the table begins with the data.
+    /// Returns t_n = (n + 1) / N, or n / N if the table begins with the data.
     private func knot(_ index: Int) -> Double { Double(index + firstKnot) / Double(count) }
 
-    /// Rise of log alpha over segment [t_n, t_{n+1}], times N: its slope.
+    /// Returns the slope of log alpha over the segment [t_n, t_{n+1}].
     private func slope(segment: Int) -> Double {
         (logAlphas[segment + 1] - logAlphas[segment]) * Double(count)
     }
 
-    /// The segment that holds t; the first and the last reach beyond the table.
+    /// Returns the segment that holds t. The first and the last segment reach beyond the table.
     private func segment(at t: Double) -> Int {
-        // A time within rounding of a knot lies in the segment that begins there (M1.5).
+        // A time within rounding of a knot lies in the segment that begins there.
         let position = t * Double(count) - Double(firstKnot) + 1e-9
         guard position > 0 else { return 0 }
         return min(Int(min(position, Double(logAlphas.count))), logAlphas.count - 2)
@@ -99,7 +99,7 @@ package struct NoiseTable: Sendable, Equatable {
         return T(slope(segment: index)) * (t - knot(index)) + logAlphas[index]
     }
 
-    /// The exact inverse of `logAlpha`.
+    /// Returns the time of a given log alpha. It is the exact inverse of `logAlpha`.
     func time<T: Real>(logAlpha: T) -> T {
         var (low, high) = (0, logAlphas.count - 2)
         while low < high {

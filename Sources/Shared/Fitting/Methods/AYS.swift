@@ -172,7 +172,7 @@ extension FitProblem {
                         try Array(times.indices).chunks(of: batch).map { chunk in
                             try denoiser.denoise(
                                 states.gather(chunk), at: chunk.map { times[$0] },
-                                labels: train.labels(chunk.map { indices[$0] }))
+                                given: train.pairs.condition.rows(chunk.map { indices[$0] }))
                         })
                 })
             let start = try Discretization.edm.times(steps: settings.firstSteps, process: process)

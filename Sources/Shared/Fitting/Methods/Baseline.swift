@@ -36,7 +36,7 @@ extension FitProblem {
             try Array(0..<indices.count).chunks(of: batch).map { chunk in
                 try asked.denoise(
                     states.gather(chunk), at: [Double](repeating: time, count: chunk.count),
-                    labels: train.labels(chunk.map { indices[$0] }))
+                    given: train.pairs.condition.rows(chunk.map { indices[$0] }))
             })
     }
 

@@ -69,7 +69,9 @@ extension FitProblem {
         let chunks = try indices.chunks(of: batch).map { chunk in
             var registers: [Int: Tensor<Element>] = [:]
             let wanted = Set(places.map { program.states[$0] })
-            _ = try Executor(denoiser: denoiser, labels: train.labels(chunk)).run(program, from: startStates(chunk)) {
+            _ = try Executor(denoiser: denoiser, given: train.pairs.condition.rows(chunk)).run(
+                program, from: startStates(chunk)
+            ) {
                 if wanted.contains($0) { registers[$0] = $1 }
             }
             return registers

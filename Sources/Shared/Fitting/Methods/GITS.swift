@@ -134,11 +134,11 @@ package struct TeacherTrajectory<Element: TensorElement>: Sendable {
     /// Solves from `start` = x_T along `times` with iPNDM of order 4.
     package init(
         _ denoiser: some Denoiser<Element>, process: NoiseProcess, times: [Double], start: Tensor<Element>,
-        labels: [Int]?
+        given condition: Condition
     ) throws {
         let program = try Solver(.ipndm, order: 4).program(process: process, times: times)
         var registers: [Int: Tensor<Element>] = [:]
-        _ = try Executor(denoiser: denoiser, labels: labels).run(program, from: start) { registers[$0] = $1 }
+        _ = try Executor(denoiser: denoiser, given: condition).run(program, from: start) { registers[$0] = $1 }
         let scaled = zip(program.states, times).compactMap { register, time in
             registers[register]?.scaled(by: 1 / process.alpha(time))
         }
@@ -181,7 +181,8 @@ extension FitProblem {
         var costs = [[Double]](repeating: [Double](repeating: 0, count: teacherSteps + 1), count: teacherSteps + 1)
         for chunk in Array(0..<min(warmUp, train.count)).chunks(of: batch) {
             let trajectory = try TeacherTrajectory(
-                denoiser, process: process, times: times, start: startStates(chunk), labels: train.labels(chunk))
+                denoiser, process: process, times: times, start: startStates(chunk),
+                given: train.pairs.condition.rows(chunk))
             method.addCosts(of: trajectory, to: &costs)
         }
         return method.path(costs, steps: steps).map { times[$0] }

@@ -104,6 +104,8 @@ extension FitProblem {
 func whereFinite<Result>(_ body: () throws -> Result) throws -> Result? {
     do {
         return try body()
+    } catch is NetworkBreakdown {
+        return nil
     } catch let failure as Failure where failure.status == .internal {
         return nil
     }

@@ -97,8 +97,8 @@ package struct LD3Trainer<Element: TensorElement> {
             let gradients: StudentGradients<Element>
             do {
                 gradients = try self.gradients(indices, ofLatents: movesLatents, learnsOffsets: learnsOffsets)
-            } catch let failure as Failure where failure.status == .internal && best.parameters != initial {
-                observe(.end(failure))
+            } catch let breakdown as NetworkBreakdown where best.parameters != initial {
+                observe(.end(breakdown))
                 return false
             }
             let solvedAt = parameters
@@ -271,5 +271,5 @@ package enum LD3Event: Sendable {
     case iteration(number: Int, trainingLoss: Double, validationLoss: Double?, best: Double)
     case round(number: Int, validationLoss: Double)
     /// Training ends early, since the network breaks down along the best parameters too.
-    case end(Failure)
+    case end(NetworkBreakdown)
 }

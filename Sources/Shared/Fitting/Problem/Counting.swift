@@ -50,16 +50,17 @@ package struct CountingDenoiser<Element: TensorElement>: Denoiser {
     package var hasPullback: Bool { model.hasPullback }
     package var labelCount: Int { model.labelCount }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], labels: [Int]?) throws -> Tensor<Element> {
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
         counter.add(forwards: x.batch)
-        return try model.denoise(x, at: times, labels: labels)
+        return try model.denoise(x, at: times, given: condition)
     }
 
     package func linearize(
-        _ x: Tensor<Element>, at times: [Double], labels: [Int]?
+        _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
         counter.add(forwards: x.batch)
-        let linearization = try model.linearize(x, at: times, labels: labels)
+        let linearization = try model.linearize(x, at: times, given: condition)
         return Linearization(value: linearization.value) { cotangent in
             counter.add(pullbacks: cotangent.batch)
             return try linearization.pullback(cotangent)

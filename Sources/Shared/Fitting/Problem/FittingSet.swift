@@ -19,8 +19,6 @@ package struct FittingSet<Element: TensorElement>: Sendable {
 
     package var count: Int { pairs.count }
 
-    func labels(_ indices: [Int]) -> [Int]? { pairs.labels.map { labels in indices.map { labels[$0] } } }
-
     /// D(x_T; T) of every latent, in batches; no parameter changes it, nor any number of steps. Throws `internal`, naming
     /// the seed, where it is not finite.
     package func firstOutputs(
@@ -32,7 +30,7 @@ package struct FittingSet<Element: TensorElement>: Sendable {
             try Array(0..<count).chunks(of: batch).map { chunk in
                 let states = latents.gather(chunk).scaled(by: startScale)
                 let executor = Executor(
-                    denoiser: denoiser, labels: labels(chunk), seeds: chunk.map { pairs.seeds[$0] })
+                    denoiser: denoiser, given: pairs.condition.rows(chunk), seeds: chunk.map { pairs.seeds[$0] })
                 return try executor.run(program, from: states)
             })
     }

@@ -13,9 +13,9 @@ extension ActivationPolicy {
     ) throws -> ActivationPolicy {
         guard let free = freeMemory() else { return .recompute }
         let x = Tensor<Element>(shape: [1] + denoiser.sampleShape)
-        let first = try denoiser.linearize(x, at: [time], labels: nil)
+        let first = try denoiser.linearize(x, at: [time], given: .none)
         let before = residentMemory() ?? 0
-        let second = try denoiser.linearize(x, at: [time], labels: nil)
+        let second = try denoiser.linearize(x, at: [time], given: .none)
         let growth = max((residentMemory() ?? .max) - before, 0)
         return withExtendedLifetime((first, second)) {
             let (need, overflow) = growth.multipliedReportingOverflow(by: batch * evaluations)

@@ -1,11 +1,12 @@
 import Diagnostics
+import Diffusion
 import Tensors
 
 /// Noises with the teacher's results, in seed order: what a schedule is fitted to.
 package struct Pairs<Element: TensorElement>: Sendable {
     package let seeds: [Int64]
-    /// Class numbers, -1 for none; nil for an unconditional model.
-    package let labels: [Int]?
+    /// The condition of each pair, P rows, or empty.
+    package let condition: Condition
     /// Unit variance, [P, sample shape].
     package let noise: Tensor<Element>
     /// The teacher's x_0, [P, target shape].
@@ -14,23 +15,23 @@ package struct Pairs<Element: TensorElement>: Sendable {
     package var count: Int { seeds.count }
 
     /// Sorts by seed, so that the order of arrival changes nothing.
-    package init(seeds: [Int64], labels: [Int]?, noise: Tensor<Element>, targets: Tensor<Element>) {
+    package init(seeds: [Int64], condition: Condition, noise: Tensor<Element>, targets: Tensor<Element>) {
         precondition(noise.batch == seeds.count && targets.batch == seeds.count)
         let order = seeds.indices.sorted { seeds[$0] < seeds[$1] }
         self.seeds = order.map { seeds[$0] }
-        self.labels = labels.map { labels in order.map { labels[$0] } }
+        self.condition = condition.rows(order)
         self.noise = noise.gather(order)
         self.targets = targets.gather(order)
     }
 
     package subscript(range: Range<Int>) -> Pairs {
         Pairs(
-            seeds: Array(seeds[range]), labels: labels.map { Array($0[range]) }, noise: noise.samples(range),
+            seeds: Array(seeds[range]), condition: condition.rows(Array(range)), noise: noise.samples(range),
             targets: targets.samples(range))
     }
 
     package func converted<Other: TensorElement>(to type: Other.Type = Other.self) -> Pairs<Other> {
-        Pairs<Other>(seeds: seeds, labels: labels, noise: noise.converted(), targets: targets.converted())
+        Pairs<Other>(seeds: seeds, condition: condition, noise: noise.converted(), targets: targets.converted())
     }
 
     /// The first pairs in seed order to train on and the following ones to validate with.

@@ -147,7 +147,8 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
     }
 
     func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Element> {
-        Executor(denoiser: denoiser, labels: set.labels(indices), seeds: indices.map { set.pairs.seeds[$0] })
+        Executor(
+            denoiser: denoiser, given: set.pairs.condition.rows(indices), seeds: indices.map { set.pairs.seeds[$0] })
     }
 }
 

@@ -1,34 +1,35 @@
 import Diffusion
 import Tensors
 
-/// What happens to network activations between the forward run and its adjoint (M6.4). Results are bit-identical.
+/// Tells what happens to network activations between the forward run and its adjoint (paper, App. D.3). Results are
+/// bit-identical.
 package enum ActivationPolicy: Sendable {
-    /// Keep them: no evaluation is repeated.
+    /// The activations are kept, and no evaluation is repeated.
     case keep
-    /// Keep states only and evaluate again on the way back (rematerialisation, paper App. D.3).
+    /// Only states are kept, and the network is evaluated again on the way back (rematerialisation).
     case recompute
 }
 
-/// A forward run with all that its adjoint needs.
+/// A forward run with everything that its adjoint needs.
 package struct Trace<Element: TensorElement> {
     package let program: StepProgram<Double>
-    /// Every register, by number.
+    /// All registers, by number.
     package let registers: [Tensor<Element>]
-    /// Linearizations kept, by the register of the evaluation's output.
+    /// The linearizations that were kept, by the register of the evaluation's output.
     let linearizations: [Int: Linearization<Element>]
 
     package var result: Tensor<Element> { registers[program.result] }
 }
 
-/// Gradients of a scalar loss through a program, exact (M6.2).
+/// The exact gradients of a scalar loss through a program.
 package struct ProgramGradient<Element: TensorElement> {
     /// dL/dx_T, [B, sample shape].
     package let start: Tensor<Element>
-    /// dL/d coefficient by instruction and term: one entry for the time of an evaluation, one a term of a combination.
+    /// dL/d coefficient by instruction and term: one entry for the time of an evaluation, one for each term of a combination.
     package let coefficients: [[Double]]
 
-    /// dL/d variable v: the coefficients' gradients chained with the partials that `program` carries, for `count`
-    /// variables. `program` must have the structure that was run.
+    /// Returns dL/dv for `count` variables v, by the chain rule from the gradients of the coefficients and the derivatives that
+    /// `program` carries. `program` must have the structure of the program that was run.
     package func chained(through program: StepProgram<Dual>, count: Int) -> [Double] {
         var gradient = [Double](repeating: 0, count: count)
         func accumulate(_ coefficient: Dual, _ cotangent: Double) {
@@ -46,7 +47,7 @@ package struct ProgramGradient<Element: TensorElement> {
 }
 
 extension Executor {
-    /// Runs the program forward, keeping what `pullback` needs. `known` as in `run`.
+    /// Runs the program forward and keeps what `pullback` needs. `known` has the meaning that it has in `run`.
     package func trace(
         _ program: StepProgram<Double>, from start: Tensor<Element>, policy: ActivationPolicy,
         known: [Int: Tensor<Element>] = [:]
@@ -66,9 +67,9 @@ extension Executor {
                 let value: Tensor<Element>
                 switch policy {
                 case .recompute:
-                    value = try denoiser.denoise(input, at: times, labels: labels)
+                    value = try denoiser.denoise(input, at: times, given: condition)
                 case .keep:
-                    let linearization = try denoiser.linearize(input, at: times, labels: labels)
+                    let linearization = try denoiser.linearize(input, at: times, given: condition)
                     linearizations[index + 1] = linearization
                     value = linearization.value
                 }
@@ -81,7 +82,7 @@ extension Executor {
 
     /// Runs the trace backwards from `cotangent` = dL/dx_N, [B, sample shape].
     ///
-    /// - Parameter constants: registers whose value is taken as given: nothing flows into what computed them.
+    /// - Parameter constants: registers that are treated as constants: no cotangent flows into what computed them.
     package func pullback(
         _ trace: Trace<Element>, cotangent: Tensor<Element>, constants: Set<Int> = []
     ) throws -> ProgramGradient<Element> {
@@ -106,12 +107,13 @@ extension Executor {
                     coefficients[index][position] = incoming.dot(trace.registers[term.register])
                     accumulate(incoming, times: term.coefficient, into: term.register)
                 }
-            case .evaluate(let state, let time, _):
+            case .evaluate(let state, let time, let step):
                 let times = [Double](repeating: time, count: incoming.batch)
                 let linearization =
                     try trace.linearizations[index + 1]
-                    ?? denoiser.linearize(trace.registers[state], at: times, labels: labels)
+                    ?? denoiser.linearize(trace.registers[state], at: times, given: condition)
                 let pulled = try linearization.pullback(incoming)
+                try requireFinite(pulled, of: incoming, step: step, time: time)
                 coefficients[index][0] = pulled.times.reduce(0, +)
                 accumulate(pulled.x, times: 1, into: state)
             }

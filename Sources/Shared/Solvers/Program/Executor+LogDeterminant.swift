@@ -3,17 +3,17 @@ import LinearAlgebra
 import Tensors
 
 extension Executor {
-    /// log |det d x_N / d x_T| of every sample of `start`, [B, sample shape]: how the program changes volume, -C of the
-    /// paper's Theorem 1 (M9.2).
+    /// Returns log |det d x_N / d x_T| of every sample of `start`, [B, sample shape]: the logarithm of the factor by which the
+    /// program changes volume (paper, Theorem 1).
     ///
-    /// The Jacobian is had row by row from the exact adjoint, so a sample costs as many evaluations and pullbacks as it
-    /// has elements, times the program's. `batch` of them are done at once.
+    /// The exact adjoint gives the Jacobian row by row, so a sample costs one run of the program backwards for each of its
+    /// elements. `batch` rows are computed at once.
     package func logDeterminants(
         _ program: StepProgram<Double>, from start: Tensor<Element>, batch: Int
     ) throws -> [Double] {
         try (0..<start.batch).map { sample in
             var own = self
-            own.labels = labels.map { [$0[sample]] }
+            own.condition = condition.rows([sample])
             own.seeds = seeds.map { [$0[sample]] }
             return try own.logDeterminant(program, from: start.samples(sample..<sample + 1), batch: batch)
         }
@@ -34,7 +34,8 @@ extension Executor {
             var units = Tensor<Element>(shape: [rows.count] + start.sampleShape)
             for (row, output) in rows.enumerated() { units[row * size + output] = 1 }
             var executor = self
-            executor.labels = labels.map { labels in copies.map { labels[$0] } }
+            executor.condition = condition.rows(copies)
+            executor.seeds = seeds.map { seeds in copies.map { seeds[$0] } }
             jacobian += try executor.pullback(repeated, cotangent: units).start.elements.map { Double($0) }
         }
         return logAbsoluteDeterminant(jacobian, size: size)

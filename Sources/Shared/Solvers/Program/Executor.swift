@@ -1,28 +1,27 @@
-import Diagnostics
 import Diffusion
 import Tensors
 
-/// Runs step programs forward with a denoiser. The only executor there is; `Adjoint.swift` runs it backwards.
+/// Runs step programs with a denoiser. There is no other executor; `Adjoint.swift` runs them backwards.
 ///
 /// Coefficients are Double; a combination accumulates in Double and rounds once to the element type.
 package struct Executor<Element: TensorElement> {
     package let denoiser: any Denoiser<Element>
-    /// Class numbers of the batch, or nil.
-    package var labels: [Int]?
-    /// Names of the samples in errors; positions where nil.
+    /// The condition of the batch, one row for each sample, or empty.
+    package var condition: Condition
+    /// The names of the samples in errors; if nil, errors tell positions.
     package var seeds: [Int64]?
 
-    package init(denoiser: some Denoiser<Element>, labels: [Int]? = nil, seeds: [Int64]? = nil) {
+    package init(denoiser: some Denoiser<Element>, given condition: Condition = .none, seeds: [Int64]? = nil) {
         self.denoiser = denoiser
-        self.labels = labels
+        self.condition = condition
         self.seeds = seeds
     }
 
-    /// The result of the program from `start`, [B, sample shape].
+    /// Returns the result of the program from `start`, [B, sample shape].
     ///
     /// - Parameters:
-    ///   - known: outputs of instructions that need no work, by register (M5.12 R2).
-    ///   - observe: called with every register as it is written; for trajectories and caches.
+    ///   - known: outputs that are known already, by register; their instructions are not run.
+    ///   - observe: called with every register when it is written, for trajectories and caches.
     package func run(
         _ program: StepProgram<Double>, from start: Tensor<Element>, known: [Int: Tensor<Element>] = [:],
         observe: (_ register: Int, _ value: Tensor<Element>) -> Void = { _, _ in }
@@ -42,7 +41,7 @@ package struct Executor<Element: TensorElement> {
                     value = combine(terms, registers)
                 case .evaluate(let state, let time, let step):
                     let times = [Double](repeating: time, count: start.batch)
-                    value = try denoiser.denoise(read(registers, state), at: times, labels: labels)
+                    value = try denoiser.denoise(read(registers, state), at: times, given: condition)
                     try requireFinite(value, step: step, time: time)
                 }
             }
@@ -53,12 +52,12 @@ package struct Executor<Element: TensorElement> {
         return read(registers, program.result)
     }
 
-    /// The denoiser as the program asks for it.
+    /// Returns the denoiser, with thresholding if the program asks for it.
     func denoiser(for program: StepProgram<Double>) -> any Denoiser<Element> {
         denoiser.thresholded(if: program.isThresholded)
     }
 
-    /// The combination of registers that one instruction asks for.
+    /// Returns the combination of registers for which one instruction asks.
     func combine(_ terms: [StepProgram<Double>.Term], _ registers: [Tensor<Element>?]) -> Tensor<Element> {
         weightedSum(terms.map { ($0.coefficient, read(registers, $0.register)) })
     }
@@ -70,12 +69,23 @@ package struct Executor<Element: TensorElement> {
         return value
     }
 
-    /// NaN or infinity from a network is an error that names the sample and the step (exit status 70).
+    /// Throws `NetworkBreakdown` if the output of the network is not finite.
     func requireFinite(_ value: Tensor<Element>, step: Int, time: Double) throws {
-        let size = value.sampleCount
-        guard let bad = value.firstNonFinite(), size > 0 else { return }
-        let sample = bad / size
-        let name = seeds.map { "seed \($0[sample])" } ?? "sample \(sample)"
-        throw Failure(.internal, place: "\(name), step \(step), t = \(time)", "the network returned NaN or infinity")
+        guard let bad = value.firstNonFinite() else { return }
+        throw breakdown(ofSample: bad / value.sampleCount, step: step, time: time, isGradient: false)
+    }
+
+    /// Throws `NetworkBreakdown` if the network pulled a finite `cotangent` back to one that is not finite.
+    func requireFinite(
+        _ pulled: Cotangents<Element>, of cotangent: Tensor<Element>, step: Int, time: Double
+    ) throws {
+        let sample = pulled.x.firstNonFinite().map { $0 / pulled.x.sampleCount }
+        guard let bad = sample ?? pulled.times.firstIndex(where: { !$0.isFinite }), cotangent.firstNonFinite() == nil
+        else { return }
+        throw breakdown(ofSample: bad, step: step, time: time, isGradient: true)
+    }
+
+    private func breakdown(ofSample sample: Int, step: Int, time: Double, isGradient: Bool) -> NetworkBreakdown {
+        NetworkBreakdown(seed: seeds?[sample], sample: sample, step: step, time: time, isGradient: isGradient)
     }
 }

@@ -1,0 +1,42 @@
+import Tensors
+
+/// Turns latents into pictures, such as the decoder of the autoencoder of a latent diffusion model.
+package protocol Decoder<Element>: Sendable {
+    associatedtype Element: TensorElement
+
+    var latentShape: [Int] { get }
+    var imageShape: [Int] { get }
+
+    /// Returns the pictures [B, image shape] of latents [B, latent shape].
+    func decode(_ latents: Tensor<Element>) throws -> Tensor<Element>
+
+    /// Returns the pictures, and a closure that pulls a cotangent of the pictures back to the latents.
+    func linearize(_ latents: Tensor<Element>) throws -> Decoding<Element>
+}
+
+/// Decoded pictures, and the transpose of the decoder's derivative.
+package struct Decoding<Element: TensorElement> {
+    /// [B, image shape]
+    package let images: Tensor<Element>
+    /// Returns the cotangent of the latents, [B, latent shape], for one of the pictures, [B, image shape].
+    package let pullback: (Tensor<Element>) throws -> Tensor<Element>
+
+    package init(images: Tensor<Element>, pullback: @escaping (Tensor<Element>) throws -> Tensor<Element>) {
+        self.images = images
+        self.pullback = pullback
+    }
+}
+
+/// The decoder of a model whose states are pictures already: it changes nothing.
+package struct IdentityDecoder<Element: TensorElement>: Decoder {
+    package let latentShape: [Int]
+    package var imageShape: [Int] { latentShape }
+
+    package init(shape: [Int]) { latentShape = shape }
+
+    package func decode(_ latents: Tensor<Element>) -> Tensor<Element> { latents }
+
+    package func linearize(_ latents: Tensor<Element>) -> Decoding<Element> {
+        Decoding(images: latents) { $0 }
+    }
+}

@@ -1,0 +1,7 @@
+/// The name and the digest by which a stream or a schedule tells which model made it.
+package struct ModelIdentity: Sendable, Equatable {
+    /// The name, as `--model` spells it.
+    package let name: String
+    /// The digest of the model's file (docs/STREAM.md, `ld3.model_sha256`); nil for a model that is no file.
+    package let sha256: String?
+}

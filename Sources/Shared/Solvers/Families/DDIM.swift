@@ -1,0 +1,21 @@
+import Diffusion
+import Tensors
+
+/// Euler's method in EDM coordinates, which is DPM-Solver of order 1 (docs/methods/solvers.md, "DDIM").
+struct DDIM: SolverFamily {
+    let name = "ddim"
+    let orders = 1...1
+    let startsWithoutSignal = true
+    let endsWithoutNoise = true
+
+    func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
+    func comfySampler(_ solver: Solver) -> String? { "euler" }
+
+    func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
+        adamsBashforth(grid, modelTimes) { _ in [1.0] }
+    }
+}
+
+extension Solver.Family {
+    package static let ddim = Self(DDIM())
+}

@@ -1,0 +1,44 @@
+import Diffusion
+import Tensors
+
+/// Heun's method in EDM coordinates (Karras et al. 2022, Algorithm 1, without its random part).
+struct Heun: SolverFamily {
+    let name = "heun"
+    let orders = 2...2
+    let startsWithoutSignal = true
+    let endsWithoutNoise = true
+
+    func comfySampler(_ solver: Solver) -> String? { "heun" }
+    func evaluations(_ solver: Solver, steps: Int) -> Int { 2 * steps }
+    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) { (solver, evaluations / 2) }
+
+    /// A DDIM step to t_i, then a step along the mean of both slopes. The network is told model time i for the second.
+    /// A last step to noise level zero is DDIM's alone.
+    func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
+        let process = grid.process
+        var recursion = LinearRecursion(prediction: process.slope, modelTimes: [modelTimes[0]])
+        for i in 1...grid.steps {
+            let carry = process.carry(from: grid.times[i - 1], to: grid.times[i])
+            let slope = carry.slope * (process.clock(grid.times[i]) - process.clock(grid.times[i - 1]))
+            let here = recursion.rows.count
+            var euler = LinearRecursion<T>.Combination()
+            euler.add(state: here, carry.state)
+            euler.add(output: here, slope)
+            let isLast = grid.sigma[i].value == 0
+            recursion.rows.append(.init(predictor: euler, completesStep: isLast))
+            recursion.modelTimes.append(modelTimes[i])
+            if isLast { continue }
+            var heun = LinearRecursion<T>.Combination()
+            heun.add(state: here, carry.state)
+            heun.add(output: here, 0.5 * slope)
+            heun.add(output: here + 1, 0.5 * slope)
+            recursion.rows.append(.init(predictor: heun))
+            recursion.modelTimes.append(modelTimes[i])
+        }
+        return recursion
+    }
+}
+
+extension Solver.Family {
+    package static let heun = Self(Heun())
+}

@@ -1,0 +1,81 @@
+import Diffusion
+import Tensors
+
+/// A family of solvers: its names, orders, options and costs, and its coefficients.
+///
+/// A new solver is one file in Families, which declares a type that conforms, and one line in `Solver.Family.all`.
+/// docs/methods/solvers.md has the formulas.
+protocol SolverFamily: Sendable {
+    /// The name in commands and files.
+    var name: String { get }
+    /// Names in publications and their code, each with `#` for the digit of the order, and the options that it implies.
+    var publishedNames: [(pattern: String, options: Set<Solver.Option>)] { get }
+    var orders: ClosedRange<Int> { get }
+    var defaultOrder: Int { get }
+    /// Returns the options that a solver of this order may have. Names list options in this order.
+    func options(order: Int) -> [Solver.Option]
+    /// Pairs of options that exclude each other.
+    var exclusions: [Set<Solver.Option>] { get }
+    /// Returns the options with those added that hold if nothing else is said.
+    func completed(_ options: Set<Solver.Option>) -> Set<Solver.Option>
+
+    /// Whether the coefficients are finite if the process starts at alpha = 0.
+    var startsWithoutSignal: Bool { get }
+    /// Whether the coefficients are finite if the process ends at sigma = 0.
+    var endsWithoutNoise: Bool { get }
+    /// Whether a step follows a weighted mean of this and earlier slopes.
+    var isAdamsBashforth: Bool { get }
+    /// Whether the reference implementation of LD3 evaluates the network once more, at the end, and drops the result.
+    var wastesLastEvaluation: Bool { get }
+
+    /// Returns the network evaluations of a run that ends at a noise level above zero.
+    func evaluations(_ solver: Solver, steps: Int) -> Int
+    /// Returns what as many evaluations buy: the solver to run and its steps, which are below 1 if nothing can be bought.
+    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int)
+    /// Returns the sampler of k-diffusion and ComfyUI that takes the same steps, or nil if there is none.
+    func comfySampler(_ solver: Solver) -> String?
+
+    /// Returns the coefficients for the times of `grid` and as many model times.
+    func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T>
+}
+
+/// What most families have in common: one evaluation a step, no options, and coefficients in lambda.
+extension SolverFamily {
+    var publishedNames: [(pattern: String, options: Set<Solver.Option>)] { [] }
+    var defaultOrder: Int { min(3, orders.upperBound) }
+    var exclusions: [Set<Solver.Option>] { [] }
+    var startsWithoutSignal: Bool { false }
+    var endsWithoutNoise: Bool { false }
+    var isAdamsBashforth: Bool { false }
+    var wastesLastEvaluation: Bool { false }
+
+    func options(order: Int) -> [Solver.Option] { [] }
+    func completed(_ options: Set<Solver.Option>) -> Set<Solver.Option> { options }
+    func comfySampler(_ solver: Solver) -> String? { nil }
+
+    func evaluations(_ solver: Solver, steps: Int) -> Int {
+        steps - (solver.options.contains(.analyticFirst) ? 1 : 0)
+    }
+
+    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) {
+        (solver, evaluations - self.evaluations(solver, steps: 0))
+    }
+}
+
+extension Solver {
+    /// A family of solvers as a value. Families with the same name are equal.
+    package struct Family: Sendable, Equatable {
+        let rules: any SolverFamily
+
+        init(_ rules: some SolverFamily) { self.rules = rules }
+
+        /// The name in commands and files.
+        package var name: String { rules.name }
+        package var orders: ClosedRange<Int> { rules.orders }
+
+        /// Returns the options that a solver of this order may have.
+        package func options(order: Int) -> [Option] { rules.options(order: order) }
+
+        package static func == (left: Family, right: Family) -> Bool { left.name == right.name }
+    }
+}
