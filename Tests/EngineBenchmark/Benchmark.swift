@@ -87,8 +87,8 @@ struct Benchmark {
         return (Tensor(shape: shape, elements: elements), [Float](repeating: 0.4, count: batch))
     }
 
-    /// Returns the median and the least wall time, and the median processor time over all threads, in seconds. On a busy
-    /// machine, the last two say more.
+    /// Returns the median and the least wall time, and the median processor time over all threads, in seconds. On a
+    /// busy machine, the last two say more.
     private func measure(_ body: () throws -> Void) throws -> (time: Double, best: Double, processor: Double) {
         try body()
         var times: [Double] = []

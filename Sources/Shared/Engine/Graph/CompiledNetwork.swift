@@ -60,8 +60,8 @@ package final class CompiledNetwork: Sendable {
 
     /// Returns the outputs' values for a batch, and a closure that pulls cotangents of the outputs back to the inputs.
     ///
-    /// - Returns: `pullback` takes one cotangent an output (nil for zero) and returns one a differentiable input. It may
-    ///   be called more than once, and holds the activations' memory as long as it lives.
+    /// - Returns: `pullback` takes one cotangent an output (nil for zero) and returns one a differentiable input. It
+    ///   may be called more than once, and holds the activations' memory as long as it lives.
     /// - Throws: what `evaluate` throws.
     package func linearize(
         _ tensors: [Tensor<Float>]

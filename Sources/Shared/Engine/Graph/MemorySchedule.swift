@@ -43,8 +43,8 @@ package struct MemorySchedule: Sendable {
 
     /// - Parameters:
     ///   - differentiable: values whose cotangents are wanted.
-    /// - Throws: a `Failure` with status `.internal` if an operation overwrites a buffer that is read afterwards, or if a
-    ///   buffer is read that nobody has written.
+    /// - Throws: a `Failure` with status `.internal` if an operation overwrites a buffer that is read afterwards, or if
+    ///   a buffer is read that nobody has written.
     package init(
         _ graph: Graph, inputs: [Value], outputs: [Value], differentiable: [Value], withPullback: Bool
     ) throws {
@@ -103,7 +103,8 @@ package struct MemorySchedule: Sendable {
         for buffer in operation.overwrites(pullback: true) { add(.overwrite, buffer, time: time, by: index) }
     }
 
-    /// Whether somebody asks for a cotangent that the pullback of operation `index` delivers; it does not run otherwise.
+    /// Whether somebody asks for a cotangent that the pullback of operation `index` delivers; it does not run
+    /// otherwise.
     func runsPullback(of index: Int) -> Bool { deliveries[index].contains { $0 != .none } }
 
     /// Returns the deliveries of all pullbacks: none for cotangents that nobody asks for, and for each of the others

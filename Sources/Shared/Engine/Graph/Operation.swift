@@ -13,7 +13,8 @@ package protocol Operation: Sendable {
     var pullbackReadsInputs: Bool { get }
     /// Whether the pullback reads the output's activations.
     var pullbackReadsOutput: Bool { get }
-    /// Returns the buffers that a forward run, or a pullback, leaves with other numbers than it found, besides its results.
+    /// Returns the buffers that a forward run, or a pullback, leaves with other numbers than it found, besides its
+    /// results.
     func overwrites(pullback: Bool) -> [MemoryBuffer]
     /// Floats for each image that are kept from the forward run for the pullback, besides activations.
     var savedCount: Int { get }
