@@ -55,7 +55,6 @@ struct FitSession<Element: TensorElement> {
         }
         resources.savings = request.savings
         resources.batch = request.batch ?? min(model.defaultBatch, 16)
-        resources.threads = request.arguments.threads()
         resources.policy = try policy(denoiser)
     }
 
@@ -71,8 +70,8 @@ struct FitSession<Element: TensorElement> {
         }
     }
 
-    /// Returns the fits of all budgets, each of which starts from its neighbour's schedule too. `done` is told of each, with
-    /// the loss of its times alone if it is to be exported.
+    /// Returns the fits of all budgets, each of which starts from its neighbour's schedule too. `done` is told of each,
+    /// with the loss of its times alone if it is to be exported.
     func fits(done: (Fit, _ tiedLoss: Double?) throws -> Void) throws -> [Fit] {
         var (train, validation) = (train, validation)
         var fits: [Fit] = []

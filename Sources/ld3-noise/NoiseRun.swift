@@ -19,7 +19,7 @@ struct NoiseRun {
 
     init(_ arguments: Arguments) throws {
         self.arguments = arguments
-        // Options may say all that the model would be opened for.
+        // The model is opened only if an option leaves out its shape or its classes.
         var opened: Model?
         func model() throws -> Model {
             let model =

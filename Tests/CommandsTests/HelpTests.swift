@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func filesKeepTheirNames() {
-        #expect(spelled(Failure(.data, place: "model", "is cut short")) == "model: is cut short")
+        #expect(spelled(Failure(.data, place: "model.pkl", "is cut short")) == "model.pkl: is cut short")
         #expect(spelled(Failure(.usage, place: "scheduled.json", "is wrong")) == "scheduled.json: is wrong")
     }
 }

@@ -18,7 +18,7 @@ enum GrammarTargets {
                     reporter: Reporter(program: "ld3-fuzz", quiet: true))
                 _ = try arguments.seeds(else: SeedList(count: 3))
                 _ = try arguments.integer("nfe")
-                _ = try arguments.modelRequest()
+                _ = arguments.doubleIfGiven("guidance")
                 _ = try arguments.shapeIfGiven()
                 _ = arguments.batch()
                 _ = arguments.provenance

@@ -150,7 +150,8 @@ import Testing
 }
 
 @Suite struct AYSTests {
-    /// Returns KLUB of Gaussian data in closed form, up to a factor: the density's mass (docs/methods/ays.md, "Objective").
+    /// Returns KLUB of Gaussian data in closed form, up to a factor: the density's mass (docs/methods/ays.md,
+    /// "Objective").
     private func klub(_ levels: [Double], variance: Double) -> Double {
         func integral(_ low: Double, _ high: Double) -> Double {
             // The integral of t^-3 (1 / (t^2 + c^2) - 1 / (u^2 + c^2)) over log t, by Simpson's rule.

@@ -53,7 +53,8 @@ import Testing
         }
     }
 
-    /// The gradient through the whole sampler, in every parameter of the generalized family, against central differences.
+    /// The gradient through the whole sampler, in every parameter of the generalized family, against central
+    /// differences.
     @Test(arguments: Solver.tested) func gradientThroughSampling(solver: Solver) throws {
         let toy = try Toy(pairs: 20)
         let family = try GeneralizedFamily(toy.family(solver, steps: 3))

@@ -93,8 +93,8 @@ import Testing
         #expect(try cost([.times, .modelTimes]) < cost(LearnedParts.all))
     }
 
-    /// Model times on the bound of their window move with the times, which no gradient tells. The times then stay and the
-    /// rest goes on, so that the fit still improves and nothing leaves its window.
+    /// Model times on the bound of their window move with the times, which no gradient tells. The times then stay and
+    /// the rest goes on, so that the fit still improves and nothing leaves its window.
     @Test(arguments: Solver.tested) func modelTimesOnTheirBounds(solver: Solver) throws {
         let toy = try Toy(pairs: 40)
         let family = try GeneralizedFamily(toy.family(solver, steps: 4))

@@ -31,8 +31,8 @@ import Testing
         }
     }
 
-    /// The starts that ran farther come first, each group by its losses. If all that ran to the end break down on the last
-    /// pair, one that they had beaten before wins.
+    /// The starts that ran farther come first, each group by its losses. If all that ran to the end break down on the
+    /// last pair, one that they had beaten before wins.
     @Test func whoBreaksDownLoses() throws {
         let toy = try Toy(pairs: 60)
         func raced(_ denoiser: any Denoiser<Double>) throws -> [RatedStart] {

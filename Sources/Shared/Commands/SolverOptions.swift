@@ -50,12 +50,12 @@ extension Arguments {
         return request
     }
 
-    /// The process of --process, if it is given.
+    /// Returns the process of --process, or nil if it was not given. Throws if its table cannot be read.
     package func process() throws -> NoiseProcess? {
-        try stringIfGiven("process").map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
+        try locating("--process") { try stringIfGiven("process").map { try NoiseProcess(spelling: $0) } }
     }
 
-    /// The model of --model, else of the environment's LD3_MODEL, if one of them names one.
+    /// The model of --model, else of the environment's LD3_MODEL, or nil if neither names one.
     package var modelName: String? {
         if isGiven("model") { return stringIfGiven("model") }
         return ProcessInfo.processInfo.environment["LD3_MODEL"].flatMap { $0.isEmpty ? nil : $0 }

@@ -47,7 +47,7 @@ struct Conversation {
             throw Failure(
                 .inputOutput, place: place,
                 "\(name) has not introduced itself within \(seconds) s\(child.lastWords())",
-                suggestion: "--child-timeout allows more")
+                suggestion: "<introduction time> allows more")
         }
     }
 

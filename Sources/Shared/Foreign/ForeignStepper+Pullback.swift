@@ -11,7 +11,7 @@ extension ForeignStepper {
         _ input: SamplerInput<Double>, times: [Double], modelTimes: [Double]
     ) throws -> SamplerLinearization<Double> {
         guard hasPullback else {
-            throw Failure(.usage, place: "gradient", "the sampler has no pullback", suggestion: "use differences")
+            throw Failure(.usage, "the sampler has no pullback")
         }
         let course = TimeLists(times: times, modelTimes: modelTimes)
         guard input.count > 0 else {

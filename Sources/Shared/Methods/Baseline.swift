@@ -7,8 +7,8 @@ import Tensors
 // The published baselines share this: schedules from a rule, or from the model's own trajectories.
 
 extension FitMethod {
-    /// Returns the fit of a method that finds its schedule by `find`. The starts are rated on the validation pairs, if the method has
-    /// not done so. The fit's work is the method's own, without that of the rating.
+    /// Returns the fit of a method that finds its schedule by `find`. The starts are rated on the validation pairs, if
+    /// the method has not done so. The fit's work is the method's own, without that of the rating.
     func baseline<Element: TensorElement>(
         _ problem: FitProblem<Element>, starts: [RatedStart]? = nil, _ find: () throws -> Schedule
     ) throws -> Fit {

@@ -5,7 +5,8 @@ import Options
 /// The parts of a solver that a fit learns, and how its coefficients may move and begin.
 package struct CoefficientSettings: Sendable {
     package var parts: LearnedParts
-    /// Whether coefficients keep treating a constant output as the solver does (docs/methods/gauss-newton.md, "Sum rule").
+    /// Whether coefficients keep treating a constant output as the solver does (docs/methods/gauss-newton.md, "Sum
+    /// rule").
     package var keepsSums = false
     /// Whether coefficients may begin as another solver's.
     package var triesOtherSolvers = true

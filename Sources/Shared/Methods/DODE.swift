@@ -43,8 +43,8 @@ package struct DODE: FitMethod {
         return try fit(problem, along: starts[0].start.times, starts: starts)
     }
 
-    /// Returns the solver along `times` with corrected steps. The network is asked `subdivisions` + 1 times for each of the
-    /// student's evaluations and sample.
+    /// Returns the solver along `times` with corrected steps. The network is asked `subdivisions` + 1 times for each of
+    /// the student's evaluations and sample.
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, along times: [Double], starts: [RatedStart]? = nil
     ) throws -> Fit {
@@ -113,14 +113,14 @@ private struct DODECorrection<Element: TensorElement> {
         return recursion
     }
 
-    /// Returns the direction in which row `row` may be moved: the newest slope (the blended one for Adams-Bashforth) less
-    /// the one before it, in the data prediction for the EDM forms; at the first row e_0 - x_T, or nothing.
+    /// Returns the direction in which row `row` may be moved: the newest slope (the blended one for Adams-Bashforth)
+    /// less the one before it, in the data prediction for the EDM forms; at the first row e_0 - x_T, or nothing.
     private func direction(
         _ row: Int, _ recursion: LinearRecursion<Double>
     ) -> LinearRecursion<Double>.Combination? {
         typealias Combination = LinearRecursion<Double>.Combination
         let isData = recursion.prediction == .data
-        let inData = if case .edm = process { [.euler, .ddim, .heun].contains(solver.family) } else { false }
+        let inData = process.timeIsNoiseLevel && [.euler, .ddim, .heun].contains(solver.family)
         var direction = Combination()
         func add(_ index: Int, sign: Double) {
             if inData, !isData {
@@ -147,7 +147,8 @@ private struct DODECorrection<Element: TensorElement> {
         return direction
     }
 
-    /// Returns the mean slope of a step of an Adams-Bashforth solver, uncorrected: its outputs' weights scaled to sum 1.
+    /// Returns the mean slope of a step of an Adams-Bashforth solver, uncorrected: its outputs' weights scaled to sum
+    /// 1.
     private func blend(_ row: Int, of recursion: LinearRecursion<Double>) -> LinearRecursion<Double>.Combination {
         let terms = recursion.rows[row].predictor.outputs
         let total = terms.reduce(0) { $0 + $1.weight }

@@ -16,8 +16,8 @@ extension GeneralizedFamily {
         guard learned.contains(.coefficients) else { return schedule }
         let form = try form(parameters)
         schedule.coefficients = CoefficientMatrices(form)
-        // A solver of several evaluations a step has as many rows: the model times say where they are, and these need not
-        // fall.
+        // A solver of several evaluations a step has as many rows: the model times say where they are, and these need
+        // not fall.
         if form.evaluations != times.parameterization.steps {
             schedule.modelTimes = form.evaluationTimes + [process.end]
             schedule.times = schedule.modelTimes.sorted(by: >)

@@ -26,12 +26,13 @@ package struct StartRace<Element: TensorElement> {
     /// Returns all starts with their losses on all validation pairs, best first.
     package func ratings() throws -> [RatedStart] { try run(heat: problem.validation.count) }
 
-    /// Returns nearly always the same best start for less work (docs/methods/ld3.md, "Work left out"): the starts are rated in
-    /// heats of eight pairs, the first ones so that they do not depend on a seed, after each of which those clearly behind
-    /// fall out. They stay out if their leader then breaks down, unless all do.
+    /// Returns nearly always the same best start for less work (docs/methods/ld3.md, "Work left out"): the starts are
+    /// rated in heats of eight pairs, the first ones so that they do not depend on a seed, after each of which those
+    /// clearly behind fall out. They stay out if their leader then breaks down, unless all do.
     package func winners() throws -> [RatedStart] { try run(heat: 8) }
 
-    /// The best come first, then those that ran farther before those that fell out earlier. Heats do not depend on the batch.
+    /// The best come first, then those that ran farther before those that fell out earlier. Heats do not depend on the
+    /// batch.
     private func run(heat: Int) throws -> [RatedStart] {
         let field = try problem.starts.starts(steps: problem.steps, process: problem.process) + gitsStart()
         let count = problem.validation.count
@@ -64,7 +65,8 @@ package struct StartRace<Element: TensorElement> {
         return RatedStart(start: runner.start, losses: runner.losses + (losses ?? broken))
     }
 
-    /// Returns GITS' times from a teacher of 30 steps and eight noises; none if they do not fit or the network breaks down.
+    /// Returns GITS' times from a teacher of 30 steps and eight noises; none if they do not fit or the network breaks
+    /// down.
     private func gitsStart() throws -> [Start] {
         let gits = GITS(teacherSteps: 30, warmUp: 8)
         guard problem.starts.triesGITS, problem.steps > 1, problem.steps < gits.teacherSteps,

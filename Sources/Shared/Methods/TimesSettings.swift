@@ -44,17 +44,9 @@ package struct TimesSettings: Sendable {
                 "needs a finite log-SNR at both ends, which \(process.spelling) lacks", suggestion: "use time")
         }
         var parameterization = Parameterization(
-            process: process, steps: budget.steps, mode: mode ?? .usual(for: process))
+            process: process, steps: budget.steps, mode: mode ?? (process.learnsInLogSNR ? .lambda : .time))
         parameterization.windowRate = windowRate
         parameterization.windowOfLogits = windowOfLogits
         return TimesFamily(solver: budget.solver, parameterization: parameterization, isTied: isTied || tied)
-    }
-}
-
-extension Parameterization.Mode {
-    /// The paper's choice: lambda on EDM's process, time on the others.
-    static func usual(for process: NoiseProcess) -> Parameterization.Mode {
-        if case .edm = process { return .lambda }
-        return .time
     }
 }

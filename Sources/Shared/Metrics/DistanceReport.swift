@@ -1,16 +1,17 @@
+import Diagnostics
 import Formats
 
-/// What ld3-fid says about sets of samples and their reference, as text or as JSON.
+/// The distances of sets of samples from their reference, as text or as JSON.
 package struct DistanceReport: Sendable {
     package struct Entry: Sendable {
         package var name: String
         package var count: Int?
-        /// As "0-99,200"; nil where the samples have none.
+        /// The seeds as "0-99,200"; nil if the samples have none.
         package var seeds: String?
         package var distance: FrechetDistance
         package var kernel: KernelDistance?
         package var precisionRecall: PrecisionRecall?
-        /// Of the samples to their teacher's; nil where the stream carries none.
+        /// The root mean square difference from the teacher's samples; nil if the stream carries none.
         package var rmsd: Double?
 
         package init(
@@ -30,10 +31,10 @@ package struct DistanceReport: Sendable {
     package var entries: [Entry]
     package var reference: String
     package var referenceCount: Int?
-    /// The feature network's name; nil where neither side tells it.
+    /// The name of the feature network; nil if neither side tells it.
     package var features: String?
     package var dimension: Int
-    /// As --quantize spells it; nil where no samples were quantised.
+    /// The name of the quantization; nil if no samples were quantized.
     package var quantization: String?
 
     package init(
@@ -48,13 +49,13 @@ package struct DistanceReport: Sendable {
         self.quantization = quantization
     }
 
-    /// "FID" over Inception's features alone; "FD(features)" over any others.
+    /// "FID" for Inception's features, "FD(features)" for any others.
     package var label: String {
         guard let features else { return "FD(unnamed features)" }
         return features.hasPrefix("inception-2015-12-05") ? "FID" : "FD(\(features))"
     }
 
-    /// Mean, standard deviation (over n - 1) and least of the sets' distances.
+    /// The mean, the standard deviation (over n - 1) and the least of the sets' distances.
     private var summary: (mean: Double, spread: Double, least: Double)? {
         guard entries.count > 1 else { return nil }
         let values = entries.map(\.distance.value)
@@ -63,23 +64,36 @@ package struct DistanceReport: Sendable {
         return (mean, (squares / Double(values.count - 1)).squareRoot(), values.min() ?? mean)
     }
 
+    /// A line for each set whose distance says little because the set is small.
+    package var warnings: [String] {
+        entries.compactMap(\.count).compactMap { count in
+            if count <= dimension {
+                "\(count) samples leave a covariance of \(dimension) features rank-deficient; the distance is biased upwards"
+            } else if dimension >= 2048, count < 10_000 {
+                "\(count) samples are few; distances compare only at equal numbers, usually 50000"
+            } else {
+                nil
+            }
+        }
+    }
+
     // MARK: - Text
 
     package var text: String {
         var lines: [(String, String)] = []
         for entry in entries {
             let suffix = entries.count > 1 ? "  \(entry.name)" : ""
-            lines.append((label, significant(entry.distance.value) + suffix))
+            lines.append((label, significant(entry.distance.value, digits: 6) + suffix))
             if let kernel = entry.kernel {
                 let spread = "+- \(significant(kernel.deviation, digits: 3)) (\(kernel.subsets) subsets of"
                 let drawn = kernel.subsets > 1 ? "\(spread) \(kernel.subsetSize))" : "(all samples)"
-                lines.append(("KID", "\(significant(kernel.value)) \(drawn)"))
+                lines.append(("KID", "\(significant(kernel.value, digits: 6)) \(drawn)"))
             }
             if let both = entry.precisionRecall {
                 lines.append(("precision", significant(both.precision, digits: 4)))
                 lines.append(("recall", significant(both.recall, digits: 4)))
             }
-            if let rmsd = entry.rmsd { lines.append(("RMSD to the teacher", significant(rmsd))) }
+            if let rmsd = entry.rmsd { lines.append(("RMSD to the teacher", significant(rmsd, digits: 6))) }
             lines.append(("samples", samples(entry.count, entry.seeds)))
             if entry.distance.clipped < -1e-6 {
                 lines.append(
@@ -87,8 +101,9 @@ package struct DistanceReport: Sendable {
             }
         }
         if let summary {
-            lines.append(("mean", "\(significant(summary.mean)) +- \(significant(summary.spread, digits: 3))"))
-            lines.append(("least", significant(summary.least)))
+            lines.append(
+                ("mean", "\(significant(summary.mean, digits: 6)) +- \(significant(summary.spread, digits: 3))"))
+            lines.append(("least", significant(summary.least, digits: 6)))
         }
         lines.append(("reference", "\(reference), \(samples(referenceCount, nil)) samples"))
         lines.append(("features", "\(features ?? "unnamed"), \(dimension) numbers"))
@@ -149,26 +164,4 @@ package struct DistanceReport: Sendable {
         if let rmsd = entry.rmsd { members.append(.init("rmsd", .number(rmsd))) }
         return .object(members)
     }
-}
-
-/// `value` with so many digits that count, written out unless that is long.
-func significant(_ value: Double, digits: Int = 6) -> String {
-    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
-    var exponent = Int(Double.log(abs(value)) / Double.log(10) + 400) - 400
-    // A value that rounds up to the next power of ten has one digit more before the point.
-    if (abs(value) / Double.pow(10, Double(exponent - digits + 1))).rounded() >= Double.pow(10, Double(digits)) {
-        exponent += 1
-    }
-    guard (-5..<digits + 3).contains(exponent) else {
-        return decimal(value / Double.pow(10, Double(exponent)), places: digits - 1) + "e\(exponent)"
-    }
-    return decimal(value, places: max(0, digits - 1 - exponent))
-}
-
-private func decimal(_ value: Double, places: Int) -> String {
-    let unit = (0..<places).reduce(1.0) { product, _ in product * 10 }
-    let digits = String(Int((abs(value) * unit).rounded()))
-    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-    let text = places == 0 ? padded : "\(padded.dropLast(places)).\(padded.suffix(places))"
-    return value < 0 ? "-" + text : text
 }

@@ -19,13 +19,13 @@ package enum FeatureCatalogue {
     ) throws -> any FeatureNetwork {
         let pool = ThreadPool(threads: threads)
         guard name != embedded else { return try embeddedFeatures(pool) }
-        let weights = try namingFile(name, at: "--features", orOneOf: [embedded]) { try CheckpointFile.open(name) }
+        let weights = try namingFile(name, at: "features", orOneOf: [embedded]) { try CheckpointFile.open(name) }
         guard weights.shape(of: "Mixed_7c.branch_pool.conv.weight") != nil else {
             throw Failure(
                 .data, place: name, "holds no Inception-v3 under pytorch-fid's names",
                 suggestion: "pt_inception-2015-12-05-6726825d.pth is the file that pytorch-fid uses")
         }
-        return InceptionFeatures(weights: weights, input: input, pool: pool)
+        return try InceptionFeatures(weights: weights, input: input, pool: pool)
     }
 
     /// Returns the file of the embedded network's statistics of the training digits.

@@ -79,7 +79,7 @@ package enum Discretization: Sendable, Equatable {
         case .tabulated(let table) where table.quantity == .time: return
         default:
             throw Failure(
-                .usage, place: "schedule \(spelling)",
+                .usage, place: "discretization \(spelling)",
                 "needs noise levels, which a sampler with the times \(process.spelling) keeps to itself",
                 suggestion: "use uniform, quadratic, polynomial:RHO or times:FILE")
         }
@@ -88,7 +88,7 @@ package enum Discretization: Sendable, Equatable {
     private func requireFiniteLogSNR(_ process: NoiseProcess) throws {
         guard process.hasFiniteLogSNR else {
             throw Failure(
-                .usage, place: "schedule \(spelling)",
+                .usage, place: "discretization \(spelling)",
                 "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
                 suggestion: "use uniform, quadratic, polynomial:RHO, edm-time or arctan:C")
         }

@@ -3,8 +3,9 @@ import Tensors
 
 /// A distance between a student's results and fixed targets, sample by sample.
 ///
-/// A loss is made once for the targets of a set of pairs, so that what depends on them alone (features) is computed once.
-/// Targets need not have the shape of samples. `pairs` names the target of each row of `samples` by its place in that set.
+/// A loss is made once for the targets of a set of pairs, so that what depends on them alone (features) is computed
+/// once. Targets need not have the shape of samples. `pairs` names the target of each row of `samples` by its place in
+/// that set.
 package protocol Loss<Element>: Sendable {
     associatedtype Element: TensorElement
 
@@ -38,7 +39,8 @@ package struct PixelLoss<Element: TensorElement>: Loss {
     /// The sum is divided by this, usually the elements of a sample.
     package let divisor: Double
 
-    /// - Parameter divisor: nil is the true count of elements. The reference divides by the latent's even for decoded images.
+    /// - Parameter divisor: nil is the true count of elements. The reference divides by the latent's even for decoded
+    ///   images.
     package init(_ power: Power, targets: Tensor<Element>, divisor: Double? = nil) {
         self.power = power
         self.targets = targets

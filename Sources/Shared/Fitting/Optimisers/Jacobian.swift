@@ -24,8 +24,8 @@ package struct Jacobian<Element: TensorElement> {
 extension Student {
     /// Returns the Jacobian of the results of the pairs at `indices` in the parameters `free`.
     ///
-    /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that depend on it,
-    /// whichever takes fewer evaluations: only the part after the first coefficient moved is run again. Forward
+    /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that depend on
+    /// it, whichever takes fewer evaluations: only the part after the first coefficient moved is run again. Forward
     /// differences are accurate enough for the curvature of Gauss-Newton; gradients come from the exact adjoint.
     package func jacobian(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], free: [Int]

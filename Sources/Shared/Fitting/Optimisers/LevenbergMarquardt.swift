@@ -10,9 +10,9 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var curvaturePairs = 10
     /// The steps for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
-    /// The weight of the squared moves of the family's offsets away from the start's, relative to the training loss at which
-    /// a run begins. If the fit comes to rest and has not begun to overfit, it goes on from its best iterate with a tenth of
-    /// it, once.
+    /// The weight of the squared moves of the family's offsets away from the start's, relative to the training loss at
+    /// which a run begins. If the fit comes to rest and has not begun to overfit, it goes on from its best iterate with
+    /// a tenth of it, once.
     package var ridge = 1e-2
     package var damping = 1e-3
     /// The steps without a better validation loss, or with hardly any gain in training, before it stops.
@@ -60,9 +60,9 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     private var family: Family { objective.student.family }
     private var free: [Int] { objective.free }
 
-    /// Returns the iterate of least validation loss from `initial`, towards whose offsets, or those of `center`, the ridge
-    /// pulls. Parameters outside their bounds start on them. Throws `NetworkBreakdown` if the network breaks down at
-    /// `initial`.
+    /// Returns the iterate of least validation loss from `initial`, towards whose offsets, or those of `center`, the
+    /// ridge pulls. Parameters outside their bounds start on them. Throws `NetworkBreakdown` if the network breaks down
+    /// at `initial`.
     ///
     /// - Parameter validationLoss: that of `initial`, if it is known.
     package func run(
@@ -146,8 +146,8 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         return try step(from: current, gradient, matrix, &damping, ridge, isLast: isLast)
     }
 
-    /// A parameter on its bound moves with the bound, which the gradient does not know. If no step of all parameters helps,
-    /// those that move the bound stay.
+    /// A parameter on its bound moves with the bound, which the gradient does not know. If no step of all parameters
+    /// helps, those that move the bound stay.
     private func step(
         from current: State, _ gradient: [Double], _ curvature: [Double], _ damping: inout Double, _ ridge: Ridge,
         isLast: Bool
@@ -193,8 +193,8 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         return nil
     }
 
-    /// Returns the damped Gauss-Newton step, [F], with the parameters `fixed` left as they are; nil if the matrix is not
-    /// positive definite.
+    /// Returns the damped Gauss-Newton step, [F], with the parameters `fixed` left as they are; nil if the matrix is
+    /// not positive definite.
     private func solve(
         _ curvature: [Double], _ gradient: [Double], damping: Double, fixed: Set<Int>
     ) -> [Double]? {

@@ -40,8 +40,8 @@ struct TrainingObjective<Element: TensorElement, Family: ProgramFamily> {
         return (mean(losses), gradient)
     }
 
-    /// Returns the Gauss-Newton matrix of the mean loss, row-major [F, F], from `pairs` of the first set, or from more if
-    /// samples are so small that these would not tell.
+    /// Returns the Gauss-Newton matrix of the mean loss, row-major [F, F], from `pairs` of the first set, or from more
+    /// if samples are so small that these would not tell.
     func gaussNewton(_ parameters: [Double], pairs: Int) throws -> [Double] {
         let train = sets[0]
         let size = train.pairs.noise.sampleCount

@@ -54,7 +54,8 @@ package struct Parameterization: Sendable {
         return [1] + logits.map { $0 - mean + 1 }
     }
 
-    /// Returns the offsets of given model times from given times. Offsets outside the window are cut when they are read.
+    /// Returns the offsets of given model times from given times. Offsets outside the window are cut when they are
+    /// read.
     package func inverse(modelTimes: [Double], times: [Double]) -> [Double] {
         precondition(times.count == steps + 1 && modelTimes.count == steps + 1)
         return zip(modelTimes, times).enumerated().map { index, pair in

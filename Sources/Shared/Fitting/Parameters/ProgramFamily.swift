@@ -4,12 +4,14 @@ import Tensors
 
 /// A vector of parameters and the step program that it stands for.
 ///
-/// The program is written once over `Real`, so that Double gives the coefficients and `Dual` their exact derivatives too.
+/// The program is written once over `Real`, so that Double gives the coefficients and `Dual` their exact derivatives
+/// too.
 package protocol ProgramFamily: Sendable {
     var parameterCount: Int { get }
     func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T>
 
-    /// Returns the indices of the parameters that a fit of `parts` may move. Parameters without effect are not among them.
+    /// Returns the indices of the parameters that a fit of `parts` may move. Parameters without effect are not among
+    /// them.
     func indices(of parts: LearnedParts) -> [Int]
     /// The parameters that a ridge holds to those of a start.
     var offsets: Range<Int> { get }

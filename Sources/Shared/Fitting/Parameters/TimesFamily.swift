@@ -2,8 +2,8 @@ import Diagnostics
 import Solvers
 import Tensors
 
-/// LD3's family: a solver whose times and model times are learned. The parameters are xi and the model offsets, N + 1 each
-/// (paper, Sec. 4.3).
+/// LD3's family: a solver whose times and model times are learned. The parameters are xi and the model offsets, N + 1
+/// each (paper, Sec. 4.3).
 package struct TimesFamily: ProgramFamily {
     package let solver: Solver
     package let parameterization: Parameterization
@@ -43,8 +43,8 @@ package struct TimesFamily: ProgramFamily {
 
     package func parameters(_ start: Start) -> [Double] { parameters(times: start.times, modelTimes: start.modelTimes) }
 
-    /// xi_0 and the masked ends of the model offsets have no effect. A common shift of xi changes nothing: the last entry
-    /// stays.
+    /// xi_0 and the masked ends of the model offsets have no effect. A common shift of xi changes nothing: the last
+    /// entry stays.
     package func indices(of parts: LearnedParts) -> [Int] {
         (parts.contains(.times) ? Array(1..<max(steps, 1)) : [])
             + (parts.contains(.modelTimes) && !isTied ? Array(steps + 2..<2 * steps + 1) : [])
@@ -68,7 +68,8 @@ package struct TimesFamily: ProgramFamily {
     }
 }
 
-/// LD3's family with the solver written in its multistep form, whose states are combinations of x_T and of outputs only.
+/// LD3's family with the solver written in its multistep form, whose states are combinations of x_T and of outputs
+/// only.
 package struct MultistepTimes: ProgramFamily {
     package let times: TimesFamily
     /// The network evaluations, which are the rows of the form.

@@ -3,7 +3,8 @@ import Schedules
 import Solvers
 import Tensors
 
-/// One schedule to be found: a budget, a model, and pairs to train on and to validate with. Every `FitMethod` starts here.
+/// One schedule to be found: a budget, a model, and pairs to train on and to validate with. Every `FitMethod` starts
+/// here.
 package struct FitProblem<Element: TensorElement>: Sendable {
     /// Absent, with the counter alone of use, if there is a sampler.
     package let denoiser: CountingDenoiser<Element>
@@ -46,8 +47,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     /// The work of the network so far.
     package var work: EvaluationCount { denoiser.counter.count }
 
-    /// Computes D(x_T; T) of the pairs that `solved` names, once for every number of steps. An analytic first step needs
-    /// none. The validation pairs' are computed always, since the starts are rated on them.
+    /// Computes D(x_T; T) of the pairs that `solved` names, once for every number of steps. An analytic first step
+    /// needs none. The validation pairs' are computed always, since the starts are rated on them.
     package mutating func keepFirstOutputs(of solved: SolvedPairs = .all) throws {
         guard sampler == nil, resources.savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst) else { return }
         let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
@@ -90,8 +91,9 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         try unlessBroken { try hardLoss(program, on: validation) } ?? .infinity
     }
 
-    /// Returns the hard validation loss of the schedule's times alone: with the model asked at them, and the solver's own
-    /// coefficients. Nil if the schedule has nothing else, or times for each evaluation, or if the network breaks down.
+    /// Returns the hard validation loss of the schedule's times alone: with the model asked at them, and the solver's
+    /// own coefficients. Nil if the schedule has nothing else, or times for each evaluation, or if the network breaks
+    /// down.
     package func tiedLoss(_ schedule: Schedule) throws -> Double? {
         guard !schedule.isTied || schedule.coefficients != nil, schedule.steps == steps else { return nil }
         return try unlessBroken {
@@ -106,7 +108,6 @@ package struct FitResources: Sendable {
     package var savings = WorkSavings.all
     /// The samples that one call of the network takes at most.
     package var batch = 16
-    package var threads: Int?
 
     package init() {}
 }

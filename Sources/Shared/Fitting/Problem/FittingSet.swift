@@ -8,8 +8,8 @@ package struct FittingSet<Element: TensorElement>: Sendable {
     package let loss: any Loss<Element>
     /// The noises that solves start from, x'_T of the paper's Algorithm 1 in units of the noise, [P, sample shape].
     package var movedNoises: Tensor<Element>
-    /// D(x_T; T) at the moved noises, which no parameter changes, [P, sample shape]; nil until it is computed, or if it is
-    /// not to be kept.
+    /// D(x_T; T) at the moved noises, which no parameter changes, [P, sample shape]; nil until it is computed, or if it
+    /// is not to be kept.
     package var firstOutputs: Tensor<Element>?
 
     package init(_ pairs: Pairs<Element>, loss: any Loss<Element>) {
@@ -34,7 +34,8 @@ package struct FittingSet<Element: TensorElement>: Sendable {
             })
     }
 
-    /// Puts the moved noises of the pairs at `indices` back on their own noises. Returns false if they are there already.
+    /// Puts the moved noises of the pairs at `indices` back on their own noises. Returns false if they are there
+    /// already.
     package mutating func putBack(_ indices: [Int]) -> Bool {
         let noise = pairs.noise.gather(indices)
         guard movedNoises.gather(indices) != noise else { return false }

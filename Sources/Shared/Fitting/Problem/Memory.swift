@@ -5,8 +5,9 @@ import Solvers
 import Tensors
 
 extension ActivationPolicy {
-    /// Returns `keep` if `evaluations` linearizations of `batch` samples fit in half of the free memory, else `recompute`
-    /// (paper, App. D.3). The size of one is measured: the growth of the process when a second one is held beside the first.
+    /// Returns `keep` if `evaluations` linearizations of `batch` samples fit in half of the free memory, else
+    /// `recompute` (paper, App. D.3). The size of one is measured: the growth of the process when a second one is held
+    /// beside the first.
     package static func fitting<Element: TensorElement>(
         _ denoiser: any Denoiser<Element>, at time: Double, batch: Int, evaluations: Int
     ) throws -> ActivationPolicy {

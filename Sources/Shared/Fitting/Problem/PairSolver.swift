@@ -17,7 +17,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         self.resources = resources
     }
 
-    /// Returns the results and D(x_T; T) of the pairs at `indices`, solved as one batch from `noises`, [B, sample shape].
+    /// Returns the results and D(x_T; T) of the pairs at `indices`, solved as one batch from `noises`, [B, sample
+    /// shape].
     package func solve(
         _ course: Course, _ set: FittingSet<Element>, _ indices: [Int], from noises: Tensor<Element>,
         firstOutputs: Tensor<Element>?
@@ -61,8 +62,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         try losses(.program(program), set, at: indices, abandoningAbove: bound)
     }
 
-    /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features may
-    /// overflow although the samples are finite, is infinite.
+    /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features
+    /// may overflow although the samples are finite, is infinite.
     ///
     /// - Parameter bound: losses are never negative, so the work is given up, and nil returned, once their sum must
     ///   exceed this.

@@ -34,8 +34,8 @@ package struct Pairs<Element: TensorElement>: Sendable {
         Pairs<Other>(seeds: seeds, condition: condition, noise: noise.converted(), targets: targets.converted())
     }
 
-    /// Returns the first pairs in seed order to train on and the following ones to validate with; without counts the first
-    /// half trains and the rest validates. Throws `data` if there are too few pairs.
+    /// Returns the first pairs in seed order to train on and the following ones to validate with; without counts the
+    /// first half trains and the rest validates. Throws `data` if there are too few pairs.
     package func split(train: Int?, validation: Int?) throws -> (train: Pairs, validation: Pairs) {
         let trainCount = train ?? validation.map { count - $0 } ?? count / 2
         let validationCount = validation ?? count - trainCount

@@ -21,15 +21,16 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         return program
     }
 
-    /// Returns losses with their exact gradients: that of the batch's mean loss in the parameters and, if `ofNoises`, that of
-    /// each loss in its own moved noise. Nil if a loss or a gradient is not finite although the network is.
+    /// Returns losses with their exact gradients: that of the batch's mean loss in the parameters and, if `ofNoises`,
+    /// that of each loss in its own moved noise. Nil if a loss or a gradient is not finite although the network is.
     package func gradients(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofNoises: Bool
     ) throws -> StudentGradients<Element>? {
         try linearized(parameters, set, at: indices, ofNoises: ofNoises).pullback()
     }
 
-    /// Returns the loss of each pair at `indices`, and a closure that computes the gradients as `gradients` returns them.
+    /// Returns the loss of each pair at `indices`, and a closure that computes the gradients as `gradients` returns
+    /// them.
     func linearized(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofNoises: Bool
     ) throws -> (losses: [Double], pullback: () throws -> StudentGradients<Element>?) {

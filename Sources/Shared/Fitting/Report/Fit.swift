@@ -4,7 +4,8 @@ import Schedules
 /// A schedule found, and how.
 package struct Fit: Sendable {
     package var schedule: Schedule
-    /// The schedule whose loss `lossAfter` is: `schedule`, or the one before a refit that trained on the validation pairs.
+    /// The schedule whose loss `lossAfter` is: `schedule`, or the one before a refit that trained on the validation
+    /// pairs.
     package var judged: Schedule
     /// A start for the fit of the next budget.
     package var neighbour: Start

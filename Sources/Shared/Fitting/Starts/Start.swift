@@ -18,8 +18,8 @@ package struct Start: Sendable, Equatable {
         self.init(name: name, times: schedule.times, modelTimes: schedule.modelTimes)
     }
 
-    /// Returns this start with the ends that every fit's schedules have: those of the process. If it has another number of
-    /// steps, its times are interpolated.
+    /// Returns this start with the ends that every fit's schedules have: those of the process. If it has another number
+    /// of steps, its times are interpolated.
     package func fitted(to process: NoiseProcess, steps: Int) -> Start {
         let start = spanning(process)
         return start.times.count == steps + 1
@@ -60,9 +60,9 @@ package struct RatedStart: Sendable, Equatable {
     package var loss: Double { mean(losses) }
     package var pairs: Int { losses.count }
 
-    /// Whether the mean difference from the leader's losses of the same pairs is more than three times its standard error
-    /// (of eight normal differences around zero, once in a hundred times). The difference does not contain the pairs' own
-    /// difficulty, by far the larger part of a loss' variation.
+    /// Whether the mean difference from the leader's losses of the same pairs is more than three times its standard
+    /// error (of eight normal differences around zero, once in a hundred times). The difference does not contain the
+    /// pairs' own difficulty, by far the larger part of a loss' variation.
     package func isClearlyBehind(_ leader: RatedStart) -> Bool {
         guard loss.isFinite else { return true }
         let differences = zip(losses, leader.losses).map { $0 - $1 }

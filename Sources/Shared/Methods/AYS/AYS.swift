@@ -4,8 +4,8 @@ import Schedules
 import Solvers
 import Tensors
 
-/// Align Your Steps: times of least KLUB, a bound on the divergence of a first-order stochastic solver, by Monte Carlo and
-/// coordinate search (Sabour et al. 2024; docs/methods/ays.md). The data are the pairs' targets.
+/// Align Your Steps: times of least KLUB, a bound on the divergence of a first-order stochastic solver, by Monte Carlo
+/// and coordinate search (Sabour et al. 2024; docs/methods/ays.md). The data are the pairs' targets.
 package struct AYS: FitMethod {
     package static let name = "ays"
     package static let options = [
@@ -24,7 +24,8 @@ package struct AYS: FitMethod {
     package var places = 11
     /// The visits of every point, at most, at each resolution.
     package var sweeps = 5
-    /// Whether a resolution's search ends when the solver's own validation loss rises: KLUB is a bound for another solver.
+    /// Whether a resolution's search ends when the solver's own validation loss rises: KLUB is a bound for another
+    /// solver.
     package var stopsEarly = true
     /// The steps of the first grid, and how often it is subdivided.
     package var firstSteps = 10

@@ -2,8 +2,8 @@ import Diffusion
 import Fitting
 import Tensors
 
-/// The sampling density of one KLUB integral (Sabour et al. 2024, Lemma 3.3, with the bracket to the first power as in its
-/// proof; docs/methods/ays.md, "Objective"): pi(t) ~ t^-3 (1 / (t^2 + c^2) - 1 / (u^2 + c^2)) on [low, u].
+/// The sampling density of one KLUB integral (Sabour et al. 2024, Lemma 3.3, with the bracket to the first power as in
+/// its proof; docs/methods/ays.md, "Objective"): pi(t) ~ t^-3 (1 / (t^2 + c^2) - 1 / (u^2 + c^2)) on [low, u].
 struct AYSDensity {
     let low: Double
     let high: Double
@@ -73,8 +73,8 @@ struct AYSSearch<Element: TensorElement> {
         }
     }
 
-    /// Moves the levels at `points` one by one to the best of their places, until none moves or the levels get worse, and
-    /// returns the best levels of all.
+    /// Moves the levels at `points` one by one to the best of their places, until none moves or the levels get worse,
+    /// and returns the best levels of all.
     func optimized(_ levels: [Double], at points: [Int]) throws -> [Double] {
         var levels = levels
         var best = (levels: levels, value: settings.stopsEarly ? try judge(levels) : 0)

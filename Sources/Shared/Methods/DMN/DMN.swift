@@ -24,7 +24,7 @@ package struct DMN: FitMethod {
             if steps > 7, let times = try? published(problem)?.times(steps: steps, process: process) {
                 return try schedule(problem, times: times)
             }
-            let isPixel = Parameterization.Mode.usual(for: process) == .lambda
+            let isPixel = process.timeIsNoiseLevel
             var search = DMNSearch(
                 DMNObjective(errorPower: isPixel ? 1 : 2, steps: steps, independentIntervals: 3))
             search.seed = seed

@@ -1,8 +1,8 @@
 import Tensors
 
 /// DMN's objective on half log-SNRs (Xue et al. 2024; docs/methods/dmn.md, "Objective"): a bound on the error of a
-/// third-order multistep solver whose network errs by a known power of sigma. Steps have order 1 at both ends, 2 next to
-/// them, 3 between.
+/// third-order multistep solver whose network errs by a known power of sigma. Steps have order 1 at both ends, 2 next
+/// to them, 3 between.
 package struct DMNObjective: Sendable, Equatable {
     /// The power P of w_i = sigma_i^P / alpha_i: 1 for pixel models, 2 for latent models.
     package var errorPower: Int
@@ -49,7 +49,8 @@ package struct DMNObjective: Sendable, Equatable {
         return interval == 1 || interval == steps - 2 ? 2 : 3
     }
 
-    /// Returns the integrals over the interval of e^lambda times the Lagrange basis on the `order` newest nodes, oldest first.
+    /// Returns the integrals over the interval of e^lambda times the Lagrange basis on the `order` newest nodes, oldest
+    /// first.
     private static func integrals(_ lambdas: [Double], interval: Int, order: Int) -> [Double] {
         let h = lambdas[interval + 1] - lambdas[interval]
         let start = Double.exp(lambdas[interval])

@@ -5,8 +5,8 @@ import Metrics
 import Tensors
 
 /// How far a batch of samples is from the targets of all pairs as distributions: the unbiased squared maximum mean
-/// discrepancy of features under the kernel (x.y / D + 1)^3 (docs/methods/metrics.md, "KID"). No sample is compared with its
-/// own target.
+/// discrepancy of features under the kernel (x.y / D + 1)^3 (docs/methods/metrics.md, "KID"). No sample is compared
+/// with its own target.
 ///
 /// As a `Loss`, the mean of a whole batch is its discrepancy: a sample's value is its share, which may be negative.
 package struct DistributionScore<Element: TensorElement>: Loss {
@@ -71,10 +71,10 @@ private struct Kernel {
         for row in 0..<rows {
             for column in 0..<columns {
                 let index = row * columns + column
-                let base = products[index] / Double(dimension) + 1
+                let kernel = polynomialKernel(products[index], dimension: dimension, weight: share)
                 let counts = column != excluding[row]
-                means[row] += counts ? share * base * base * base : 0
-                products[index] = counts ? share * 3 * base * base / Double(dimension) : 0
+                means[row] += counts ? kernel.value : 0
+                products[index] = counts ? kernel.slope : 0
             }
         }
         self.means = means

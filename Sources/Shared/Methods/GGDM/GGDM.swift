@@ -8,8 +8,8 @@ import Solvers
 import Tensors
 
 /// GGDM's way to a solver (Watson et al. 2022; docs/methods/ggdm.md): times, model times and coefficients by
-/// back-propagation through sampling, for samples whose features are distributed as the targets' are. No sample is held to
-/// its own target.
+/// back-propagation through sampling, for samples whose features are distributed as the targets' are. No sample is held
+/// to its own target.
 package struct GGDM: FitMethod {
     package static let name = "ggdm"
     package static let options = [
@@ -63,8 +63,8 @@ package struct GGDM: FitMethod {
     package var learned: LearnedParts { coefficients.learned(times) }
     package var differentiatedBatch: Int { batch }
 
-    /// Lowers the score of the training noises from the best start. The work is an evaluation and a pullback for each of the
-    /// solver's evaluations, noise and step, and the validation noises at every look.
+    /// Lowers the score of the training noises from the best start. The work is an evaluation and a pullback for each
+    /// of the solver's evaluations, noise and step, and the validation noises at every look.
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {

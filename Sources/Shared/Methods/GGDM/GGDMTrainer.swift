@@ -12,8 +12,9 @@ struct GGDMTrainer<Element: TensorElement> {
     let validation: FittingSet<Element>
     let observe: (TrainingStep) -> Void
 
-    /// Returns the iterate of least validation score, with the scores of the start and of it. If the network breaks down
-    /// about an iterate, the next one starts from the best so far. Throws `NetworkBreakdown` if it breaks down at once.
+    /// Returns the iterate of least validation score, with the scores of the start and of it. If the network breaks
+    /// down about an iterate, the next one starts from the best so far. Throws `NetworkBreakdown` if it breaks down at
+    /// once.
     func run(from initial: [Double]) throws -> (parameters: [Double], scoreBefore: Double, scoreAfter: Double) {
         var (parameters, generator) = (initial, SplitMix(seed: settings.seed))
         var adam = Adam(learningRate: settings.learningRate, count: free.count)

@@ -77,8 +77,8 @@ package struct GITS: FitMethod {
         return path(costs, steps: problem.steps).map { times[$0] }
     }
 
-    /// Returns the path of `steps` hops from point 0 to the last one with the least cost (docs/methods/gits.md, "Search").
-    /// The smallest index wins a tie.
+    /// Returns the path of `steps` hops from point 0 to the last one with the least cost (docs/methods/gits.md,
+    /// "Search"). The smallest index wins a tie.
     ///
     /// - Parameter costs: [n][n], used above the diagonal.
     /// - Returns: `steps` + 1 indices.
@@ -143,7 +143,8 @@ package struct GITS: FitMethod {
         return costs
     }
 
-    /// Returns dev(X_i + (s_j - s_i) d_i) - dev(X_j), dev being the distance from the chord; that of the last point is 0.
+    /// Returns dev(X_i + (s_j - s_i) d_i) - dev(X_j), dev being the distance from the chord; that of the last point is
+    /// 0.
     ///
     /// Along a step the part across the chord is linear in s, so its norm comes from three inner products for each i.
     private func deviations(_ states: [[Double]], _ slopes: [[Double]], _ sigmas: [Double]) -> [[Double]] {

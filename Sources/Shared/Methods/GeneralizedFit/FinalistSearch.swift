@@ -2,7 +2,8 @@ import Fitting
 import Solvers
 import Tensors
 
-/// A start in a solver's family: the problem's own, or another's, whose coefficients are then those that offsets count from.
+/// A start in a solver's family: the problem's own, or another's, whose coefficients are then those that offsets count
+/// from.
 struct FamilyStart {
     var family: GeneralizedFamily
     var name: String
@@ -47,8 +48,8 @@ struct FinalistSearch<Element: TensorElement> {
         return tried.sorted { $0.loss < $1.loss }.prefix(count).map(\.start)
     }
 
-    /// Returns the starts of least loss among all starts in every family. If some are given, these are the best of the given
-    /// ones and the best of a few others.
+    /// Returns the starts of least loss among all starts in every family. If some are given, these are the best of the
+    /// given ones and the best of a few others.
     private func bestStarts(
         _ families: [GeneralizedFamily], on few: FitProblem<Element>
     ) throws -> [FamilyStart] {
@@ -75,8 +76,8 @@ struct FinalistSearch<Element: TensorElement> {
         return FamilyStart(family: family, name: start.name + other, parameters: family.parameters(start))
     }
 
-    /// Returns other solvers along the same times, whose coefficients a fit may start from: the landscape has many basins,
-    /// and in which of them a solver begins is chance.
+    /// Returns other solvers along the same times, whose coefficients a fit may start from: the landscape has many
+    /// basins, and in which of them a solver begins is chance.
     private func otherSolvers() throws -> [GeneralizedFamily] {
         guard settings.coefficients.triesOtherSolvers, !own.keepsSums, own.evaluations == problem.steps,
             problem.process.hasFiniteLogSNR, !problem.solver.options.contains(.thresholding)

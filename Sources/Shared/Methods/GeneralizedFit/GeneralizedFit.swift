@@ -6,8 +6,8 @@ import Solvers
 import Tensors
 
 /// Fits times, model times and coefficients by Levenberg-Marquardt: the times from several starts for a few steps on
-/// some of the pairs, then, from the best of these, everything on the training pairs, of which the validation pairs choose;
-/// at last a few steps on all pairs (docs/methods/gauss-newton.md).
+/// some of the pairs, then, from the best of these, everything on the training pairs, of which the validation pairs
+/// choose; at last a few steps on all pairs (docs/methods/gauss-newton.md).
 ///
 /// The loss told is that before the last, since then no pair is left to judge by; the next budget starts from there as
 /// well. Along budgets the neighbour's schedule, with the best other start, takes the place of the rest: it wins nearly
@@ -40,8 +40,8 @@ package struct GeneralizedFit: FitMethod {
     package var starts = 3
     package var startSteps = 4
     package var startPairs = 16
-    /// The starts of which everything is then fitted on all training pairs; the best one alone if starts are given, as along
-    /// budgets.
+    /// The starts of which everything is then fitted on all training pairs; the best one alone if starts are given, as
+    /// along budgets.
     package var finalists = 2
     /// The steps in which the chosen fit goes on with the validation pairs among those it trains on.
     package var refitSteps = 5
@@ -98,7 +98,8 @@ package struct GeneralizedFit: FitMethod {
         return fit
     }
 
-    /// Returns the parameters after a few more steps on all pairs, or as they are if the network breaks down about them.
+    /// Returns the parameters after a few more steps on all pairs, or as they are if the network breaks down about
+    /// them.
     private func refitted<Element: TensorElement>(
         _ parameters: [Double], _ start: FamilyStart, _ problem: FitProblem<Element>
     ) throws -> [Double] {

@@ -25,14 +25,15 @@ package struct LD3Settings: Sendable, Equatable {
     /// How far a noise may move, and how far along its own loss' gradient it steps. Radius 0 is the hard loss.
     package var ball: NoiseBall
     package var noiseStep: Double
-    /// Whether a noise moves only if a solve has shown that this lowers its loss, as the paper has it. Otherwise its step
-    /// ends at the latest where the slope alone would have halved the loss.
+    /// Whether a noise moves only if a solve has shown that this lowers its loss, as the paper has it. Otherwise its
+    /// step ends at the latest where the slope alone would have halved the loss.
     package var testsMoves = false
     package var noiseStepDecay = 0.5
-    /// The training steps between validations, of which each pass' last is always one; nil is that one alone, 1 the paper's.
+    /// The training steps between validations, of which each pass' last is always one; nil is that one alone, 1 the
+    /// paper's.
     package var validationInterval: Int?
-    /// Whether the validation noises move in their balls as well, as the paper's do. Otherwise parameters are chosen by the
-    /// hard loss, for which they are wanted, and half of the gradients are not needed.
+    /// Whether the validation noises move in their balls as well, as the paper's do. Otherwise parameters are chosen by
+    /// the hard loss, for which they are wanted, and half of the gradients are not needed.
     package var movesValidationNoises = false
     /// Gauss-Newton steps on the hard loss after all passes, at most; 0 is the paper's algorithm alone.
     package var polishSteps = 4

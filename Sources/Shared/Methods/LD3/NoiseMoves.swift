@@ -28,8 +28,8 @@ struct NoiseMoves<Element: TensorElement> {
         if accepted == 0, ball.radius > 0 { step *= decay }
     }
 
-    /// Moves the noises of the training pairs at `indices`. If moves are tested, only those do that lower their loss along
-    /// `course`; otherwise all do, but none farther than where the slope alone would have halved its loss.
+    /// Moves the noises of the training pairs at `indices`. If moves are tested, only those do that lower their loss
+    /// along `course`; otherwise all do, but none farther than where the slope alone would have halved its loss.
     mutating func moveTraining(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
         _ course: () throws -> Course

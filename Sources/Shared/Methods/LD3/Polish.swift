@@ -10,8 +10,8 @@ struct Polish<Element: TensorElement> {
     let problem: FitProblem<Element>
     let observe: (TrainingStep) -> Void
 
-    /// Returns the iterate of least hard validation loss with that loss. The result is what was `trained`, if the network
-    /// breaks down about it or if there are no steps.
+    /// Returns the iterate of least hard validation loss with that loss. The result is what was `trained`, if the
+    /// network breaks down about it or if there are no steps.
     ///
     /// - Parameter loss: the hard validation loss of `trained`, if it is known.
     func run(
