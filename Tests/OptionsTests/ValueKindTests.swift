@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func anEnumerationIsAChoice() throws {
-        let option = Option.choice("side", Side.self, "which")
+        let option = Option.choice("side", cases: Side.self, "which")
         try option.kind.check("right")
         #expect(throws: Failure.self) { try option.kind.check("top") }
         #expect(Failure.option("side up", "is none").place == "--side up")
