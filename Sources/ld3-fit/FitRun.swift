@@ -82,10 +82,13 @@ struct FitRun {
         if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
             try run(
                 FitSession(
-                    request, model: model, denoiser: counting(gaussian.converted(to: Double.self)), train: train.converted(),
+                    request, model: model, denoiser: counting(gaussian.converted(to: Double.self)),
+                    train: train.converted(),
                     validation: validation.converted()))
         } else {
-            try run(FitSession(request, model: model, denoiser: counting(model.denoiser), train: train, validation: validation))
+            try run(
+                FitSession(
+                    request, model: model, denoiser: counting(model.denoiser), train: train, validation: validation))
         }
     }
 

@@ -77,7 +77,8 @@ struct FitSession<Element: TensorElement> {
         var fits: [Fit] = []
         for budget in request.budgets {
             var problem = FitProblem(
-                denoiser: denoiser, sampler: sampler(budget), process: model.process, budget: budget, train: train, validation: validation)
+                denoiser: denoiser, sampler: sampler(budget), process: model.process, budget: budget, train: train,
+                validation: validation)
             problem.resources = resources
             if let heuristics = request.heuristics { problem.starts = StartChoice(heuristics: heuristics) }
             problem.starts.given = (given + (fits.last.map { [$0.neighbour] } ?? []))

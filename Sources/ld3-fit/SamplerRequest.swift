@@ -61,13 +61,15 @@ extension FitRequest {
 
     /// Returns the way to the gradients, or nil if they are the denoiser's own. Throws `usage` if there is none.
     func gradient(of model: Model) throws -> FitSampler<Double>.Gradient? {
-        let asked = arguments.isGiven("gradient")
+        let asked =
+            arguments.isGiven("gradient")
             ? try arguments.choice("gradient", FitSampler<Double>.Gradient.self) : nil
         let hasPullback = model.stepper?.hasPullback ?? model.denoiser.hasPullback
         if asked == .pullback || (asked == nil && model.stepper == nil) {
             guard hasPullback else {
                 throw Failure(
-                    .usage, place: "model", "\(model.name) gives no gradients: its `model` frame says ld3.pullback false",
+                    .usage, place: "model",
+                    "\(model.name) gives no gradients: its `model` frame says ld3.pullback false",
                     suggestion: "\(spelled("gradient")) differences goes without")
             }
         }

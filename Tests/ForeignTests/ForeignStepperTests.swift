@@ -92,7 +92,8 @@ struct ForeignStepperTests {
     }
 
     @Test func aSamplerMayKeepTheNoiseInItsPlace() throws {
-        let linearization = try smallStepper("still").linearize(input, times: course.times, modelTimes: course.modelTimes)
+        let linearization = try smallStepper("still").linearize(
+            input, times: course.times, modelTimes: course.modelTimes)
         let found = try linearization.pullback(weights)
         #expect(found.noise == nil && found.times.allSatisfy { $0 != 0 })
     }
@@ -110,8 +111,9 @@ struct ForeignStepperTests {
         let scaled = try smallStepper("bare process=edm:0.5,2")
         let doubled = SamplerInput<Double>(
             noise: input.noise.scaled(by: 2), given: input.condition, seeds: input.seeds)
-        #expect(try scaled.sample(input, times: course.times, modelTimes: course.times)
-            == stepper.sample(doubled, times: course.times, modelTimes: course.times))
+        #expect(
+            try scaled.sample(input, times: course.times, modelTimes: course.times)
+                == stepper.sample(doubled, times: course.times, modelTimes: course.times))
     }
 
     @Test func lossesAndTheirGradients() throws {
@@ -155,7 +157,9 @@ struct ForeignStepperTests {
         }
     }
 
-    @Test(arguments: [("cotangent-shape", "`t_cotangent` is F64 [4]"), ("cotangent-missing", "no tensor `t_cotangent`")])
+    @Test(arguments: [
+        ("cotangent-shape", "`t_cotangent` is F64 [4]"), ("cotangent-missing", "no tensor `t_cotangent`"),
+    ])
     func faultsOfGradientsAreTold(fault: String, told: String) throws {
         let linearization = try smallStepper(fault).linearize(input, times: course.times, modelTimes: course.modelTimes)
         #expect {

@@ -77,12 +77,15 @@ struct StepperPipelineTests {
     @Test func theBestHeuristicIsFound() throws {
         let fit = try shell("\(pairs) | ld3-fit -q --method heuristic --nfe 3")
         #expect(fit.status == 0, "\(fit.errors)")
-        #expect(["uniform", "quadratic", "polynomial:3.0"].contains(try streamFrames(fit.output)[0].metadata["ld3.method"]))
+        #expect(
+            ["uniform", "quadratic", "polynomial:3.0"].contains(try streamFrames(fit.output)[0].metadata["ld3.method"]))
     }
 
     @Test(arguments: [
-        ("ld3-teacher --schedule uniform --solver euler", "--solver"), ("ld3-teacher --schedule logsnr", "noise levels"),
-        ("ld3-teacher --schedule uniform --order 2", "--order"), ("ld3-teacher --schedule uniform --guidance 2", "--guidance"),
+        ("ld3-teacher --schedule uniform --solver euler", "--solver"),
+        ("ld3-teacher --schedule logsnr", "noise levels"),
+        ("ld3-teacher --schedule uniform --order 2", "--order"),
+        ("ld3-teacher --schedule uniform --guidance 2", "--guidance"),
         ("ld3-teacher --schedule uniform --process edm", "--process"),
         ("ld3-sample --schedule uniform --nfe 3 --log-determinant", "--log-determinant"),
         ("ld3-sample --schedule edm --nfe 3", "noise levels"),
@@ -137,7 +140,8 @@ struct StepperPipelineTests {
         #expect(!FileManager.default.fileExists(atPath: mark))
         // A denoiser of ours does not take it.
         let other = try Programs.shell(
-            "ld3-noise --seeds 0-3 --shape 8 | ld3-sample -q --allow-other-model --schedule \(schedule) --model gaussian:shape=8")
+            "ld3-noise --seeds 0-3 --shape 8 | ld3-sample -q --allow-other-model --schedule \(schedule) --model gaussian:shape=8"
+        )
         #expect(other.status == 65 && other.output.isEmpty, "\(other.errors)")
     }
 
@@ -226,7 +230,9 @@ struct StepperPipelineTests {
     }
 
     /// The adapter of DiffDock with a stand-in that has DiffDock's functions.
-    @Test(.enabled(if: Python.imports("numpy, torch"), "python3 with torch and numpy is not there ($PYTHON names another)"))
+    @Test(
+        .enabled(
+            if: Python.imports("numpy, torch"), "python3 with torch and numpy is not there ($PYTHON names another)"))
     func theAdapterOfDiffDock() throws {
         let command = "\(Python.command) '\(Fixtures.path("foreign/docking.py"))' '\(Fixtures.root)/examples'"
         let check = try Programs.shell("\(command) check")

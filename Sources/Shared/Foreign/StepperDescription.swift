@@ -40,7 +40,8 @@ package struct StepperDescription: Sendable, Equatable {
         }
         if names == ["denoise"] { return nil }
         guard names.contains("step"), !names.contains("denoise") else {
-            throw Self.wrong("ld3.answers", text, "either [\"denoise\"] or a list with \"step\" and without \"denoise\"")
+            throw Self.wrong(
+                "ld3.answers", text, "either [\"denoise\"] or a list with \"step\" and without \"denoise\"")
         }
         // Other names may be requests of a later version.
         answers = Set(names.compactMap(Request.init))

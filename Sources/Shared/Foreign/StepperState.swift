@@ -22,7 +22,8 @@ struct StepperState: Sendable, Equatable {
         }
         for tensor in tensors where tensor.shape.first != batch {
             throw Failure(
-                .inputOutput, "`\(tensor.name)` has the shape \(tensor.shape), not one row for each of \(batch) samples")
+                .inputOutput, "`\(tensor.name)` has the shape \(tensor.shape), not one row for each of \(batch) samples"
+            )
         }
     }
 
@@ -41,7 +42,8 @@ struct StepperState: Sendable, Equatable {
             guard tensor.type == due.type, tensor.shape == due.shape else {
                 throw Failure(
                     .inputOutput,
-                    "`\(due.name)` is \(tensor.type.rawValue) \(tensor.shape), where \(due.type.rawValue) \(due.shape) was due")
+                    "`\(due.name)` is \(tensor.type.rawValue) \(tensor.shape), where \(due.type.rawValue) \(due.shape) was due"
+                )
             }
             return tensor
         }

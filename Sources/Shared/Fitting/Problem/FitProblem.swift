@@ -50,7 +50,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     /// Computes D(x_T; T) of the pairs that `solved` names, once for every number of steps. An analytic first step
     /// needs none. The validation pairs' are computed always, since the starts are rated on them.
     package mutating func keepFirstOutputs(of solved: SolvedPairs = .all) throws {
-        guard sampler == nil, resources.savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst) else { return }
+        guard sampler == nil, resources.savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst)
+        else { return }
         let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
         func outputs(_ set: FittingSet<Element>) throws -> Tensor<Element> {
             try set.firstOutputs

@@ -52,10 +52,13 @@ extension Student where Family == TimesFamily {
         _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> CourseGradients? {
         let moves = (1..<max(course.steps, 1)).flatMap { index -> [(index: Int, ofModel: Bool, by: Double)] in
-            let step = 1e-3 * min(course.times[index - 1] - course.times[index], course.times[index] - course.times[index + 1])
+            let step =
+                1e-3 * min(course.times[index - 1] - course.times[index], course.times[index] - course.times[index + 1])
             return [(index, false, step)] + (family.isTied ? [] : [(index, true, step)])
         }
-        let moved = moves.flatMap { move in [move.by, -move.by].map { course.moved(move.index, move.ofModel, by: $0, isTied: family.isTied) } }
+        let moved = moves.flatMap { move in
+            [move.by, -move.by].map { course.moved(move.index, move.ofModel, by: $0, isTied: family.isTied) }
+        }
         let losses = try sampler.samples(input, along: [course] + moved).map {
             try set.loss.values($0, pairs: indices).map(infiniteIfNaN)
         }
