@@ -3,6 +3,7 @@ import Diffusion
 import Dispatch
 import Foreign
 import Formats
+import Foundation
 import Models
 import Solvers
 import Tensors
@@ -31,7 +32,7 @@ struct ForeignStepperTests {
             for step in 0..<course.steps {
                 let dt = course.times[step + 1] - course.times[step]
                 let shift = 0.01 * Double(input.seeds[sample] % 7)
-                x = x.map { $0 + dt * Double.sin(course.modelTimes[step] + $0 + shift) }
+                x = x.map { $0 + dt * sin(course.modelTimes[step] + $0 + shift) }
             }
             return [x[0], x[1], x[0] + x[1]]
         }

@@ -83,9 +83,15 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         return losses
     }
 
-    /// Returns D(x_T; T) of every moved noise of the set; nil if the course does not evaluate it, or if it is not kept.
+    /// Returns what the function below does, of a course that is a program; nil for another.
     package func firstOutputs(_ set: FittingSet<Element>, along course: Course) throws -> Tensor<Element>? {
         guard case .program(let program) = course else { return nil }
+        return try firstOutputs(set, program: program)
+    }
+
+    /// Returns D(x_T; T) of every moved noise of the set; nil if the program does not evaluate it, or if it is not
+    /// kept.
+    package func firstOutputs(_ set: FittingSet<Element>, program: StepProgram<Double>) throws -> Tensor<Element>? {
         guard resources.savings.contains(.firstEvaluation), program.evaluatesStart,
             case .evaluate(_, let start, _) = program.instructions[0]
         else { return nil }
