@@ -9,7 +9,7 @@ extension ModelCatalogue {
             switch try ModelSpecification(name) {
             case .embedded: try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
             case .checkpoint(let path): path
-            default: throw Failure(.usage, place: "--describe", "\(name) is no model file")
+            default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
         // A configuration that our networks cannot read, such as that of a latent U-Net, is shown as it is.
         return try ModelDescription(path: path, name: name) { try? NetworkModel.processSpelling(of: $0) }

@@ -2,7 +2,6 @@ import Checkpoints
 import Diagnostics
 import Diffusion
 import Formats
-import Foundation
 import Solvers
 
 /// A schedule written for another program. Noise levels are s = sigma / alpha and fall.
@@ -74,9 +73,9 @@ package struct ScheduleExport: Sendable {
             format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []
         let bytes: [UInt8]
         switch format {
-        case .comfy: bytes = line(sigmas.map(fixed).joined(separator: ", "))
-        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map(fixed).joined(separator: ", ") + "]")
-        case .stableDiffusionCPP: bytes = line(sigmas.map(fixed).joined(separator: ","))
+        case .comfy: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", "))
+        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
+        case .stableDiffusionCPP: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ","))
         case .diffusersTimesteps:
             let steps = try timesteps(schedule)
             bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
@@ -119,13 +118,6 @@ package struct ScheduleExport: Sendable {
         case .replaceZero: sigmas.dropLast() + [0]
         case .appendZero: sigmas + [0]
         }
-    }
-
-    /// Returns at most 12 decimals, without an exponent and trailing zeros, and at least one.
-    private func fixed(_ value: Double) -> String {
-        var text = String(format: "%.12f", value)
-        while text.hasSuffix("0"), !text.hasSuffix(".0") { text.removeLast() }
-        return text
     }
 
     private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
@@ -183,7 +175,7 @@ package struct ScheduleExport: Sendable {
     private func refusal(_ message: String) -> Failure {
         Failure(
             .usage, place: "export \(format.rawValue)", message,
-            suggestion: "drop them with --drop-model-times, learn with --tied, or export json")
+            suggestion: "drop them with <dropped model times>, learn with <tied times>, or export json")
     }
 
     private func lossNotes(_ schedule: Schedule) throws -> [String] {
