@@ -1,6 +1,5 @@
+import Commands
 import Testing
-
-@testable import Commands
 
 @Suite struct StartupTests {
     private func startsAgain(usesLinearAlgebra: Bool, hasChosen: Bool = false, wide: Bool = true) -> Bool {
