@@ -2,6 +2,7 @@
 import Commands
 import FeatureNetworks
 import Images
+import Options
 
 let command = Command(
     name: "ld3-fid", purpose: "measures how far samples are from a reference: Fréchet distance, KID, precision, recall",

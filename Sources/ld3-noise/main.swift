@@ -1,6 +1,7 @@
 // ld3-noise: writes Gaussian noise and labels as a tensor stream, each sample from its own seed.
 import Commands
 import Models
+import Options
 import Tensors
 
 let command = Command(

@@ -1,6 +1,7 @@
 // ld3-sample: turns noise into samples or pictures by few steps along a schedule.
 import Commands
 import Images
+import Options
 
 let command = Command(
     name: "ld3-sample", purpose: "solves the diffusion ODE with few steps: noise in, samples or pictures out",

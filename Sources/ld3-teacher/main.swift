@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Foreign
 import Models
+import Options
 
 let command = Command(
     name: "ld3-teacher", purpose: "solves the diffusion ODE finely: noise in, pairs of noise and target out",

@@ -1,10 +1,11 @@
 import Diagnostics
 import Formats
+import Options
 import TensorStream
 
 /// A parsed command line, whose values are of the kinds that their options declare. Accessors throw `usage`, which
 /// names the option, if a value is missing.
-package struct Arguments: Sendable {
+package struct Arguments: OptionValues {
     package let command: Command
     /// The options as given, in order; a flag has no value.
     let given: [(option: Option, value: String?)]
@@ -79,31 +80,5 @@ package struct Arguments: Sendable {
             preconditionFailure("\(command.name) declares no option --\(name)")
         }
         return option
-    }
-}
-
-// MARK: - Options whose declaration does not say their range yet
-
-extension Arguments {
-    package func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int {
-        try locating("--\(name)") { try ValueKind.integer(string(name), in: range) }
-    }
-
-    package func integerIfGiven(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
-        try locating("--\(name)") { try stringIfGiven(name).map { try ValueKind.integer($0, in: range) } }
-    }
-
-    package func double(_ name: String, in range: ClosedRange<Double>) throws -> Double {
-        try locating("--\(name)") { try ValueKind.number(string(name), in: range) }
-    }
-
-    package func doubleIfGiven(_ name: String, in range: ClosedRange<Double>) throws -> Double? {
-        try locating("--\(name)") { try stringIfGiven(name).map { try ValueKind.number($0, in: range) } }
-    }
-
-    package func choice(_ name: String, among choices: [String]) throws -> String {
-        let text = try string(name)
-        guard choices.contains(text) else { throw Failure(place: "--\(name)", unknown: text, choices: choices) }
-        return text
     }
 }

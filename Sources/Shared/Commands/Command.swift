@@ -1,3 +1,5 @@
+import Options
+
 /// One program's declaration: everything that --help prints and that the parser and the start-up need.
 package struct Command: Sendable {
     package var name: String

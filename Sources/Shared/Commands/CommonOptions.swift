@@ -2,6 +2,7 @@ import Diagnostics
 import Diffusion
 import Formats
 import Models
+import Options
 import TensorStream
 
 // An option that several programs have is declared here, so that it has one spelling, one default and one sentence.

@@ -7,7 +7,8 @@ private let optionOfCoordinate = [
     "variant": "--variant", "model": "--model", "process": "--process", "guidance": "--guidance",
     "architecture": "--architecture", "other model": "--allow-other-model", "introduction time": "--child-timeout",
     "export": "--export", "resampled steps": "--resample", "first sigma": "--from-sigma", "method": "--method",
-    "features": "--features", "description": "--describe", "force": "--force", "mode": "--mode",
+    "features": "--features", "description": "--describe", "force": "--force", "noise file": "--from",
+    "dropped model times": "--drop-model-times", "tied times": "--tied", "mode": "--mode",
 ]
 
 extension Failure {

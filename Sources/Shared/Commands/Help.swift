@@ -1,4 +1,5 @@
 import Diagnostics
+import Options
 
 extension Command {
     /// The word after --help that asks for every group.

@@ -1,4 +1,5 @@
 import Diagnostics
+import Options
 
 extension Arguments {
     /// Parses the words after the program's name: `--name=value`, `--name value`, `-n value`, `-nvalue`, flags, and

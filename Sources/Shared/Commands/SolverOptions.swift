@@ -2,6 +2,7 @@ import Diagnostics
 import Diffusion
 import Foundation
 import Models
+import Options
 import Schedules
 import Solvers
 

@@ -66,7 +66,7 @@ package struct NetworkModel {
         guard let json = weights.configuration else {
             throw Failure(
                 .data, "does not tell its architecture",
-                suggestion: "give it with --architecture FILE.json: precond and init_kwargs as EDM names them")
+                suggestion: "give it with <architecture> FILE.json: precond and init_kwargs as EDM names them")
         }
         return try NetworkConfiguration(json: json)
     }

@@ -174,7 +174,7 @@ package struct ScheduleExport: Sendable {
     private func refusal(_ message: String) -> Failure {
         Failure(
             .usage, place: "export \(format.rawValue)", message,
-            suggestion: "drop them with --drop-model-times, learn with --tied, or export json")
+            suggestion: "drop them with <dropped model times>, learn with <tied times>, or export json")
     }
 
     private func lossNotes(_ schedule: Schedule) throws -> [String] {

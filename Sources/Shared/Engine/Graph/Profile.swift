@@ -8,11 +8,12 @@ import Synchronization
     import Darwin
 #endif
 
-/// Measures the engine if the environment has LD3_PROFILE=1, and nothing otherwise: run time and speed by kind of layer,
-/// the time taken to lay out weights, and the most memory held.
+/// Measures the engine if the environment has LD3_PROFILE=1, and nothing otherwise: run time and speed by kind of
+/// layer, the time taken to lay out weights, and the most memory held.
 ///
 /// Times are wall times of whole operations. If images run side by side, each on its own thread, times are summed over
-/// threads, and GFLOP/s are those of one thread. GFLOP/s count the operations of a direct computation, whatever the kernel.
+/// threads, and GFLOP/s are those of one thread. GFLOP/s count the operations of a direct computation, whatever the
+/// kernel.
 package final class Profile: Sendable {
     package static let shared = Profile()
     private let enabled = ProcessInfo.processInfo.environment["LD3_PROFILE"] == "1"
