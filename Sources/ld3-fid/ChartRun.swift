@@ -1,6 +1,7 @@
 import Commands
 import Diagnostics
 import Images
+import Options
 import Plots
 
 extension OptionGroup {
