@@ -109,7 +109,8 @@ struct BadInputTests {
 
     @Test func aModelFileThatTheInputNamesWithoutADigest() throws {
         let result = try Programs.run("ld3-sample", ["--schedule=edm", "--nfe=2"], input: try pairs(model: "gone.pkl"))
-        expect(result, status: 65, telling: "standard input: ld3.model is `gone.pkl`, a file of which it does not record")
+        expect(
+            result, status: 65, telling: "standard input: ld3.model is `gone.pkl`, a file of which it does not record")
     }
 
     private func pairs(model: String, history: String = "[]") throws -> [UInt8] {
