@@ -1,6 +1,11 @@
 import Commands
 import Testing
 
+<<<<<<< HEAD
+=======
+import Commands
+
+>>>>>>> main
 @Suite struct StartupTests {
     private func startsAgain(usesLinearAlgebra: Bool, hasChosen: Bool = false, wide: Bool = true) -> Bool {
         let command = Command(
