@@ -1,6 +1,8 @@
 import Commands
 import Diagnostics
+import Options
 import Images
+import Options
 import Plots
 
 extension OptionGroup {
