@@ -3,7 +3,7 @@
 
     export LD3_MODEL='exec:python3 examples/rigid_docking.py'
     ld3-noise --seeds 0-9 --labels balanced | ld3-teacher --schedule uniform --steps 18 > pairs.ld3
-    ld3-fit --nfe 6 --rounds 20,30 < pairs.ld3 > six.safetensors
+    ld3-fit --nfe 6 --rounds 20,30 --validate-every 1 < pairs.ld3 > six.safetensors
     ld3-noise --seeds 100-199 --labels balanced | ld3-teacher --schedule uniform --steps 18 |
         ld3-sample --schedule six.safetensors > poses.ld3        # its tensor `loss` tells how far each pose is
 

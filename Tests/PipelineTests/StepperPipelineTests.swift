@@ -207,7 +207,7 @@ struct StepperPipelineTests {
             let schedule = folder.file("six.safetensors")
             let pairs = "ld3-noise --seeds 0-9 --labels balanced | ld3-teacher -q --schedule uniform --steps 18"
             let fit = try Programs.shell(
-                "\(pairs) | ld3-fit -q --nfe 6 --rounds 20,30 > \(schedule)", environment: variables)
+                "\(pairs) | ld3-fit -q --nfe 6 --rounds 20,30 --validate-every 1 > \(schedule)", environment: variables)
             #expect(fit.status == 0, "\(fit.errors)")
             let reached = try docking(schedule, variables)
             #expect(reached.rms <= 2.5 && reached.within2 >= 0.95, "\(reached)")
