@@ -19,11 +19,12 @@ struct FitRun {
         request = try FitRequest(arguments)
         output = try FitOutput(request)
         let reporter = arguments.reporter
+        let modelRequest = try arguments.modelRequest()
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
         part = try samples.firstPart()
         let origin = Origin(place: stream.frames.place, metadata: part.metadata)
-        model = try arguments.modelRequest().open(for: [origin]) { reporter.warn($0) }
+        model = try modelRequest.open(for: [origin]) { reporter.warn($0) }
         guard model.denoiser.hasPullback else {
             throw Failure(
                 .usage, place: "model", "\(model.name) gives no gradients, which a fit needs",

@@ -24,9 +24,10 @@ package struct SolveRun {
         fallback: (solver: String, evaluations: Int?)
     ) throws {
         let reporter = arguments.reporter
+        let modelRequest = try arguments.modelRequest()
         samples = SampleReader(stream, known: ["noise"], reporter: reporter)
         let input = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
-        model = try arguments.modelRequest().open(for: [request.origin, input]) { reporter.warn($0) }
+        model = try modelRequest.open(for: [request.origin, input]) { reporter.warn($0) }
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
         program = try schedule.program()
         samples.batch = arguments.batch() ?? model.defaultBatch

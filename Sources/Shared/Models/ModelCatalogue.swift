@@ -91,7 +91,7 @@ package enum ModelCatalogue {
 
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
         let own = try denoiser.model.process.map { spelling in
-            try locating("ld3.process of \(name)") { try NoiseProcess(spelling: spelling) }
+            try locating(name) { try NoiseProcess(named: spelling, known: process, in: "ld3.process") }
         }
         if let own, let process, own != process {
             throw Failure(
