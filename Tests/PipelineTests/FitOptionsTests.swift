@@ -13,7 +13,8 @@ import Testing
         (["--start=/does/not/exist"], 66), (["--schedule=/does/not/exist", "--export=comfy"], 66),
         (["--method=ggdm", "--own-coefficients"], 64), (["--learn=times", "--sum-rule"], 64),
         (["--plot=/no/such/folder/plot.png"], 73), (["--model=/does/not/exist"], 66), (["--process=edn"], 64),
-        (["--architecture=/does/not/exist"], 66), (["--model=gaussian:shap=2"], 64), (["--seed=-1"], 64), (["--train=0"], 64),
+        (["--architecture=/does/not/exist"], 66), (["--model=gaussian:shap=2"], 64), (["--seed=-1"], 64),
+        (["--train=0"], 64),
     ]
 
     /// Options are checked before the input: reading none would be status 65.

@@ -31,7 +31,7 @@ extension Command {
     /// the topics, if there is no such topic.
     package func helpText(topic: String) throws -> String {
         if topic == Self.everything { return text(heading + lines(of: groups)) }
-        let chosen = groups.filter { $0.topic == topic }
+        let chosen = groups.filter { $0.topic == topicAliases[topic] ?? topic }
         guard !chosen.isEmpty else {
             throw Failure(place: "--help", unknown: topic, choices: topics.map(\.name) + [Self.everything])
         }

@@ -43,4 +43,3 @@ private func readBytes(_ descriptor: Int32, at offset: Int, count: Int, path: St
         }
     }
 }
-

@@ -24,7 +24,9 @@ package struct TeacherTrajectory<Element: TensorElement>: Sendable {
     ) throws {
         let program = try Solver(.ipndm, order: 4).program(process: process, times: times)
         var registers: [Int: Tensor<Element>] = [:]
-        _ = try Executor(denoiser: denoiser, given: condition, seeds: seeds).run(program, from: start) { registers[$0] = $1 }
+        _ = try Executor(denoiser: denoiser, given: condition, seeds: seeds).run(program, from: start) {
+            registers[$0] = $1
+        }
         let scaled = zip(program.states, times).compactMap { register, time in
             registers[register]?.scaled(by: 1 / process.alpha(time))
         }
