@@ -206,7 +206,9 @@ extension Arguments {
     }
 
     /// --activations
-    func activationPolicy<Element>(_ denoiser: some Denoiser<Element>, at time: Double) throws -> ActivationPolicy {
+    func activationPolicy<Element>(
+        _ denoiser: some Denoiser<Element>, at time: Double, given condition: Condition
+    ) throws -> ActivationPolicy {
         switch try choice("activations", among: ["auto", "keep", "recompute"]) {
         case "keep": return .keep
         case "recompute": return .recompute
@@ -216,7 +218,7 @@ extension Arguments {
             let isGGDM = try choice("method", FitMethod.self) == .ggdm
             let batch = max(
                 16, isGGDM ? try ggdmSettings().batch : try integerIfGiven("train-batch", in: 1...1 << 30) ?? 2)
-            return try .fitting(denoiser, at: time, batch: batch, evaluations: evaluations)
+            return try .fitting(denoiser, at: time, given: condition, batch: batch, evaluations: evaluations)
         }
     }
 

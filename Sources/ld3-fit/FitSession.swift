@@ -26,7 +26,8 @@ struct FitSession<Element: TensorElement> {
         self.denoiser = CountingDenoiser(denoiser, counter: EvaluationCounter())
         self.train = FittingSet(train, loss: try arguments.loss(for: train.targets, model: model))
         self.validation = FittingSet(validation, loss: try arguments.loss(for: validation.targets, model: model))
-        policy = try arguments.activationPolicy(denoiser, at: model.process.start)
+        policy = try arguments.activationPolicy(
+            denoiser, at: model.process.start, given: train.condition.rows([0]))
     }
 
     /// The fits of every plan, each starting from its neighbour's schedule too; `done` is told of each.

@@ -22,14 +22,14 @@ final class PictureOutput {
         if let gridFile { try Publishing.check(gridFile) }
         quantization = try arguments.choice("quantize")
         try locating(folder == nil ? "--grid" : "--output") {
-            _ = try quantization.images(Tensor(shape: [0] + model.sampleShape), seeds: [])
+            _ = try quantization.drawings(Tensor(shape: [0] + model.sampleShape), seeds: [])
         }
         if let folder { try OutputFolder.check(folder, allowingFiles: arguments.flag("force")) }
     }
 
-    /// Writes the pictures of a batch [B, 1 or 3, H, W]. Throws `data` where a seed comes again.
+    /// Writes the pictures of a batch [B, 1 or 3, H, W], or of clouds [B, N, 3]. Throws `data` where a seed comes again.
     func add(_ batch: Tensor<Float>, seeds: [Int64]) throws {
-        let images = try quantization.images(batch, seeds: seeds)
+        let images = try quantization.drawings(batch, seeds: seeds)
         if gridFile != nil { gridImages += images }
         guard let folder else { return }
         try OutputFolder.make(folder)

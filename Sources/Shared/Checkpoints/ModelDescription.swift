@@ -21,15 +21,22 @@ package struct ModelDescription: Sendable {
     /// The noise process, as --process spells it, where the caller knows it.
     package let process: String?
     package let tensors: [Entry]
+    /// The architecture as the caller names it.
+    private let knownArchitecture: String?
     /// Classes outside the allow-list that the file names; they were not looked into.
     package let foreignClasses: [String]
 
     /// Describes the file at `path`, which is called `name`, or by its path; `process` is asked with the configuration
     /// that the file carries. Throws what `CheckpointFile.open` throws, and `.data` where the configuration is not JSON.
-    package init(path: String, name: String? = nil, process: (JSONValue?) throws -> String? = { _ in nil }) throws {
+    /// `architecture` is the name of one that the file itself does not tell.
+    package init(
+        path: String, name: String? = nil, architecture: String? = nil,
+        process: (JSONValue?) throws -> String? = { _ in nil }
+    ) throws {
         let source = try CheckpointFile.open(path)
         let file = source as? CheckpointFile
         self.name = name ?? path
+        knownArchitecture = architecture
         container = (file?.container ?? .safetensors).rawValue
         key = file?.key
         foreignClasses = file?.foreignGlobals ?? []
@@ -46,6 +53,7 @@ package struct ModelDescription: Sendable {
 
     /// The preconditioner and the network, for example `EDMPrecond, SongUNet`; nil where the file does not tell.
     package var architecture: String? {
+        if let knownArchitecture { return knownArchitecture }
         guard let configuration else { return nil }
         let arguments = configuration["init_kwargs"]
         let names = [
