@@ -16,9 +16,9 @@ extension OptionGroup {
         ])
 }
 
-/// --chart: tables on standard input become a picture.
+/// Draws tables from standard input as a picture (--chart).
 struct ChartRun {
-    /// No table that a picture could show is longer.
+    /// The length of the longest input, in bytes; a picture could not show a longer table.
     private static let longestInput = 1 << 24
 
     private let file: String

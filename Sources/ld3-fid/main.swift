@@ -1,4 +1,4 @@
-// ld3-fid: distances between the features of generated and of reference pictures; metrics of point clouds.
+// ld3-fid measures distances between the features of generated and of reference pictures, and metrics of point clouds.
 import Commands
 
 let command = Command(

@@ -4,7 +4,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// The same weights in every container: PyTorch zip, legacy stream, NVIDIA pickle.
+/// One network's weights in every container: PyTorch zip, legacy stream, NVIDIA pickle.
 @Suite struct CheckpointFileTests {
     private static let containers = ["pt", "legacy.pt", "pkl"]
 
@@ -22,13 +22,6 @@ import Testing
         try expectEqual(source, CheckpointFile.open(Fixtures.path("checkpoints/ddpmpp_cond_edm.weights.safetensors")))
     }
 
-    @Test(.enabled(if: Fixtures.shared("networks/ckpt") != nil), arguments: containers)
-    func valuesOfThePublishedFormEqualTheReference(container: String) throws {
-        let ckpt = try #require(Fixtures.shared("networks/ckpt/ddpmpp_uncond_edm.\(container)"))
-        let weights = try #require(Fixtures.shared("networks/ddpmpp_uncond_edm.weights.safetensors"))
-        try expectEqual(CheckpointFile.open(ckpt), CheckpointFile.open(weights))
-    }
-
     @Test func pickleTellsTheArchitecture() throws {
         let source = try CheckpointFile.open(Fixtures.path("checkpoints/ddpmpp_cond_edm.pkl"))
         let found = try JSONValue(parsing: Array(#require(source.configuration).utf8))
@@ -42,17 +35,18 @@ import Testing
         }
     }
 
-    /// A file that Python 2 wrote: the dictionary's items come as lists of pairs.
+    /// Python 2 wrote this file, and its dictionary keeps its items as lists of pairs.
     @Test func legacyStreamOfPython2() throws {
         let source = try CheckpointFile.open(Fixtures.path("checkpoints/vgg.pth"))
         try expectEqual(source, SafetensorsFile(path: Fixtures.path("checkpoints/vgg.safetensors")))
     }
 
-    @Test(.enabled(if: Fixtures.shared("unet_ldm/ldm_church.ckpt") != nil))
-    func latentDiffusionCheckpointGivesItsStateDictionary() throws {
-        let path = try #require(Fixtures.shared("unet_ldm/ldm_church.ckpt"))
+    /// A checkpoint of latent diffusion, cut to a few of its tensors.
+    @Test func latentDiffusionCheckpointGivesItsStateDictionary() throws {
+        let path = Fixtures.path("checkpoints/ldm_church.ckpt")
         let source = try #require(CheckpointFile.open(path) as? CheckpointFile)
-        let weights = try SafetensorsFile(path: #require(Fixtures.shared("unet_ldm/ldm_church.weights.safetensors")))
+        let weights = try SafetensorsFile(path: Fixtures.path("checkpoints/ldm_church.weights.safetensors"))
+        #expect(!weights.tensorNames.isEmpty)
         #expect(source.key == "state_dict")
         #expect(source.type(of: "betas") == .float32)
         for name in weights.tensorNames {

@@ -4,7 +4,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// Pickles and PyTorch files made to do harm: each is refused with one line, or its harm is inert.
+/// Pickles and PyTorch files that were made to do harm. Each is refused with one line, or its harm is inert.
 @Suite struct HostilePickleTests {
     private func refusal(_ bytes: [UInt8]) -> Failure? {
         let failure = #expect(throws: Failure.self) { _ = try TorchFiles.open(bytes) }
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func cyclesAreFollowedOnce() {
-        // l = []; l.append(l); and d = {}; d['ema'] = d.
+        // The pickles are l = []; l.append(l) and d = {}; d['ema'] = d.
         #expect(refusal([0x80, 2] + Array("]q\0h\0a.".utf8))?.message.contains("nested too deep") == true)
         #expect(
             refusal([0x80, 2] + Array("}q\0U\u{3}emah\0s.".utf8))?.message.contains("nested too deep") == true)
@@ -100,7 +100,7 @@ import Testing
             refusal([0x80, 2] + lists + appends + [UInt8(ascii: ".")])?.message.contains("nested too deep") == true)
     }
 
-    /// Each list holds the one before twice: 2^40 ways lead to the innermost.
+    /// Each list holds the list before it twice, so 2^40 paths lead to the innermost one.
     @Test func sharedContainersDoNotMultiply() {
         var pickle: [UInt8] = [0x80, 2] + Array("]q\0".utf8)
         for _ in 0..<40 { pickle += Array("0](h\0h\0eq\0".utf8) }
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test func nestedStreamsDoNotNest() {
-        // A storage whose bytes are a stream whose object is again a storage given by bytes.
+        // The bytes of the storage are a stream whose object is again a storage given by bytes.
         var inner: [UInt8] = [0]
         for _ in 0..<4 {
             let bytes = inner
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    /// As PyTorch writes quantised tensors, and those of types younger than its typed storages.
+    /// PyTorch writes quantized tensors so, and tensors of types that are younger than its typed storages.
     @Test func unreadElementTypesAreNamed() throws {
         func message(_ function: String, _ storage: String, _ type: String?) throws -> String? {
             let pickle = PickleBuilder.pickle {

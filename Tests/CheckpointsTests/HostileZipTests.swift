@@ -3,7 +3,7 @@ import Diagnostics
 import TestSupport
 import Testing
 
-/// Zip archives made to do harm.
+/// Zip archives that were made to do harm.
 @Suite struct HostileZipTests {
     private func archive(_ members: [(String, [UInt8])] = [("a.npy", [1, 2, 3]), ("b.npy", [4, 5])]) throws -> [UInt8] {
         var writer = ZipWriter()
@@ -20,7 +20,7 @@ import Testing
         return failure
     }
 
-    /// The archive with `bytes` put at `offset` of the first directory record.
+    /// Returns the archive with `bytes` put at `offset` of the first directory record.
     private func patched(_ archive: [UInt8], record offset: Int, _ bytes: [UInt8]) throws -> [UInt8] {
         var result = archive
         let start = try #require(archive.indices.first { archive[$0...].starts(with: [0x50, 0x4b, 1, 2]) })
@@ -59,13 +59,13 @@ import Testing
     }
 
     @Test func overlappingMembersAreRefused() throws {
-        // The second record points at the first member's header, under the first member's name.
+        // The second record points at the first member's header.
         let bytes = try archive([("a", [1, 2, 3]), ("b", [1, 2, 3])])
         var damaged = bytes
         let records = bytes.indices.filter { bytes[$0...].starts(with: [0x50, 0x4b, 1, 2]) }
         damaged.replaceSubrange(records[1] + 42..<records[1] + 46, with: [0, 0, 0, 0])
         #expect(refusal(damaged)?.message.contains("contradicts the zip directory") == true)
-        // And one whose data covers the next member's header.
+        // The data of the first member covers the header of the next.
         let widened = try patched(bytes, record: 20, [36, 0, 0, 0, 36, 0, 0, 0])
         #expect(refusal(widened)?.message.contains("overlaps") == true)
     }
@@ -84,13 +84,13 @@ import Testing
         #expect(refusal(wide)?.message == "needs ZIP64 sizes and has none")
     }
 
-    /// A gibibyte from a few bytes: refused by its ratio, before anything is inflated.
+    /// A few bytes claim to be a gibibyte. The ratio is refused before anything is inflated.
     @Test func impossibleRatiosAreRefused() throws {
         let bytes = try deflatedArchive(stored: [3, 0], count: 1 << 30)
         #expect(refusal(bytes)?.message.contains("no deflate does that") == true)
     }
 
-    /// 64 MiB of zeros that claim to be 1000: inflating stops at the claim.
+    /// 64 MiB of zeros claim to be 1000 bytes. Inflating stops at the claim.
     @Test func inflatingStopsAtThePromisedSize() throws {
         let bomb = try ZipBomb.zeros(1 << 26)
         #expect(refusal(try deflatedArchive(stored: bomb, count: 1000))?.message.contains("more than the 1000") == true)
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    /// An archive of one member that is said to be deflated to `count` bytes.
+    /// Returns an archive of one member that claims to be deflated from `count` bytes.
     private func deflatedArchive(stored: [UInt8], count: Int) throws -> [UInt8] {
         var bytes = try archive([("bomb", stored)])
         let record = try #require(bytes.indices.first { bytes[$0...].starts(with: [0x50, 0x4b, 1, 2]) })

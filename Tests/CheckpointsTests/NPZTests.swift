@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct NPZTests {
-    /// Stored and deflated archives of NumPy, with ZIP64 fields; column-major arrays come out row-major.
+    /// NumPy wrote these archives, stored and deflated, with ZIP64 fields. Column-major arrays come out row-major.
     @Test(arguments: ["edm_style", "edm_style_compressed", "fortran_order", "guided_diffusion_style"])
     func readsWhatNumPyWrote(name: String) throws {
         let file = try NPZFile(path: Fixtures.path("checkpoints/npz/\(name).npz"))

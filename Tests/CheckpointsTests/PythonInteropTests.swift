@@ -3,7 +3,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// What Python's own libraries make of our files, and we of theirs.
+/// Python's own libraries read our files, and we read theirs.
 @Suite struct PythonInteropTests {
     private static let hasPython = Programs.exists("python3")
     private static let hasNumPy = hasPython && (try? Programs.shell("python3 -c 'import numpy'"))?.status == 0
@@ -54,7 +54,7 @@ import Testing
         #expect(try file.array("big").floats().allSatisfy { $0 == 0 })
     }
 
-    /// Statistics as EDM2 keeps them: a pickle of a dictionary of dictionaries of arrays, of every protocol.
+    /// EDM2 keeps statistics so: a pickle of a dictionary of dictionaries of arrays. Every protocol is read.
     @Test(.enabled(if: hasNumPy, "python3 with numpy is not there"), arguments: 2...5)
     func weReadPickledArrays(version: Int) throws {
         let folder = try TemporaryFolder()
@@ -70,7 +70,7 @@ import Testing
         #expect(try source.floats("fid.sigma") == [0, 2, 1, 3])
     }
 
-    /// PyTorch's own reader is not needed to see that zip archive and pickle are what it expects.
+    /// Even without PyTorch, Python shows that zip archive and pickle are as it expects.
     @Test(.enabled(if: hasPython, "python3 is not there"))
     func pythonUnpicklesOurTorchFiles() throws {
         let folder = try TemporaryFolder()

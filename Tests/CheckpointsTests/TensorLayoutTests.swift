@@ -4,7 +4,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// Views of storages: shared, offset, strided, expanded, of the other byte order.
+/// Tensors that are views of storages: shared, offset, strided, expanded, or of the other byte order.
 @Suite struct TensorLayoutTests {
     private let data = TorchFiles.floats((0..<12).map(Float.init))
 

@@ -2,7 +2,7 @@ import Checkpoints
 import Formats
 import TestSupport
 
-/// PyTorch zip archives and legacy streams around given pickles.
+/// Makes PyTorch zip archives and legacy streams around given pickles.
 enum TorchFiles {
     static func archive(
         _ pickle: [UInt8], storages: [String: [UInt8]], byteOrder: String = "little"
@@ -14,7 +14,7 @@ enum TorchFiles {
         return writer.finished()
     }
 
-    /// `keys` in the order of `data`, which holds each storage's count and bytes.
+    /// Makes a legacy stream. `data` holds the count and the bytes of each storage in the order of `keys`.
     static func stream(_ pickle: [UInt8], keys: [String], data: [UInt8], isBigEndian: Bool = false) -> [UInt8] {
         let magic: [UInt8] = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
         let version = PickleBuilder.pickle { $0.integer(1001) }

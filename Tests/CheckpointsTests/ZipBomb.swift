@@ -1,9 +1,9 @@
 import CZlib
 import Diagnostics
 
-/// Deflate data that inflates far.
+/// Makes deflate data that inflates far.
 enum ZipBomb {
-    /// Raw deflate data of `count` zeros, about a thousandth of that.
+    /// Returns raw deflate data of `count` zeros, about a thousandth of that.
     static func zeros(_ count: Int) throws -> [UInt8] {
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())

@@ -15,14 +15,10 @@ import Testing
         return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: Self.pool)
     }
 
-    private func tensor(_ file: SafetensorsFile, _ name: String) throws -> Tensor<Float> {
-        Tensor(shape: try #require(file.shape(of: name)), elements: try file.floats(name))
-    }
-
     @Test func theEmbeddedNetworkAgreesWithPyTorch() throws {
         let check = try SafetensorsFile(path: Fixtures.path("models/mnist32-check.safetensors"))
         let network = try mnist()
-        let features = try network.features(images: tensor(check, "clean"))
+        let features = try network.features(images: check.tensor("clean").tensor())
         #expect(relativeError(features.elements, try check.tensor("feature").doubles()) < 1e-5)
         let logits = network.logits(features)
         #expect(relativeError(logits.elements, try check.tensor("logits").doubles()) < 1e-5)
@@ -30,7 +26,7 @@ import Testing
 
     @Test func featuresDoNotDependOnTheBatch() throws {
         let check = try SafetensorsFile(path: Fixtures.path("models/mnist32-check.safetensors"))
-        let (network, images) = (try mnist(), try tensor(check, "clean"))
+        let (network, images) = (try mnist(), try check.tensor("clean").tensor(of: Float.self))
         let whole = try network.features(images: images)
         for sample in 0..<images.batch {
             let one = try network.features(images: images.samples(sample..<sample + 1))
@@ -60,7 +56,7 @@ import Testing
         let mode =
             [InceptionInput.edm: "nvidia_tf", .pytorchFID: "pytorch_fid", .cleanFID: "clean_bicubic"][input] ?? ""
         let file = try SafetensorsFile(path: Fixtures.path("fid/inception.safetensors"))
-        let images = try tensor(file, "images")
+        let images = try file.tensor("images").tensor(of: Float.self)
 
         let prepared = input.prepare(images)
         let sampled = (0..<12).flatMap { plane in
@@ -68,7 +64,7 @@ import Testing
         }
         #expect(relativeError(sampled, try file.tensor("resized/\(mode)").doubles()) < 1e-5)
 
-        let network = InceptionFeatures(weights: try inceptionWeights(file), input: input, pool: Self.pool)
+        let network = try InceptionFeatures(weights: inceptionWeights(file), input: input, pool: Self.pool)
         let features = try network.features(images)
         #expect(features.shape == [4, 2048])
         #expect(relativeError(features.elements, try file.tensor("features/\(mode).f64").doubles()) < 2e-5)

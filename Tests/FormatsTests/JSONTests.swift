@@ -61,7 +61,7 @@ import Testing
         #expect(value.indentedText == "{\n  \"a\": [1, 2],\n  \"b\": {\n    \"c\": \"d\"\n  }\n}\n")
     }
 
-    /// Any mutation of a document either parses or is refused, never traps.
+    /// A damaged document either parses or is refused; no damage traps.
     @Test func mutationsNeverTrap() throws {
         let document = Array(#"{"a":[1,-2.5e1,true,null],"b":{"c":"x\n\u00e9\ud83d\ude00"},"d":"é"}"#.utf8)
         var generator = SystemRandomNumberGenerator()

@@ -2,7 +2,7 @@ import Diagnostics
 import Formats
 import Testing
 
-/// A file of version 1.0 as NumPy writes it, with this dictionary.
+/// Returns a file with this dictionary, as NumPy writes it.
 private func file(_ dictionary: String, data: [UInt8], version: UInt8 = 1) -> [UInt8] {
     let text = Array((dictionary + "\n").utf8)
     let length = [UInt8(text.count & 255), UInt8(text.count >> 8)] + (version == 1 ? [] : [0, 0])

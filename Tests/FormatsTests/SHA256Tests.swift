@@ -3,7 +3,7 @@ import Formats
 import Foundation
 import Testing
 
-/// FIPS 180-4 and NIST's example vectors; the digest's pieces.
+/// The example vectors of FIPS 180-4 and NIST, and the digest of model files.
 struct SHA256Tests {
     @Test(arguments: [
         ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
@@ -30,7 +30,7 @@ struct SHA256Tests {
         #expect(hash.finish() == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
     }
 
-    /// Beyond 2 MiB the middle does not count; the length, the first and the last MiB do.
+    /// In a file of more than 2 MiB only the length, the first MiB and the last MiB count.
     @Test func digestOfALargeFileIgnoresItsMiddleOnly() throws {
         let path = NSTemporaryDirectory() + "digest-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }

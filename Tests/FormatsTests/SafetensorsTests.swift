@@ -3,7 +3,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// An image with this header text and this many zero bytes of data.
+/// Returns an image with this header text and this many zero bytes of data.
 private func image(_ header: String, data: Int) -> [UInt8] {
     let text = Array(header.utf8)
     return withUnsafeBytes(of: UInt64(text.count)) { Array($0) } + text + [UInt8](repeating: 0, count: data)
@@ -146,6 +146,15 @@ private func entry(_ name: String, _ type: String, _ shape: String, _ offsets: S
         #expect(try file.floats("half") == [1])
         #expect(try file.tensor("seed").int64s() == [7, -1])
         #expect { try file.floats("no") } throws: { ($0 as? Failure)?.description == "\(path): no tensor named `no`" }
+    }
+
+    @Test func imagesAreToldByTheirFirstBytes() {
+        let whole = Safetensors.serialize(metadata: ["a": "b"], tensors: tensors)
+        #expect(
+            Safetensors.isImage(whole) && Safetensors.isImage(whole.prefix(9)) && !Safetensors.isImage(whole.prefix(8)))
+        // A text whose ninth byte is a brace, and a length that no header has.
+        #expect(!Safetensors.isImage(Array("0.1 0.2 {}".utf8)))
+        #expect(!Safetensors.isImage([0, 0, 0, 2, 0, 0, 0, 0, 0x7B]))
     }
 
     @Test func filesThatAreNoneAreNamed() throws {

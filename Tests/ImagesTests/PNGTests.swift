@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct PNGTests {
-    /// A picture without symmetry.
+    /// Returns a picture without symmetry.
     private func sample(width: Int = 7, height: Int = 5, channels: Int) -> Image {
         let pixels = (0..<width * height * channels).map { UInt8(truncatingIfNeeded: $0 * 37 + $0 * $0) }
         return Image(width: width, height: height, channels: channels, pixels: pixels)
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    /// A 2x1 RGBA picture, written by zlib from first principles: the colour under a transparent pixel is kept.
+    /// A 2x1 RGBA picture that was built byte by byte. The colour under a transparent pixel is kept.
     @Test func dropsTheAlphaChannelWithoutMixing() throws {
         let rows: [UInt8] = [0, 10, 20, 30, 0, 200, 100, 50, 128]
         let image = try PNG.decode(handmade(width: 2, height: 1, depth: 8, colour: 6, rows: rows))
@@ -51,7 +51,7 @@ import Testing
         #expect(throws: Failure.self) { try PNG.decode(flipped) }
     }
 
-    /// A PNG with one stored deflate block: signature, IHDR, IDAT, IEND with their checksums.
+    /// Returns a PNG with one stored deflate block: signature, IHDR, IDAT and IEND with their checksums.
     private func handmade(width: UInt32, height: UInt32, depth: UInt8, colour: UInt8, rows: [UInt8]) -> [UInt8] {
         func big(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
         func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {

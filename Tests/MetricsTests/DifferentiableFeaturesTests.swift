@@ -10,7 +10,7 @@ import Testing
         Tensor(shape: shape) { GaussianNoise.philox.fill($0, seed: seed) }
     }
 
-    /// The mean over pixels of the last tap, on the embedded network's own architecture, and its gradient.
+    /// The mean over pixels of the last tap and its gradient, on the embedded network's architecture.
     @Test func tapFeatures() throws {
         var shapes: [(name: String, shape: [Int])] = []
         for (layer, (inputs, outputs)) in [(1, 16), (16, 32), (32, 64), (64, 64)].enumerated() {
@@ -26,7 +26,8 @@ import Testing
         for (own, other) in zip(values.elements, expected.elements) { #expect(abs(own - Double(other)) < 1e-5) }
         let cotangent: Tensor<Double> = numbers([2, 64], seed: 5).converted()
         let gradient = try pullback(cotangent)
-        // Along the gradient itself the change is its length, far above the rounding of single precision.
+        // Along the gradient itself the slope is the length of the gradient, far above the rounding of single
+        // precision.
         let length = gradient.dot(gradient).squareRoot()
         func along(_ step: Double) throws -> Double {
             var moved = images

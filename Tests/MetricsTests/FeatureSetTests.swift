@@ -14,7 +14,7 @@ import Testing
         return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: ThreadPool(threads: 2))
     }
 
-    /// Levels without structure, [n, 1, 32, 32].
+    /// Returns levels without structure, [n, 1, 32, 32].
     private func pictures(_ count: Int) -> Tensor<Float> {
         features(count, of: 1024, seed: 9).map { (($0 + 1) * 127).rounded() }.reshaped([count, 1, 32, 32])
     }
@@ -81,7 +81,7 @@ import Testing
         var levels: [Float] = []
         while let batch = try source.next() { levels += batch.levels.elements }
         #expect(levels.count == bytes.count)
-        // Picture 1, row 0, column 2, blue.
+        // This is the blue of picture 1 in row 0 and column 2.
         #expect(levels[18 + 2 * 6 + 2] == 18 + 2 * 3 + 2)
         let floats = NamedTensor(name: "arr_0", shape: [1, 2, 2, 3], floats: [Float](repeating: 0, count: 12))
         #expect(throws: Failure.self) { try ArrayPictures(floats, batch: 2) }

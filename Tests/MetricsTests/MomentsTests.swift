@@ -61,7 +61,7 @@ import Testing
         #expect(failure?.message.contains("99") == true)
     }
 
-    /// Seeds that are told are those of all samples, or none are.
+    /// Either the seeds of all samples are told or none.
     @Test func aPartWithoutSeedsLeavesTheTotalWithout() throws {
         var unseeded = MomentsAccumulator(dimension: 5)
         try unseeded.add(all.samples(100..<120), seeds: nil)

@@ -11,10 +11,6 @@ import Testing
 @Suite struct PerceptualTests {
     private static let pool = ThreadPool(threads: 2)
 
-    private func tensor(_ file: SafetensorsFile, _ name: String) throws -> Tensor<Float> {
-        Tensor(shape: try #require(file.shape(of: name)), elements: try file.floats(name))
-    }
-
     private func check(
         _ architecture: PerceptualTrunk.Architecture, _ shapes: [(name: String, shape: [Int])], gradient: Double,
         size: Int, _ file: SafetensorsFile
@@ -29,43 +25,28 @@ import Testing
         let linear = try PerceptualWeights(
             CheckpointFile.open(Fixtures.path("perceptual/lpips_v0.1/\(net).pth")))
         let distance = try PerceptualDistance(
-            PerceptualTrunk(architecture, weights: trunk, pool: Self.pool), targets: tensor(file, "img0_\(size)"),
+            PerceptualTrunk(architecture, weights: trunk, pool: Self.pool),
+            targets: file.tensor("img0_\(size)").tensor(),
             weights: linear.values)
-        let images = try tensor(file, "img1_\(size)")
-        let byTap = try distance.valuesByTap(images, pairs: [0, 1, 2, 3])
+        let images = try file.tensor("img1_\(size)").tensor(of: Float.self)
+        let pairs = Array(0..<images.batch)
+        let byTap = try distance.valuesByTap(images, pairs: pairs)
         let expected = try file.tensor("\(net)/\(size)/per_layer.f64").doubles()
         #expect(relativeError(byTap.joined().map { Float($0) }, expected) < 1e-5)
-        let (values, gradients) = try distance.gradients(images, pairs: [0, 1, 2, 3])
+        let (values, gradients) = try distance.gradients(images, pairs: pairs)
         let totals = try file.tensor("\(net)/\(size)/distance.f64").doubles()
         #expect(relativeError(values.map { Float($0) }, totals) < 1e-5)
         let slopes = try file.tensor("\(net)/\(size)/grad_img1").doubles()
         #expect(relativeError(gradients.elements, slopes) < gradient)
     }
 
-    @Test func vggAgreesWithLPIPS() throws {
-        let file = try SafetensorsFile(path: Fixtures.path("perceptual/lpips_32.safetensors"))
-        try check(.vgg, TrunkShapes.vgg, gradient: 5e-5, size: 32, file)
-    }
-
-    @Test func alexAgreesWithLPIPS() throws {
-        let file = try SafetensorsFile(path: Fixtures.path("perceptual/lpips_32.safetensors"))
-        try check(.alex, TrunkShapes.alex, gradient: 5e-5, size: 32, file)
-    }
-
-    @Test func squeezeAgreesWithLPIPS() throws {
-        let file = try SafetensorsFile(path: Fixtures.path("perceptual/lpips_32.safetensors"))
-        try check(.squeeze, TrunkShapes.squeeze, gradient: 2e-4, size: 32, file)
-    }
-
-    @Test(
-        .enabled(if: Fixtures.shared("perceptual/lpips.safetensors") != nil),
-        arguments: PerceptualTrunk.Architecture.allCases)
-    func agreesOnLargerImages(architecture: PerceptualTrunk.Architecture) throws {
-        let file = try SafetensorsFile(path: try #require(Fixtures.shared("perceptual/lpips.safetensors")))
+    @Test(arguments: PerceptualTrunk.Architecture.allCases, [32, 64])
+    func agreesWithLPIPS(architecture: PerceptualTrunk.Architecture, size: Int) throws {
+        let file = try SafetensorsFile(path: Fixtures.path("perceptual/lpips_\(size).safetensors"))
         switch architecture {
-        case .alex: try check(.alex, TrunkShapes.alex, gradient: 5e-5, size: 64, file)
-        case .squeeze: try check(.squeeze, TrunkShapes.squeeze, gradient: 2e-4, size: 64, file)
-        case .vgg: try check(.vgg, TrunkShapes.vgg, gradient: 5e-5, size: 64, file)
+        case .alex: try check(.alex, TrunkShapes.alex, gradient: 5e-5, size: size, file)
+        case .squeeze: try check(.squeeze, TrunkShapes.squeeze, gradient: 2e-4, size: size, file)
+        case .vgg: try check(.vgg, TrunkShapes.vgg, gradient: 5e-5, size: size, file)
         }
     }
 
@@ -77,10 +58,10 @@ import Testing
     }
 
     private func digits() throws -> Tensor<Float> {
-        try tensor(SafetensorsFile(path: Fixtures.path("models/mnist32-check.safetensors")), "clean")
+        try SafetensorsFile(path: Fixtures.path("models/mnist32-check.safetensors")).tensor("clean").tensor()
     }
 
-    /// Digits whose black pixels differ: equal ones are kinks of the max-pools, where there is no slope.
+    /// Returns digits whose black pixels differ. Max-pools of equal pixels have no slope.
     private func roughDigits() throws -> Tensor<Float> {
         let digits = try digits()
         return Tensor(
@@ -114,7 +95,7 @@ import Testing
         let pairs = [1, 2, 3, 0]
         let gradients = try distance.gradients(images, pairs: pairs).images
         let step: Float = 5e-4
-        // Along the gradient itself, where the slope is its length.
+        // Along the gradient itself the slope is the length of the gradient.
         for sample in 0..<4 {
             let gradient = gradients.samples(sample..<sample + 1)
             let length = gradient.elements.reduce(0) { $0 + $1 * $1 }.squareRoot()

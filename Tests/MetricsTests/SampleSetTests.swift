@@ -34,20 +34,26 @@ import Testing
         #expect(abs(subsets.reduce(0, +) / 5 - (try values("subsets/kid")[0])) < 1e-9)
     }
 
+    @Test func theKernelAndItsSlope() {
+        // (6 / 3 + 1)^3 = 27, and its derivative 3 (6 / 3 + 1)^2 / 3 = 9, times 1/2.
+        #expect(polynomialKernel(6, dimension: 3) == (27, 9))
+        #expect(polynomialKernel(6, dimension: 3, weight: 0.5) == (13.5, 4.5))
+    }
+
     @Test func wholeSetsAreOneSubsetAndDrawsAreFixed() throws {
         let (x, y) = (features(60, of: 8, seed: 1), features(60, of: 8, seed: 2))
         #expect(try KernelDistance(x, y).subsets == 1)
         let drawn = try KernelDistance(x, y, subsets: 20, size: 30)
         #expect(drawn == (try KernelDistance(x, y, subsets: 20, size: 30)))
         #expect(drawn.subsets == 20 && drawn.subsetSize == 30 && drawn.deviation > 0)
-        // Unbiased: near zero between samples of one distribution.
+        // The estimate is unbiased, so it is near zero between samples of one distribution.
         #expect(abs(drawn.value) < 4 * drawn.deviation)
         #expect(throws: Failure.self) { try KernelDistance(x, features(60, of: 7, seed: 2)) }
     }
 }
 
 @Suite struct PrecisionRecallTests {
-    /// Two clusters of real samples of which one is generated, and generated samples far away.
+    /// The real samples are two clusters of which one is generated; the other generated samples are far away.
     @Test func clustersOnALine() throws {
         let cluster = (0..<20).map { Float($0) }
         let real = Tensor<Float>(shape: [40, 1], elements: cluster + cluster.map { $0 + 1000 })

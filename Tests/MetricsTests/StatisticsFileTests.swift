@@ -66,7 +66,7 @@ import Testing
         #expect(throws: Failure.self) { try FeatureStatistics.merge([]) }
     }
 
-    /// A seed is a sample: another count than theirs says that something was lost.
+    /// Each seed is one sample, so a count that differs from theirs says that something was lost.
     @Test func theCountMustBeThatOfTheSeeds() throws {
         let folder = try TemporaryFolder()
         let moments = try #require(try sample(0..<50).moments)

@@ -5,9 +5,11 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The fast kernels in a network of real depth: within 1e-4 of what plain sums give, value and cotangents.
+/// In a network of real depth the fast kernels agree with plain sums to within 1e-4, in the value and in the
+/// cotangents.
 ///
-/// The width is a quarter of the CIFAR-10 network's; LD3_FULL_TESTS=1 takes the whole of it (3 GB of memory).
+/// The network has a quarter of the width of the CIFAR-10 network; LD3_FULL_TESTS=1 takes the whole width (3 GB of
+/// memory).
 @Suite struct FullSizeTests {
     private static let isFull = ProcessInfo.processInfo.environment["LD3_FULL_TESTS"] == "1"
 

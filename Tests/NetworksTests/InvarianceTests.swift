@@ -4,13 +4,13 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The same bits for every image, whatever the batch it comes in and the number of threads.
+/// The bits of an image do not depend on its batch or on the number of threads.
 @Suite struct InvarianceTests {
     static let small = #"""
         {"init_kwargs": {"model_type": "SongUNet", "img_resolution": 16, "img_channels": 3, "model_channels": 24,
          "channel_mult": [1, 2], "num_blocks": 1, "attn_resolutions": [8], "label_dim": 4}}
         """#
-    /// Too large for one thread an image: operations are spread over the pool instead.
+    /// This network is too large for one thread for each image: the threads share each operation instead.
     static let large = #"""
         {"init_kwargs": {"model_type": "SongUNet", "img_resolution": 32, "img_channels": 3, "model_channels": 128,
          "channel_mult": [2, 2], "num_blocks": 1, "attn_resolutions": [16]}}

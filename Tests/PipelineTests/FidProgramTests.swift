@@ -5,13 +5,13 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// ld3-fid as a user runs it, on samples of the analytic Gaussian model.
+/// Runs ld3-fid as a user does, on samples of the analytic Gaussian model.
 @Suite struct FidProgramTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// Makes samples of these seeds: a stream, or with `-o` pictures.
+    /// Returns a command that makes samples of these seeds: a stream, or with `-o` pictures.
     private func sampling(_ seeds: String, _ rest: String = "") -> String {
         "ld3-noise --seeds \(seeds) --shape 1,32,32 | ld3-sample -q --model gaussian:shape=1,32,32,mean=0,std=0.5"
             + " --schedule logsnr --solver ddim --nfe 2 \(rest)"
@@ -52,8 +52,8 @@ import Testing
         #expect(result.errors.isEmpty)
     }
 
-    /// Samples made from pairs carry the teacher's targets: the same solve again is at no distance from them, a coarser
-    /// one is at some, and samples of bare noise have none to tell.
+    /// Samples that are made from pairs carry the teacher's targets. The same solve again has no distance from them, a
+    /// coarser one has some, and samples of bare noise carry no target.
     @Test func samplesFromPairsAreComparedWithTheirTeacher() throws {
         let pairs =
             "ld3-noise -n 6 --shape 1,32,32 | ld3-teacher -q --model gaussian:shape=1,32,32,mean=0,std=0.5 --nfe 8"
@@ -73,7 +73,7 @@ import Testing
         #expect(result.errors.contains("10 samples"))
     }
 
-    /// Two samples of one distribution against two of different ones.
+    /// Compares two samples of one distribution, and two of different ones.
     @Test func kernelDistancePrecisionAndRecallAgainstPictures() throws {
         let other = sampling("0-59", "-o other").replacingOccurrences(of: "std=0.5", with: "std=0.2")
         let make = "\(sampling("0-59", "-o real")) && \(other) && \(sampling("100-159")) > s"
@@ -137,6 +137,33 @@ import Testing
             #expect(result.errors.split(separator: "\n").count == 1, "\(script): \(result.errors)")
             for word in words { #expect(result.errors.contains(word), "\(script): \(result.errors)") }
         }
+    }
+
+    /// Standard input stays open and silent: a program that reads it first would wait for it.
+    @Test func optionsAreCheckedBeforeSamplesAreRead() throws {
+        let cases: [(arguments: String, status: Int32, words: String)] = [
+            ("--kid", 64, "--kid"), ("--neighbours 0", 64, "--neighbours"), ("--neighbours many", 64, "--neighbours"),
+            ("--set-size 1", 64, "--set-size"), ("--input tv", 64, "--input"), ("--quantize up", 64, "--quantize"),
+            ("--threads none", 64, "--threads"), ("--statistics a.txt", 64, "a.txt"),
+            ("--reference nowhere.npz", 66, "nowhere.npz"),
+            ("--features nowhere.pth --reference nowhere.npz", 66, "--features nowhere.pth"),
+            ("- nowhere", 66, "nowhere"),
+        ]
+        for (arguments, status, words) in cases {
+            let script =
+                "cd '\(folder.path)'; mkfifo p; sleep 60 > p & ld3-fid \(arguments) < p; s=$?; kill $!; rm p; exit $s"
+            let result = try Programs.shell(script, seconds: 30)
+            #expect(result.status == status, "\(arguments): \(result.errors)")
+            #expect(result.errors.contains(words), "\(arguments): \(result.errors)")
+        }
+    }
+
+    @Test func kernelDistanceNeedsVectorsOfTheReference() throws {
+        let make = "\(sampling("0-9")) | ld3-fid -q --statistics a.npz"
+        let result = try shell(
+            "\(make); mkfifo p; sleep 60 > p & ld3-fid --kid --reference a.npz < p; s=$?; kill $!; exit $s")
+        #expect(result.status == 65)
+        #expect(result.errors.contains("a.npz: statistics hold no feature vectors"), "\(result.errors)")
     }
 
     @Test func tablesAreDrawn() throws {

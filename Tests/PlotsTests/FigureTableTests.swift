@@ -3,7 +3,7 @@ import Images
 import Plots
 import Testing
 
-/// Figures of comma-separated tables.
+/// Figures that are made of comma-separated tables.
 @Suite struct FigureTableTests {
     @Test func tablesBecomePanels() throws {
         let text = "# iPNDM-3\r\nNFE, edm ,*LD3\r\n4,0.5,\r\n5, 1e-2,-3\r\n\r\n\n \nx,y\n1,2"

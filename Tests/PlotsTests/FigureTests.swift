@@ -11,7 +11,7 @@ import Testing
         let inside = canvas.image.level(x: 10, y: 10, channel: 1)
         #expect(inside == 0)
         #expect(canvas.image.level(x: 10, y: 14, channel: 1) == 255)
-        // Ink along one column is the width of the stroke.
+        // The ink along one column is as much as the width of the stroke.
         let ink = (0..<20).reduce(0.0) { $0 + 1 - Double(canvas.image.level(x: 10, y: $1, channel: 1)) / 255 }
         #expect(abs(ink - 4) < 0.05)
     }

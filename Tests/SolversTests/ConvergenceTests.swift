@@ -50,6 +50,9 @@ import Testing
 
     static let others = [
         Row(name: "dpm_solver3", smooth: 2.9...3.1, uniform: 2.9...3.1),
+        Row(name: "dpm_solver++1s", smooth: first, uniform: first),
+        Row(name: "dpm_solver++2s", smooth: second, uniform: second),
+        Row(name: "dpm_solver++3s", smooth: 2.9...3.1, uniform: 2.9...3.1),
         Row(name: "dpm_solver++3", variant: "\(full),exact-third", smooth: 2...3, uniform: 2.9...3.2),
         Row(name: "ipndm_v2", smooth: second, uniform: 1.75...2),
         Row(name: "ipndm_v3", smooth: 2.7...3.1, uniform: 2.85...3.2),

@@ -39,7 +39,7 @@ import Testing
             #expect(try same(result(.dpmSolverPlusPlus, 1, [.noise]), ddim))
             #expect(try same(result(.unipc, 1, [.noCorrector]), ddim))
             let families: [Solver.Family] = [
-                .ipndm, .dpmSolver, .ipndmVariable, .deisTime,
+                .ipndm, .dpmSolver, .dpmSolverPlusPlusSinglestep, .ipndmVariable, .deisTime,
             ]
             for family in families {
                 #expect(try same(result(family, 1), ddim))

@@ -9,7 +9,7 @@ import Testing
 /// Processes that start without signal or end without noise.
 @Suite struct ProcessEndTests {
     /// The solvers that need a finite lambda.
-    static let inLambda = ["unipc", "dpm-solver++", "dpm-solver", "deis-tab"]
+    static let inLambda = ["unipc", "dpm-solver++", "dpm-solver++s", "dpm-solver", "deis-tab"]
 
     /// Solvers that divide by alpha refuse the flow. The others reach t = 0.
     @Test func flow() throws {

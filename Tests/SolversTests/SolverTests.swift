@@ -36,6 +36,7 @@ import Testing
         #expect(try Solver(name: "uni_pc_bh2_3").name == "unipc 3 bh2")
         #expect(try Solver(name: "unipc") == Solver(.unipc, order: 3, options: [.bh1]))
         #expect(try Solver(name: "dpm_solver++2") == Solver(.dpmSolverPlusPlus, order: 2))
+        #expect(try Solver(name: "dpm_solver++2s") == Solver(.dpmSolverPlusPlusSinglestep, order: 2))
         for (name, order, variant) in [
             ("rk45", nil, nil), ("ipndm", 5, nil), ("ipndm7", nil, nil), ("unipc", 3, "bh3"), ("ipndm", 3, "bh1"),
             ("unipc", 3, "bh1,bh2"), ("heun", 3, nil), ("dpm-solver++", 2, "exact-third"), ("", nil, nil),

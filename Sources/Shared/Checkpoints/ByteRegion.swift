@@ -1,7 +1,8 @@
 import Diagnostics
 import Formats
 
-/// A stretch of immutable bytes: a mapped file, an array, or a part of either. Parts are checked and share memory.
+/// A range of immutable bytes: a mapped file, an array, or a part of either. A part is checked when it is taken, and
+/// shares the memory.
 package struct ByteRegion: Sendable {
     private enum Owner: Sendable {
         case file(MappedFile)
@@ -12,12 +13,12 @@ package struct ByteRegion: Sendable {
     private let start: Int
     package let count: Int
 
-    /// Bytes already in memory.
+    /// Makes a region of bytes in memory.
     package init(_ bytes: [UInt8]) {
         self.init(owner: .array(bytes), start: 0, count: bytes.count)
     }
 
-    /// The whole of a mapped file; pages are read as they are touched.
+    /// Makes a region of a whole mapped file. Its pages are read when they are touched.
     package init(_ file: MappedFile) {
         self.init(owner: .file(file), start: 0, count: file.bytes.count)
     }
@@ -28,7 +29,8 @@ package struct ByteRegion: Sendable {
         self.count = count
     }
 
-    /// The bytes for the time of `body`. Release builds do not check the buffer's subscript: compare with its count.
+    /// Calls `body` with the bytes. Release builds do not check the subscript of this buffer: compare places with its
+    /// count.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         let range = start..<start + count
         switch owner {
@@ -39,7 +41,7 @@ package struct ByteRegion: Sendable {
         }
     }
 
-    /// `length` bytes from `offset`; throws where that leaves the region. Nothing is copied.
+    /// Returns `length` bytes from `offset` without copying them. Throws `.data` if they do not lie in the region.
     package func part(at offset: Int, count length: Int) throws -> ByteRegion {
         guard offset >= 0, length >= 0, offset <= count, length <= count - offset else {
             throw Failure(.data, "\(length) bytes at \(offset) lie outside the \(count) bytes present")
@@ -51,7 +53,7 @@ package struct ByteRegion: Sendable {
         try part(at: range.lowerBound, count: range.count)
     }
 
-    /// A little-endian integer at `offset`; throws where it leaves the region.
+    /// Returns the little-endian integer at `offset`. Throws `.data` if it does not lie in the region.
     package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(
         at offset: Int, as type: Integer.Type = Integer.self
     ) throws -> Integer {
@@ -64,6 +66,6 @@ package struct ByteRegion: Sendable {
         withBytes { $0.starts(with: prefix) }
     }
 
-    /// A copy.
+    /// A copy of the bytes.
     package var array: [UInt8] { withBytes { Array($0) } }
 }

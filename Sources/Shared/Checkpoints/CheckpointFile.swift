@@ -14,9 +14,9 @@ package struct CheckpointFile: WeightSource {
     package let container: Container
     package let tensorNames: [String]
     package let configuration: String?
-    /// The key under which the file keeps these weights, for example `ema`; nil where they are all it holds.
+    /// The key under which the file keeps these weights, for example `ema`; nil if it holds nothing else.
     package let key: String?
-    /// Classes outside the allow-list that the file names beside its weights.
+    /// The classes outside the allow-list that the file names beside its weights.
     package let foreignGlobals: [String]
 
     private let tensors: [String: StoredTensor]
@@ -24,16 +24,16 @@ package struct CheckpointFile: WeightSource {
     private let storages: [String: ByteRegion]
     private let isBigEndian: Bool
 
-    /// Opens a file of whatever container, told by its content: safetensors, torch.save in both its forms, NVIDIA's
-    /// pickles. Throws `.noInput` where it cannot be opened, `.data` where it is none of these, corrupt, or names a
-    /// global that is not allowed; the path is named.
+    /// Opens a file of any container: safetensors, torch.save in both its forms, or NVIDIA's pickles. The content
+    /// decides, not the name. Throws `.noInput` if the file cannot be opened; throws `.data`, naming the path, if it is
+    /// none of these, is corrupt, or names a global that is not allowed.
     package static func open(_ path: String) throws -> any WeightSource {
         let region = ByteRegion(try MappedFile(path: path))
-        if isSafetensors(region) { return try SafetensorsFile(path: path) }
+        if region.withBytes({ Safetensors.isImage($0) }) { return try SafetensorsFile(path: path) }
         return try locating(path) { try CheckpointFile(region, path: path) }
     }
 
-    /// A PyTorch or NVIDIA file already in memory; `path` names it.
+    /// Reads a PyTorch or NVIDIA file in memory; `path` names it in messages.
     package init(_ region: ByteRegion, path: String) throws {
         self.path = path
         let document: PickleDocument
@@ -66,7 +66,7 @@ package struct CheckpointFile: WeightSource {
         return try bytes(of: tensor, name).withBytes { tensor.type.widen($0) }
     }
 
-    /// A copy of the tensor, row-major, in its own element type.
+    /// Returns a copy of the tensor in row-major order, in its own element type.
     package func tensor(_ name: String) throws -> NamedTensor {
         let tensor = try stored(name)
         return NamedTensor(name: name, type: tensor.type, shape: tensor.shape, bytes: try bytes(of: tensor, name).array)
@@ -96,7 +96,8 @@ extension CheckpointFile {
         return region
     }
 
-    /// Every storage that a tensor needs is there and large enough, so that what is wrong is told when opening.
+    /// Throws `.data` unless every storage that a tensor needs is there and large enough, so that a fault is told when
+    /// the file is opened.
     private func checkStorages() throws {
         for name in tensorNames {
             guard let tensor = tensors[name], case .key(let key) = tensor.storage.place else { continue }
@@ -111,13 +112,6 @@ extension CheckpointFile {
 // MARK: - Telling containers apart
 
 extension CheckpointFile {
-    private static func isSafetensors(_ region: ByteRegion) -> Bool {
-        guard let length: UInt64 = try? region.integer(at: 0), let first: UInt8 = try? region.integer(at: 8) else {
-            return false
-        }
-        return first == UInt8(ascii: "{") && length <= UInt64(SafetensorsHeader.maximumLength)
-    }
-
     private static func isPickle(_ region: ByteRegion) -> Bool {
         guard let first: UInt8 = try? region.integer(at: 0), let version: UInt8 = try? region.integer(at: 1) else {
             return false

@@ -1,6 +1,6 @@
 import Formats
 
-/// What a model file holds, told before anything is computed: container, architecture, process, sizes, tensors.
+/// The contents of a model file, told before anything is computed: container, architecture, process, sizes, tensors.
 package struct ModelDescription: Sendable {
     package struct Entry: Sendable, Equatable {
         package var name: String
@@ -10,25 +10,25 @@ package struct ModelDescription: Sendable {
         var count: Int { shape.reduce(1, *) }
     }
 
-    /// As `--model` spells it.
+    /// The name by which the user called the model.
     package let name: String
-    /// `safetensors`, `PyTorch zip archive`, ...
+    /// The container: `safetensors`, `PyTorch zip archive`, ...
     package let container: String
-    /// The key under which the file keeps the weights; nil where they are all it holds.
+    /// The key under which the file keeps the weights; nil if it holds nothing else.
     package let key: String?
-    /// `precond`, `init_kwargs` and the like; nil where the file does not tell.
+    /// The configuration, `precond`, `init_kwargs` and the like; nil if the file does not tell it.
     package let configuration: JSONValue?
-    /// The noise process, as --process spells it, where the caller knows it.
+    /// The specification of the noise process; nil if the caller does not know it.
     package let process: String?
     package let tensors: [Entry]
     /// The architecture as the caller names it.
     private let knownArchitecture: String?
-    /// Classes outside the allow-list that the file names; they were not looked into.
+    /// The classes outside the allow-list that the file names. They were not looked into.
     package let foreignClasses: [String]
 
-    /// Describes the file at `path`, which is called `name`, or by its path; `process` is asked with the configuration
-    /// that the file carries. Throws what `CheckpointFile.open` throws, and `.data` where the configuration is not JSON.
-    /// `architecture` is the name of one that the file itself does not tell.
+    /// Describes the file at `path` under the name `name`, or its path if that is nil. `process` is called with the
+    /// configuration that the file carries. `architecture` is the name of one that the file itself does not tell. Throws
+    /// what `CheckpointFile.open` throws, and `.data` if the configuration is not JSON.
     package init(
         path: String, name: String? = nil, architecture: String? = nil,
         process: (JSONValue?) throws -> String? = { _ in nil }
@@ -48,10 +48,10 @@ package struct ModelDescription: Sendable {
         }
     }
 
-    /// Numbers in all tensors: parameters, and the few buffers that state dictionaries keep with them.
+    /// The number of elements of all tensors: parameters, and the few buffers that state dictionaries keep with them.
     package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
 
-    /// The preconditioner and the network, for example `EDMPrecond, SongUNet`; nil where the file does not tell.
+    /// The preconditioner and the network, for example `EDMPrecond, SongUNet`; nil if the file does not tell them.
     package var architecture: String? {
         if let knownArchitecture { return knownArchitecture }
         guard let configuration else { return nil }
@@ -88,7 +88,7 @@ extension ModelDescription {
         return .object(members)
     }
 
-    /// A few lines of facts, the constructor arguments, and a table of the tensors.
+    /// The description as text: a few facts, the constructor arguments, and a table of the tensors.
     package var text: String {
         var lines = [
             "\(name): \(container)" + (key.map { ", weights under `\($0)`" } ?? ""),
@@ -108,7 +108,7 @@ extension ModelDescription {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// For example `206 BF16, 11 F32`.
+    /// The numbers of tensors by type, for example `206 BF16, 11 F32`.
     private var typeSummary: String {
         let counts = Dictionary(grouping: tensors, by: \.type).mapValues(\.count)
         return counts.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }

@@ -1,29 +1,30 @@
 import Tensors
 
-/// A network whose activations stand for pictures in Fréchet and kernel distances.
+/// A network that turns pictures into the features of Fréchet and kernel distances.
 package protocol FeatureNetwork: Sendable {
-    /// As results are labelled: "mnist32-features", "inception-2015-12-05 (edm)".
+    /// The name by which results are labelled: "mnist32-features", "inception-2015-12-05/edm".
     var name: String { get }
-    /// Numbers in a feature vector.
+    /// The number of features of a picture.
     var featureCount: Int { get }
-    /// Channels of the pictures it takes.
+    /// The number of channels of the pictures that it takes.
     var channels: Int { get }
 
-    /// [B, channels, H, W] of levels 0...255 to features [B, featureCount]. A picture's features do not depend on the
-    /// others of the batch. Status 65 where the size is none that the network takes.
+    /// Returns features [B, featureCount] of levels 0...255, [B, channels, H, W]. The features of a picture do not
+    /// depend on the others of the batch. Throws `.data` if the network does not take pictures of this size.
     func features(_ levels: Tensor<Float>) throws -> Tensor<Float>
 }
 
-/// A network whose inner activations ("taps") a perceptual distance compares.
+/// A network whose inner activations ("taps") are compared by a perceptual distance.
 package protocol TapNetwork: Sendable {
-    /// Channels of every tap.
+    /// The number of channels of each tap.
     var tapChannels: [Int] { get }
 
-    /// Images [B, C, H, W] with values around [-1, 1] to taps [B, channels, h, w]. Status 65 where the shape is none
-    /// that the network takes.
+    /// Returns the taps [B, channels, h, w] of images [B, C, H, W] with values around [-1, 1]. Throws `.data` if the
+    /// network does not take images of this shape.
     func taps(_ images: Tensor<Float>) throws -> [Tensor<Float>]
 
-    /// The same with the means to pull cotangents of the taps back to the images. The pullback holds the activations.
+    /// Returns the taps, and a closure that pulls cotangents of the taps back to the images. The closure holds the
+    /// memory of all activations.
     func linearizedTaps(
         _ images: Tensor<Float>
     ) throws -> (values: [Tensor<Float>], pullback: ([Tensor<Float>]) throws -> Tensor<Float>)

@@ -1,13 +1,15 @@
 import Diagnostics
 import Engine
 import Formats
+import Networks
 import Tensors
 
-/// Inception-v3 as the FID tools use it (METHODS section M7.4): the TensorFlow network of 2015-12-05, in pytorch-fid's
-/// port and under its names; the feature is the mean over pixels of the last block, 2048 numbers.
+/// Inception-v3 as the FID tools use it (docs/methods/metrics.md, "Inception features"): the TensorFlow network of
+/// 2015-12-05 under the names of pytorch-fid's port. The feature is the mean over pixels of the last block, 2048
+/// numbers.
 ///
-/// It differs from torchvision's network in its pools: average pools leave out the padding, and the last block pools
-/// with the maximum. Batch norms are folded into the convolutions.
+/// Its pools differ from those of torchvision's network: average pools do not count the padding, and the last block
+/// pools with the maximum. Batch norms are folded into the convolutions.
 package final class InceptionFeatures: FeatureNetwork {
     package let input: InceptionInput
     package let featureCount = 2048
@@ -15,11 +17,11 @@ package final class InceptionFeatures: FeatureNetwork {
     private let network: CompiledNetwork
     private let pool: ThreadPool
 
-    package init(weights: any WeightSource, input: InceptionInput, pool: ThreadPool) {
-        var builder = FeatureGraph(weights: weights)
+    package init(weights: any WeightSource, input: InceptionInput, pool: ThreadPool) throws {
+        var builder = NetworkBuilder(weights: weights)
         let side = InceptionInput.side
         let image = builder.input(MapShape(height: side, width: side, channels: 3))
-        let outputs = builder.inception(image).map { builder.globalMean($0) }
+        let outputs = try builder.inception(image).map { builder.globalMean($0) }
         network = CompiledNetwork(builder.graph, inputs: [image], outputs: outputs, differentiable: [], pool: pool)
         self.input = input
         self.pool = pool
@@ -35,120 +37,132 @@ package final class InceptionFeatures: FeatureNetwork {
     }
 }
 
-extension FeatureGraph {
-    fileprivate mutating func inception(_ image: Value) -> [Value] {
+extension NetworkBuilder {
+    fileprivate mutating func inception(_ image: Value) throws -> [Value] {
         let halving = PoolingWindow(size: 3, stride: 2)
-        var stem = normalised([image], "Conv2d_1a_3x3", 32, Window(3, stride: 2, padding: 0))
-        stem = normalised([stem], "Conv2d_2a_3x3", 32, Window(3, padding: 0))
-        stem = normalised([stem], "Conv2d_2b_3x3", 64, Window(3))
+        var stem = try normalised([image], "Conv2d_1a_3x3", 32, Window(3, stride: 2, padding: 0))
+        stem = try normalised([stem], "Conv2d_2a_3x3", 32, Window(3, padding: 0))
+        stem = try normalised([stem], "Conv2d_2b_3x3", 64, Window(3))
         stem = pooling(.maximum, halving, of: stem)
-        stem = normalised([stem], "Conv2d_3b_1x1", 80, Window(1))
-        stem = normalised([stem], "Conv2d_4a_3x3", 192, Window(3, padding: 0))
+        stem = try normalised([stem], "Conv2d_3b_1x1", 80, Window(1))
+        stem = try normalised([stem], "Conv2d_4a_3x3", 192, Window(3, padding: 0))
         var maps = [pooling(.maximum, halving, of: stem)]
-        for (name, pooled) in [("5b", 32), ("5c", 64), ("5d", 64)] { maps = blockA(maps, "Mixed_\(name)", pooled) }
-        maps = blockB(maps, "Mixed_6a")
+        for (name, pooled) in [("5b", 32), ("5c", 64), ("5d", 64)] { maps = try blockA(maps, "Mixed_\(name)", pooled) }
+        maps = try blockB(maps, "Mixed_6a")
         for (name, inner) in [("6b", 128), ("6c", 160), ("6d", 160), ("6e", 192)] {
-            maps = blockC(maps, "Mixed_\(name)", inner)
+            maps = try blockC(maps, "Mixed_\(name)", inner)
         }
-        maps = blockD(maps, "Mixed_7a")
-        maps = blockE(maps, "Mixed_7b", poolsMaximum: false)
-        return blockE(maps, "Mixed_7c", poolsMaximum: true)
+        maps = try blockD(maps, "Mixed_7a")
+        maps = try blockE(maps, "Mixed_7b", poolsMaximum: false)
+        return try blockE(maps, "Mixed_7c", poolsMaximum: true)
     }
 
-    private mutating func blockA(_ maps: [Value], _ name: String, _ pooled: Int) -> [Value] {
-        let five = normalised(maps, "\(name).branch5x5_1", 48, Window(1))
-        let three = chain(
+    private mutating func blockA(_ maps: [Value], _ name: String, _ pooled: Int) throws -> [Value] {
+        let five = try normalised(maps, "\(name).branch5x5_1", 48, Window(1))
+        let three = try chain(
             maps, "\(name).branch3x3dbl_", [(64, Window(1)), (96, Window(3)), (96, Window(3))])
         return [
-            normalised(maps, "\(name).branch1x1", 64, Window(1)),
-            normalised([five], "\(name).branch5x5_2", 64, Window(5)), three,
-            poolBranch(maps, "\(name).branch_pool", pooled),
+            try normalised(maps, "\(name).branch1x1", 64, Window(1)),
+            try normalised([five], "\(name).branch5x5_2", 64, Window(5)), three,
+            try poolBranch(maps, "\(name).branch_pool", pooled),
         ]
     }
 
-    private mutating func blockB(_ maps: [Value], _ name: String) -> [Value] {
+    private mutating func blockB(_ maps: [Value], _ name: String) throws -> [Value] {
         let halving = Window(3, stride: 2, padding: 0)
-        let single = normalised(maps, "\(name).branch3x3", 384, halving)
-        let double = chain(maps, "\(name).branch3x3dbl_", [(64, Window(1)), (96, Window(3)), (96, halving)])
+        let single = try normalised(maps, "\(name).branch3x3", 384, halving)
+        let double = try chain(maps, "\(name).branch3x3dbl_", [(64, Window(1)), (96, Window(3)), (96, halving)])
         return [single, double] + maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2), of: $0) }
     }
 
-    private mutating func blockC(_ maps: [Value], _ name: String, _ inner: Int) -> [Value] {
+    private mutating func blockC(_ maps: [Value], _ name: String, _ inner: Int) throws -> [Value] {
         let wide = Window(height: 1, width: 7, paddingHeight: 0, paddingWidth: 3)
         let high = Window(height: 7, width: 1, paddingHeight: 3, paddingWidth: 0)
         return [
-            normalised(maps, "\(name).branch1x1", 192, Window(1)),
-            chain(maps, "\(name).branch7x7_", [(inner, Window(1)), (inner, wide), (192, high)]),
-            chain(
+            try normalised(maps, "\(name).branch1x1", 192, Window(1)),
+            try chain(maps, "\(name).branch7x7_", [(inner, Window(1)), (inner, wide), (192, high)]),
+            try chain(
                 maps, "\(name).branch7x7dbl_",
                 [(inner, Window(1)), (inner, high), (inner, wide), (inner, high), (192, wide)]),
-            poolBranch(maps, "\(name).branch_pool", 192),
+            try poolBranch(maps, "\(name).branch_pool", 192),
         ]
     }
 
-    private mutating func blockD(_ maps: [Value], _ name: String) -> [Value] {
+    private mutating func blockD(_ maps: [Value], _ name: String) throws -> [Value] {
         let wide = Window(height: 1, width: 7, paddingHeight: 0, paddingWidth: 3)
         let high = Window(height: 7, width: 1, paddingHeight: 3, paddingWidth: 0)
         let halving = Window(3, stride: 2, padding: 0)
         return [
-            chain(maps, "\(name).branch3x3_", [(192, Window(1)), (320, halving)]),
-            chain(maps, "\(name).branch7x7x3_", [(192, Window(1)), (192, wide), (192, high), (192, halving)]),
+            try chain(maps, "\(name).branch3x3_", [(192, Window(1)), (320, halving)]),
+            try chain(maps, "\(name).branch7x7x3_", [(192, Window(1)), (192, wide), (192, high), (192, halving)]),
         ] + maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2), of: $0) }
     }
 
-    private mutating func blockE(_ maps: [Value], _ name: String, poolsMaximum: Bool) -> [Value] {
+    private mutating func blockE(_ maps: [Value], _ name: String, poolsMaximum: Bool) throws -> [Value] {
         let wide = Window(height: 1, width: 3, paddingHeight: 0, paddingWidth: 1)
         let high = Window(height: 3, width: 1, paddingHeight: 1, paddingWidth: 0)
-        let single = normalised(maps, "\(name).branch3x3_1", 384, Window(1))
-        let double = chain(maps, "\(name).branch3x3dbl_", [(448, Window(1)), (384, Window(3))])
+        let single = try normalised(maps, "\(name).branch3x3_1", 384, Window(1))
+        let double = try chain(maps, "\(name).branch3x3dbl_", [(448, Window(1)), (384, Window(3))])
         let branches = [
-            normalised(maps, "\(name).branch1x1", 320, Window(1)),
-            normalised([single], "\(name).branch3x3_2a", 384, wide),
-            normalised([single], "\(name).branch3x3_2b", 384, high),
-            normalised([double], "\(name).branch3x3dbl_3a", 384, wide),
-            normalised([double], "\(name).branch3x3dbl_3b", 384, high),
+            try normalised(maps, "\(name).branch1x1", 320, Window(1)),
+            try normalised([single], "\(name).branch3x3_2a", 384, wide),
+            try normalised([single], "\(name).branch3x3_2b", 384, high),
+            try normalised([double], "\(name).branch3x3dbl_3a", 384, wide),
+            try normalised([double], "\(name).branch3x3dbl_3b", 384, high),
         ]
-        guard poolsMaximum else { return branches + [poolBranch(maps, "\(name).branch_pool", 192)] }
+        guard poolsMaximum else { return branches + [try poolBranch(maps, "\(name).branch_pool", 192)] }
         let pooled = maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 1, padding: 1), of: $0) }
-        return branches + [normalised(pooled, "\(name).branch_pool", 192, Window(1))]
+        return branches + [try normalised(pooled, "\(name).branch_pool", 192, Window(1))]
     }
 
-    /// Mean over 3x3 squares, then 1x1. The two commute, and the narrower map is pooled: the convolution first.
-    private mutating func poolBranch(_ maps: [Value], _ name: String, _ channels: Int) -> Value {
-        let product = normalised(maps, name, channels, Window(1), rectifies: false)
+    /// Adds the mean over 3x3 squares and a 1x1 convolution. The two commute, so the convolution comes first and the
+    /// narrower map is pooled.
+    private mutating func poolBranch(_ maps: [Value], _ name: String, _ channels: Int) throws -> Value {
+        let product = try normalised(maps, name, channels, Window(1), rectifies: false)
         return pooling(
             .mean(countsPadding: false), PoolingWindow(size: 3, stride: 1, padding: 1), of: product, rectifies: true)
     }
 
-    /// Layers `prefix1`, `prefix2`, ... one behind the other.
-    private mutating func chain(_ maps: [Value], _ prefix: String, _ layers: [(Int, Window)]) -> Value {
+    /// Adds the layers `prefix1`, `prefix2`, ... one after another.
+    private mutating func chain(_ maps: [Value], _ prefix: String, _ layers: [(Int, Window)]) throws -> Value {
         var current = maps
         for (index, (channels, window)) in layers.enumerated() {
-            current = [normalised(current, "\(prefix)\(index + 1)", channels, window)]
+            current = [try normalised(current, "\(prefix)\(index + 1)", channels, window)]
         }
         return current[0]
     }
 
-    /// Convolution `name.conv`, batch norm `name.bn` and ReLU as one convolution.
+    /// Adds the convolution `name.conv`, the batch norm `name.bn` and ReLU as one convolution.
     private mutating func normalised(
         _ maps: [Value], _ name: String, _ channels: Int, _ window: Window, rectifies: Bool = true
-    ) -> Value {
-        let weight = parameter("\(name).conv.weight", for: maps, channels, window)
-        let norm = BatchNorm(name: "\(name).bn", channels: channels, weights: weights)
+    ) throws -> Value {
+        let weight = try kernelWeights("\(name).conv.weight", for: Sources(maps), channels: channels, window)
+        let norm = try BatchNorm("\(name).bn", channels: channels, &self)
         return convolution(
-            maps, channels: channels, window, weight: norm.scaling(weight), bias: norm.bias, rectifies: rectifies)
+            Sources(maps), segments: [channels], window: window, weight: norm.scaling(weight), bias: norm.bias,
+            options: .init(rectifies: rectifies))
     }
 }
 
-/// y = (x - mean) gamma / sqrt(variance + 0.001) + beta, as a factor and an addend.
+/// The batch norm y = (x - mean) gamma / sqrt(variance + 0.001) + beta as a factor and an addend for each channel.
 private struct BatchNorm {
-    let name: String
-    let channels: Int
-    let weights: any WeightSource
+    private let name: String
+    private let mean: Parameter
+    private let variance: Parameter
+    private let gamma: Parameter
+    private let beta: Parameter
 
-    /// `weight` [channels, ...] with every row times its channel's factor.
+    init(_ name: String, channels: Int, _ builder: inout NetworkBuilder) throws {
+        self.name = name
+        mean = try builder.parameter("\(name).running_mean", [channels])
+        variance = try builder.parameter("\(name).running_var", [channels])
+        gamma = try builder.parameter("\(name).weight", [channels])
+        beta = try builder.parameter("\(name).bias", [channels])
+    }
+
+    /// Returns `weight` [channels, ...] with every row times its channel's factor.
     func scaling(_ weight: Parameter) -> Parameter {
-        let (norm, size) = (self, weight.count / channels)
+        let (norm, size) = (self, weight.count / mean.count)
         return Parameter(name: weight.name, shape: weight.shape) {
             let factors = try norm.factors()
             return try weight.load().enumerated().map { Float(Double($0.element) * factors[$0.offset / size]) }
@@ -157,24 +171,13 @@ private struct BatchNorm {
 
     var bias: Parameter {
         let norm = self
-        return Parameter(name: "\(name).bias", shape: [channels]) {
-            let (factors, mean, beta) = (try norm.factors(), try norm.read("running_mean"), try norm.read("bias"))
-            return norm.channelIndices.map { Float(beta[$0] - mean[$0] * factors[$0]) }
+        return Parameter(name: "\(name).bias", shape: mean.shape) {
+            let (factors, mean, beta) = (try norm.factors(), try norm.mean.load(), try norm.beta.load())
+            return factors.indices.map { Float(Double(beta[$0]) - Double(mean[$0]) * factors[$0]) }
         }
     }
-
-    private var channelIndices: Range<Int> { 0..<channels }
 
     private func factors() throws -> [Double] {
-        let (gamma, variance) = (try read("weight"), try read("running_var"))
-        return channelIndices.map { gamma[$0] / (variance[$0] + 0.001).squareRoot() }
-    }
-
-    private func read(_ part: String) throws -> [Double] {
-        let values = try weights.floats("\(name).\(part)")
-        guard values.count == channels else {
-            throw Failure(.data, place: "\(name).\(part)", "has \(values.count) elements, not \(channels)")
-        }
-        return values.map { Double($0) }
+        zip(try gamma.load(), try variance.load()).map { Double($0) / (Double($1) + 0.001).squareRoot() }
     }
 }

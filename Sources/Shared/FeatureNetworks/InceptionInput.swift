@@ -1,7 +1,7 @@
 import Tensors
 
-/// How pictures of 8-bit levels become Inception's input of 299x299 (METHODS section M7.4). The tools differ here, and
-/// with them every FID: a reference must come from the same input.
+/// The ways in which pictures of 8-bit levels become Inception's input of 299x299 (docs/methods/metrics.md, "Inception
+/// input"). The tools differ here, and so does FID: a reference must be made from the same input.
 package enum InceptionInput: String, Sendable, CaseIterable {
     /// EDM, StyleGAN and the TensorFlow original: bilinear without the half-pixel shift, (x - 128) / 128.
     case edm
@@ -12,7 +12,7 @@ package enum InceptionInput: String, Sendable, CaseIterable {
 
     static let side = 299
 
-    /// [B, 3, H, W] of levels 0...255 to [B, 3, 299, 299].
+    /// Returns the input [B, 3, 299, 299] for levels 0...255, [B, 3, H, W].
     package func prepare(_ levels: Tensor<Float>, pool: ThreadPool? = nil) -> Tensor<Float> {
         let (height, width) = (levels.shape[2], levels.shape[3])
         let (rows, columns) = (AxisFilter(self, from: height), AxisFilter(self, from: width))
@@ -34,7 +34,7 @@ package enum InceptionInput: String, Sendable, CaseIterable {
         }
     }
 
-    /// Along the rows first, then along the columns.
+    /// Resizes along the rows first, then along the columns.
     private static func resize(
         _ picture: [Float], width: Int, rows: AxisFilter, columns: AxisFilter
     ) -> [Float] {
@@ -63,7 +63,7 @@ package enum InceptionInput: String, Sendable, CaseIterable {
     }
 }
 
-/// Which pixels, with which weights, make each of the 299 along one axis; as many taps for all.
+/// The pixels, with their weights, that make each of the 299 pixels along one axis; each has the same number of taps.
 private struct AxisFilter {
     let taps: Int
     /// [299, taps]
@@ -96,7 +96,8 @@ private struct AxisFilter {
         return [(low, 1 - (position - Double(low))), (min(low + 1, length - 1), position - Double(low))]
     }
 
-    /// Pillow's filter: Keys' cubic with a = -1/2, widened when the picture shrinks, weights that sum to 1.
+    /// Returns the taps of Pillow's filter: Keys' cubic with a = -1/2, widened if the picture shrinks, with weights
+    /// that sum to 1.
     private static func bicubic(_ position: Int, _ length: Int) -> [Tap] {
         let ratio = Double(length) / Double(InceptionInput.side)
         let stretch = max(ratio, 1)

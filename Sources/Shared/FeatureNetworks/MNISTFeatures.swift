@@ -1,10 +1,12 @@
 import Diagnostics
 import Engine
 import Formats
+import Networks
 import Tensors
 
-/// The embedded classifier: four 3x3 convolutions of 16, 32, 64 and 64 channels with ReLU, a 2x2 max-pool before each
-/// but the first. Its taps are the four activations, its feature the mean over pixels of the last.
+/// The embedded classifier of digits. It has four 3x3 convolutions of 16, 32, 64 and 64 channels with ReLU, and a 2x2
+/// max-pool before each of the last three. Its taps are the four activations; its feature is the mean over pixels of
+/// the last one.
 package struct MNISTFeatures: FeatureNetwork, TapNetwork {
     package let name = "mnist32-features"
     package let featureCount = 64
@@ -16,14 +18,14 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
     private let tapped: CompiledNetwork
     private let classifier: (weight: [Float], bias: [Float])
 
-    /// - Parameter weights: `conv1` ... `conv4` and `fc`, each with weight and bias.
+    /// - Parameter weights: `conv1` ... `conv4` and `fc`, each with a weight and a bias.
     package init(weights: any WeightSource, pool: ThreadPool) throws {
-        var builder = FeatureGraph(weights: weights)
+        var builder = NetworkBuilder(weights: weights)
         let image = builder.input(MapShape(height: Self.side, width: Self.side, channels: channels))
         var taps: [Value] = []
         for (index, count) in tapChannels.enumerated() {
             let below = taps.last.map { builder.pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: $0) } ?? image
-            taps.append(builder.convolution([below], "conv\(index + 1)", channels: count, Window(3)))
+            taps.append(try builder.rectified("conv\(index + 1)", [below], channels: count, Window(3)))
         }
         let mean = builder.globalMean(taps[3])
         features = CompiledNetwork(builder.graph, inputs: [image], outputs: [mean], differentiable: [], pool: pool)
@@ -38,13 +40,13 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
         try features(images: levels.map { $0 / 127.5 - 1 })
     }
 
-    /// Features [B, 64] of images [B, 1, 32, 32] in [-1, 1].
+    /// Returns features [B, 64] of images [B, 1, 32, 32] in [-1, 1].
     package func features(images: Tensor<Float>) throws -> Tensor<Float> {
         try check(images)
         return try features.evaluate([images])[0]
     }
 
-    /// The classifier's ten logits [B, 10] from features [B, 64].
+    /// Returns the classifier's ten logits [B, 10] for features [B, 64].
     package func logits(_ features: Tensor<Float>) -> Tensor<Float> {
         let (classes, source) = (classifier.bias.count, features.elements)
         let logits = (0..<features.batch * classes).map { index in
@@ -73,7 +75,7 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
         guard images.sampleShape == [channels, Self.side, Self.side] else {
             throw Failure(
                 .data, "\(name) takes pictures of shape [1, 32, 32], not \(images.sampleShape)",
-                suggestion: "give another network with --features")
+                suggestion: "choose another feature network")
         }
     }
 }

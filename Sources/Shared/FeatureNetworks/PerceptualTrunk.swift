@@ -1,11 +1,13 @@
 import Diagnostics
 import Engine
 import Formats
+import Networks
 import Synchronization
 import Tensors
 
-/// The backbones of LPIPS (METHODS section M7.2) with torchvision's weights under torchvision's names, and the taps
-/// after the activations that LPIPS compares. Any size of picture; a graph is made for each size that comes.
+/// The backbones of LPIPS (Zhang et al. 2018) with torchvision's weights under torchvision's names. The taps are the
+/// activations that LPIPS compares. Pictures may have any size; the graph for a size is made when the first picture of
+/// that size comes.
 package final class PerceptualTrunk: TapNetwork {
     package enum Architecture: String, Sendable, CaseIterable {
         case vgg
@@ -20,7 +22,7 @@ package final class PerceptualTrunk: TapNetwork {
             }
         }
 
-        /// The smallest side whose maps all have a pixel.
+        /// The smallest side of a picture at which every map has a pixel.
         var smallestSide: Int { self == .alex ? 31 : self == .vgg ? 16 : 17 }
     }
 
@@ -34,7 +36,7 @@ package final class PerceptualTrunk: TapNetwork {
         let width: Int
     }
 
-    /// A graph for one size; a tap may consist of several values side by side.
+    /// The graph for one size. A tap may consist of several values side by side.
     private struct Compiled: Sendable {
         let network: CompiledNetwork
         let taps: [[Value]]
@@ -70,7 +72,7 @@ package final class PerceptualTrunk: TapNetwork {
         )
     }
 
-    /// The outputs, value by value, as taps [B, C, h, w].
+    /// Returns the outputs as taps [B, C, h, w].
     private func join(_ outputs: [Tensor<Float>], _ taps: [[Value]]) -> [Tensor<Float>] {
         var rest = outputs[...]
         return taps.map { values in
@@ -91,23 +93,24 @@ package final class PerceptualTrunk: TapNetwork {
                     + " not \(images.sampleShape)")
         }
         let size = Size(height: images.shape[2], width: images.shape[3])
-        return compiled.withLock { known in
+        return try compiled.withLock { known in
             if let compiled = known[size] { return compiled }
-            let fresh = compile(size)
+            let fresh = try compile(size)
             known[size] = fresh
             return fresh
         }
     }
 
-    private func compile(_ size: Size) -> Compiled {
-        // Gradients jump where an activation or a maximum changes sides: the plain sums' smaller rounding errors count.
-        var builder = FeatureGraph(weights: weights, kernel: .indirect)
+    private func compile(_ size: Size) throws -> Compiled {
+        // A gradient jumps where an activation or a maximum changes sides, so the smaller rounding errors of plain sums
+        // matter.
+        var builder = NetworkBuilder(weights: weights, kernel: .indirect)
         let image = builder.input(MapShape(height: size.height, width: size.width, channels: 3))
         let taps =
             switch architecture {
-            case .vgg: builder.vgg16(image)
-            case .alex: builder.alexNet(image)
-            case .squeeze: builder.squeezeNet(image)
+            case .vgg: try builder.vgg16(image)
+            case .alex: try builder.alexNet(image)
+            case .squeeze: try builder.squeezeNet(image)
             }
         let network = CompiledNetwork(
             builder.graph, inputs: [image], outputs: taps.flatMap { $0 }, differentiable: [image], pool: pool)
@@ -119,7 +122,7 @@ package final class PerceptualTrunk: TapNetwork {
     private static let shift: [Float] = [-0.030, -0.088, -0.188]
     private static let scale: [Float] = [0.458, 0.448, 0.450]
 
-    /// (x - shift) / scale, channel by channel.
+    /// Returns (x - shift) / scale, channel by channel.
     private func normalised(_ images: Tensor<Float>) -> Tensor<Float> {
         images.mapChannels { ($0 - Self.shift[$1]) / Self.scale[$1] }
     }
@@ -131,14 +134,14 @@ package final class PerceptualTrunk: TapNetwork {
 
 // MARK: - Architectures
 
-extension FeatureGraph {
-    /// relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
-    fileprivate mutating func vgg16(_ image: Value) -> [[Value]] {
+extension NetworkBuilder {
+    /// Returns the taps relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3.
+    fileprivate mutating func vgg16(_ image: Value) throws -> [[Value]] {
         var (current, index, taps) = (image, 0, [[Value]]())
         for (channels, count) in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)] {
             if !taps.isEmpty { current = pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: current) }
             for _ in 0..<count {
-                current = convolution([current], "features.\(index)", channels: channels, Window(3))
+                current = try rectified("features.\(index)", [current], channels: channels, Window(3))
                 index += 2
             }
             index += 1
@@ -147,70 +150,37 @@ extension FeatureGraph {
         return taps
     }
 
-    fileprivate mutating func alexNet(_ image: Value) -> [[Value]] {
+    fileprivate mutating func alexNet(_ image: Value) throws -> [[Value]] {
         let square = PoolingWindow(size: 3, stride: 2)
-        let first = convolution([image], "features.0", channels: 64, Window(11, stride: 4, padding: 2))
-        let second = convolution(
-            [pooling(.maximum, square, of: first)], "features.3", channels: 192, Window(5))
-        let third = convolution([pooling(.maximum, square, of: second)], "features.6", channels: 384, Window(3))
-        let fourth = convolution([third], "features.8", channels: 256, Window(3))
-        let fifth = convolution([fourth], "features.10", channels: 256, Window(3))
+        let first = try rectified("features.0", [image], channels: 64, Window(11, stride: 4, padding: 2))
+        let second = try rectified("features.3", [pooling(.maximum, square, of: first)], channels: 192, Window(5))
+        let third = try rectified("features.6", [pooling(.maximum, square, of: second)], channels: 384, Window(3))
+        let fourth = try rectified("features.8", [third], channels: 256, Window(3))
+        let fifth = try rectified("features.10", [fourth], channels: 256, Window(3))
         return [[first], [second], [third], [fourth], [fifth]]
     }
 
-    /// SqueezeNet 1.1; a fire module's output is two values.
-    fileprivate mutating func squeezeNet(_ image: Value) -> [[Value]] {
-        let first = [convolution([image], "features.0", channels: 64, Window(3, stride: 2, padding: 0))]
-        let second = fire(fire(pooled(first), 3, 16, 64), 4, 16, 64)
-        let third = fire(fire(pooled(second), 6, 32, 128), 7, 32, 128)
-        let fourth = fire(pooled(third), 9, 48, 192)
-        let fifth = fire(fourth, 10, 48, 192)
-        let sixth = fire(fifth, 11, 64, 256)
-        return [first, second, third, fourth, fifth, sixth, fire(sixth, 12, 64, 256)]
+    /// Returns the taps of SqueezeNet 1.1. The output of a fire module consists of two values.
+    fileprivate mutating func squeezeNet(_ image: Value) throws -> [[Value]] {
+        let first = [try rectified("features.0", [image], channels: 64, Window(3, stride: 2, padding: 0))]
+        let second = try fire(fire(pooled(first), 3, 16, 64), 4, 16, 64)
+        let third = try fire(fire(pooled(second), 6, 32, 128), 7, 32, 128)
+        let fourth = try fire(pooled(third), 9, 48, 192)
+        let fifth = try fire(fourth, 10, 48, 192)
+        let sixth = try fire(fifth, 11, 64, 256)
+        return [first, second, third, fourth, fifth, sixth, try fire(sixth, 12, 64, 256)]
     }
 
-    private mutating func fire(_ inputs: [Value], _ index: Int, _ squeeze: Int, _ expand: Int) -> [Value] {
+    private mutating func fire(_ inputs: [Value], _ index: Int, _ squeeze: Int, _ expand: Int) throws -> [Value] {
         let name = "features.\(index)"
-        let squeezed = convolution(inputs, "\(name).squeeze", channels: squeeze, Window(1))
+        let squeezed = try rectified("\(name).squeeze", inputs, channels: squeeze, Window(1))
         return [
-            convolution([squeezed], "\(name).expand1x1", channels: expand, Window(1)),
-            convolution([squeezed], "\(name).expand3x3", channels: expand, Window(3)),
+            try rectified("\(name).expand1x1", [squeezed], channels: expand, Window(1)),
+            try rectified("\(name).expand3x3", [squeezed], channels: expand, Window(3)),
         ]
     }
 
     private mutating func pooled(_ inputs: [Value]) -> [Value] {
         inputs.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2, ceils: true), of: $0) }
-    }
-}
-
-/// LPIPS' learned weights of channels: `lin0.model.1.weight` [1, C, 1, 1] and so on, one a tap.
-package struct PerceptualWeights: Sendable {
-    package let architecture: PerceptualTrunk.Architecture
-    /// By tap and channel.
-    package let values: [[Float]]
-
-    /// Which backbone they belong to follows from their numbers of channels. Status 65 where they fit none.
-    package init(_ source: any WeightSource) throws {
-        var values: [[Float]] = []
-        while let name = Self.name(values.count, in: source) {
-            let weights = try source.floats(name)
-            guard weights.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
-                throw Failure(.data, place: name, "a weight is negative or no finite number")
-            }
-            values.append(weights)
-        }
-        let counts = values.map(\.count)
-        guard let found = PerceptualTrunk.Architecture.allCases.first(where: { $0.tapChannels == counts }) else {
-            throw Failure(
-                .data, "holds no LPIPS weights: `lin0.model.1.weight` and so on have \(counts) channels",
-                suggestion: "vgg has [64, 128, 256, 512, 512]")
-        }
-        architecture = found
-        self.values = values
-    }
-
-    private static func name(_ tap: Int, in source: any WeightSource) -> String? {
-        let name = "lin\(tap).model.1.weight"
-        return source.shape(of: name) != nil ? name : nil
     }
 }

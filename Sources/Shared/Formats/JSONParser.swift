@@ -1,11 +1,11 @@
 import Diagnostics
 
 extension JSONValue {
-    /// Nested arrays and objects that a document may have.
+    /// The number of arrays and objects that may be nested in each other.
     package static let maximumDepth = 64
 
-    /// Parses one whole document (RFC 8259). Stricter than many: a name that an object holds twice, bytes that are
-    /// not UTF-8, lone surrogates and anything after the document are refused.
+    /// Parses one whole document (RFC 8259). It refuses more than many parsers do: a name that an object has twice,
+    /// bytes that are not UTF-8, lone surrogates, and anything after the document. Throws `.data` and names the byte.
     package init(parsing bytes: some Sequence<UInt8>) throws {
         var parser = JSONParser(bytes: Array(bytes))
         self = try parser.document()
@@ -14,7 +14,7 @@ extension JSONValue {
     package init(parsing text: String) throws { try self.init(parsing: text.utf8) }
 }
 
-/// Recursive descent over the bytes; `position` is the next byte to be read.
+/// A recursive descent over the bytes; `position` is the place of the next byte.
 private struct JSONParser {
     let bytes: [UInt8]
     var position = 0
@@ -67,7 +67,7 @@ private struct JSONParser {
         return .array(elements)
     }
 
-    /// Items separated by commas, between two brackets.
+    /// Parses items that are separated by commas, between two brackets.
     private mutating func list(
         from opening: Unicode.Scalar, to closing: Unicode.Scalar, item: (inout JSONParser) throws -> Void
     ) throws {

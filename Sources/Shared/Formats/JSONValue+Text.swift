@@ -1,12 +1,12 @@
 extension JSONValue {
-    /// The document as text in one line. Not-a-number and the infinities, which JSON has no words for, become null.
+    /// The document as text in one line. Not-a-number and the infinities, for which JSON has no words, become null.
     package var text: String {
         var output = ""
         write(to: &output, indentation: nil)
         return output
     }
 
-    /// The document over several lines, indented by two spaces; arrays of plain values stay on one line.
+    /// The document over several lines, indented by two spaces. Arrays of plain values stay on one line.
     package var indentedText: String {
         var output = ""
         write(to: &output, indentation: 0)
@@ -43,7 +43,8 @@ extension JSONValue {
         }
     }
 
-    /// `items` between brackets: on one line, or where `depth` says so each on its own, indented one step further.
+    /// Writes `items` between brackets: on one line if `depth` is nil, else each on its own line, indented one step
+    /// further than `depth`.
     private static func write<Item>(
         _ items: [Item], between: (String, String), to output: inout String, depth: Int?, separator: String,
         item: (Item, inout String) -> Void

@@ -1,8 +1,8 @@
-/// A JSON document. Objects keep the order of their members and hold each name once.
+/// A JSON document. An object keeps the order of its members and has each name once.
 package indirect enum JSONValue: Sendable, Equatable {
     case null
     case boolean(Bool)
-    /// A number written without fraction or exponent that fits Int.
+    /// A number that was written without fraction and exponent and fits Int.
     case integer(Int)
     case number(Double)
     case string(String)
@@ -19,7 +19,7 @@ package indirect enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// The member `name` of an object; nil where there is none or this is no object.
+    /// The member `name` of an object; nil if there is none, or if this is no object.
     package subscript(name: String) -> JSONValue? { members?.first { $0.name == name }?.value }
 
     package var members: [Member]? {
@@ -34,11 +34,11 @@ package indirect enum JSONValue: Sendable, Equatable {
     package var boolean: Bool? {
         if case .boolean(let flag) = self { flag } else { nil }
     }
-    /// Only what was written as an integer.
+    /// The value of a number that was written as an integer.
     package var integer: Int? {
         if case .integer(let value) = self { value } else { nil }
     }
-    /// Any number.
+    /// The value of any number.
     package var double: Double? {
         switch self {
         case .integer(let value): Double(value)
@@ -46,13 +46,13 @@ package indirect enum JSONValue: Sendable, Equatable {
         default: nil
         }
     }
-    /// An array of numbers written as integers.
+    /// The elements of an array of numbers that were all written as integers.
     package var integers: [Int]? {
         guard let elements else { return nil }
         let values = elements.compactMap(\.integer)
         return values.count == elements.count ? values : nil
     }
-    /// An array of any numbers.
+    /// The elements of an array of any numbers.
     package var doubles: [Double]? {
         guard let elements else { return nil }
         let values = elements.compactMap(\.double)

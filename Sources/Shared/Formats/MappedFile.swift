@@ -10,7 +10,7 @@ import Diagnostics
 package final class MappedFile: @unchecked Sendable {
     package let bytes: UnsafeRawBufferPointer
 
-    /// Throws `.noInput` where the file cannot be opened or is not a regular file.
+    /// Throws `.noInput` if the file cannot be opened or is not a regular file.
     package init(path: String) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
@@ -29,9 +29,9 @@ package final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: address, count: length)
     }
 
-    /// Gives back the memory that reading a part of the file took; it can be read again.
+    /// Gives back the memory that the pages of a part of the file occupy. The part can be read again.
     ///
-    /// - Parameter part: of `bytes`. Neighbours that share its first and last page go with it.
+    /// - Parameter part: a part of `bytes`. Neighbours that share its first or last page are given back with it.
     package func release(_ part: UnsafeRawBufferPointer) {
         guard let start = part.baseAddress, part.count > 0 else { return }
         let offset = Int(bitPattern: start) % Int(getpagesize())

@@ -6,10 +6,11 @@ import Diagnostics
     import Darwin
 #endif
 
-/// The digest that `ld3.model_sha256` carries: SHA-256 of the file's length (u64, little-endian), its first and its last
-/// MiB, or the whole file where it has at most 2 MiB. So a checkpoint of many GiB is told from another at once.
+/// Returns the digest that `ld3.model_sha256` carries. It is the SHA-256 of the file's length (u64, little-endian), its
+/// first MiB and its last MiB, or of the length and the whole file if it has at most 2 MiB. So even a checkpoint of
+/// many GiB is told from another at once.
 ///
-/// Throws `noInput` where the file cannot be opened, `inputOutput` where it cannot be read.
+/// Throws `.noInput` if the file cannot be opened or is no regular file, `.inputOutput` if it cannot be read.
 package func modelDigest(ofFile path: String) throws -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemMessage()) }

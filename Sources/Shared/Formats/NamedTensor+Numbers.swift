@@ -1,24 +1,27 @@
 import Diagnostics
 
-// Bytes to numbers and back. Files and streams are little-endian, as every machine is that this builds for.
+// This file turns bytes into numbers and back. Files and streams are little-endian, and so is every machine for which
+// this package builds.
 
 extension NamedTensor {
-    /// Elements, by the shape.
+    /// The number of elements that the shape says.
     package var count: Int { shape.reduce(1, *) }
 
-    /// The elements as Float: any float or integer type, rounded where Float is narrower; booleans are 0 and 1.
+    /// Returns the elements, of any float or integer type, as Float, rounded if the type is wider. Booleans become 0
+    /// and 1. Throws `.data` if bytes and shape contradict each other.
     package func floats() throws -> [Float] {
         try checkSize()
         return bytes.withUnsafeBytes { type.widen($0) }
     }
 
-    /// The elements as Double: any float or integer type; booleans are 0 and 1.
+    /// Returns the elements, of any float or integer type, as Double. Booleans become 0 and 1. Throws `.data` if bytes
+    /// and shape contradict each other.
     package func doubles() throws -> [Double] {
         try checkSize()
         return bytes.withUnsafeBytes { type.widen($0) }
     }
 
-    /// The elements as Int64. Throws where the type is a float, or a value is above Int64's largest.
+    /// Returns the elements as Int64. Throws `.data` if the type is a float, or if a value is above Int64's largest.
     package func int64s() throws -> [Int64] {
         try checkSize()
         guard !type.isFloat else { throw Failure(.data, "tensor `\(name)` is \(type.rawValue), not an integer type") }
@@ -30,19 +33,19 @@ extension NamedTensor {
         }
     }
 
-    /// `floats` must be as many as `shape` says.
+    /// Makes a tensor of type F32. There must be as many `floats` as `shape` says.
     package init(name: String, shape: [Int], floats: [Float]) {
         precondition(floats.count == shape.reduce(1, *))
         self.init(name: name, type: .float32, shape: shape, bytes: floats.withUnsafeBytes { [UInt8]($0) })
     }
 
-    /// `doubles` must be as many as `shape` says.
+    /// Makes a tensor of type F64. There must be as many `doubles` as `shape` says.
     package init(name: String, shape: [Int], doubles: [Double]) {
         precondition(doubles.count == shape.reduce(1, *))
         self.init(name: name, type: .float64, shape: shape, bytes: doubles.withUnsafeBytes { [UInt8]($0) })
     }
 
-    /// `int64s` must be as many as `shape` says.
+    /// Makes a tensor of type I64. There must be as many `int64s` as `shape` says.
     package init(name: String, shape: [Int], int64s: [Int64]) {
         precondition(int64s.count == shape.reduce(1, *))
         self.init(name: name, type: .int64, shape: shape, bytes: int64s.withUnsafeBytes { [UInt8]($0) })
@@ -56,15 +59,16 @@ extension NamedTensor {
 }
 
 extension DataType {
-    /// Dimensions that a tensor of a file or stream may have.
+    /// The largest number of dimensions of a tensor in a file or stream.
     package static let maximumRank = 8
 
-    /// Bytes of a tensor of `shape`. Throws on a negative dimension, on too many and on overflow; `tensor` is named.
+    /// Returns the number of bytes of a tensor of `shape`. Throws `.data`, naming `tensor`, if there are too many
+    /// dimensions, if one is negative, or if the product overflows.
     package func byteCount(of shape: [Int], tensor: String) throws -> Int {
         guard shape.count <= Self.maximumRank else {
             throw Failure(.data, "tensor `\(tensor)` has \(shape.count) dimensions, more than \(Self.maximumRank)")
         }
-        // Overflow is looked for with the zeros left out, so that [0, 2^62, 2^62] is refused in any order.
+        // The check for overflow leaves zeros out, so that [0, 2^62, 2^62] is refused in any order.
         var total = size
         for dimension in shape {
             guard dimension >= 0 else {
@@ -77,7 +81,7 @@ extension DataType {
         return shape.contains(0) ? 0 : total
     }
 
-    /// `raw` as numbers of the wanted float type.
+    /// Returns the elements in `raw` as numbers of the wanted float type.
     package func widen<Number: BinaryFloatingPoint>(_ raw: UnsafeRawBufferPointer) -> [Number] {
         switch self {
         case .float64: elements(raw) { (value: Double) in Number(value) }
@@ -96,7 +100,7 @@ extension DataType {
         }
     }
 
-    /// `raw` as Int64: nil where the type is a float or a value does not fit.
+    /// Returns the elements in `raw` as Int64; nil if the type is a float or if a value does not fit.
     fileprivate func integers(_ raw: UnsafeRawBufferPointer) -> [Int64]? {
         switch self {
         case .float64, .float32, .float16, .bfloat16: return nil
@@ -115,7 +119,7 @@ extension DataType {
     }
 }
 
-/// Each whole `Stored` of `raw`, wherever it is aligned, converted.
+/// Returns each whole `Stored` of `raw`, converted; `raw` may have any alignment.
 @inline(__always)
 private func elements<Stored: BitwiseCopyable, Number>(
     _ raw: UnsafeRawBufferPointer, _ convert: (Stored) -> Number

@@ -14,7 +14,7 @@ package enum DataType: String, Sendable, CaseIterable {
     case uint8 = "U8"
     case bool = "BOOL"
 
-    /// Bytes of one element.
+    /// The size of one element in bytes.
     package var size: Int {
         switch self {
         case .float64, .int64, .uint64: 8
@@ -32,12 +32,12 @@ package enum DataType: String, Sendable, CaseIterable {
     }
 }
 
-/// A tensor as a file or stream holds it: little-endian, row-major bytes, not yet interpreted.
+/// A tensor as a file or stream holds it: little-endian bytes in row-major order, not yet interpreted.
 package struct NamedTensor: Sendable, Equatable {
     package var name: String
     package var type: DataType
     package var shape: [Int]
-    /// Exactly `type.size` times the product of `shape`.
+    /// The bytes; there are exactly `type.size` times the product of `shape`.
     package var bytes: [UInt8]
 
     package init(name: String, type: DataType, shape: [Int], bytes: [UInt8]) {

@@ -1,9 +1,9 @@
-/// SHA-256 (FIPS 180-4), taken in pieces.
+/// SHA-256 (FIPS 180-4) of bytes that come in pieces.
 package struct SHA256 {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
-    /// Bytes that do not fill a block yet.
+    /// The bytes that do not yet fill a block.
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
 
@@ -17,7 +17,7 @@ package struct SHA256 {
         pending = Array(input[whole...])
     }
 
-    /// The digest as 64 lower-case hexadecimal digits.
+    /// Returns the digest as 64 lower-case hexadecimal digits.
     package consuming func finish() -> String {
         var tail = pending + [0x80]
         tail += [UInt8](repeating: 0, count: (120 - tail.count % 64) % 64)
@@ -29,7 +29,7 @@ package struct SHA256 {
         }.joined()
     }
 
-    /// FIPS 180-4 section 6.2.2, for the first `blocks` blocks of `input`.
+    /// Processes the first `blocks` blocks of `input` (FIPS 180-4, section 6.2.2).
     private mutating func compress(_ input: [UInt8], blocks: Int) {
         func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 { word >> count | word << (32 - count) }
         var w = [UInt32](repeating: 0, count: 64)

@@ -1,22 +1,34 @@
 import Diagnostics
 
-/// Whole safetensors images in memory: u64 header length, JSON header, data.
+/// Reads and writes whole safetensors images in memory: u64 header length, JSON header, data.
 package enum Safetensors {
-    /// Parses an image that is all of `image`. Throws `.data` where it is cut short, too long or contradicts itself.
+    /// Parses one image that takes all of `image`. Throws `.data` if it is cut short, too long or contradicts itself.
     package static func parse(_ image: [UInt8]) throws -> (metadata: [String: String], tensors: [NamedTensor]) {
         let (header, start) = try image.withUnsafeBytes { try self.header(of: $0) }
         return (header.metadata, header.tensors(in: image[start...]))
     }
 
-    /// The checked header of a whole image, and where its data begins.
-    package static func header(of image: UnsafeRawBufferPointer) throws -> (SafetensorsHeader, dataStart: Int) {
-        guard image.count >= SafetensorsHeader.prefix else {
-            throw Failure(.data, "ends after \(image.count) of \(SafetensorsHeader.prefix) bytes")
+    /// Whether bytes that begin with `start` are meant as a safetensors image: a length that a header may have, then `{`.
+    /// Nine bytes are enough; everything else is checked when the image is parsed.
+    package static func isImage(_ start: some Collection<UInt8>) -> Bool {
+        let bytes = Array(start.prefix(SafetensorsHeader.prefix + 1))
+        guard bytes.count > SafetensorsHeader.prefix, bytes.last == UInt8(ascii: "{") else { return false }
+        return SafetensorsHeader.statedLength(bytes) <= UInt64(SafetensorsHeader.maximumLength)
+    }
+
+    /// Returns the checked header that `bytes` begin with, and the place where its data begins. More images may follow.
+    package static func firstHeader(in bytes: UnsafeRawBufferPointer) throws -> (SafetensorsHeader, dataStart: Int) {
+        guard bytes.count >= SafetensorsHeader.prefix else {
+            throw Failure(.data, "ends after \(bytes.count) of \(SafetensorsHeader.prefix) bytes")
         }
-        let length = try SafetensorsHeader.length(prefix: image)
-        let start = SafetensorsHeader.prefix + length
-        guard image.count >= start else { throw Failure(.data, "ends after \(image.count) of \(start) bytes") }
-        let header = try SafetensorsHeader(parsing: image[SafetensorsHeader.prefix..<start])
+        let start = SafetensorsHeader.prefix + (try SafetensorsHeader.length(prefix: bytes))
+        guard bytes.count >= start else { throw Failure(.data, "ends after \(bytes.count) of \(start) bytes") }
+        return (try SafetensorsHeader(parsing: bytes[SafetensorsHeader.prefix..<start]), start)
+    }
+
+    /// Returns the checked header of one whole image, and the place where its data begins.
+    package static func header(of image: UnsafeRawBufferPointer) throws -> (SafetensorsHeader, dataStart: Int) {
+        let (header, start) = try firstHeader(in: image)
         guard image.count - start == header.bufferLength else {
             throw Failure(
                 .data, "has \(image.count - start) bytes of data where its header says \(header.bufferLength)")
@@ -24,7 +36,7 @@ package enum Safetensors {
         return (header, start)
     }
 
-    /// The image of these tensors. Wide element types come first, so that each tensor is aligned to its element.
+    /// Returns the image of these tensors. Wide element types come first, so each tensor is aligned to its elements.
     package static func serialize(metadata: [String: String], tensors: [NamedTensor]) -> [UInt8] {
         let ordered = DataType.sizesDescending.flatMap { size in tensors.filter { $0.type.size == size } }
         var offset = 0
@@ -57,7 +69,7 @@ package enum Safetensors {
 }
 
 extension SafetensorsHeader {
-    /// The tensors, their bytes copied from `buffer`, which is at least as long as the header says.
+    /// Returns the tensors. Their bytes are copied from `buffer`, which must be as long as the header says, or longer.
     package func tensors(in buffer: ArraySlice<UInt8>) -> [NamedTensor] {
         entries.map { entry in
             let range = buffer.startIndex + entry.range.lowerBound..<buffer.startIndex + entry.range.upperBound

@@ -1,6 +1,6 @@
 import Diagnostics
 
-/// A safetensors file, memory-mapped: opening reads the header only, a tensor is widened when it is asked for.
+/// A memory-mapped safetensors file. Opening it reads the header only; a tensor is widened when it is asked for.
 package struct SafetensorsFile: WeightSource {
     package let path: String
     package let metadata: [String: String]
@@ -9,7 +9,7 @@ package struct SafetensorsFile: WeightSource {
     private let dataStart: Int
     private let entries: [String: SafetensorsHeader.Entry]
 
-    /// Throws `.noInput` where it cannot be opened, `.data` where it is corrupt; both name the path.
+    /// Throws `.noInput` if the file cannot be opened, `.data` if it is corrupt; both name the path.
     package init(path: String) throws {
         let file = try MappedFile(path: path)
         let (header, start) = try locating(path) { try Safetensors.header(of: file.bytes) }
@@ -23,7 +23,7 @@ package struct SafetensorsFile: WeightSource {
 
     package func type(of name: String) -> DataType? { entries[name]?.type }
     package func shape(of name: String) -> [Int]? { entries[name]?.shape }
-    /// The metadata key `config`.
+    /// The value of the metadata key `config`.
     package var configuration: String? { metadata["config"] }
 
     package func floats(_ name: String) throws -> [Float] {
@@ -42,7 +42,7 @@ package struct SafetensorsFile: WeightSource {
         try body(bytes.assumingMemoryBound(to: Float.self))
     }
 
-    /// A copy of the tensor as it is stored.
+    /// Returns a copy of the tensor as it is stored.
     package func tensor(_ name: String) throws -> NamedTensor {
         let entry = try entry(name)
         return NamedTensor(name: name, type: entry.type, shape: entry.shape, bytes: Array(try data(of: name)))

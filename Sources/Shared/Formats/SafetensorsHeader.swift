@@ -1,30 +1,29 @@
 import Diagnostics
 
-/// The checked header of a safetensors image: after it is made, every range lies in the buffer that was promised.
+/// The checked header of a safetensors image. Every range of a header that could be made lies in its promised buffer.
 package struct SafetensorsHeader: Sendable {
-    /// Bytes of the length field before the header.
+    /// The length of the length field before the header, in bytes.
     package static let prefix = 8
-    /// Longest header that is read, in bytes.
+    /// The length of the longest header that is read, in bytes.
     package static let maximumLength = 16 << 20
 
     package struct Entry: Sendable, Equatable {
         package var name: String
         package var type: DataType
         package var shape: [Int]
-        /// Place of the data in the buffer that follows the header.
+        /// The place of the data in the buffer that follows the header.
         package var range: Range<Int>
     }
 
     package var metadata: [String: String] = [:]
-    /// In the order of their data: without holes, without overlap.
+    /// The tensors in the order of their data, without holes and without overlap.
     package var entries: [Entry] = []
-    /// Bytes of data that follow the header.
+    /// The number of bytes of data that follow the header.
     package var bufferLength: Int { entries.last?.range.upperBound ?? 0 }
 
-    /// The header's length from the first eight bytes of an image.
+    /// Returns the header's length, read from the first eight bytes of an image. Throws `.data` if no header has it.
     package static func length(prefix bytes: some Collection<UInt8>) throws -> Int {
-        var value: UInt64 = 0
-        for (index, byte) in bytes.prefix(prefix).enumerated() { value |= UInt64(byte) << (8 * index) }
+        let value = statedLength(bytes)
         guard value >= 2, value <= UInt64(maximumLength) else {
             throw Failure(
                 .data, "a header of \(value) bytes is not possible (2 to \(maximumLength) are)",
@@ -33,7 +32,13 @@ package struct SafetensorsHeader: Sendable {
         return Int(value)
     }
 
-    /// Parses and checks the header's JSON.
+    /// The number in the first eight bytes, little-endian, not yet checked.
+    static func statedLength(_ bytes: some Collection<UInt8>) -> UInt64 {
+        bytes.prefix(prefix).enumerated().reduce(0) { $0 | UInt64($1.element) << (8 * $1.offset) }
+    }
+
+    /// Parses and checks the header's JSON. Throws `.data` if a tensor's type, shape and place contradict each other, or
+    /// if the tensors' data overlap or leave a hole.
     package init(parsing bytes: some Collection<UInt8>) throws {
         guard bytes.first == UInt8(ascii: "{") else { throw Failure(.data, "the header does not begin with `{`") }
         let document = try locating("header") { try JSONValue(parsing: bytes) }

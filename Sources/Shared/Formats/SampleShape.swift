@@ -1,4 +1,5 @@
-/// Most elements that one sample may have, 1 GiB of Float: a longer product is a mistake, and could overflow.
+/// The largest number of elements of one sample, 1 GiB of Float. A larger shape is a mistake, and its product could
+/// overflow.
 package let sampleElementLimit = 1 << 28
 
 /// Whether one sample may have this shape: 1 to 8 positive sizes, at most `sampleElementLimit` elements.

@@ -1,15 +1,16 @@
 import Diagnostics
 
-/// An 8-bit picture: gray (one channel) or RGB (three), rows from the top, channels interleaved.
+/// An 8-bit picture, gray (one channel) or RGB (three). Rows come from the top, and the channels of a pixel follow each
+/// other.
 package struct Image: Sendable, Equatable {
     package let width: Int
     package let height: Int
     /// 1 or 3.
     package let channels: Int
-    /// `height * width * channels` levels.
+    /// The `height * width * channels` levels.
     package private(set) var pixels: [UInt8]
 
-    /// `pixels` must be as many as the other three say.
+    /// There must be as many `pixels` as the other three say.
     package init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {
         precondition(channels == 1 || channels == 3, "\(channels) channels")
         precondition(pixels.count == width * height * channels, "\(pixels.count) levels for \(width)x\(height)")
@@ -19,14 +20,14 @@ package struct Image: Sendable, Equatable {
         self.pixels = pixels
     }
 
-    /// One level everywhere.
+    /// Makes a picture of one level everywhere.
     package init(width: Int, height: Int, channels: Int, level: UInt8) {
         self.init(
             width: width, height: height, channels: channels,
             pixels: [UInt8](repeating: level, count: width * height * channels))
     }
 
-    /// The pictures' common description, as messages print it: "32x32 RGB".
+    /// The size and kind of the picture as messages print it: "32x32 RGB".
     package var form: String { "\(width)x\(height) \(channels == 1 ? "gray" : "RGB")" }
 
     package func level(x: Int, y: Int, channel: Int) -> UInt8 { pixels[(y * width + x) * channels + channel] }
@@ -35,7 +36,7 @@ package struct Image: Sendable, Equatable {
         pixels[(y * width + x) * channels + channel] = level
     }
 
-    /// Copies `other` (of the same number of channels) so that its upper left corner falls on (x, y).
+    /// Copies `other`, which must have the same number of channels, so that its upper left corner falls on (x, y).
     package mutating func paste(_ other: Image, x: Int, y: Int) {
         precondition(other.channels == channels && x >= 0 && y >= 0)
         precondition(x + other.width <= width && y + other.height <= height)
@@ -46,7 +47,7 @@ package struct Image: Sendable, Equatable {
         }
     }
 
-    /// Every pixel repeated `factor` times in both directions.
+    /// Returns the picture with every pixel repeated `factor` times in both directions.
     package func enlarged(_ factor: Int) -> Image {
         guard factor > 1 else { return self }
         var result: [UInt8] = []

@@ -1,20 +1,21 @@
 import CPNG
 import Diagnostics
 
-/// PNG files through libpng's simplified interface, which reports errors as values.
+/// Reads and writes PNG files through libpng's simplified interface, which reports errors as values.
 ///
-/// Read: 8-bit gray, RGB and palette pictures; an alpha channel is dropped, as the FID tools do. 16-bit files are
-/// refused, since narrowing them is the user's decision. Written: 8-bit gray and RGB.
+/// It reads 8-bit gray, RGB and palette pictures and drops an alpha channel, as the FID tools do. It refuses 16-bit
+/// files, since narrowing them is the user's decision. It writes 8-bit gray and RGB.
 package enum PNG {
-    /// The first bytes of every file.
+    /// The first bytes of every PNG file.
     package static let signature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
-    /// No side of a picture may be longer, and no picture may have more pixels than `largestArea`.
+    /// The longest side of a picture, in pixels.
     package static let largestSide = 1 << 16
+    /// The largest number of pixels of a picture.
     package static let largestArea = 1 << 26
-    /// The longest file that is read, in bytes.
+    /// The length of the longest file that is read, in bytes.
     package static let largestFile = 1 << 28
 
-    /// Status 65 where the bytes are no PNG that we read; the caller adds the file's name.
+    /// Returns the picture. Throws `.data` if the bytes are no PNG that is read here; the caller adds the file's name.
     package static func decode(_ bytes: [UInt8]) throws -> Image {
         try bytes.withUnsafeBytes { source in
             var control = png_image()
@@ -27,6 +28,7 @@ package enum PNG {
         }
     }
 
+    /// Returns the bytes of a PNG file of `image`.
     package static func encode(_ image: Image) throws -> [UInt8] {
         var control = png_image()
         control.version = png_uint_32(PNG_IMAGE_VERSION)
@@ -57,8 +59,7 @@ package enum PNG {
         }
     }
 
-    /// Reads gray or RGB; with an alpha channel where the file has one, dropped afterwards, so that no background
-    /// is mixed in.
+    /// Reads gray or RGB. An alpha channel is read too and dropped afterwards, so that no background is mixed in.
     private static func readPixels(_ control: inout png_image) throws -> Image {
         let alpha = png_uint_32(PNG_FORMAT_FLAG_ALPHA)
         let colour = png_uint_32(PNG_FORMAT_FLAG_COLOR)

@@ -4,13 +4,14 @@ import Foundation
 /// The PNG files of a folder and of all folders below it, in the order of their names.
 package struct PictureFolder: Sendable {
     package let path: String
-    /// Paths below the folder, sorted.
+    /// The paths of the files below the folder, sorted.
     package let names: [String]
-    /// The numbers that the files are called by, as ld3-sample names them by seed; nil where one is not a number, or
-    /// two are the same.
+    /// The numbers by which the files are named, which are their seeds; nil if a name is not a number, or if two are
+    /// the same number.
     package let seeds: [Int64]?
 
-    /// Status 66 where the folder cannot be read, 65 where it holds no PNG file (what it holds is told).
+    /// Lists the files. Throws `.noInput` if the folder cannot be read, `.data` if it holds no PNG file; the message
+    /// tells what it holds.
     package init(_ path: String) throws {
         guard Self.isFolder(path) else { throw Failure(.noInput, place: path, "is no folder that can be opened") }
         let all: [String]
@@ -33,7 +34,7 @@ package struct PictureFolder: Sendable {
 
     package var count: Int { names.count }
 
-    /// Reads the picture number `index`. Its failures name the file.
+    /// Returns picture number `index`. Throws a failure that names the file.
     package func picture(_ index: Int) throws -> Image {
         let file = "\(path)/\(names[index])"
         return try locating(file) { try PNG.decode(try Descriptor.contents(of: file, limit: PNG.largestFile)) }

@@ -1,6 +1,6 @@
 import Diagnostics
 
-/// Rows and columns for pictures of one size, filled row by row.
+/// Rows and columns for pictures of one size. They are filled row by row.
 package struct PictureGrid: Sendable, Equatable {
     package let rows: Int
     package let columns: Int
@@ -10,8 +10,9 @@ package struct PictureGrid: Sendable, Equatable {
         self.columns = columns
     }
 
-    /// An exact fit where one exists that is at most 2.5 times as wide as high, the squarest of these; else as square
-    /// as it gets, the last row unfilled. Up to three pictures make one row.
+    /// Chooses rows and columns for `count` pictures. If a grid without empty places is at most 2.5 times as wide as
+    /// high, it is the squarest such grid; else it is as square as possible, and the last row has empty places. Up to
+    /// three pictures make one row.
     package init(count: Int) {
         let count = max(count, 1)
         let exact = (1...count).first { columns in
@@ -22,9 +23,9 @@ package struct PictureGrid: Sendable, Equatable {
         self.init(rows: (count + columns - 1) / columns, columns: columns)
     }
 
-    /// Lays out `images` with white lines of `gap` pixels between and around them; unfilled places stay white. Each
-    /// picture is enlarged `scale` times, by nil so that small ones are 64 pixels wide or more. Status 65 where their
-    /// forms differ.
+    /// Returns one picture of all `images`, with white lines of `gap` pixels between and around them; empty places stay
+    /// white. Each picture is enlarged `scale` times; if `scale` is nil, small ones become 64 pixels wide or more.
+    /// Throws `.data` if the images differ in form.
     package func compose(_ images: [Image], gap: Int = 2, scale: Int? = nil) throws -> Image {
         guard let first = images.first else { throw Failure(.data, "a grid needs at least one picture") }
         let scale = scale ?? max(1, (63 + first.width) / first.width)

@@ -1,14 +1,15 @@
 import Diagnostics
 import Tensors
 
-/// How a value of [-1, 1] becomes one of 256 levels. The two rules differ by one level for half of all values.
+/// The rule by which a value of [-1, 1] becomes one of 256 levels. The two rules differ by one level for half of all
+/// values.
 package enum Quantization: String, Sendable, CaseIterable {
-    /// floor(127.5 x + 128), clipped: EDM's generate.py, which rounds half up.
+    /// floor(127.5 x + 128), clipped, as in EDM's generate.py, which rounds half up.
     case round
-    /// floor(127.5 (x + 1)), clipped: guided-diffusion's and LD3's own.
+    /// floor(127.5 (x + 1)), clipped, as in guided-diffusion and in the reference implementation of LD3.
     case truncate
 
-    /// The level of `x`, a number; infinities are clipped.
+    /// Returns the level of `x`, which must not be NaN; infinities are clipped.
     package func level(_ x: Float) -> UInt8 {
         let scaled =
             switch self {
@@ -18,14 +19,15 @@ package enum Quantization: String, Sendable, CaseIterable {
         return UInt8(Swift.min(Swift.max(scaled, 0), 255))
     }
 
-    /// The levels, as numbers 0...255, of a batch [B, sample shape]; `seeds` name the samples in a message. NaN is
-    /// refused with status 65.
+    /// Returns the levels of a batch [B, sample shape] as numbers 0...255. Throws `.data` if an element is NaN; the
+    /// message names the seed of its sample.
     package func levels(_ batch: Tensor<Float>, seeds: [Int64]) throws -> Tensor<Float> {
         try refuseNaN(batch, seeds: seeds)
         return batch.map { Float(level($0)) }
     }
 
-    /// The pictures of a batch [B, 1 or 3, H, W].
+    /// Returns the pictures of a batch [B, 1 or 3, H, W]. Throws `.data` if samples have another shape, or if an
+    /// element is NaN.
     package func images(_ batch: Tensor<Float>, seeds: [Int64]) throws -> [Image] {
         let shape = batch.sampleShape
         guard shape.count == 3, shape[0] == 1 || shape[0] == 3, shape[1] > 0, shape[2] > 0 else {
@@ -61,7 +63,7 @@ package enum Quantization: String, Sendable, CaseIterable {
 }
 
 extension Image {
-    /// Levels 0...255 as [1, channels, H, W]: what feature networks take.
+    /// The levels 0...255 as [1, channels, H, W], the form that feature networks take.
     package var planes: Tensor<Float> {
         Tensor(shape: [1, channels, height, width]) { target in
             for place in 0..<height * width {

@@ -2,17 +2,18 @@ import FeatureNetworks
 import Networks
 import Tensors
 
-/// Numbers that stand for samples in a distance between distributions, with their pullback.
+/// Turns samples into the features that a distance between distributions compares, with their pullback.
 package protocol DifferentiableFeatures<Element>: Sendable {
     associatedtype Element: TensorElement
 
-    /// Features [B, D] of samples [B, sample shape], and what takes cotangents of them [B, D] back to the samples.
+    /// Returns features [B, D] of samples [B, sample shape], and a closure that pulls cotangents [B, D] back to the
+    /// samples.
     func linearize(
         _ samples: Tensor<Element>
     ) throws -> (values: Tensor<Double>, pullback: (Tensor<Double>) throws -> Tensor<Element>)
 }
 
-/// The sample's own elements: for models of few dimensions, whose samples are no pictures.
+/// The sample's own elements as features, for models of few dimensions whose samples are no pictures.
 package struct ElementFeatures<Element: TensorElement>: DifferentiableFeatures {
     package init() {}
 
@@ -24,7 +25,8 @@ package struct ElementFeatures<Element: TensorElement>: DifferentiableFeatures {
     }
 }
 
-/// The mean over pixels of a network's last tap; of the embedded network these are the features of its Fréchet distance.
+/// The mean over pixels of a network's last tap. For the embedded network these are the features of its Fréchet
+/// distance.
 package struct TapFeatures: DifferentiableFeatures {
     private let network: any TapNetwork
 

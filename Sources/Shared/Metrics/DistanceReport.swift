@@ -1,16 +1,16 @@
 import Formats
 
-/// What ld3-fid says about sets of samples and their reference, as text or as JSON.
+/// The distances of sets of samples from their reference, as text or as JSON.
 package struct DistanceReport: Sendable {
     package struct Entry: Sendable {
         package var name: String
         package var count: Int?
-        /// As "0-99,200"; nil where the samples have none.
+        /// The seeds as "0-99,200"; nil if the samples have none.
         package var seeds: String?
         package var distance: FrechetDistance
         package var kernel: KernelDistance?
         package var precisionRecall: PrecisionRecall?
-        /// Of the samples to their teacher's; nil where the stream carries none.
+        /// The root mean square difference from the teacher's samples; nil if the stream carries none.
         package var rmsd: Double?
 
         package init(
@@ -30,10 +30,10 @@ package struct DistanceReport: Sendable {
     package var entries: [Entry]
     package var reference: String
     package var referenceCount: Int?
-    /// The feature network's name; nil where neither side tells it.
+    /// The name of the feature network; nil if neither side tells it.
     package var features: String?
     package var dimension: Int
-    /// As --quantize spells it; nil where no samples were quantised.
+    /// The name of the quantization; nil if no samples were quantized.
     package var quantization: String?
 
     package init(
@@ -48,19 +48,32 @@ package struct DistanceReport: Sendable {
         self.quantization = quantization
     }
 
-    /// "FID" over Inception's features alone; "FD(features)" over any others.
+    /// "FID" for Inception's features, "FD(features)" for any others.
     package var label: String {
         guard let features else { return "FD(unnamed features)" }
         return features.hasPrefix("inception-2015-12-05") ? "FID" : "FD(\(features))"
     }
 
-    /// Mean, standard deviation (over n - 1) and least of the sets' distances.
+    /// The mean, the standard deviation (over n - 1) and the least of the sets' distances.
     private var summary: (mean: Double, spread: Double, least: Double)? {
         guard entries.count > 1 else { return nil }
         let values = entries.map(\.distance.value)
         let mean = values.reduce(0, +) / Double(values.count)
         let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
         return (mean, (squares / Double(values.count - 1)).squareRoot(), values.min() ?? mean)
+    }
+
+    /// A line for each set whose distance says little because the set is small.
+    package var warnings: [String] {
+        entries.compactMap(\.count).compactMap { count in
+            if count <= dimension {
+                "\(count) samples leave a covariance of \(dimension) features rank-deficient; the distance is biased upwards"
+            } else if dimension >= 2048, count < 10_000 {
+                "\(count) samples are few; distances compare only at equal numbers, usually 50000"
+            } else {
+                nil
+            }
+        }
     }
 
     // MARK: - Text
@@ -151,11 +164,11 @@ package struct DistanceReport: Sendable {
     }
 }
 
-/// `value` with so many digits that count, written out unless that is long.
+/// Returns `value` rounded to `digits` significant digits, with an exponent if it is very small or large.
 func significant(_ value: Double, digits: Int = 6) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
     var exponent = Int(Double.log(abs(value)) / Double.log(10) + 400) - 400
-    // A value that rounds up to the next power of ten has one digit more before the point.
+    // A value that rounds up to the next power of ten has one more digit before the point.
     if (abs(value) / Double.pow(10, Double(exponent - digits + 1))).rounded() >= Double.pow(10, Double(digits)) {
         exponent += 1
     }

@@ -2,19 +2,24 @@ import Checkpoints
 import Diagnostics
 import Formats
 
-/// Files of statistics. Ours hold `mu`, `sigma`, `count`, `sum`, `outer` and `seeds` [R, 2], so that NumPy and the FID
-/// tools read them too; theirs hold `mu` and `sigma`. The feature network's name is the metadata key `features` of a
-/// .safetensors file, and the bytes of the array `features` in an .npz file.
+/// Reads and writes files of statistics. Our files hold `mu`, `sigma`, `count`, `sum`, `outer` and `seeds` [R, 2];
+/// NumPy and the FID tools, whose files hold `mu` and `sigma`, can read them. The name of the feature network is the
+/// metadata key `features` of a .safetensors file, or the bytes of the array `features` in an .npz file.
 extension FeatureStatistics {
-    /// Reads .npz and .safetensors, by suffix. Status 66 where the file cannot be opened, 65 where its contents are
-    /// not statistics.
+    /// Reads .npz or .safetensors, by the suffix of `path`. Throws `.noInput` if the file cannot be opened, `.data` if
+    /// it holds no statistics.
     package init(file path: String) throws {
         self = try path.lowercased().hasSuffix(".npz") ? Self.read(npz: path) : Self.read(safetensors: path)
     }
 
-    /// The file's bytes, .npz or .safetensors by the suffix of `path`. Status 64 for another suffix.
+    /// Whether the suffix of `path` is one that `serialized(for:)` takes.
+    package static func canBeWritten(to path: String) -> Bool { ["npz", "safetensors"].contains(suffix(of: path)) }
+
+    private static func suffix(of path: String) -> String? { path.split(separator: ".").last?.lowercased() }
+
+    /// Returns the bytes of the file, .npz or .safetensors by the suffix of `path`. Throws `.usage` for another suffix.
     package func serialized(for path: String) throws -> [UInt8] {
-        switch path.split(separator: ".").last.map({ $0.lowercased() }) {
+        switch Self.suffix(of: path) {
         case "npz":
             let name = features.map {
                 NamedTensor(name: "features", type: .uint8, shape: [$0.utf8.count], bytes: Array($0.utf8))
@@ -63,14 +68,14 @@ extension FeatureStatistics {
         }
     }
 
-    /// From named arrays: the sums where they are there, else mean and covariance.
+    /// Makes statistics from named arrays: from the sums if they are there, else from mean and covariance.
     private init(names: [String], features: String?, read: (String) throws -> NamedTensor) throws {
         if ["count", "sum", "outer"].allSatisfy(names.contains) {
             let (count, sum, outer) = (try read("count").int64s(), try read("sum"), try read("outer"))
             guard count.count == 1, sum.shape.count == 1, sum.count > 0, outer.shape == [sum.count, sum.count] else {
                 throw Failure(.data, "count, sum and outer have shapes that do not fit each other")
             }
-            // Larger counts are not exact in Double, and could not be added up.
+            // Double is not exact for larger counts, so they could not be added up.
             guard (0...1 << 53).contains(count[0]) else { throw Failure(.data, "a count of \(count[0]) samples") }
             let seeds = names.contains("seeds") ? try SeedRanges(pairs: read("seeds").int64s()) : SeedRanges()
             guard seeds.isEmpty || seeds.count == Double(count[0]) else {

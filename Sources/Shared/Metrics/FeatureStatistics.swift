@@ -1,21 +1,21 @@
 import Diagnostics
 
-/// What a Fréchet distance compares: mean and covariance of features, with their origin where a file tells it.
+/// The mean and the covariance of features, which a Fréchet distance compares, with their origin.
 package struct FeatureStatistics: Sendable, Equatable {
     /// [D]
     package let mean: [Double]
     /// [D, D]
     package let covariance: [Double]
-    /// Samples; nil where the file does not say, as those of the FID tools.
+    /// The number of samples; nil if the file does not tell it, as those of the FID tools do not.
     package let count: Int?
-    /// The sums behind the two, where they are known: only such statistics can be merged.
+    /// The sums from which both were computed; nil if they are not known. Only statistics with sums can be merged.
     package let moments: Moments?
-    /// The feature network, where it is known.
+    /// The name of the feature network; nil if it is not known.
     package let features: String?
 
     package var dimension: Int { mean.count }
 
-    /// Status 65 for fewer than two samples, which have no covariance.
+    /// Throws `.data` for fewer than two samples, which have no covariance.
     package init(_ moments: Moments, features: String?) throws {
         guard moments.count >= 2 else {
             throw Failure(.data, "\(moments.count) samples have no covariance", suggestion: "at least two are needed")
@@ -27,7 +27,7 @@ package struct FeatureStatistics: Sendable, Equatable {
         self.features = features
     }
 
-    /// Statistics of others; `covariance` has the square of the mean's length.
+    /// Makes statistics of another tool. `covariance` must be [D, D] if `mean` is [D].
     init(mean: [Double], covariance: [Double], count: Int?, features: String?) {
         self.mean = mean
         self.covariance = covariance
@@ -36,8 +36,8 @@ package struct FeatureStatistics: Sendable, Equatable {
         moments = nil
     }
 
-    /// All parts together, whatever their order. Status 65 where one lacks its sums, the features differ, or a seed is
-    /// in two parts.
+    /// Returns the statistics of all parts together; their order does not matter. Throws `.data`, naming the part, if
+    /// one lacks its sums, if features differ, or if a seed is in two parts.
     package static func merge(_ parts: [(place: String, statistics: FeatureStatistics)]) throws -> FeatureStatistics {
         guard let first = parts.first else { throw Failure(.data, "nothing to merge") }
         var seeds = SeedRanges()
@@ -45,7 +45,7 @@ package struct FeatureStatistics: Sendable, Equatable {
             guard let moments = statistics.moments else {
                 throw Failure(
                     .data, place: place, "has no count, sum and outer to merge",
-                    suggestion: "make it with ld3-fid --statistics")
+                    suggestion: "only statistics that ld3-fid saved have them")
             }
             guard statistics.features == first.statistics.features else {
                 throw Failure(
@@ -60,7 +60,7 @@ package struct FeatureStatistics: Sendable, Equatable {
 
     private static func name(_ features: String?) -> String { features ?? "features without a name" }
 
-    /// The Fréchet distance of these and others. Status 65 where dimension or features differ.
+    /// Returns the Fréchet distance from `other`. Throws `.data` if dimension or features differ.
     package func distance(to other: FeatureStatistics) throws -> FrechetDistance {
         if let features, let others = other.features, features != others {
             throw Failure(.data, "statistics of \(features) cannot be compared with those of \(others)")

@@ -2,7 +2,7 @@ import Diagnostics
 import LinearAlgebra
 import Tensors
 
-/// The Fréchet distance between two Gaussians (METHODS section M7.4; Heusel et al. 2017):
+/// The Fréchet distance between two Gaussians (Heusel et al. 2017, Eq. 6; docs/methods/metrics.md, "Frechet distance"):
 ///
 ///     |mu1 - mu2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
 package struct FrechetDistance: Sendable, Equatable {
@@ -11,12 +11,12 @@ package struct FrechetDistance: Sendable, Equatable {
     package let meanTerm: Double
     /// tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
     package let covarianceTerm: Double
-    /// The most negative eigenvalue that was taken for 0, relative to the largest of its matrix; 0 where none was.
+    /// The most negative eigenvalue that was taken for 0, relative to the largest of its matrix; 0 if there was none.
     package let clipped: Double
 
-    /// From means [D] and covariances [D, D], by eigenvalues of symmetric matrices alone: with S1 = U L U^T, the
-    /// trace is the sum of the square roots of the eigenvalues of (L^(1/2) U^T) S2 (U L^(1/2)). Status 65 where the
-    /// dimensions differ or a number is not finite.
+    /// Computes the distance from means [D] and covariances [D, D] with eigenvalues of symmetric matrices only: with S1
+    /// = U L U^T, the last trace is the sum of the square roots of the eigenvalues of (L^(1/2) U^T) S2 (U L^(1/2)).
+    /// Throws `.data` if dimensions differ or a number is not finite.
     package init(
         mean first: [Double], covariance firstCovariance: [Double], mean second: [Double],
         covariance secondCovariance: [Double]
@@ -47,9 +47,9 @@ package struct FrechetDistance: Sendable, Equatable {
         clipped = min(Self.negativePart(eigen.values), Self.negativePart(product.values))
     }
 
-    /// From two sets of feature vectors [n1, D] and [n2, D] with fewer samples than dimensions (METHODS section M7.4
-    /// (iii)): with the centred sets A and B, the trace is the sum of the singular values of A B^T, free of squared
-    /// condition numbers. At least 2 samples each.
+    /// Computes the distance from two sets of feature vectors [n1, D] and [n2, D] with fewer samples than dimensions,
+    /// at least 2 each. With the centred sets A and B, the last trace is the sum of the singular values of A B^T; no
+    /// condition number is squared.
     package init(features first: Tensor<Float>, features second: Tensor<Float>) throws {
         let dimension = first.sampleCount
         guard second.sampleCount == dimension else {
@@ -72,7 +72,7 @@ package struct FrechetDistance: Sendable, Equatable {
     }
 }
 
-/// Feature vectors less their mean, over the square root of n - 1: covariance = rows^T rows.
+/// Feature vectors minus their mean, divided by the square root of n - 1, so that the covariance is rows^T rows.
 private struct CentredFeatures {
     let count: Int
     let mean: [Double]

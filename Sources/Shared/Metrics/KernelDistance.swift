@@ -2,30 +2,31 @@ import Diagnostics
 import LinearAlgebra
 import Tensors
 
-/// Kernel inception distance (METHODS section M7.5; Binkowski et al. 2018): the unbiased squared maximum mean
-/// discrepancy under the kernel (x.y / D + 1)^3.
+/// The kernel inception distance (Binkowski et al. 2018; docs/methods/metrics.md, "KID"): the unbiased squared maximum
+/// mean discrepancy under the kernel (x.y / D + 1)^3.
 package struct KernelDistance: Sendable, Equatable {
-    /// Mean over the subsets.
+    /// The mean over the subsets.
     package let value: Double
-    /// Standard deviation over the subsets; 0 for one.
+    /// The standard deviation over the subsets; 0 for one subset.
     package let deviation: Double
     package let subsets: Int
     package let subsetSize: Int
 
-    /// Averages over subsets of at most `size` rows drawn without replacement from features [n, D] and [m, D]; fewer
-    /// rows than `size` make subsets of as many as there are. The draw is fixed: equal input gives equal output.
+    /// Averages over subsets of `size` rows, drawn without replacement from features [n, D] and [m, D]. If a side has
+    /// fewer rows, the subsets are as large as that side; if no side has more rows, all rows are the only subset. The
+    /// draw is fixed: equal input gives equal output. Throws `.data` for fewer than two rows or different D.
     package init(_ first: Tensor<Float>, _ second: Tensor<Float>, subsets: Int = 100, size: Int = 1000) throws {
         guard first.sampleCount == second.sampleCount else {
             throw Failure(.data, "features of \(first.sampleCount) and \(second.sampleCount) numbers differ")
         }
         let (one, two) = (try Self.rows(first), try Self.rows(second))
         let subsetSize = min(size, first.batch, second.batch)
-        var draw = SubsetDraw(seed: 0)
+        var generator = SplitMix(seed: 0)
         let all = first.batch == subsetSize && second.batch == subsetSize
         let values = try (0..<(all ? 1 : subsets)).map { _ in
             try Self.discrepancy(
-                one, rows: draw.indices(subsetSize, of: first.batch), two,
-                rows: draw.indices(subsetSize, of: second.batch), dimension: first.sampleCount)
+                one, rows: generator.subset(subsetSize, of: first.batch), two,
+                rows: generator.subset(subsetSize, of: second.batch), dimension: first.sampleCount)
         }
         let mean = values.reduce(0, +) / Double(values.count)
         let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
@@ -35,7 +36,8 @@ package struct KernelDistance: Sendable, Equatable {
         self.subsetSize = subsetSize
     }
 
-    /// The unbiased estimate from the given rows of features [n, D] and [m, D]. Status 65 for fewer than two rows.
+    /// Returns the unbiased estimate from the given rows of features [n, D] and [m, D]. Throws `.data` for fewer than two
+    /// rows.
     package static func discrepancy(
         _ first: [Double], rows firstRows: [Int], _ second: [Double], rows secondRows: [Int], dimension: Int
     ) throws -> Double {
@@ -52,6 +54,8 @@ package struct KernelDistance: Sendable, Equatable {
         return features.elements.map { Double($0) }
     }
 
+    /// Returns the mean kernel of all pairs of a row of `first` and a row of `second`, without those of equal number
+    /// unless `withDiagonal` is true.
     private static func meanKernel(
         _ first: [Double], _ second: [Double], _ dimension: Int, withDiagonal: Bool
     ) -> Double {
@@ -62,8 +66,7 @@ package struct KernelDistance: Sendable, Equatable {
         for row in 0..<rows {
             var rowSum = 0.0
             for column in 0..<columns where withDiagonal || row != column {
-                let base = products[row * columns + column] / Double(dimension) + 1
-                rowSum += base * base * base
+                rowSum += polynomialKernel(products[row * columns + column], dimension: dimension).value
             }
             sum += rowSum
         }
@@ -71,20 +74,23 @@ package struct KernelDistance: Sendable, Equatable {
     }
 }
 
-/// Draws rows without replacement, the same ones every time (SplitMix64 and a partial shuffle).
-private struct SubsetDraw {
-    private var generator: SplitMix
+/// The kernel of KID, (x.y / D + 1)^3, times `weight`, as a function of the product x.y of two vectors of D numbers.
+/// Returns its value and its derivative with respect to x.y.
+package func polynomialKernel(
+    _ product: Double, dimension: Int, weight: Double = 1
+) -> (value: Double, slope: Double) {
+    let base = product / Double(dimension) + 1
+    return (weight * base * base * base, weight * 3 * base * base / Double(dimension))
+}
 
-    init(seed: UInt64) { generator = SplitMix(seed: seed) }
-
-    mutating func indices(_ count: Int, of total: Int) -> [Int] {
+extension SplitMix {
+    /// Draws `count` of 0 ..< total without replacement (a partial shuffle); all of them in order if there are no more.
+    fileprivate mutating func subset(_ count: Int, of total: Int) -> [Int] {
         var all = Array(0..<total)
         guard count < total else { return all }
-        for place in 0..<count { all.swapAt(place, place + Int(next(below: UInt64(total - place)))) }
+        for place in 0..<count {
+            all.swapAt(place, place + Int(next().multipliedFullWidth(by: UInt64(total - place)).high))
+        }
         return Array(all.prefix(count))
-    }
-
-    private mutating func next(below bound: UInt64) -> UInt64 {
-        generator.next().multipliedFullWidth(by: bound).high
     }
 }

@@ -1,16 +1,16 @@
 import Diagnostics
 import Tensors
 
-/// Count, sum and sum of outer products of feature vectors in Double: all that a Fréchet distance needs, and exactly
-/// mergeable.
+/// The count, the sum and the sum of outer products of feature vectors in Double. A Fréchet distance needs nothing
+/// else, and they can be merged exactly.
 package struct Moments: Sendable, Equatable {
     package let dimension: Int
     package private(set) var count: Int
     /// [D]
     package private(set) var sum: [Double]
-    /// [D, D], symmetric.
+    /// [D, D], a symmetric matrix.
     package private(set) var outer: [Double]
-    /// Which samples these are; empty where they have no seeds.
+    /// The seeds of the samples; empty if they have none.
     package private(set) var seeds: SeedRanges
 
     /// `sum` and `outer` must have the sizes that `dimension` says.
@@ -26,7 +26,7 @@ package struct Moments: Sendable, Equatable {
     /// [D]
     package var mean: [Double] { sum.map { $0 / Double(count) } }
 
-    /// Unbiased, (sum f f^T - n mu mu^T) / (n - 1), [D, D] (METHODS section M7.4). `count` must be at least 2.
+    /// The unbiased covariance (sum f f^T - n mu mu^T) / (n - 1), [D, D]. `count` must be at least 2.
     package var covariance: [Double] {
         let mean = mean
         var result = outer
@@ -39,9 +39,9 @@ package struct Moments: Sendable, Equatable {
         return result
     }
 
-    /// The moments of all parts together, bit for bit the same in whatever order they are given: they are added in the
-    /// order of their lowest seeds. A part without seeds leaves the total without. Status 65 where dimensions differ or
-    /// a seed is in two parts.
+    /// Returns the moments of all parts together. They are added in the order of their lowest seeds, so the bits do not
+    /// depend on the order of `parts`. If a part has no seeds, the total has none. Throws `.data` if dimensions differ
+    /// or if a seed is in two parts.
     package static func merge(_ parts: [Moments]) throws -> Moments {
         let ordered = parts.sorted { $0.precedes($1) }
         guard var total = ordered.first else { throw Failure(.data, "nothing to merge") }
@@ -58,7 +58,7 @@ package struct Moments: Sendable, Equatable {
         return total
     }
 
-    /// A total order: by lowest seed (parts without seeds last), then by content.
+    /// A total order: by the lowest seed, parts without seeds last, then by content.
     private func precedes(_ other: Moments) -> Bool {
         let (mine, theirs) = (seeds.lowest ?? .max, other.seeds.lowest ?? .max)
         if mine != theirs { return mine < theirs }

@@ -2,15 +2,15 @@ import Diagnostics
 import LinearAlgebra
 import Tensors
 
-/// Adds up the moments of features as they come. The bits depend on the order of the samples alone, not on how they
-/// are cut into batches: products are formed over blocks of a fixed number of rows.
+/// Adds up the moments of features as they come. Products are formed over blocks of a fixed number of rows, so the bits
+/// depend only on the order of the samples, not on how they are cut into batches.
 package struct MomentsAccumulator {
     private static let blockRows = 128
 
     private let dimension: Int
     private var count = 0
     private var sum: [Double]
-    /// Lower triangle, row-major.
+    /// The lower triangle, row by row.
     private var outer: [Double]
     private var block: [Double] = []
     private var seeds = SeedRanges()
@@ -24,8 +24,8 @@ package struct MomentsAccumulator {
         block.reserveCapacity(Self.blockRows * dimension)
     }
 
-    /// `features` is [B, D]; `seeds` are the samples' own, or nil where they have none. Status 65 on a seed that was
-    /// there before, 70 on a feature that is not finite.
+    /// Adds features [B, D] of samples with these seeds; nil if the samples have none. Throws `.data` if a seed was
+    /// there before, `.internal` if a feature is not finite.
     package mutating func add(_ features: Tensor<Float>, seeds newSeeds: [Int64]?) throws {
         precondition(features.sampleCount == dimension)
         if let newSeeds {
@@ -48,7 +48,7 @@ package struct MomentsAccumulator {
         }
     }
 
-    /// The moments so far.
+    /// Returns the moments so far.
     package mutating func finish() -> Moments {
         flush()
         for row in 0..<dimension {

@@ -3,22 +3,22 @@ import FeatureNetworks
 import Networks
 import Tensors
 
-/// LPIPS (METHODS section M7.2; Zhang et al. 2018) to a fixed set of target images:
+/// LPIPS (Zhang et al. 2018; docs/methods/metrics.md, "LPIPS") from a fixed set of target images:
 ///
 ///     sum over taps l of the mean over pixels of sum_c w_lc (f_c / (|f| + e) - g_c / (|g| + e))^2,  e = 1e-10
 ///
-/// with f and g the activations of an image and its target, normalised over channels at every pixel. The targets'
-/// side is computed once.
+/// Here f and g are the activations of an image and of its target, normalised over channels at every pixel. The
+/// activations of the targets are computed once.
 package struct PerceptualDistance: Sendable {
     private let network: any TapNetwork
-    /// w_lc by tap and channel.
+    /// The weights w_lc by tap and channel.
     private let weights: [[Float]]
-    /// Normalised taps of the targets, each [P, C, h, w].
+    /// The normalised taps of the targets, each [P, C, h, w].
     private let targets: [Tensor<Float>]
 
     /// - Parameters:
     ///   - targets: [P, C, H, W] in [-1, 1].
-    ///   - weights: by tap and channel; nil weighs every channel of a tap 1/C.
+    ///   - weights: the weights by tap and channel; if nil, every channel of a tap weighs 1/C.
     package init(_ network: any TapNetwork, targets: Tensor<Float>, weights: [[Float]]? = nil) throws {
         self.network = network
         self.weights =
@@ -31,17 +31,17 @@ package struct PerceptualDistance: Sendable {
         self.targets = try network.taps(targets).map { UnitTap($0).values }
     }
 
-    /// The distance of each image from the target at its place in `pairs`, [B] from [B, C, H, W].
+    /// Returns the distance [B] of each image [B, C, H, W] from the target whose number is at its place in `pairs`.
     package func values(_ images: Tensor<Float>, pairs: [Int]) throws -> [Double] {
         try perTap(network.taps(images), pairs: pairs).map { $0.reduce(0, +) }
     }
 
-    /// The parts of each distance by tap, [B][taps].
+    /// Returns the part of each tap in each distance, [B][taps].
     package func valuesByTap(_ images: Tensor<Float>, pairs: [Int]) throws -> [[Double]] {
         try perTap(network.taps(images), pairs: pairs)
     }
 
-    /// The distances with the gradient of each with respect to its own image, [B, C, H, W].
+    /// Returns the distances [B], and the gradient of each with respect to its own image, [B, C, H, W].
     package func gradients(
         _ images: Tensor<Float>, pairs: [Int]
     ) throws -> (values: [Double], images: Tensor<Float>) {
@@ -65,12 +65,12 @@ package struct PerceptualDistance: Sendable {
     }
 }
 
-/// Activations [B, C, h, w] divided by their length over channels at every pixel.
+/// The activations [B, C, h, w] of a tap, divided by their length over channels at every pixel.
 private struct UnitTap {
     private static let epsilon: Float = 1e-10
 
     let values: Tensor<Float>
-    /// |f| at every pixel, [B, h w].
+    /// The length |f| at every pixel, [B, h w].
     private let lengths: [Float]
     private let channels: Int
     private let pixels: Int
@@ -97,7 +97,7 @@ private struct UnitTap {
         self.pixels = pixels
     }
 
-    /// Mean over pixels of the weighted squared differences, [B].
+    /// Returns the mean over pixels of the weighted squared differences, [B].
     func values(to targets: Tensor<Float>, weights: [Float]) -> [Double] {
         let (own, other) = (values.elements, targets.elements)
         return (0..<values.batch).map { sample in
@@ -115,8 +115,8 @@ private struct UnitTap {
         }
     }
 
-    /// The same with the cotangent of the activations before normalisation: with n = |f|, k = n + e and g the
-    /// cotangent of f / k, it is g / k - f <f, g> / (n k^2), and 0 where n is.
+    /// Returns the same values, and the cotangent of the activations before normalisation. With n = |f|, k = n + e and
+    /// the cotangent g of f / k, it is g / k - f <f, g> / (n k^2); it is 0 if n is 0.
     func gradients(to targets: Tensor<Float>, weights: [Float]) -> ([Double], Tensor<Float>) {
         let parts = values(to: targets, weights: weights)
         let (own, other) = (values.elements, targets.elements)
@@ -142,7 +142,7 @@ private struct UnitTap {
             for pixel in 0..<pixels {
                 let index = start + channel * pixels + pixel
                 let length = lengths[sample * pixels + pixel]
-                // own is f / k, so f <f, g> / (n k^2) is own <own, g> / n.
+                // Since own is f / k, f <f, g> / (n k^2) is own <own, g> / n.
                 target[index] =
                     length > 0
                     ? target[index] / (length + Self.epsilon) - own[index] * products[pixel] / length : 0

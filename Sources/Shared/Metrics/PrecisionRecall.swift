@@ -2,13 +2,15 @@ import Diagnostics
 import LinearAlgebra
 import Tensors
 
-/// Precision and recall of generated features against real ones (Kynkäänniemi et al. 2019): the share of each set
-/// that lies within the k-nearest-neighbour balls of the other.
+/// Precision and recall of generated features against real ones (Kynkäänniemi et al. 2019, Eq. 1 and 2): the share of
+/// each set that lies in at least one ball of the other set. The ball of a sample reaches to its k-th nearest
+/// neighbour.
 package struct PrecisionRecall: Sendable, Equatable {
     package let precision: Double
     package let recall: Double
 
-    /// Features [n, D] and [m, D]; `neighbours` is the paper's k. Status 65 where a set has no more than k samples.
+    /// Compares features [n, D] and [m, D]; `neighbours` is the paper's k. Throws `.data` if a set has no more than k
+    /// samples.
     package init(generated: Tensor<Float>, real: Tensor<Float>, neighbours: Int = 3) throws {
         guard generated.sampleCount == real.sampleCount else {
             throw Failure(.data, "features of \(generated.sampleCount) and \(real.sampleCount) numbers differ")
@@ -22,7 +24,7 @@ package struct PrecisionRecall: Sendable, Equatable {
     }
 }
 
-/// Points with their squared lengths; squared distances are formed block by block.
+/// Points with their squared lengths. Squared distances are formed block by block.
 private struct PointSet {
     private static let blockRows = 256
 
@@ -42,7 +44,7 @@ private struct PointSet {
         }
     }
 
-    /// Squared distance of every point to its k-th nearest other point.
+    /// Returns the squared distance of every point from its k-th nearest other point.
     func radii(neighbours: Int) -> [Double] {
         var result: [Double] = []
         distances(from: self) { row, values in
@@ -56,7 +58,7 @@ private struct PointSet {
         return result
     }
 
-    /// The share of `others` that are in the ball of at least one of these points.
+    /// Returns the share of `others` that lie in the ball of at least one of these points.
     func shareOf(_ others: PointSet, within radii: [Double]) -> Double {
         var inside = 0
         distances(from: others) { _, values in
@@ -65,7 +67,7 @@ private struct PointSet {
         return Double(inside) / Double(others.count)
     }
 
-    /// Calls `body` for each of `others` in order, with its squared distances to all of these points.
+    /// Calls `body` for each of `others` in order, with its squared distances from all of these points.
     private func distances(from others: PointSet, _ body: (Int, [Double]) -> Void) {
         for start in stride(from: 0, to: others.count, by: Self.blockRows) {
             let height = min(Self.blockRows, others.count - start)

@@ -5,10 +5,10 @@ import Images
 import TensorStream
 import Tensors
 
-/// What a set of samples, or a reference, is given as.
+/// An opened set of samples: pictures, features, or statistics.
 package enum SampleInput {
     case pictures(any PictureSource)
-    /// A stream of features, computed before.
+    /// A stream of features that were computed before.
     case features(SampleReader)
     case statistics(FeatureStatistics)
 
@@ -24,9 +24,9 @@ package enum SampleInput {
         }
     }
 
-    /// Opens standard input (`-`), a folder of PNG files, a file of statistics or pictures (.npz), or a file with a
-    /// stream of samples or features or with statistics, told apart by its header. Status 66 where it cannot be
-    /// opened, 65 where it is something else.
+    /// Opens standard input (`-`), a folder of PNG files, or a file: an .npz archive of statistics or pictures, a
+    /// stream of samples or features, or a safetensors file of statistics. The beginning of a file tells what it is.
+    /// Throws `.noInput` if it cannot be opened, `.data` if it is something else.
     package static func open(_ path: String, _ settings: Settings) throws -> SampleInput {
         if path == "-" { return try stream(.standardInput(.samples, .features), settings) }
         if PictureFolder.isFolder(path) {
@@ -35,6 +35,16 @@ package enum SampleInput {
         if path.lowercased().hasSuffix(".npz") { return try archive(path, settings) }
         if try holdsStream(path) { return try stream(.file(path, .samples, .features), settings) }
         return .statistics(try FeatureStatistics(file: path))
+    }
+
+    /// Throws `.noInput` if `path` is neither standard input (`-`) nor a folder nor a file that can be opened.
+    package static func checkPresence(_ path: String) throws {
+        if path != "-", !PictureFolder.isFolder(path) { _ = try MappedFile(path: path) }
+    }
+
+    /// Whether samples of a stream become 8-bit levels.
+    package var isQuantized: Bool {
+        if case .pictures(let pictures) = self { pictures is StreamPictures } else { false }
     }
 
     private static func stream(_ stream: StreamReader, _ settings: Settings) throws -> SampleInput {
@@ -56,8 +66,8 @@ package enum SampleInput {
         return .pictures(try locating(path) { try ArrayPictures(try file.array("arr_0"), batch: settings.batch) })
     }
 
-    /// Whether the file is a .npy file or begins with a frame that says so; other safetensors files are read by their
-    /// tensors.
+    /// Whether the file is a .npy file, or begins with a frame that says that it is a stream. Other safetensors files
+    /// are statistics.
     private static func holdsStream(_ path: String) throws -> Bool {
         let file = try MappedFile(path: path)
         if file.bytes.starts(with: NPY.magic) { return true }
@@ -65,12 +75,7 @@ package enum SampleInput {
             if file.bytes.starts(with: PNG.signature) {
                 throw Failure(.data, "is one picture", suggestion: "give the folder that holds the pictures")
             }
-            guard file.bytes.count > SafetensorsHeader.prefix else {
-                throw Failure(.data, "is none of the files that are read here")
-            }
-            let end = SafetensorsHeader.prefix + (try SafetensorsHeader.length(prefix: file.bytes))
-            guard file.bytes.count >= end else { throw Failure(.data, "ends within its header") }
-            let header = try SafetensorsHeader(parsing: file.bytes[SafetensorsHeader.prefix..<end])
+            let (header, _) = try Safetensors.firstHeader(in: file.bytes)
             let kind = header.metadata["ld3.kind"].flatMap { StreamKind(rawValue: $0) }
             return kind != nil && kind != .statistics
         }

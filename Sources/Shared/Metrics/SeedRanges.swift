@@ -1,13 +1,13 @@
 import Diagnostics
 
-/// A set of seeds as sorted inclusive ranges with gaps between them: which samples a statistic has seen.
+/// A set of seeds, kept as sorted inclusive ranges with gaps between them.
 package struct SeedRanges: Sendable, Equatable {
     package private(set) var ranges: [ClosedRange<Int64>] = []
 
     package init() {}
 
-    /// Inclusive pairs as files hold them, [R, 2] row-major. Status 65 on a range that is reversed, out of order or
-    /// overlaps another, and on an odd number of ends.
+    /// Makes a set from inclusive pairs, [R, 2] in row-major order, as files hold them. Throws `.data` if a range is
+    /// reversed or overlaps another, or if the number of ends is odd.
     package init(pairs: [Int64]) throws {
         guard pairs.count.isMultiple(of: 2) else { throw Failure(.data, "seeds are not pairs of first and last") }
         for start in stride(from: 0, to: pairs.count, by: 2) {
@@ -18,17 +18,17 @@ package struct SeedRanges: Sendable, Equatable {
         }
     }
 
-    /// First and last of every range, [R, 2] row-major.
+    /// The first and the last seed of every range, [R, 2] in row-major order.
     package var pairs: [Int64] { ranges.flatMap { [$0.lowerBound, $0.upperBound] } }
 
-    /// How many seeds, exact up to 2^53.
+    /// The number of seeds, exact up to 2^53.
     package var count: Double {
         ranges.reduce(0) { $0 + Double(UInt64(bitPattern: $1.upperBound &- $1.lowerBound)) + 1 }
     }
     package var isEmpty: Bool { ranges.isEmpty }
     package var lowest: Int64? { ranges.first?.lowerBound }
 
-    /// Adds `range`, which may not overlap what is there: status 65, naming the first seed that is there twice.
+    /// Adds `range`. Throws `.data`, naming the first seed that would be there twice, if it overlaps the set.
     package mutating func insert(_ range: ClosedRange<Int64>) throws {
         let next = place(of: range.lowerBound)
         if next > 0, ranges[next - 1].upperBound >= range.lowerBound {
@@ -51,20 +51,20 @@ package struct SeedRanges: Sendable, Equatable {
 
     package mutating func insert(_ seed: Int64) throws { try insert(seed...seed) }
 
-    /// Both sets together; status 65 where they overlap.
+    /// Returns both sets together. Throws `.data` if they overlap.
     package func union(_ other: SeedRanges) throws -> SeedRanges {
         var result = self
         for range in other.ranges { try result.insert(range) }
         return result
     }
 
-    /// "0-99,200".
+    /// The set as text: "0-99,200".
     package var text: String {
         ranges.map { $0.lowerBound == $0.upperBound ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(
             separator: ",")
     }
 
-    /// Index of the first range that starts above `seed`.
+    /// Returns the index of the first range that begins above `seed`.
     private func place(of seed: Int64) -> Int {
         var (low, high) = (0, ranges.count)
         while low < high {

@@ -25,7 +25,7 @@ package enum FeatureCatalogue {
                 .data, place: name, "holds no Inception-v3 under pytorch-fid's names",
                 suggestion: "pt_inception-2015-12-05-6726825d.pth is the file that pytorch-fid uses")
         }
-        return InceptionFeatures(weights: weights, input: input, pool: pool)
+        return try InceptionFeatures(weights: weights, input: input, pool: pool)
     }
 
     /// Returns the file of the embedded network's statistics of the training digits.

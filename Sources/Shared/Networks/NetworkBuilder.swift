@@ -2,63 +2,87 @@ import Diagnostics
 import Engine
 import Formats
 
-/// A graph under construction, with the weights it draws on. Weights are checked by shape now and read on first use.
-struct NetworkBuilder {
-    var graph = Graph()
-    /// nil: the graph is built for the list of tensors that it needs (`requested`).
-    let weights: (any WeightSource)?
-    /// What stands before every name in the file, for example "model.".
-    let prefix: String
-    /// Every convolution uses it where it can, in place of the best; for measurements and tests.
-    var kernel: ConvolutionKernel?
+/// A graph under construction, and the weights for it. The shape of a weight is checked when a layer is added; the weight
+/// itself is read when the network first runs.
+package struct NetworkBuilder {
+    package internal(set) var graph = Graph()
+    /// nil if the graph is built only to learn which tensors it needs (`requested`).
+    package let weights: (any WeightSource)?
+    /// The text before every name in the file, for example "model.".
+    package let prefix: String
+    /// If given, every convolution that can use this kernel does; for measurements and tests.
+    private let kernel: ConvolutionKernel?
+    /// The name and the shape of every tensor that the layers so far need.
     private(set) var requested: [(name: String, shape: [Int])] = []
 
-    init(weights: (any WeightSource)?, prefix: String) {
+    package init(weights: (any WeightSource)?, prefix: String = "", kernel: ConvolutionKernel? = nil) {
         self.weights = weights
         self.prefix = prefix
+        self.kernel = kernel
     }
 
-    func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
+    package mutating func input(_ shape: MapShape) -> Value { graph.input(shape) }
 
-    mutating func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
+    // MARK: - Weights
+
+    private func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
+
+    /// Returns the tensor `name` of the file. Throws `.data` if the file lacks it or holds it with another shape.
+    package mutating func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
         let full = prefix + name
         requested.append((full, shape))
         guard let weights else { return Parameter(name: full, shape: shape, elements: []) }
         guard let found = weights.shape(of: full) else {
             throw Failure(.data, place: full, "the model file lacks this tensor")
         }
-        // A convolution along one axis, as guided-diffusion's attention has it, lacks the last 1 of ours.
+        // The weights of a convolution along one axis, as guided-diffusion's attention has them, lack our last 1.
         guard found == shape || found + [1] == shape && shape.last == 1 else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
         return Parameter(name: full, shape: shape, access: { body in try weights.withFloats(full, body) })
     }
 
-    /// The convolution `name` of the concatenated `sources`, with a bias where the file has one.
+    /// Returns the weights [channels, in, height, width] of the convolution `name` over `sources`.
+    package mutating func kernelWeights(
+        _ name: String, for sources: Sources, channels: Int, _ window: Window
+    ) throws -> Parameter {
+        try parameter(name, [channels, sources.shape.channels, window.height, window.width])
+    }
+
+    // MARK: - Layers
+
+    /// Adds the convolution `name` of the concatenated `sources`, with a bias if the file has one.
     ///
     /// - Parameters:
-    ///   - segments: output channels; more than one where the output is to be taken apart.
+    ///   - segments: the numbers of output channels; more than one if the output is to be taken apart.
     ///   - order: row i of the weights used is row `order[i]` of the file's.
-    mutating func convolution(
+    package mutating func convolution(
         _ name: String, _ sources: Sources, segments: [Int], window: Window, options: Convolution.Options = .init(),
         order: [Int]? = nil
     ) throws -> Value {
-        var options = options
-        options.kernel = options.kernel ?? kernel
-        let shape = window.output(of: sources.shape, segments: segments)
-        let sizes = [shape.channels, sources.shape.channels, window.height, window.width]
-        var weight = try parameter(name + ".weight", sizes)
-        var bias = has(name + ".bias") ? try parameter(name + ".bias", [shape.channels]) : nil
+        let channels = segments.reduce(0, +)
+        var weight = try kernelWeights(name + ".weight", for: sources, channels: channels, window)
+        var bias = has(name + ".bias") ? try parameter(name + ".bias", [channels]) : nil
         if let order {
             weight = weight.reordered(rows: order)
             bias = bias?.reordered(rows: order)
         }
-        return graph.add(shape) { [weight, bias, options] in
+        return convolution(sources, segments: segments, window: window, weight: weight, bias: bias, options: options)
+    }
+
+    /// Adds a convolution with weights that the caller made.
+    package mutating func convolution(
+        _ sources: Sources, segments: [Int], window: Window, weight: Parameter, bias: Parameter?,
+        options: Convolution.Options = .init()
+    ) -> Value {
+        var options = options
+        options.kernel = options.kernel ?? kernel
+        return graph.add(window.output(of: sources.shape, segments: segments)) { [options] in
             Convolution(sources, output: $0, window: window, weight: weight, bias: bias, options: options)
         }
     }
 
-    /// The linear layer `name` of a vector; its weight is [out, in].
+    /// Adds the linear layer `name` of a vector. Its weight is [out, in] and is multiplied by `inputScale`.
     mutating func linear(
         _ name: String, _ input: Value, segments: [Int], inputScale: Float = 1, residual: Value? = nil
     ) throws -> Value {
@@ -74,6 +98,7 @@ struct NetworkBuilder {
 
     mutating func silu(_ input: Value) -> Value { graph.add(input.shape) { SiLU(input, output: $0) } }
 
+    /// Adds the group norm `name`. Throws `.data` if the channels cannot be cut into as many groups.
     mutating func groupNorm(_ name: String, _ sources: Sources, options: GroupNorm.Options) throws -> Value {
         let channels = sources.shape.channels
         guard options.groups > 0, channels % options.groups == 0 else {
@@ -87,7 +112,7 @@ struct NetworkBuilder {
         }
     }
 
-    /// Twofold resampling of each value.
+    /// Adds the twofold resampling of each value.
     mutating func resample(
         _ sources: Sources, _ direction: Resample.Direction, filter: [Double], padding: Int? = nil
     ) -> Sources {
@@ -99,7 +124,20 @@ struct NetworkBuilder {
             })
     }
 
-    /// Returns the concatenation of `sources` as one value, a copy unless it is one already.
+    package mutating func pooling(
+        _ kind: Pooling.Kind, _ window: PoolingWindow, of input: Value, rectifies: Bool = false
+    ) -> Value {
+        graph.add(window.output(of: input.shape)) {
+            Pooling(input, output: $0, window: window, kind: kind, rectifies: rectifies)
+        }
+    }
+
+    /// Adds the mean over all pixels.
+    package mutating func globalMean(_ input: Value) -> Value {
+        graph.add(GlobalMean.outputShape(input.shape)) { GlobalMean(input, output: $0) }
+    }
+
+    /// Returns the concatenation of `sources` as one value. A single value of one segment is returned as it is.
     mutating func joined(_ sources: Sources) -> Value {
         if sources.values.count == 1, sources.shape.segments.count == 1 { return sources.values[0] }
         return graph.add(Concatenation.outputShape(sources)) { Concatenation(sources, output: $0) }

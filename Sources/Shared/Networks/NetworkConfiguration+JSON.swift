@@ -2,14 +2,14 @@ import Diagnostics
 import Formats
 
 extension NetworkConfiguration {
-    /// - Parameter json: the text of a model file's `config`.
+    /// - Parameter json: the text of the key `config` of a model file.
     package init(json: String) throws {
         try self.init(try locating("configuration") { try JSONValue(parsing: json) })
     }
 
     package init(_ root: JSONValue) throws {
         let arguments = root["init_kwargs"] ?? root
-        // guided-diffusion names its sizes otherwise.
+        // guided-diffusion's names of the sizes differ from EDM's.
         let isGuided = arguments["model_type"]?.string.map { $0 == "UNetModel" } ?? (arguments["num_res_blocks"] != nil)
         self.init(
             imageResolution: try Self.required(isGuided ? "image_size" : "img_resolution", arguments),
@@ -53,7 +53,8 @@ extension NetworkConfiguration {
         noiseMultiplier = try Self.count("channel_mult_noise", arguments) ?? noiseMultiplier
     }
 
-    /// guided-diffusion's constructor arguments. `attention_resolutions` are factors by which the image is shrunk.
+    /// Reads guided-diffusion's constructor arguments. `attention_resolutions` are the factors by which the image is
+    /// shrunk at the levels that have attention.
     private mutating func readGuided(_ arguments: JSONValue) throws {
         modelChannels = try Self.required("model_channels", arguments)
         blocks = try Self.required("num_res_blocks", arguments)
@@ -62,7 +63,7 @@ extension NetworkConfiguration {
         attentionResolutions = factors.filter { $0 > 0 }.map { imageResolution / $0 }
         labelDimension = try Self.count("num_classes", arguments) ?? 0
         guided.outputChannels = try Self.required("out_channels", arguments)
-        // -1 stands for no number of channels a head.
+        // -1 says that the number of channels of a head is not fixed.
         if arguments["num_head_channels"] != -1 {
             guided.headChannels = try Self.count("num_head_channels", arguments).flatMap { $0 > 0 ? $0 : nil }
         }
@@ -100,7 +101,7 @@ extension NetworkConfiguration {
         return numbers
     }
 
-    /// sigma_min and sigma_max stand beside `init_kwargs` or in it, as numbers or as text ("inf").
+    /// Returns sigma_min or sigma_max. It stands beside `init_kwargs` or in it, as a number or as text ("inf").
     private static func sigma(_ key: String, _ root: JSONValue) throws -> Double? {
         guard let value = root[key] ?? root["init_kwargs"]?[key], value != .null else { return nil }
         guard let number = value.double ?? value.string.flatMap(Double.init), !number.isNaN, number >= 0 else {

@@ -1,29 +1,30 @@
 import Diagnostics
 import Formats
 
-/// The architecture of an EDM-family network: the constructor arguments of EDM's classes under readable names.
+/// The architecture of a network of EDM's or guided-diffusion's classes: their constructor arguments under readable
+/// names.
 ///
-/// Read from the JSON that model files carry: `precond`, `sigma_min`, `sigma_max` and `init_kwargs`. Unknown keys are
-/// ignored, missing ones have the defaults of their class, which differ between SongUNet, DhariwalUNet and UNetModel.
+/// It is read from the JSON that model files carry: `precond`, `sigma_min`, `sigma_max` and `init_kwargs`. Unknown keys
+/// are ignored. A missing key has the default of its class; SongUNet, DhariwalUNet and UNetModel have different ones.
 package struct NetworkConfiguration: Sendable, Equatable {
     package enum Architecture: String, Sendable, CaseIterable {
         case songUNet = "SongUNet"
         case dhariwalUNet = "DhariwalUNet"
-        /// guided-diffusion's own class, which improved DDPM and ADM checkpoints are saved from.
+        /// guided-diffusion's own class. The checkpoints of improved DDPM and ADM are saved from it.
         case guidedUNet = "UNetModel"
     }
 
     /// EDM's preconditioning class: EDMPrecond, VPPrecond, VEPrecond or iDDPMPrecond.
     package var preconditioning = "EDMPrecond"
-    /// The model's name where its file tells one.
+    /// The model's name; nil if the file does not tell it.
     package var name: String?
-    /// The range of noise levels that the preconditioner claims; infinity is possible.
+    /// The range of noise levels for which the preconditioner is made; the upper end may be infinity.
     package var sigmaMin = 0.0
     package var sigmaMax = Double.infinity
 
     package var architecture = Architecture.songUNet
     package var imageResolution: Int
-    /// Channels of the image; an iDDPM network gives twice as many.
+    /// The image's channels. An iDDPM network has twice as many output channels.
     package var imageChannels: Int
     package var labelDimension = 0
     package var augmentDimension = 0
@@ -32,13 +33,13 @@ package struct NetworkConfiguration: Sendable, Equatable {
     package var embeddingMultiplier = 4
     package var blocks = 4
     package var attentionResolutions = [16]
-    // SongUNet only.
+    // Only SongUNet reads the next five.
     package var embedding = "positional"
     package var noiseMultiplier = 1
     package var encoder = "standard"
     package var decoder = "standard"
     package var resampleFilter: [Double] = [1, 1]
-    // UNetModel only.
+    // Only UNetModel reads these.
     package var guided = GuidedOptions()
 
     package init(imageResolution: Int, imageChannels: Int) {
@@ -46,27 +47,27 @@ package struct NetworkConfiguration: Sendable, Equatable {
         self.imageChannels = imageChannels
     }
 
-    /// Channels of the network's output: iDDPM networks also give variances, which nobody reads.
+    /// The channels of the network's output. iDDPM networks also give variances, which nobody reads.
     package var outputChannels: Int {
         if architecture == .guidedUNet { return guided.outputChannels }
         return preconditioning == "iDDPMPrecond" ? 2 * imageChannels : imageChannels
     }
 }
 
-/// What guided-diffusion's UNetModel can be told beside sizes.
+/// The options of guided-diffusion's UNetModel beside sizes.
 package struct GuidedOptions: Sendable, Equatable {
-    /// Twice the image's where the network also gives variances.
+    /// The channels of the output: twice the image's if the network also gives variances.
     package var outputChannels = 3
-    /// Heads of an attention layer, unless `headChannels` fixes the channels of each.
+    /// The number of heads of an attention layer, unless `headChannels` fixes the channels of each head.
     package var heads = 1
     package var headChannels: Int?
-    /// The embedding scales and shifts the second norm's output, instead of being added before it.
+    /// Whether the embedding scales and shifts the output of the second norm; else it is added before the norm.
     package var scalesAndShifts = false
-    /// Residual blocks shrink and enlarge the maps, instead of plain layers.
+    /// Whether residual blocks resample the maps; else plain layers do.
     package var resamplesInBlocks = false
-    /// The plain layers convolve.
+    /// Whether the plain resampling layers convolve.
     package var convolvesResampled = true
-    /// Queries, keys and values are cut before the heads ("new attention order").
+    /// Whether queries, keys and values are cut before the heads ("new attention order").
     package var splitsBeforeHeads = false
 
     package init() {}

@@ -1,28 +1,29 @@
 import Tensors
 
-/// How values become places along an axis.
+/// The scale by which values become places along an axis.
 package enum AxisScale: Sendable, Equatable {
     case linear
-    /// Logarithmic: values that are not positive are left out.
+    /// A logarithmic scale. Values that are not positive are left out.
     case logarithmic
 }
 
-/// The range of one axis with its marks.
+/// The range of one axis, with its marks.
 package struct Axis: Sendable, Equatable {
     package let scale: AxisScale
-    /// Ends of the axis, in the scale's own measure (the common logarithm of the value, where logarithmic).
+    /// The lower end of the axis. Ends and places of marks are values on a linear axis, and common logarithms of values
+    /// on a logarithmic one.
     package let low: Double
     package let high: Double
     package let ticks: [Tick]
 
     package struct Tick: Sendable, Equatable {
-        /// In the scale's own measure.
+        /// The place on the axis, in the unit of its ends.
         package let place: Double
-        /// Empty for a mark without a number.
+        /// The number beside the mark; empty for none.
         package let label: String
     }
 
-    /// An axis that holds `values`, those that cannot be drawn left out. `about` is the number of marks wished for.
+    /// Makes an axis that holds all `values` that can be drawn, with about `about` marks.
     package init(_ values: some Sequence<Double>, scale: AxisScale, about: Int) {
         let places = values.compactMap { Axis.measure($0, scale) }
         var (first, last) = (places.min() ?? 0, places.max() ?? 1)
@@ -40,7 +41,7 @@ package struct Axis: Sendable, Equatable {
         }
     }
 
-    /// Where `value` lies between the ends, 0...1; nil where it cannot be drawn.
+    /// Returns the place of `value` between the ends, 0...1; nil if it cannot be drawn.
     package func fraction(_ value: Double) -> Double? {
         Axis.measure(value, scale).map { ($0 - low) / (high - low) }
     }
@@ -53,7 +54,8 @@ package struct Axis: Sendable, Equatable {
         return value > 0 ? Double.log(value) / Double.log(10) : nil
     }
 
-    /// Multiples of 1, 2, 2.5 or 5 times a power of ten; none between whole numbers where all values are whole.
+    /// Returns marks at multiples of 1, 2, 2.5 or 5 times a power of ten. If all values are whole numbers (`isWhole`),
+    /// so are the marks.
     private static func linearTicks(_ low: Double, _ high: Double, _ about: Int, isWhole: Bool = false) -> [Tick] {
         let wished = (high - low) / Double(max(about, 2))
         let raw = isWhole ? max(wished, 1) : wished
@@ -68,7 +70,8 @@ package struct Axis: Sendable, Equatable {
         return (first...last).map { Tick(place: Double($0) * step, label: decimal(Double($0) * step, places: places)) }
     }
 
-    /// Powers of ten, with 2 and 5 between them where there are few, every other one or fewer where there are many.
+    /// Returns marks at powers of ten. If there are few, 2 and 5 are marked between them; if there are many, only every
+    /// other one or fewer are.
     private static func logarithmicTicks(_ low: Double, _ high: Double, _ about: Int) -> [Tick] {
         let decades = high - low
         if decades < 1 { return narrowLogarithmicTicks(low, high, about) }
@@ -83,20 +86,20 @@ package struct Axis: Sendable, Equatable {
         }
     }
 
-    /// Within one decade: linear marks at their logarithms.
+    /// Returns linear marks at their logarithms, for an axis within one decade.
     private static func narrowLogarithmicTicks(_ low: Double, _ high: Double, _ about: Int) -> [Tick] {
         linearTicks(Double.pow(10, low), Double.pow(10, high), about).compactMap { tick in
             measure(tick.place, .logarithmic).map { Tick(place: $0, label: tick.label) }
         }
     }
 
-    /// `factor` times ten to `power`, written out where that is short.
+    /// Returns `factor` times ten to `power`, with an exponent if it is long.
     private static func value(_ factor: Double, _ power: Int) -> String {
         guard (-4...4).contains(power) else { return "\(Int(factor))e\(power)" }
         return decimal(factor * Double.pow(10, Double(power)), places: max(0, -power))
     }
 
-    /// `value` with a fixed number of decimals; exponents where it would be long.
+    /// Returns `value` with a fixed number of decimals, or with an exponent if that would be long.
     static func decimal(_ value: Double, places: Int) -> String {
         guard abs(value) < 1e6, places <= 6 else { return "\(value)" }
         let unit = Double.pow(10, Double(places))

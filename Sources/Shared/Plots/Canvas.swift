@@ -1,6 +1,6 @@
 import Images
 
-/// A point of the canvas in pixels, from the upper left corner; pixel (0, 0) covers [0, 1) x [0, 1).
+/// A point of the canvas in pixels from the upper left corner. Pixel (0, 0) covers [0, 1) x [0, 1).
 package struct Point: Sendable, Equatable {
     package var x: Double
     package var y: Double
@@ -11,7 +11,7 @@ package struct Point: Sendable, Equatable {
     }
 }
 
-/// An axis-parallel box of the canvas, in pixels.
+/// A box of the canvas, in pixels, with sides parallel to the axes.
 package struct Box: Sendable, Equatable {
     package var left: Double
     package var top: Double
@@ -39,7 +39,7 @@ package struct Colour: Sendable, Equatable {
     package let green: UInt8
     package let blue: UInt8
 
-    /// `0xRRGGBB`.
+    /// Makes the colour `0xRRGGBB`.
     package init(_ hex: UInt32) {
         red = UInt8(truncatingIfNeeded: hex >> 16)
         green = UInt8(truncatingIfNeeded: hex >> 8)
@@ -49,7 +49,8 @@ package struct Colour: Sendable, Equatable {
     fileprivate var channels: [Double] { [Double(red), Double(green), Double(blue)] }
 }
 
-/// An RGB raster with one primitive, the anti-aliased round stroke; letters, lines, dots and boxes are made of it.
+/// An RGB picture that is drawn on with one primitive, the anti-aliased round stroke. Letters, lines and dots are made
+/// of it.
 package struct Canvas: Sendable {
     package private(set) var image: Image
 
@@ -60,8 +61,8 @@ package struct Canvas: Sendable {
 
     package var bounds: Box { Box(left: 0, top: 0, right: Double(image.width), bottom: Double(image.height)) }
 
-    /// Draws polylines of `width` pixels with round ends and joints, within `clip`. Where they overlap, the colour is
-    /// put down once. A polyline of one point is a dot.
+    /// Draws polylines of `width` pixels with round ends and joints within `clip`. The colour is put down once where
+    /// they overlap. A polyline of one point is a dot.
     package mutating func stroke(
         _ lines: [[Point]], width: Double, _ colour: Colour, opacity: Double = 1, clip: Box? = nil
     ) {
@@ -94,14 +95,14 @@ package struct Canvas: Sendable {
         stroke([[centre]], width: diameter, colour, clip: clip)
     }
 
-    /// Fills a box whose edges are rounded to whole pixels.
+    /// Fills a box. Its edges are rounded to whole pixels.
     package mutating func fill(_ box: Box, _ colour: Colour, opacity: Double = 1) {
         let area = pixels(of: box)
         for y in area.y { for x in area.x { blend(colour, opacity, x, y) } }
     }
 
-    /// Raises the coverage of the pixels near the segment: half covered where the stroke's edge runs through the
-    /// pixel's centre.
+    /// Raises the coverage of the pixels near a segment. A pixel is half covered if the edge of the stroke runs through
+    /// its centre.
     private func cover(
         _ start: Point, _ end: Point, _ width: Double, _ columns: Range<Int>, _ rows: Range<Int>,
         _ coverage: inout [Float]
@@ -130,13 +131,13 @@ package struct Canvas: Sendable {
         }
     }
 
-    /// The pixels whose centres lie in `box`.
+    /// Returns the columns and rows of the pixels whose centres lie in `box`.
     private func pixels(of box: Box) -> (x: Range<Int>, y: Range<Int>) {
         let columns = span(box.left.rounded(), box.right.rounded()).clamped(to: 0..<image.width)
         return (columns, span(box.top.rounded(), box.bottom.rounded()).clamped(to: 0..<image.height))
     }
 
-    /// The whole pixels from `low` to `high`; values beyond any canvas are cut off first.
+    /// Returns the whole pixels from `low` to `high`. Values beyond any canvas are cut off first.
     private func span(_ low: Double, _ high: Double) -> Range<Int> {
         let limit = 1e6
         let first = Int(min(max(low, -limit), limit).rounded(.down))

@@ -4,11 +4,12 @@ extension Figure {
     /// More panels than this are a mistake, and their picture would be huge.
     private static let largestPanelCount = 36
 
-    /// The figure of comma-separated tables with an empty line between them: a panel each, three in a row.
+    /// Makes the figure of comma-separated tables that are separated by empty lines: one panel for each table, three in
+    /// a row.
     ///
-    /// A table is a line of names, then lines of numbers. The first column is the horizontal axis, every other one a
-    /// series under its name; an empty cell is a gap. A series whose name begins with `*` is emphasised. A line
-    /// `# TITLE` in front of the names is the panel's title. Throws `data`, naming the line.
+    /// A table is a line of names, then lines of numbers. The first column is the horizontal axis; every other column
+    /// is a series under its name, with gaps at empty cells. A series whose name begins with `*` is emphasised. A line
+    /// `# TITLE` before the names is the panel's title. Throws `.data`, naming the line.
     package init(tables text: String, verticalScale: AxisScale = .linear) throws {
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().map {
             TableLine(number: $0.offset + 1, text: $0.element)
@@ -24,7 +25,7 @@ extension Figure {
 }
 
 extension Panel {
-    /// - Parameter table: at least one line, none of them blank.
+    /// - Parameter table: at least one line; no line is blank.
     fileprivate init(table: ArraySlice<TableLine>, verticalScale: AxisScale) throws {
         var table = table
         var title = ""
@@ -37,7 +38,7 @@ extension Panel {
         let cells = names.cells
         guard cells.count > 1 else { throw names.failure("names no series: a table needs two columns or more") }
         guard !table.isEmpty else { throw names.failure("names without numbers below them") }
-        // A title further down would be a second table without the empty line before it.
+        // A title further down means that the empty line before a second table is missing.
         if let stray = table.first(where: { $0.heading != nil }) {
             throw stray.failure("a title within a table", suggestion: "put an empty line before it")
         }
@@ -52,7 +53,7 @@ extension Panel {
     }
 }
 
-/// One line of a table with its place in the text.
+/// One line of a table, with its place in the text.
 private struct TableLine {
     let number: Int
     let text: Substring
@@ -63,7 +64,8 @@ private struct TableLine {
 
     var cells: [String] { text.split(separator: ",", omittingEmptySubsequences: false).map(trimmed) }
 
-    /// The numbers of a row; not-a-number where a cell other than the first is empty.
+    /// Returns the numbers of a row; an empty cell other than the first is not-a-number. Throws `.data` if there are
+    /// not `count` cells, or if a cell is no number.
     func numbers(count: Int) throws -> [Double] {
         let cells = cells
         guard cells.count == count else { throw failure("\(cells.count) cells under \(count) names") }

@@ -1,9 +1,9 @@
-/// A set of line plots beside each other, drawn by `render` as one RGB picture.
+/// Line plots beside each other. `render` draws them as one RGB picture.
 package struct Figure: Sendable {
-    /// Empty for none.
+    /// The title; empty for none.
     package var title: String
     package var panels: [Panel]
-    /// Panels in one row.
+    /// The number of panels in one row.
     package var columns: Int
 
     package init(title: String = "", panels: [Panel], columns: Int? = nil) {
@@ -35,8 +35,8 @@ package struct Panel: Sendable {
     }
 }
 
-/// Points joined in their order. Values that an axis cannot show (NaN, infinity, not positive on a logarithmic axis)
-/// interrupt the line.
+/// Points that are joined in their order. The line is interrupted where an axis cannot show a value: NaN, infinity, or
+/// on a logarithmic axis a value that is not positive.
 package struct Series: Sendable {
     package enum Style: Sendable {
         case line
@@ -44,14 +44,14 @@ package struct Series: Sendable {
         case dashed
     }
 
-    /// In the legend; empty for none.
+    /// The name in the legend; empty for none.
     package var name: String
     package var points: [Point]
     package var style: Style
-    /// Drawn thicker and above the others.
+    /// Whether the series is drawn thicker and above the others.
     package var isEmphasised: Bool
 
-    /// `points` in the axes' own values.
+    /// Makes a series of `points`, which are in the axes' own values.
     package init(_ name: String, _ points: [Point], style: Style = .line, isEmphasised: Bool = false) {
         self.name = name
         self.points = points
@@ -59,7 +59,7 @@ package struct Series: Sendable {
         self.isEmphasised = isEmphasised
     }
 
-    /// `values` over 0, 1, 2, ...
+    /// Makes a series of `values` over 0, 1, 2, ...
     package init(_ name: String, values: [Double], style: Style = .line, isEmphasised: Bool = false) {
         self.init(
             name, values.enumerated().map { Point(Double($0.offset), $0.element) }, style: style,

@@ -70,7 +70,7 @@ extension PanelRenderer {
         style.write(panel.title, on: &canvas, at: above, size: style.titleSize, anchor: .middle, isBold: true)
     }
 
-    /// A hairline on whole pixels.
+    /// Draws a hairline on whole pixels.
     private func rule(_ start: Point, _ end: Point, _ colour: Colour, on canvas: inout Canvas) {
         let half = style.hairline / 2
         canvas.fill(Box(left: start.x - half, top: start.y - half, right: end.x + half, bottom: end.y + half), colour)
@@ -97,7 +97,7 @@ extension PanelRenderer {
         canvas.dot(point, diameter: diameter, colours[index], clip: clip)
     }
 
-    /// The pieces of a polyline that are drawn where it is dashed.
+    /// Returns the pieces of a polyline that are drawn if it is dashed.
     private func dashes(_ line: [Point], width: Double) -> [[Point]] {
         let (drawn, gap) = (4 * width, 3.2 * width)
         var result: [[Point]] = []
@@ -144,7 +144,7 @@ extension PanelRenderer {
         }
     }
 
-    /// Of the four corners of the plot, the box of that size which the fewest of the drawn lines cross.
+    /// Returns the box of this size in that corner of the plot which the drawn lines cross least.
     private func emptiestCorner(width: Double, height: Double) -> Box {
         let margin = 4 * style.scale
         let (left, right) = (plot.left + margin, plot.right - margin - width)

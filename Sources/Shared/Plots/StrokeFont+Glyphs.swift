@@ -1,5 +1,5 @@
 extension StrokeFont {
-    /// Width and path of every glyph of the face.
+    /// The width and the path of every glyph.
     package static let glyphs: [Character: (width: Double, path: String)] = digits.merging(capitals) { $1 }
         .merging(smallLetters) { $1 }.merging(signs) { $1 }
 

@@ -1,21 +1,22 @@
 import Tensors
 
-/// A small single-stroke typeface for axis labels and legends: no font file, sharp at every size.
+/// A small typeface of single strokes for labels and legends. It needs no font file and is sharp at every size.
 ///
-/// A glyph is written on a grid where the baseline is 0, small letters are 10 high and capitals and digits 14, in a
-/// path language: `M x y` starts a stroke, `L x y` draws to a point, `A cx cy rx ry from to` goes along an ellipse
-/// between two angles in degrees (joined to the stroke so far), `O cx cy rx ry` is a whole ellipse, `. x y` a dot.
+/// A glyph is written on a grid on which the baseline is 0, small letters are 10 high, and capitals and digits 14. Its
+/// path is text: `M x y` begins a stroke, `L x y` draws to a point, `A cx cy rx ry from to` follows an ellipse between
+/// two angles in degrees and is joined to the stroke so far, `O cx cy rx ry` is a whole ellipse, `. x y` is a dot.
 package enum StrokeFont {
-    /// Width of `text` at `size`, the height of a line in pixels.
+    /// Returns the width of `text` in pixels; `size` is the height of a line in pixels.
     package static func width(of text: String, size: Double) -> Double {
         let units = text.reduce(0.0) { $0 + glyph($1).advance }
         return max(units - spacing, 0) * size / lineHeight
     }
 
-    /// Height of capitals and digits at `size`.
+    /// Returns the height of capitals and digits in pixels.
     package static func capHeight(size: Double) -> Double { 14 * size / lineHeight }
 
-    /// The strokes of `text`, its baseline starting at `origin`; `upwards` turns it a quarter to the left.
+    /// Returns the strokes of `text`, whose baseline begins at `origin`; `upwards` turns the text a quarter to the
+    /// left.
     package static func strokes(_ text: String, at origin: Point, size: Double, upwards: Bool = false) -> [[Point]] {
         let scale = size / lineHeight
         var pen = 0.0
@@ -38,8 +39,8 @@ package enum StrokeFont {
     private static let lineHeight = 20.0
     private static let spacing = 3.4
 
-    /// Strokes on the glyph grid (y upwards) and the distance to the next glyph. A character that the face lacks is an
-    /// empty box.
+    /// Returns the strokes of a glyph on its grid (y points upwards) and the distance to the next glyph. A character
+    /// without a glyph is an empty box.
     private static func glyph(_ character: Character) -> (advance: Double, lines: [[Point]]) {
         let (width, path) = glyphs[character] ?? (8, "M 0 0 L 8 0 L 8 14 L 0 14 L 0 0")
         return (width + spacing, parse(path))

@@ -17,7 +17,7 @@ package enum NumberList {
     /// Whether `path` is a readable file that is no safetensors file or stream, which other readers take.
     package static func isList(path: String) -> Bool {
         guard let bytes = try? contents(path: path, limit: 9) else { return false }
-        return !bytes.isEmpty && !isSafetensors(bytes)
+        return !bytes.isEmpty && !Safetensors.isImage(bytes)
     }
 
     /// Whether the file begins as a zip archive, PyTorch's container, does.
@@ -31,15 +31,11 @@ package enum NumberList {
         return withExtendedLifetime(file) { Array(file.bytes.prefix(limit)) }
     }
 
-    private static func isSafetensors(_ start: [UInt8]) -> Bool {
-        start.count > 8 && start[8] == UInt8(ascii: "{") && start[0..<8].contains(0)
-    }
-
     package static func parse(_ bytes: [UInt8], names: [String]) throws -> [Double] {
         let numbers: [Double]
         if bytes.starts(with: NPY.magic) {
             numbers = try NPY.parse(bytes, name: "list").doubles()
-        } else if isSafetensors(bytes) {
+        } else if Safetensors.isImage(bytes) {
             let tensors = try Safetensors.parse(bytes).tensors
             guard let tensor = names.lazy.compactMap({ name in tensors.first { $0.name == name } }).first else {
                 throw Failure(.data, "holds no tensor \(names.joined(separator: " or "))")

@@ -5,6 +5,7 @@ extension Solver.Family {
         .ddim,
         .heun,
         .dpmSolverPlusPlus,
+        .dpmSolverPlusPlusSinglestep,
         .unipc,
         .ipndm,
         .dpmSolver,

@@ -1,13 +1,13 @@
 import Diagnostics
 
-/// A place in a region that moves forward; every read is checked against the bytes that are left.
+/// A place in a region that moves forward. Every read is checked against the bytes that are left.
 struct ByteCursor {
     let region: ByteRegion
     private(set) var position: Int
 
-    /// Longest text of a pickle, in bytes: the source of a module is some 40 KiB.
+    /// The length of the longest text in a pickle, in bytes; the source of a module has some 40 KiB.
     private static let maximumText = 1 << 24
-    /// Longest line of the text operations.
+    /// The length of the longest line of the text operations, in bytes.
     private static let maximumLine = 1 << 12
 
     init(_ region: ByteRegion, at position: Int) {
@@ -15,7 +15,7 @@ struct ByteCursor {
         self.position = position
     }
 
-    /// The place of the next `count` bytes.
+    /// Passes the next `count` bytes and returns their place. Throws `.data` if there are fewer.
     mutating func take(_ count: Int) throws -> Range<Int> {
         guard count >= 0, position <= region.count, count <= region.count - position else {
             throw Failure(.data, "ends inside a value at byte \(position): truncated or corrupt")
@@ -28,7 +28,7 @@ struct ByteCursor {
 
     mutating func byte() throws -> UInt8 { try integer(UInt8.self) }
 
-    /// A little-endian integer.
+    /// Reads a little-endian integer.
     mutating func integer<Integer: FixedWidthInteger & BitwiseCopyable>(_ type: Integer.Type) throws -> Integer {
         try region.integer(at: take(MemoryLayout<Integer>.size).lowerBound)
     }
@@ -55,7 +55,7 @@ struct ByteCursor {
         }
     }
 
-    /// A string of Python 2: text where it is UTF-8, else the bytes of an array.
+    /// Reads a string of Python 2: text if it is UTF-8 and short, else bytes.
     mutating func legacyText(count: Int) throws -> PickleValue {
         let range = try take(count)
         guard count <= Self.maximumLine else { return .bytes(range) }
@@ -63,7 +63,7 @@ struct ByteCursor {
         return text.map { .string($0) } ?? .bytes(range)
     }
 
-    /// A two's complement integer of `count` bytes.
+    /// Reads a two's complement integer of `count` bytes.
     mutating func long(count: Int) throws -> PickleValue {
         let range = try take(count)
         guard count <= 8 else { return .wideInteger(range) }
@@ -73,7 +73,7 @@ struct ByteCursor {
         return .integer(Int(Int64(bitPattern: bits)))
     }
 
-    /// Text up to a newline, which is passed.
+    /// Reads text up to a newline and passes the newline.
     mutating func line() throws -> String {
         let rest = try region.part(at: position, count: min(region.count - position, Self.maximumLine))
         guard let length = rest.withBytes({ $0.firstIndex(of: UInt8(ascii: "\n")) }) else {
@@ -89,7 +89,7 @@ struct ByteCursor {
         return value
     }
 
-    /// The value of a protocol 0 operation, written as a line of text.
+    /// Reads the value of an operation of protocol 0, which is written as a line of text.
     mutating func textConstant(_ opcode: PickleOpcode) throws -> PickleValue {
         let text = try line()
         switch opcode {

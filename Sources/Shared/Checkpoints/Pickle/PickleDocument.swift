@@ -1,21 +1,21 @@
 import Diagnostics
 import Formats
 
-/// One value of a pickle, as inert data. Objects and globals are numbered, so that a graph with cycles, or nested
-/// however deep, is a flat table that needs no recursion to build or to free.
+/// One value of a pickle, as inert data. Objects and globals are numbers into flat tables, so that a graph with cycles,
+/// or one that is nested very deep, needs no recursion to build or to free.
 package enum PickleValue: Sendable, Equatable {
     case none
     case boolean(Bool)
     case integer(Int)
-    /// An integer beyond 64 bits: the place of its little-endian two's complement bytes in the pickle.
+    /// An integer beyond 64 bits, given by the place of its little-endian two's complement bytes in the pickle.
     case wideInteger(Range<Int>)
     case number(Double)
     case string(String)
-    /// The place of the bytes in the pickle.
+    /// Bytes, given by their place in the pickle.
     case bytes(Range<Int>)
-    /// A place in `PickleDocument.globals`.
+    /// An index into `PickleDocument.globals`.
     case global(Int)
-    /// A place in `PickleDocument.objects`.
+    /// An index into `PickleDocument.objects`.
     case object(Int)
 }
 
@@ -32,11 +32,11 @@ package struct PickleGlobal: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(module).\(name)" }
 }
 
-/// A container or a call that the pickle asks for, recorded and not carried out.
+/// A container or a call for which the pickle asks. It is recorded and not carried out.
 package struct PickleObject: Sendable {
     package enum Kind: Sendable {
         case list, tuple, set, dictionary
-        /// `arguments` is what a persistent identifier holds.
+        /// A persistent object; `arguments` is its identifier.
         case persistent
         /// The result of calling `callable` with `arguments`.
         case call
@@ -50,24 +50,25 @@ package struct PickleObject: Sendable {
     package var kind: Kind
     package var callable: PickleValue = .none
     package var arguments: PickleValue = .none
-    /// Of a list, tuple or set; of a call, what was appended to its result.
+    /// The elements of a list, tuple or set, or the values that were appended to the result of a call.
     package var elements: [PickleValue] = []
-    /// Of a dictionary; of a call, what was set in its result. A key may come twice: the later counts.
+    /// The entries of a dictionary, or those that were set in the result of a call. If a key comes twice, the later
+    /// entry counts.
     package var entries: [Entry] = []
-    /// What BUILD would have given the object.
+    /// The state that BUILD would have given to the object.
     package var state: PickleValue = .none
 }
 
-/// A whole pickle, unpickled into data.
+/// A whole pickle as data.
 package struct PickleDocument: Sendable {
     package var root: PickleValue
     package var objects: [PickleObject]
     package var globals: [PickleGlobal]
-    /// Globals outside the allow-list, in the order of the file.
+    /// The globals outside the allow-list, in the order of the file.
     package var foreignGlobals: [PickleGlobal]
-    /// The bytes that the pickle began in.
+    /// The bytes in which the pickle begins.
     package var region: ByteRegion
-    /// Place in `region` behind the pickle.
+    /// The place in `region` after the pickle.
     package var end: Int
 }
 
@@ -90,7 +91,8 @@ extension PickleDocument {
         }
     }
 
-    /// The elements of a list or tuple, or of the one that `torch.Size` and the like are made from.
+    /// Returns the elements of a list or tuple, or of the one from which `torch.Size` is made; nil if `value` is
+    /// something else.
     package func elements(_ value: PickleValue?) -> [PickleValue]? {
         guard let value, let object = object(value) else { return nil }
         switch object.kind {
@@ -109,7 +111,8 @@ extension PickleDocument {
         return numbers.count == elements.count ? numbers : nil
     }
 
-    /// The global that `value` is; a persistent module of legacy torch.save stands for its class.
+    /// Returns the global that `value` is; nil if it is something else. A persistent module of legacy torch.save stands
+    /// for its class.
     package func global(_ value: PickleValue) -> PickleGlobal? {
         if case .global(let index) = value { return globals[index] }
         guard let object = object(value), object.kind == .persistent, let parts = elements(object.arguments),
@@ -118,13 +121,14 @@ extension PickleDocument {
         return globals[index]
     }
 
-    /// The function or class that made `value`, and the arguments it was given.
+    /// Returns the function or class that made `value`, and the arguments that it was given; nil if `value` is not the
+    /// result of a call.
     package func call(_ value: PickleValue) -> (global: PickleGlobal, arguments: [PickleValue])? {
         guard let object = object(value), object.kind == .call, let global = global(object.callable) else { return nil }
         return (global, elements(object.arguments) ?? [])
     }
 
-    /// The entries of a dictionary or of one of its subclasses; nil where `value` is something else.
+    /// Returns the entries of a dictionary or of a subclass of it; nil if `value` is something else.
     package func entries(_ value: PickleValue?) -> [PickleObject.Entry]? {
         guard let value, let object = object(value) else { return nil }
         switch object.kind {
@@ -141,7 +145,7 @@ extension PickleDocument {
         }
     }
 
-    /// The value under the text `key` of a dictionary.
+    /// Returns the value under the text `key` of a dictionary; nil if there is none.
     package func value(_ key: String, in dictionary: PickleValue?) -> PickleValue? {
         entries(dictionary)?.last { string($0.key) == key }?.value
     }

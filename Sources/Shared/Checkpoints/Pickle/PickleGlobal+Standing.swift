@@ -1,12 +1,12 @@
-/// What a pickle may name. Nothing named is ever run; the list says what the readers understand, and what shows
-/// that a file was made to do harm.
+/// Sorts the names that a pickle may use. Nothing named is ever run; the lists say what the readers understand, and
+/// which names show that a file was made to do harm.
 extension PickleGlobal {
     package enum Standing: Sendable {
         /// Understood, or harmless as a record: containers, tensors, NumPy values, torch modules.
         case allowed
-        /// Someone's own class, as training frameworks leave them in checkpoints.
+        /// A class of another program; training frameworks leave such classes in checkpoints.
         case foreign
-        /// Names that only a pickle that wants to run code would use.
+        /// A name that is needed only by a pickle that wants to run code.
         case refused
     }
 
@@ -23,17 +23,17 @@ extension PickleGlobal {
         return .foreign
     }
 
-    /// A dictionary or a subclass whose items come as entries.
+    /// Whether this is a dictionary, or a subclass whose items come as entries.
     package var isDictionary: Bool { Self.dictionaries.contains(self) || isBuiltin("dict") }
 
     private func isBuiltin(_ name: String) -> Bool { Self.builtinModules.contains(module) && self.name == name }
 
-    /// `torch.FloatStorage` and its kin.
+    /// Whether this is a storage class such as `torch.FloatStorage`.
     private var isStorageType: Bool {
         (module == "torch" || module == "torch.cuda" || module == "torch.storage") && name.hasSuffix("Storage")
     }
 
-    /// `torch.float32`, `torch.strided`, ...
+    /// Whether this is a type or a layout such as `torch.float32` or `torch.strided`.
     private var isTorchType: Bool {
         module == "torch" && (TorchType.named(name) != nil || name == "strided" || name == "contiguous_format")
     }

@@ -1,26 +1,27 @@
 import Diagnostics
 
-/// Unpickles into data. It has no way to run anything: a call is recorded with its arguments, a global is a name.
+/// Turns a pickle into data. It cannot run anything: a call is recorded with its arguments, and a global is only a
+/// name.
 ///
-/// Sizes are checked against the bytes present, and the numbers of operations and objects are limited, so that
-/// memory and time stay in proportion to the file.
+/// Sizes are compared with the bytes that are there, and the numbers of operations and objects are limited, so memory
+/// and time stay in proportion to the file.
 package struct PickleMachine {
-    /// What happens to globals outside the allow-list.
+    /// The treatment of globals outside the allow-list.
     package enum ForeignGlobals: Sendable {
         case refused
-        /// Kept as names: the calls of training frameworks that sit beside the weights in their checkpoints.
+        /// They are kept as names: training frameworks leave calls of their own beside the weights in checkpoints.
         case kept
     }
 
-    /// Most operations of one pickle. A network of a thousand tensors takes some hundred thousand.
+    /// The largest number of operations of one pickle. A network of a thousand tensors takes some hundred thousand.
     package static let maximumOperations = 1 << 23
-    /// Most containers and calls of one pickle.
+    /// The largest number of containers and calls of one pickle.
     package static let maximumObjects = 1 << 20
 
     private let foreign: ForeignGlobals
     private var cursor: ByteCursor
     private var stack: [PickleValue] = []
-    /// Heights of the stack where marks lie.
+    /// The heights of the stack at which marks lie.
     private var marks: [Int] = []
     private var memo: [Int: PickleValue] = [:]
     private var document: PickleDocument
@@ -33,8 +34,8 @@ package struct PickleMachine {
             root: .none, objects: [], globals: [], foreignGlobals: [], region: region, end: position)
     }
 
-    /// The pickle that begins at `position` of `region`.
-    /// Throws `.data` where it is cut short, malformed or too large, and where it names a global that is not allowed.
+    /// Reads the pickle that begins at `position` of `region`. Throws `.data` if it is cut short, malformed or too
+    /// large, or if it names a global that is not allowed.
     package static func run(
         _ region: ByteRegion, at position: Int = 0, foreign: ForeignGlobals = .refused
     ) throws -> PickleDocument {
@@ -158,7 +159,7 @@ extension PickleMachine {
         }
     }
 
-    /// APPEND and its kin: what was pushed goes into the object below it.
+    /// Carries out APPEND and its relatives: the values that were pushed go into the object below them.
     private mutating func extend(_ opcode: PickleOpcode) throws {
         let values =
             switch opcode {
@@ -210,7 +211,7 @@ extension PickleMachine {
             let parts = try pop(2)
             try push(PickleObject(kind: .call, callable: parts[0], arguments: parts[1]))
         case .newObjectExtended:
-            // Class, positional arguments, keyword arguments: nothing that these files hold needs the last.
+            // The parts are class, positional arguments and keyword arguments. Nothing in these files needs the last.
             let parts = try pop(3)
             try push(PickleObject(kind: .call, callable: parts[0], arguments: parts[1]))
         case .instance:

@@ -1,6 +1,6 @@
 /// The operations of pickle protocols 0 to 5 that model files use, under the names of Python's pickletools.
 ///
-/// Left out, and refused where they come: EXT1-4 (a registry of other names), PERSID (text identifiers), and the
+/// Some are left out, and refused if they come: EXT1-4 (a registry of other names), PERSID (text identifiers), and the
 /// out-of-band buffers of protocol 5.
 enum PickleOpcode: UInt8 {
     case mark = 0x28  // (

@@ -1,9 +1,9 @@
 import Formats
 
 extension PickleDocument {
-    /// The architecture of a network pickled the NVIDIA way: the preconditioner's class as `precond`, the arguments it
-    /// was made with as `init_kwargs`, and its numbers (sigma_min, sigma_data, beta_d, ...) under their own names.
-    /// nil where `value` is no such object.
+    /// Returns the architecture of a network that was pickled in NVIDIA's way: the class of the preconditioner as
+    /// `precond`, its constructor arguments as `init_kwargs`, and its numbers (sigma_min, sigma_data, beta_d, ...)
+    /// under their own names; nil if `value` is no such object.
     func configuration(of value: PickleValue) throws -> JSONValue? {
         guard let module = module(value), module.isPersistent else { return nil }
         let given = try self.value("_init_kwargs", in: module.state).flatMap { try json($0) }
@@ -27,6 +27,6 @@ extension PickleDocument {
                 + numbers.filter { $0.name != "precond" && $0.name != "init_kwargs" })
     }
 
-    /// Attributes that are constructor arguments too, and may have been given by place.
+    /// The attributes that are constructor arguments too and may have been given by position.
     private static let sizes: Set = ["img_resolution", "img_channels", "label_dim", "use_fp16"]
 }

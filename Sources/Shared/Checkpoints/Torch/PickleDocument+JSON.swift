@@ -1,13 +1,13 @@
 import Diagnostics
 import Formats
 
-/// Plain data of a pickle as JSON: what constructor arguments are made of.
+/// Turns plain data of a pickle, such as constructor arguments, into JSON.
 extension PickleDocument {
     private static let maximumDepth = 16
     private static let maximumValues = 1 << 12
 
-    /// `value` as JSON; nil for what JSON has no form for, and for what is nested too deep or is too much.
-    /// Infinities and not-a-number become text ("inf", "-inf", "nan"), as Python spells them.
+    /// Returns `value` as JSON; nil if JSON has no form for it, or if it is nested too deep or too large. Infinities
+    /// and not-a-number become the text that Python writes ("inf", "-inf", "nan").
     func json(_ value: PickleValue) throws -> JSONValue? {
         var budget = Self.maximumValues
         return try json(value, depth: 0, budget: &budget)

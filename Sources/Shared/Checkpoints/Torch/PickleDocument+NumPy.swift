@@ -1,10 +1,10 @@
 import Diagnostics
 import Formats
 
-/// NumPy's arrays and scalars in pickles.
+/// Reads NumPy's arrays and scalars in pickles.
 extension PickleDocument {
-    /// An array: `_reconstruct(...)` with the state (version, shape, dtype, Fortran order, bytes), or protocol 5's
-    /// `_frombuffer(bytes, dtype, shape, order)`.
+    /// Returns an array: `_reconstruct(...)` with the state (version, shape, dtype, Fortran order, bytes), or
+    /// `_frombuffer(bytes, dtype, shape, order)` of protocol 5. Throws `.data` if it is not a plain array of numbers.
     func array(_ value: PickleValue, name: String) throws -> StoredTensor {
         let fault = Failure(.data, "array `\(name)` is not a plain array of numbers")
         guard let (global, arguments) = call(value) else { throw fault }
@@ -28,7 +28,7 @@ extension PickleDocument {
         return try StoredTensor(storage: storage, type: type, offset: 0, shape: shape, strides: strides, name: name)
     }
 
-    /// The number of a NumPy scalar, `scalar(dtype, bytes)`; nil where `value` is something else.
+    /// Returns the number of a NumPy scalar, `scalar(dtype, bytes)`; nil if `value` is something else.
     func numpyScalar(_ value: PickleValue) throws -> Double? {
         guard let (global, arguments) = call(value), global.name == "scalar",
             global.module.hasSuffix("core.multiarray"),
@@ -40,7 +40,8 @@ extension PickleDocument {
         return number.first
     }
 
-    /// The element type of `dtype('f8', False, True)` and the byte order that its state carries.
+    /// Returns the element type of `dtype('f8', False, True)` and the byte order in its state; nil if `value` is
+    /// something else.
     private func numpyType(_ value: PickleValue) -> (type: DataType, isBigEndian: Bool)? {
         let codes: [String: DataType] = [
             "f8": .float64, "f4": .float32, "f2": .float16, "i8": .int64, "i4": .int32, "i2": .int16, "i1": .int8,
@@ -53,7 +54,8 @@ extension PickleDocument {
         return (type, state.count > 1 && string(state[1]) == ">")
     }
 
-    /// Bytes given as such, as a bytearray, or as Python 3 writes them for protocol 2: text in Latin-1.
+    /// Returns bytes that are given as bytes, as a bytearray, or, as Python 3 writes them for protocol 2, as text in
+    /// Latin-1; nil if `value` is something else.
     private func byteRegion(_ value: PickleValue) throws -> ByteRegion? {
         switch value {
         case .bytes(let range): return try region.part(range)

@@ -1,10 +1,11 @@
 import Diagnostics
 import Formats
 
-/// Tensors among the values of a pickle: PyTorch's rebuild functions and NumPy's arrays, read from their arguments.
+/// Finds tensors among the values of a pickle. They are calls of PyTorch's rebuild functions or NumPy arrays, and are
+/// read from the arguments.
 extension PickleDocument {
-    /// The tensor that `value` is; nil where it is something else. Throws where it is a tensor that cannot be read;
-    /// `name` is told.
+    /// Returns the tensor that `value` is; nil if it is something else. Throws `.data`, naming `name`, if it is a
+    /// tensor that cannot be read.
     func tensor(_ value: PickleValue, name: String) throws -> StoredTensor? {
         guard let (global, arguments) = call(value) else { return nil }
         switch "\(global)" {
@@ -12,7 +13,8 @@ extension PickleDocument {
             guard let data = arguments.first else { throw Self.unreadable(name, global) }
             return try rebuilt(data, name: name)
         case "torch._tensor._rebuild_from_type_v2":
-            // The function that makes the plain tensor and its arguments; the subclass and its state are left.
+            // The arguments are the function that makes the plain tensor, a type, and the function's arguments. The
+            // subclass and its state are left out.
             guard arguments.count >= 3, let function = self.global(arguments[0]), let inner = elements(arguments[2])
             else { throw Self.unreadable(name, global) }
             return try rebuilt(function, inner, name: name)
@@ -25,7 +27,7 @@ extension PickleDocument {
         }
     }
 
-    /// The tensor inside a parameter: never another parameter, so that nesting cannot grow.
+    /// Returns the tensor inside a parameter. It must not be another parameter, so that nesting cannot grow.
     private func rebuilt(_ value: PickleValue, name: String) throws -> StoredTensor {
         guard let (global, arguments) = call(value) else { throw Failure(.data, "parameter `\(name)` has no tensor") }
         return try rebuilt(global, arguments, name: name)
@@ -51,7 +53,8 @@ extension PickleDocument {
 
     // MARK: - Storages
 
-    /// The storage that `value` is: a persistent identifier, or a whole torch.save stream inside the pickle.
+    /// Returns the storage that `value` is, either a persistent identifier or a whole torch.save stream inside the
+    /// pickle; nil if it is something else.
     private func storage(_ value: PickleValue, name: String) throws -> StoredTensor.Storage? {
         if let storage = try persistentStorage(value) { return storage }
         guard let (global, arguments) = call(value), global == PickleGlobal("torch.storage", "_load_from_bytes"),
@@ -60,13 +63,14 @@ extension PickleDocument {
         return try locating("storage of `\(name)`") { try TorchStream(region.part(range)).singleStorage() }
     }
 
-    /// The storage of a persistent identifier ('storage', class, key, location, count, ...).
+    /// Returns the storage of a persistent identifier ('storage', class, key, location, count, ...); nil if `value` is
+    /// something else.
     func persistentStorage(_ value: PickleValue) throws -> StoredTensor.Storage? {
         guard let object = object(value), object.kind == .persistent, let parts = elements(object.arguments),
             parts.count >= 5, string(parts[0]) == "storage", let type = global(parts[1]),
             let key = string(parts[2]) ?? integer(parts[2]).map(String.init), let count = integer(parts[4])
         else { return nil }
-        // PyTorch 0.1 could put a view (key, offset, size) of another storage last, where now there is None.
+        // PyTorch 0.1 could put a view (key, offset, size) of another storage last; now None stands there.
         guard parts.count == 5 || parts[5] == .none else {
             throw Failure(.data, "storage \(key) is a view of another, as PyTorch 0.1 wrote")
         }
@@ -77,7 +81,8 @@ extension PickleDocument {
         return .init(place: .key(key), type: element, count: count)
     }
 
-    /// The element type of every storage that the pickle refers to by a key; nil for untyped ones.
+    /// Returns the element type of every storage that the pickle names by a key; nil for untyped storages. Throws
+    /// `.data` if a storage has two types.
     func storageTypes() throws -> [String: DataType?] {
         var types: [String: DataType?] = [:]
         for index in objects.indices {

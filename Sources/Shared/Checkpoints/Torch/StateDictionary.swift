@@ -1,25 +1,26 @@
 import Diagnostics
 
-/// The tensors of a checkpoint under the names of PyTorch's state dictionaries, found wherever the file keeps them:
-/// a dictionary of tensors, one nested under a usual key, or the modules of a pickled network.
+/// The tensors of a checkpoint under the names of PyTorch's state dictionaries. A file may keep them as a dictionary of
+/// tensors, as one that is nested under a usual key, or as the modules of a pickled network.
 struct StateDictionary {
     private(set) var names: [String] = []
     private(set) var tensors: [String: StoredTensor] = [:]
-    /// The key under which the weights were found, for example `ema`; nil at the top.
+    /// The key under which the weights were found, for example `ema`; nil if they are at the top.
     private(set) var key: String?
-    /// The value that holds them.
+    /// The value that holds the weights.
     private(set) var root: PickleValue
 
     private let document: PickleDocument
     private var visits = 0
 
-    /// Where checkpoints keep weights beside other things, the averaged ones first.
+    /// The keys under which checkpoints keep weights beside other things. Averaged weights come first.
     private static let keys = [
         "ema", "model_ema", "ema_state_dict", "params_ema", "G_ema", "state_dict", "model_state_dict", "model", "net",
         "network", "module", "params", "weights",
     ]
     private static let maximumDepth = 64
-    /// Most values that are looked at: shared containers are looked at once for each way that leads to them.
+    /// The largest number of values that are looked at. A shared container is looked at once for each path that leads
+    /// to it.
     private static let maximumVisits = 1 << 20
 
     init(_ document: PickleDocument) throws {
@@ -39,7 +40,7 @@ struct StateDictionary {
         }
     }
 
-    /// Whether `value` is a module, or a dictionary with a tensor directly in it.
+    /// Whether `value` is a module, or a dictionary that has a tensor directly in it.
     private func holdsTensors(_ value: PickleValue?) -> Bool {
         guard let value else { return false }
         if document.module(value) != nil { return true }
@@ -75,12 +76,12 @@ struct StateDictionary {
         try collect(entry.value, path: path + [key])
     }
 
-    /// A tensor that someone's own function would make cannot be had: that is said, not passed over.
+    /// Throws `.data` if a foreign function would make a tensor, which cannot be had without running it.
     private func refuseTensors(in arguments: [PickleValue], of global: PickleGlobal, name: String) throws {
         guard arguments.contains(where: { document.isTensor($0) || document.object($0)?.kind == .persistent }) else {
             return
         }
-        // Of a quantised tensor the type of its storage says more than the function.
+        // For a quantized tensor the type of its storage tells more than the function does.
         for argument in arguments { _ = try document.persistentStorage(argument) }
         throw Failure(.data, "`\(name)` is a tensor made by `\(global)`, which is not allowed")
     }
@@ -97,8 +98,8 @@ extension PickleDocument {
             || global.name == "_reconstruct" && global.module.hasSuffix("core.multiarray")
     }
 
-    /// A pickled network module: its class and its attributes. NVIDIA's persistent objects carry the class as text;
-    /// others are records of a class with a state.
+    /// Returns the class and the attributes of a pickled network module; nil if `value` is none. NVIDIA's persistent
+    /// objects carry the name of the class as text; others are records of a class with a state.
     func module(_ value: PickleValue) -> (className: String, isPersistent: Bool, state: PickleValue)? {
         guard let (global, arguments) = call(value) else { return nil }
         let isPersistent = global == PickleGlobal("torch_utils.persistence", "_reconstruct_persistent_obj")

@@ -1,9 +1,9 @@
 import Diagnostics
 import Formats
 
-/// A tensor as a checkpoint describes it: a strided view of a storage. After `init` it lies inside the storage.
+/// A tensor as a checkpoint describes it: a strided view of a storage. `init` checks that it lies inside the storage.
 package struct StoredTensor: Sendable {
-    /// What a storage holds and where its bytes are found.
+    /// The elements of a storage and the place of its bytes.
     package struct Storage: Sendable {
         package enum Place: Sendable {
             /// A key that the container resolves.
@@ -12,7 +12,7 @@ package struct StoredTensor: Sendable {
         }
 
         package var place: Place
-        /// Element type; nil for untyped storages, which count bytes.
+        /// The element type; nil for an untyped storage, which counts bytes.
         package var type: DataType?
         package var count: Int
         package var isBigEndian = false
@@ -21,15 +21,15 @@ package struct StoredTensor: Sendable {
     package let type: DataType
     package let shape: [Int]
     let storage: Storage
-    /// Elements.
+    /// The first element of the view in the storage.
     private let offset: Int
-    /// Elements; zero in expanded dimensions.
+    /// The distance of neighbours along each dimension, in elements; 0 in expanded dimensions.
     private let strides: [Int]
 
-    /// Most elements of a tensor that repeats elements of a smaller storage.
+    /// The largest number of elements of a tensor that repeats elements of a smaller storage.
     private static let maximumExpanded = 1 << 20
 
-    /// Throws where shape and strides do not fit each other or reach beyond the storage.
+    /// Throws `.data` if shape and strides do not fit each other, or if the view does not lie in the storage.
     init(storage: Storage, type: DataType, offset: Int, shape: [Int], strides: [Int], name: String) throws {
         let fault = { (what: String) in Failure(.data, "tensor `\(name)` \(what)") }
         let size = try type.byteCount(of: shape, tensor: name)
@@ -64,14 +64,14 @@ package struct StoredTensor: Sendable {
         return true
     }
 
-    /// Throws where a storage of `bytes` is shorter than its description said.
+    /// Throws `.data` if a storage of `bytes` bytes is shorter than its description says.
     func checkStorage(bytes: Int) throws {
         guard storage.count <= bytes / (storage.type?.size ?? 1) else {
             throw Failure(.data, "the storage has \(bytes) bytes, too few for \(storage.count) elements")
         }
     }
 
-    /// The elements, row-major and little-endian, given the storage's bytes.
+    /// Returns the elements in row-major order, little-endian. `region` holds the bytes of the storage.
     func bytes(in region: ByteRegion, isBigEndian: Bool) throws -> ByteRegion {
         guard count > 0 else { return ByteRegion([]) }
         try checkStorage(bytes: region.count)
@@ -89,10 +89,10 @@ package struct StoredTensor: Sendable {
         return ByteRegion(output)
     }
 
-    /// Elements from the first to the last that the view touches; checked in `init`.
+    /// The number of elements between the first and the last that the view touches; checked in `init`.
     private var reach: Int { zip(shape, strides).reduce(0) { $0 + ($1.0 - 1) * $1.1 } }
 
-    /// Places of the elements relative to the first, in row-major order.
+    /// Calls `body` with the place of each element, relative to the first, in row-major order.
     private func forEachPosition(_ body: (Int) -> Void) {
         var index = [Int](repeating: 0, count: shape.count)
         var position = 0

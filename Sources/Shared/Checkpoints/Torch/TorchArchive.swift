@@ -8,7 +8,7 @@ final class TorchArchive: Sendable {
     let isBigEndian: Bool
     private let archive: ZipArchive
     private let folder: String
-    /// Storages whose checksum has been seen to match. Deflated ones are kept inflated.
+    /// The storages that have matched their checksum. Deflated ones are kept inflated.
     private let checked = Mutex<[String: ByteRegion]>([:])
 
     private static let maximumPickle = 1 << 28
@@ -30,7 +30,7 @@ final class TorchArchive: Sendable {
         document = try locating(member.name) { try PickleMachine.run(pickle, foreign: .kept) }
     }
 
-    /// The bytes of the storage `key`, checked against their CRC-32 the first time.
+    /// Returns the bytes of the storage `key`. Compares them with their CRC-32 the first time.
     func storage(_ key: String) throws -> ByteRegion {
         if let known = checked.withLock({ $0[key] }) { return known }
         let region = try archive.contents(of: member(key))
@@ -38,7 +38,7 @@ final class TorchArchive: Sendable {
         return region
     }
 
-    /// Throws where no member holds the storage `key`.
+    /// Returns the member that holds the storage `key`. Throws `.data` if there is none.
     func member(_ key: String) throws -> ZipArchive.Member {
         guard let member = archive["\(folder)data/\(key)"] else { throw Failure(.data, "storage \(key) is missing") }
         return member

@@ -4,19 +4,19 @@ import Formats
 /// The container of torch.save before PyTorch 1.6: five pickles (magic number, protocol version, system, the object,
 /// the keys of its storages), then each storage as a count of elements (8 bytes) and its data.
 struct TorchStream {
-    /// The object, in which storages are persistent identifiers.
+    /// The object. Its storages are persistent identifiers.
     let document: PickleDocument
     private let keys: [String]
     let isBigEndian: Bool
     private let dataStart: Int
 
-    /// The long integer 0x1950a86a20f9469cfc6c as a pickle of protocol 2 writes it, behind the version.
+    /// The long integer 0x1950a86a20f9469cfc6c as a pickle of protocol 2 writes it, after the version.
     private static let magic: [UInt8] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]
     private static let version = 1001
 
     /// Whether the region begins as such a file does.
     static func isStream(_ region: ByteRegion) -> Bool {
-        // Protocols from 4 on put a frame (0x95 and a length of 8 bytes) before the number.
+        // From protocol 4 on, a frame (0x95 and a length of 8 bytes) comes before the number.
         [2, 11].contains { start in
             (try? region.part(at: start, count: magic.count).starts(with: magic)) == true && region.starts(with: [0x80])
         }
@@ -42,7 +42,7 @@ struct TorchStream {
         dataStart = list.end
     }
 
-    /// The bytes of every storage, by key.
+    /// Returns the bytes of every storage by its key. Throws `.data` if the stream is cut short or contradicts itself.
     func storages() throws -> [String: ByteRegion] {
         let types = try document.storageTypes()
         var position = dataStart
@@ -58,7 +58,7 @@ struct TorchStream {
         return regions
     }
 
-    /// The storage of a stream whose object is one storage, as tensors inside other pickles are kept.
+    /// Returns the storage of a stream whose object is one storage; tensors inside other pickles are kept so.
     func singleStorage() throws -> StoredTensor.Storage {
         guard var storage = try document.persistentStorage(document.root), case .key(let key) = storage.place,
             let region = try storages()[key]

@@ -1,6 +1,6 @@
 import Formats
 
-/// PyTorch's names for element types, in globals: `torch.float32`, `torch.FloatStorage`.
+/// PyTorch's names for element types, as globals: `torch.float32`, `torch.FloatStorage`.
 enum TorchType {
     private static let names: [String: DataType] = [
         "float64": .float64, "double": .float64, "float32": .float32, "float": .float32, "float16": .float16,
@@ -15,12 +15,12 @@ enum TorchType {
         "ByteStorage": .uint8, "BoolStorage": .bool,
     ]
 
-    /// The type of `torch.NAME`.
+    /// Returns the type of `torch.NAME`; nil if the name is no type that is read.
     static func named(_ name: String) -> DataType? { names[name] }
 
-    /// The element type of a storage class; nil for those that are read no more than Python's other classes.
+    /// Returns the element type of a storage class; nil if it is not read.
     static func storage(_ name: String) -> DataType? { storages[name] }
 
-    /// The storage class of an element type; nil for types that PyTorch keeps in untyped storages only.
+    /// Returns the storage class of an element type; nil if PyTorch keeps the type in untyped storages only.
     static func storageName(of type: DataType) -> String? { storages.first { $0.value == type }?.key }
 }

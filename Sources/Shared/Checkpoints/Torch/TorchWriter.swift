@@ -4,7 +4,7 @@ import Formats
 /// Writes a dictionary of tensors as `torch.load` reads it (weights_only included): a zip archive with a pickle of
 /// protocol 2 and a storage for each tensor.
 package enum TorchWriter {
-    /// The bytes of the file. Throws `.cannotCreate` where PyTorch has no storage class for an element type.
+    /// Returns the bytes of the file. Throws `.cannotCreate` if PyTorch has no storage class for an element type.
     package static func serialize(_ tensors: [NamedTensor]) throws -> [UInt8] {
         var pickle = Pickle()
         var writer = ZipWriter(alignment: 64)
@@ -46,7 +46,7 @@ package enum TorchWriter {
             op(.tuple)
         }
 
-        /// `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`.
+        /// Writes `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`.
         mutating func tensor(_ tensor: NamedTensor, key: String) throws {
             guard let storage = TorchType.storageName(of: tensor.type) else {
                 throw Failure(.cannotCreate, place: tensor.name, "PyTorch has no storage of \(tensor.type.rawValue)")

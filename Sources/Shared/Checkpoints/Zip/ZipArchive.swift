@@ -1,35 +1,36 @@
 import CZlib
 import Diagnostics
 
-/// A zip archive read through its central directory: ZIP64, members stored or deflated.
+/// A zip archive, read through its central directory. ZIP64 is understood; members may be stored or deflated.
 ///
-/// Opening checks every header: names, sizes, that members lie inside the file and that none overlaps another.
-/// Contents are inflated only when asked for, under a limit, and must match their CRC-32.
-/// Source: PKWARE APPNOTE 6.3.9, sections 4.3 to 4.5.
+/// Opening checks every header: names, sizes, that members lie inside the file, and that none overlaps another. A
+/// member is inflated only when it is asked for, under a limit, and must match its CRC-32 (PKWARE APPNOTE 6.3.9,
+/// sections 4.3 to 4.5).
 package struct ZipArchive: Sendable {
     package struct Member: Sendable, Equatable {
         package var name: String
         package var isDeflated: Bool
-        /// Bytes once inflated, as the directory says.
+        /// The number of bytes after inflating, as the directory says.
         package var count: Int
         package var checksum: UInt32
-        /// Place of the stored bytes in the archive.
+        /// The place of the stored bytes in the archive.
         package var range: Range<Int>
     }
 
-    /// Most members of one archive.
+    /// The largest number of members of one archive.
     package static let maximumMembers = 1 << 20
-    /// Most bytes that one member is inflated to.
+    /// The largest number of bytes to which one member is inflated.
     package static let maximumInflatedCount = 1 << 30
-    /// Deflate cannot expand further (zlib's technical notes), so a larger claim is a lie.
+    /// The largest ratio of inflated to stored bytes. Deflate cannot do more (zlib's technical notes), so a larger
+    /// claim is false.
     package static let maximumRatio = 1032
 
-    /// In the order of the directory.
+    /// The members in the order of the directory.
     package let members: [Member]
     private let positions: [String: Int]
     private let region: ByteRegion
 
-    /// Reads the directory. Throws `.data` where the archive is corrupt, encrypted, split or contradicts itself.
+    /// Reads the directory. Throws `.data` if the archive is corrupt, encrypted, split or contradicts itself.
     package init(_ region: ByteRegion) throws {
         let directory = try ZipDirectory(region)
         self.region = region
@@ -37,14 +38,15 @@ package struct ZipArchive: Sendable {
         positions = Dictionary(members.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The four bytes that an archive with members begins with, or that an empty one consists of.
+    /// Whether `region` begins with the four bytes of an archive, with members or empty.
     package static func isArchive(_ region: ByteRegion) -> Bool {
         region.starts(with: [0x50, 0x4b, 0x03, 0x04]) || region.starts(with: [0x50, 0x4b, 0x05, 0x06])
     }
 
     package subscript(name: String) -> Member? { positions[name].map { members[$0] } }
 
-    /// The bytes of a member, checked against their CRC-32. Stored members are not copied.
+    /// Returns the bytes of a member after comparing them with their CRC-32. Stored members are not copied. Throws
+    /// `.data` if the member is corrupt.
     package func contents(of member: Member) throws -> ByteRegion {
         try locating(member.name) {
             let stored = try region.part(member.range)
@@ -57,7 +59,7 @@ package struct ZipArchive: Sendable {
 }
 
 extension ByteRegion {
-    /// CRC-32 as zip and PNG use it.
+    /// The CRC-32 of the bytes, as zip and PNG use it.
     package var checksum: UInt32 {
         withBytes { bytes in
             UInt32(truncatingIfNeeded: crc32_z(0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))

@@ -1,6 +1,6 @@
 import Diagnostics
 
-/// Where the central directory of a zip archive lies, and what its records say.
+/// The central directory of a zip archive: its place, and its records.
 struct ZipDirectory {
     private let region: ByteRegion
     private let range: Range<Int>
@@ -41,7 +41,8 @@ struct ZipDirectory {
         count = Int(directory.count)
     }
 
-    /// Every member, its local header checked; ranges do not overlap and end before the directory.
+    /// Returns every member. Each local header is checked; the ranges do not overlap, and they end before the
+    /// directory.
     func members() throws -> [ZipArchive.Member] {
         var members: [ZipArchive.Member] = []
         var headers: [Int] = []
@@ -61,7 +62,7 @@ struct ZipDirectory {
         return members
     }
 
-    /// Checks the local header that a record points at and finds the data behind it.
+    /// Checks the local header at which a record points, and finds the data after it.
     private func member(_ record: Record) throws -> ZipArchive.Member {
         let limit = range.lowerBound
         guard record.header <= limit - Self.localLength,
@@ -96,7 +97,7 @@ struct ZipDirectory {
 // MARK: - End records
 
 extension ZipDirectory {
-    /// The end record: the last signature whose comment reaches exactly the end of the file.
+    /// Returns the place of the end record: the last signature whose comment reaches exactly to the end of the file.
     private static func endPosition(in region: ByteRegion) throws -> Int {
         let last = region.count - endLength
         let first = max(0, last - Int(UInt16.max))
@@ -110,7 +111,7 @@ extension ZipDirectory {
         throw Failure(.data, "no zip directory at the end: truncated, or not a zip archive")
     }
 
-    /// The ZIP64 end record where the locator before `end` names one.
+    /// Returns the place of the ZIP64 end record that the locator before `end` names; nil if there is no locator.
     private static func end64Position(in region: ByteRegion, before end: Int) throws -> Int? {
         let locator = end - locatorLength
         guard locator >= 0, try region.integer(at: locator) == locatorSignature else { return nil }
@@ -132,9 +133,9 @@ extension ZipDirectory {
         var checksum: UInt32
         var storedCount: Int
         var count: Int
-        /// Place of the local header.
+        /// The place of the local header.
         var header: Int
-        /// Place behind the record.
+        /// The place after the record.
         var end: Int
 
         init(_ region: ByteRegion, at position: Int, end limit: Int) throws {
@@ -175,7 +176,8 @@ extension ZipDirectory {
             }
         }
 
-        /// A name that stays inside: relative, forward slashes, no `..`, no control characters.
+        /// Returns the name of a member. Throws `.data` if it could lead out of a folder or cannot be printed: it must
+        /// be relative, with forward slashes, without `..` and without control characters.
         private static func name(_ bytes: ByteRegion) throws -> String {
             guard let name = String(validating: bytes.array, as: UTF8.self), !name.isEmpty,
                 name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0 != "\\" && $0.value != 0x7f }),
@@ -185,7 +187,8 @@ extension ZipDirectory {
             return name
         }
 
-        /// Uncompressed size, compressed size, header offset: those of all ones are in the ZIP64 extra field, in turn.
+        /// Returns the uncompressed size, the compressed size and the offset of the header. A number of all ones stands
+        /// in the ZIP64 extra field instead, in this order.
         private static func widened(_ narrow: [UInt32], extra: ByteRegion) throws -> [UInt64] {
             guard narrow.contains(.max) else { return narrow.map(UInt64.init) }
             var position = 0

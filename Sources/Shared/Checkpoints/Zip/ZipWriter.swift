@@ -1,8 +1,8 @@
 import Diagnostics
 
-/// Builds a zip archive of stored members in memory, each member's data aligned as PyTorch aligns its own.
+/// Builds a zip archive of stored members in memory. The data of each member can be aligned as PyTorch aligns it.
 ///
-/// Sizes that need ZIP64 are refused: what this suite writes (statistics, schedules) is far below 4 GiB.
+/// Sizes that need ZIP64 are refused: statistics and schedules are far below 4 GiB.
 package struct ZipWriter {
     private var output: [UInt8] = []
     private var directory: [UInt8] = []
@@ -12,18 +12,19 @@ package struct ZipWriter {
     /// The first day that the format can name, so that equal contents give equal archives.
     private static let date: UInt16 = 1 << 5 | 1
     private static let version: UInt16 = 20
-    /// Names are UTF-8.
+    /// The flag that says that names are UTF-8.
     private static let flags: UInt16 = 1 << 11
-    /// The extra field that PyTorch pads with.
+    /// The identifier of the extra field with which PyTorch pads.
     private static let padding: UInt16 = 0x4246
 
-    /// `alignment` of every member's data in bytes: 1 for none, 64 for files that others will map.
+    /// - Parameter alignment: the alignment of each member's data in bytes: 1 for none, 64 for files that will be
+    ///   mapped.
     package init(alignment: Int = 1) {
         precondition(alignment > 0)
         self.alignment = alignment
     }
 
-    /// Appends a member. Throws where the name is taken or the archive would need ZIP64.
+    /// Appends a member. Throws `.internal` if the name is taken, `.cannotCreate` if the archive would need ZIP64.
     package mutating func add(_ name: String, _ contents: [UInt8]) throws {
         let limit = Int(UInt32.max) - 1
         guard names.insert(name).inserted else { throw Failure(.internal, place: name, "is in the archive twice") }
@@ -42,13 +43,13 @@ package struct ZipWriter {
         directory.appendLittleEndian(0x0201_4b50 as UInt32)
         directory.appendLittleEndian(Self.version)
         directory += common
-        // No extra field, comment or attributes; disk 0.
+        // There is no extra field, no comment and no attributes; the disk is number 0.
         directory += [UInt8](repeating: 0, count: 12)
         directory.appendLittleEndian(UInt32(offset))
         directory += Array(name.utf8)
     }
 
-    /// The whole archive.
+    /// Returns the whole archive.
     package func finished() -> [UInt8] {
         var end: [UInt8] = []
         end.appendLittleEndian(0x0605_4b50 as UInt32)
@@ -61,7 +62,7 @@ package struct ZipWriter {
         return output + directory + end
     }
 
-    /// What local header and directory record share: version to the length of the name.
+    /// Returns the bytes that local header and directory record share, from the version to the length of the name.
     private static func common(contents: [UInt8], nameCount: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.appendLittleEndian(version)

@@ -69,10 +69,10 @@ private struct Kernel {
         for row in 0..<rows {
             for column in 0..<columns {
                 let index = row * columns + column
-                let base = products[index] / Double(dimension) + 1
+                let kernel = polynomialKernel(products[index], dimension: dimension, weight: share)
                 let counts = column != excluding[row]
-                means[row] += counts ? share * base * base * base : 0
-                products[index] = counts ? share * 3 * base * base / Double(dimension) : 0
+                means[row] += counts ? kernel.value : 0
+                products[index] = counts ? kernel.slope : 0
             }
         }
         self.means = means

@@ -2,7 +2,7 @@ import Engine
 import Formats
 import Tensors
 
-// The ADM network of Dhariwal and Nichol (2021) in EDM's form (METHODS section M14.7).
+// The ADM network of Dhariwal and Nichol 2021 in EDM's form (docs/methods/networks.md, "DhariwalUNet").
 
 struct DhariwalUNetBuilder {
     let configuration: NetworkConfiguration

@@ -2,19 +2,19 @@ import Diagnostics
 import Engine
 import Formats
 
-// The U-Net of guided-diffusion (Dhariwal and Nichol, 2021) and improved DDPM (Nichol and Dhariwal, 2021) under its own
-// tensor names. Its input is the step's number t in 0...999 instead of a function of the noise level; the first half of
-// the channels of a network with learned variances is the noise prediction.
+// The U-Net of guided-diffusion (Dhariwal and Nichol 2021) and improved DDPM (Nichol and Dhariwal 2021) under its own
+// tensor names. Its input is the number t of the step in 0...999, not a function of the noise level. If a network
+// learned variances, the first half of its output channels predicts the noise.
 
 struct GuidedUNetBuilder {
     let configuration: NetworkConfiguration
     var builder: NetworkBuilder
     private var skips: [Value] = []
-    /// Blocks of the encoder and of the decoder so far: their numbers are their names.
+    /// The numbers of blocks in the encoder and in the decoder so far. A block is named by its number.
     private var inputBlocks = 0
     private var outputBlocks = 0
 
-    /// Where a file keeps the U-Net: by itself, as `model.`, or as latent diffusion does.
+    /// Returns the text before the U-Net's tensor names: none, `model.`, or the prefix of latent diffusion.
     static func prefix(in weights: any WeightSource) -> String {
         let prefixes = ["", "model.", "model.diffusion_model."]
         return prefixes.first { weights.shape(of: $0 + "input_blocks.0.0.weight") != nil } ?? ""
@@ -42,7 +42,7 @@ struct GuidedUNetBuilder {
         return .init(graph: builder.graph, x: image, noise: step, labels: labels, output: output)
     }
 
-    /// SiLU of the embedding, which is all that the blocks read.
+    /// Returns SiLU of the embedding; the blocks read nothing else of it.
     private mutating func embed(_ step: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels
         var embedding = builder.positionalEmbedding(step, features: features, endpoint: false, sinesFirst: false)
@@ -135,7 +135,7 @@ extension GuidedUNetBuilder {
         GroupNorm.Options(groups: 32, epsilon: 1e-5, silu: silu, halves: halves, adaptation: adaptation)
     }
 
-    /// ResBlock: x' + conv(silu(norm(conv(silu(norm x)) + e))), the embedding e added or as scale and shift.
+    /// Adds a ResBlock: x' + conv(silu(norm(conv(silu(norm x)) + e))). The embedding e is added, or is scale and shift.
     private mutating func block(
         _ name: String, _ x: Sources, _ channels: Int, _ embedding: Value,
         resampling: UNetBlock.Resampling = .none
@@ -164,7 +164,7 @@ extension GuidedUNetBuilder {
             options: .init(residual: residual))
     }
 
-    /// AttentionBlock: x + proj(attention(qkv(norm x))).
+    /// Adds an AttentionBlock: x + proj(attention(qkv(norm x))).
     private mutating func attention(_ name: String, _ x: Value) throws -> Value {
         let channels = x.shape.channels
         let heads = options.heads(channels)
@@ -173,7 +173,8 @@ extension GuidedUNetBuilder {
         }
         let normalized = try builder.groupNorm("\(name).norm", Sources(x), options: norm(silu: false))
         let size = channels / heads
-        // The file's rows are (head, q/k/v, channel) unless cut before the heads; ours are q, k, v, each (head, channel).
+        // The order of rows in the file is (head, q/k/v, channel) unless they are cut before the heads; ours is q, k,
+        // v, each (head, channel).
         let order = (0..<3).flatMap { part in
             (0..<channels).map { $0 / size * 3 * size + part * size + $0 % size }
         }
@@ -187,7 +188,7 @@ extension GuidedUNetBuilder {
 }
 
 extension Parameter {
-    /// A matrix with rows and columns exchanged.
+    /// The matrix with rows and columns exchanged.
     fileprivate func transposed() -> Parameter {
         let (rows, columns) = (shape[0], shape[1])
         return Parameter(name: name, shape: [columns, rows]) {

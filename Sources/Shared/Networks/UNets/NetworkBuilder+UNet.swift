@@ -1,9 +1,9 @@
 import Engine
 
-// What the three U-Nets have in common: their inputs, the embedding of the noise level, the levels.
+// The parts that all three U-Nets have: inputs, embedding of the noise level, levels.
 
 extension NetworkBuilder {
-    /// The image, the noise level in the network's own terms, and of a conditional network the classes.
+    /// Returns the image, the noise level in the network's own terms, and the classes if the network has some.
     mutating func inputs(of configuration: NetworkConfiguration) -> (image: Value, noise: Value, labels: Value?) {
         let (size, classes) = (configuration.imageResolution, configuration.labelDimension)
         let image = graph.input(MapShape(height: size, width: size, channels: configuration.imageChannels))
@@ -11,7 +11,7 @@ extension NetworkBuilder {
         return (image, noise, classes > 0 ? graph.input(MapShape(features: classes)) : nil)
     }
 
-    /// Sines and cosines of the noise level at DDPM's frequencies.
+    /// Adds the sines and cosines of the noise level at DDPM's frequencies.
     mutating func positionalEmbedding(_ noise: Value, features: Int, endpoint: Bool, sinesFirst: Bool) -> Value {
         let frequencies = Parameter(
             name: "frequencies", shape: [features / 2],
@@ -27,7 +27,7 @@ extension NetworkBuilder {
 }
 
 extension NetworkConfiguration {
-    /// Height and width of the maps of a level.
+    /// The height and the width of the maps of a level.
     func resolution(_ level: Int) -> Int { imageResolution >> level }
 
     func attends(_ level: Int) -> Bool { attentionResolutions.contains(resolution(level)) }

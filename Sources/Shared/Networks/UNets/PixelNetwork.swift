@@ -1,25 +1,26 @@
 import Engine
 import Tensors
 
-/// A raw network F(x; c_noise) of a diffusion model, before preconditioning (METHODS section M2.2).
+/// The raw network F(x; c_noise) of a diffusion model, without preconditioning (Karras et al. 2022, Table 1;
+/// docs/methods/processes.md, "Preconditioning").
 ///
-/// x is [B, C, H, W]; `noise` holds c_noise for each image; `labels` is [B, label dimension], nil for zeros (no class).
-/// An image's result depends on that image alone, bit for bit.
+/// x is [B, C, H, W]. `noise` holds c_noise for each image. `labels` is [B, label dimension]; nil stands for zeros (no
+/// class). The result for an image depends on that image alone, bit for bit.
 package protocol PixelNetwork: Sendable {
     var configuration: NetworkConfiguration { get }
 
-    /// [B, output channels, H, W]
+    /// Returns F, [B, output channels, H, W].
     func evaluate(_ x: Tensor<Float>, noise: [Float], labels: Tensor<Float>?) throws -> Tensor<Float>
 
-    /// The same value with the means to pull a cotangent back.
+    /// Returns the same value and a closure that pulls a cotangent back.
     func linearize(_ x: Tensor<Float>, noise: [Float], labels: Tensor<Float>?) throws -> NetworkLinearization
 }
 
-/// F(x; c_noise) and the transpose of its derivative there.
+/// The value of F at a point, and the transpose of its derivative there.
 package struct NetworkLinearization {
     package let value: Tensor<Float>
-    /// Cotangent of the value -> cotangents of x, of its shape, and of c_noise, [B]. Holds the activations' memory: drop
-    /// it when done.
+    /// Takes a cotangent of the value; returns the cotangents of x, in its shape, and of c_noise, [B]. The closure
+    /// holds the memory of all activations: drop it when it is no longer needed.
     package let pullback: (Tensor<Float>) throws -> (x: Tensor<Float>, noise: [Float])
 
     package init(
@@ -30,14 +31,14 @@ package struct NetworkLinearization {
     }
 }
 
-/// A network built as a graph with the inputs x, c_noise and, for a class-conditional one, labels.
+/// A network that was built as a graph. Its inputs are x, c_noise and, if it has classes, labels.
 package struct GraphNetwork: PixelNetwork {
     package let configuration: NetworkConfiguration
-    /// Multiply-adds of one image.
+    /// The number of multiply-adds for one image.
     package let multiplications: Int
     private let compiled: CompiledNetwork
 
-    /// What a builder of a U-Net leaves behind.
+    /// The result of building a U-Net: its graph with the inputs and the output.
     struct Parts {
         var graph: Graph
         var x: Value

@@ -2,20 +2,21 @@ import Engine
 import Formats
 import Tensors
 
-/// The one way from weights to a network, whatever its architecture.
+/// Makes networks of every architecture from weights.
 package enum PixelNetworks {
+    /// Returns the network of a configuration. Throws `.data` if the weights do not fit it.
+    ///
     /// - Parameters:
-    ///   - prefix: of the U-Net's tensors in the file; EDM's preconditioners hold it as "model.". That of
-    ///     guided-diffusion's U-Net is found.
-    ///   - kernel: used by every convolution that it can compute, in place of the best; for measurements and tests.
+    ///   - prefix: the text before the U-Net's tensor names; EDM's preconditioners keep the U-Net as "model.". The
+    ///     prefix of guided-diffusion's U-Net is found from the names.
+    ///   - kernel: if given, every convolution that can use this kernel does; for measurements and tests.
     package static func open(
         weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool,
         kernel: ConvolutionKernel? = nil
     ) throws -> GraphNetwork {
         let isGuided = configuration.architecture == .guidedUNet
-        var builder = NetworkBuilder(
-            weights: weights, prefix: isGuided ? GuidedUNetBuilder.prefix(in: weights) : prefix)
-        builder.kernel = kernel
+        let builder = NetworkBuilder(
+            weights: weights, prefix: isGuided ? GuidedUNetBuilder.prefix(in: weights) : prefix, kernel: kernel)
         let parts: GraphNetwork.Parts
         switch configuration.architecture {
         case .songUNet:
@@ -31,7 +32,7 @@ package enum PixelNetworks {
         return GraphNetwork(parts, configuration: configuration, pool: pool)
     }
 
-    /// Names and shapes of all tensors that a network of this configuration reads.
+    /// Returns the names and shapes of all tensors that a network of this configuration reads.
     static func tensors(
         of configuration: NetworkConfiguration, _ builder: NetworkBuilder
     ) throws -> [(name: String, shape: [Int])] {

@@ -3,12 +3,13 @@ import Engine
 import Formats
 import Tensors
 
-// SongUNet of Karras et al. (2022): DDPM++ and NCSN++ (METHODS section M14, state-dict names of NVlabs/edm).
+// SongUNet of Karras et al. 2022, which is DDPM++ and NCSN++, under the tensor names of NVlabs/edm
+// (docs/methods/networks.md, "SongUNet").
 
 struct SongUNetBuilder {
     let configuration: NetworkConfiguration
     var builder: NetworkBuilder
-    /// Outputs of the encoder that the decoder takes back, last first.
+    /// The outputs of the encoder that the decoder reads, the last first.
     private var skips: [Value] = []
     private let style: UNetBlock.Style
     private let halfRoot = Float(0.5).squareRoot()
@@ -29,7 +30,7 @@ struct SongUNetBuilder {
         return .init(graph: builder.graph, x: x, noise: noise, labels: labels, output: output)
     }
 
-    // MARK: - Embedding (M14.5)
+    // MARK: - Embedding
 
     private mutating func embed(_ noise: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels * configuration.noiseMultiplier
@@ -50,7 +51,7 @@ struct SongUNetBuilder {
         return builder.silu(try builder.linear("map_layer1", embedding, segments: width))
     }
 
-    // MARK: - Encoder and decoder (M14.6)
+    // MARK: - Encoder and decoder
 
     private mutating func encode(_ image: Value, _ embedding: Value) throws -> Value {
         var x = image
@@ -78,7 +79,8 @@ struct SongUNetBuilder {
         return x
     }
 
-    /// The image's own way down beside the network's, which joins it at every level (NCSN++).
+    /// Builds NCSN++'s second way down, on which the image is shrunk beside the network and joins it at every level.
+    /// Returns the network's map and the image's.
     private mutating func encodeAuxiliary(_ name: String, _ x: Value, _ auxiliary: Value) throws -> (Value, Value) {
         let filter = style.filter
         switch configuration.encoder {
@@ -89,7 +91,7 @@ struct SongUNetBuilder {
                 options: .init(residual: x))
             return (y, smaller.values[0])
         case "residual":
-            // Fused: the kernel first, padded for both, then the filter without padding (M14.2).
+            // EDM fuses the two: first the convolution, padded for both, then the filter without padding.
             let wide = try builder.convolution(
                 "\(name)_aux_residual", Sources(auxiliary), segments: [x.shape.channels],
                 window: Window(3, padding: 1 + (filter.count - 1) / 2))
@@ -125,7 +127,7 @@ struct SongUNetBuilder {
         return image ?? x
     }
 
-    /// The image read off a level of the decoder, added to the enlarged one of the level below.
+    /// Returns the image that a level of the decoder gives, added to the enlarged image of the level below.
     private mutating func readOff(_ name: String, _ x: Value, below: Value?) throws -> Value {
         let enlarged = below.map { builder.resample(Sources($0), .larger, filter: style.filter).values[0] }
         let options = GroupNorm.Options(

@@ -1,6 +1,6 @@
 import Engine
 
-/// The residual block that SongUNet and DhariwalUNet share (METHODS section M14.4).
+/// The residual block that SongUNet and DhariwalUNet share (docs/methods/networks.md, "Residual block").
 struct UNetBlock {
     enum Resampling { case none, larger, smaller }
 
@@ -9,7 +9,7 @@ struct UNetBlock {
     var resampling = Resampling.none
     var attends = false
 
-    /// The blocks that begin a level of the decoder: two at the bottom, one that enlarges above it.
+    /// Returns the blocks that begin a level of the decoder: two at the bottom, one that enlarges above it.
     static func entrance(_ name: String, channels: Int, isBottom: Bool) -> [UNetBlock] {
         guard isBottom else { return [UNetBlock(name: "\(name)_up", channels: channels, resampling: .larger)] }
         return [
@@ -18,17 +18,18 @@ struct UNetBlock {
         ]
     }
 
-    /// What differs between the two networks.
+    /// The properties in which the two networks differ.
     struct Style {
-        /// y = skipScale (h + skip(x))
+        /// The block's output is skipScale (h + skip(x)).
         var skipScale: Float
         var epsilon: Float
-        /// The embedding scales and shifts the second norm's output, instead of being added before it.
+        /// Whether the embedding scales and shifts the output of the second norm; else it is added before the norm.
         var adaptive: Bool
         var filter: [Double]
-        /// The shortcut of a resampling block has a 1x1 convolution even where channels stay the same.
+        /// Whether the shortcut of a resampling block has a 1x1 convolution even if the number of channels stays the
+        /// same.
         var projectsResampled: Bool
-        /// 0: no attention.
+        /// The number of heads of attention for a number of channels; 0 for no attention.
         var heads: @Sendable (_ channels: Int) -> Int
     }
 
@@ -53,7 +54,7 @@ struct UNetBlock {
         return try attention(&builder, y, style: style)
     }
 
-    /// silu(norm0 x), resampled; enlargement by repeating is left to the convolution that follows.
+    /// Returns silu(norm0 x), resampled. Enlarging by repetition is left to the convolution that follows.
     private func resampled(_ builder: inout NetworkBuilder, _ x: Sources, style: Style) throws -> Value {
         let repeats = style.filter == [1, 1]
         let options = GroupNorm.Options(
@@ -87,7 +88,7 @@ struct UNetBlock {
         guard heads > 0 else { return y }
         let options = GroupNorm.Options(groups: Self.groups(channels), epsilon: style.epsilon, silu: false)
         let normalized = try builder.groupNorm("\(name).norm2", Sources(y), options: options)
-        // The file's channels are (head, channel, q/k/v); ours are q, k, v, each (head, channel).
+        // The order of channels in the file is (head, channel, q/k/v); ours is q, k, v, each (head, channel).
         let order = (0..<3).flatMap { part in (0..<channels).map { $0 * 3 + part } }
         let qkv = try builder.convolution(
             "\(name).qkv", Sources(normalized), segments: [channels, channels, channels], window: Window(1),

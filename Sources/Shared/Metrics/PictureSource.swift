@@ -4,12 +4,14 @@ import Images
 import TensorStream
 import Tensors
 
-/// Some pictures as levels, with their seeds where they have any.
+/// Some pictures as levels, with their seeds.
 package struct PictureBatch: Sendable {
-    /// [B, C, H, W], 0...255.
+    /// The levels 0...255, [B, C, H, W].
     package let levels: Tensor<Float>
+    /// The samples' seeds; nil if they have none.
     package let seeds: [Int64]?
-    /// For each picture the mean squared difference from its teacher's, before quantisation; nil without a teacher.
+    /// The mean squared difference of each picture from its teacher's, before quantization; nil if there is no
+    /// teacher's.
     package let squaredErrors: [Double]?
 
     package init(levels: Tensor<Float>, seeds: [Int64]?, squaredErrors: [Double]? = nil) {
@@ -19,11 +21,11 @@ package struct PictureBatch: Sendable {
     }
 }
 
-/// Pictures one batch after the other, all of one form.
+/// Gives pictures of one form, batch after batch.
 package protocol PictureSource: AnyObject {
-    /// How many there are, where that is known beforehand.
+    /// The number of all pictures; nil if it is not known beforehand.
     var count: Int? { get }
-    /// The next pictures, or nil at the end.
+    /// Returns the next pictures; nil at the end.
     func next() throws -> PictureBatch?
 }
 
@@ -41,7 +43,7 @@ package final class FolderPictures: PictureSource {
 
     package var count: Int? { folder.count }
 
-    /// Status 65 where a file is damaged or has another form than the first: both are named.
+    /// Throws `.data` if a file is damaged, or if its form differs from the first file's; both are named then.
     package func next() throws -> PictureBatch? {
         guard position < folder.count else { return nil }
         let range = position..<min(position + batch, folder.count)
@@ -62,18 +64,18 @@ package final class FolderPictures: PictureSource {
     }
 }
 
-/// The samples of a stream, quantised as ld3-sample's PNG files are.
+/// The samples of a stream, quantized as ld3-sample's PNG files are.
 package final class StreamPictures: PictureSource {
     private let reader: SampleReader
     private let quantization: Quantization
 
-    /// - Parameter reader: knows the tensors `image` and, where the samples were made from pairs, `target`.
+    /// - Parameter reader: a reader that knows the tensors `image` and `target` (the teacher's sample).
     package init(_ reader: SampleReader, quantization: Quantization) {
         self.reader = reader
         self.quantization = quantization
     }
 
-    /// A stream may have more parts than the one that tells its count.
+    /// The count is not known: other parts may follow the one that tells its own.
     package var count: Int? { nil }
 
     package func next() throws -> PictureBatch? {
@@ -87,7 +89,7 @@ package final class StreamPictures: PictureSource {
                         ? "clouds are compared with a file of clouds as --reference, and have no statistics"
                         : "pictures are [1, H, W] or [3, H, W]")
             }
-            let values = Tensor<Float>(shape: [samples.count] + shape, elements: try samples.floats("image"))
+            let values = try samples.floatTensor("image")
             return PictureBatch(
                 levels: try quantization.levels(values, seeds: samples.seeds), seeds: samples.seeds,
                 squaredErrors: try squaredErrors(values, samples))
@@ -119,7 +121,7 @@ package final class ArrayPictures: PictureSource {
     private let batch: Int
     private var position = 0
 
-    /// Status 65 where the array is none of U8 with 1 or 3 channels.
+    /// Throws `.data` if the array is not U8 with 1 or 3 channels.
     package init(_ array: NamedTensor, batch: Int) throws {
         guard array.type == .uint8, array.shape.count == 4, [1, 3].contains(array.shape[3]) else {
             throw Failure(

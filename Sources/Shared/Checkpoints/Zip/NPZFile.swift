@@ -3,25 +3,26 @@ import Formats
 
 /// NumPy's archive of arrays (`np.savez`, `np.savez_compressed`). An array is read when it is asked for.
 package struct NPZFile: Sendable {
-    /// The arrays' names, without `.npy`, in the archive's order.
+    /// The names of the arrays, without `.npy`, in the archive's order.
     package let names: [String]
     private let archive: ZipArchive
     private let path: String
 
-    /// Throws `.noInput` where the file cannot be opened, `.data` where it is no such archive; both name the path.
+    /// Throws `.noInput` if the file cannot be opened, `.data` if it is no such archive; both name the path.
     package init(path: String) throws {
         let region = ByteRegion(try MappedFile(path: path))
         try self.init(region, path: path)
     }
 
-    /// `path` names the archive in messages.
+    /// Reads an archive in memory; `path` names it in messages.
     package init(_ region: ByteRegion, path: String) throws {
         self.path = path
         archive = try locating(path) { try ZipArchive(region) }
         names = archive.members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
     }
 
-    /// The array `name`, row-major. Throws `.data` where there is none (the names are told) or where it is corrupt.
+    /// Returns the array `name` in row-major order. Throws `.data` if there is none (the message names those that are
+    /// there) or if it is corrupt.
     package func array(_ name: String) throws -> NamedTensor {
         guard let member = archive[name + ".npy"] else {
             throw Failure(.data, place: path, "no array named `\(name)` (found: \(names.joined(separator: ", ")))")
@@ -32,7 +33,7 @@ package struct NPZFile: Sendable {
         }
     }
 
-    /// The archive of these arrays, stored, as NumPy reads it.
+    /// Returns the bytes of an archive of these arrays, stored, as NumPy reads it. Throws what `ZipWriter.add` throws.
     package static func serialize(_ tensors: [NamedTensor]) throws -> [UInt8] {
         var writer = ZipWriter(alignment: 64)
         for tensor in tensors { try writer.add(tensor.name + ".npy", try NPY.serialize(tensor)) }

@@ -2,10 +2,11 @@ import Formats
 import Networks
 import Tensors
 
-/// EDM-family preconditioning (METHODS section M2.2), as plainly as a test needs it: D, its cotangents of x and sigma.
-struct Preconditioned {
+/// The preconditioning of EDM and its relatives (Karras et al. 2022, Table 1), written plainly: D, and its cotangents of x
+/// and sigma.
+struct PreconditionedNetwork {
     let network: any PixelNetwork
-    /// sigma -> (skip, out, in, noise) and their derivatives.
+    /// Returns (skip, out, in, noise) for sigma, and their derivatives.
     let coefficients: (Double) -> (value: [Double], slope: [Double])
 
     init(_ network: any PixelNetwork, levels: [Double] = []) throws {
@@ -88,7 +89,7 @@ struct Preconditioned {
         return result
     }
 
-    /// The first C of an iDDPM network's 2C channels.
+    /// Returns the first C of an iDDPM network's 2C channels.
     private func kept(_ output: Tensor<Float>) -> Tensor<Float> {
         let channels = network.configuration.imageChannels
         guard output.shape[1] > channels else { return output }

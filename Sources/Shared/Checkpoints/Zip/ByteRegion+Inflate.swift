@@ -2,8 +2,9 @@ import CZlib
 import Diagnostics
 
 extension ByteRegion {
-    /// Raw deflate data as exactly `count` bytes. Memory follows the bytes that come, in bounded chunks, so that a
-    /// false `count` reserves nothing. Throws where the data is corrupt, ends early, or gives more or fewer bytes.
+    /// Returns raw deflate data inflated to exactly `count` bytes. Memory grows with the bytes that come, in bounded
+    /// chunks, so a false `count` reserves nothing. Throws `.data` if the data is corrupt, ends early, or gives more or
+    /// fewer bytes.
     package func inflated(to count: Int, limit: Int = ZipArchive.maximumInflatedCount) throws -> [UInt8] {
         guard count >= 0, count <= limit else {
             throw Failure(.data, "\(count) bytes once inflated are more than the limit of \(limit)")
@@ -20,13 +21,13 @@ extension ByteRegion {
     }
 }
 
-/// zlib's inflate over bytes in memory. Its state points back at the stream, which therefore must not move.
+/// zlib's inflate over bytes in memory. Its state points back at the stream, so the stream must not move.
 private final class Inflater {
     private let stream: UnsafeMutablePointer<z_stream>
     private var rest: Slice<UnsafeRawBufferPointer>
 
     private static let chunk = 1 << 18
-    /// zlib counts input in 32 bits.
+    /// The largest piece of input; zlib counts it in 32 bits.
     private static let inputChunk = 1 << 30
 
     init(_ source: UnsafeRawBufferPointer) throws {
@@ -44,13 +45,13 @@ private final class Inflater {
         stream.deallocate()
     }
 
-    /// Appends the next chunk; false once the data has ended.
+    /// Appends the next chunk to `output`. Returns false once the data has ended.
     func step(appendingTo output: inout [UInt8], limit: Int) throws -> Bool {
         let input = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.inputChunk))
         stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress?.assumingMemoryBound(to: UInt8.self))
         stream.pointee.avail_in = UInt32(input.count)
         var status = Z_OK
-        // One byte more than is due shows data that would go on.
+        // Room for one byte more than promised shows whether the data would go on.
         let room = min(Self.chunk, limit - output.count + 1)
         let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, written in
             stream.pointee.next_out = buffer.baseAddress

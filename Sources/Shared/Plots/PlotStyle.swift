@@ -1,30 +1,6 @@
 import Images
 
-extension Figure {
-    /// Draws the figure; a panel is `panelWidth` by `panelHeight` pixels before `scale` multiplies every length.
-    package func render(panelWidth: Double = 480, panelHeight: Double = 360, scale: Double = 2) -> Image {
-        let style = PlotStyle(scale: scale)
-        let columns = min(columns, max(panels.count, 1))
-        let rows = (max(panels.count, 1) + columns - 1) / columns
-        let heading = title.isEmpty ? 0 : 2.2 * style.titleSize
-        let (width, height) = (panelWidth * scale, panelHeight * scale)
-        var canvas = Canvas(
-            width: Int((Double(columns) * width).rounded()), height: Int((Double(rows) * height + heading).rounded()))
-        if !title.isEmpty {
-            let middle = Point(canvas.bounds.width / 2, heading * 0.72)
-            style.write(title, on: &canvas, at: middle, size: style.titleSize * 1.15, anchor: .middle, isBold: true)
-        }
-        for (index, panel) in panels.enumerated() {
-            let (row, column) = index.quotientAndRemainder(dividingBy: columns)
-            let (left, top) = (Double(column) * width, heading + Double(row) * height)
-            let frame = Box(left: left, top: top, right: left + width, bottom: top + height)
-            PanelRenderer(panel: panel, frame: frame, style: style).draw(on: &canvas)
-        }
-        return canvas.image
-    }
-}
-
-/// Lengths and colours of a figure.
+/// The lengths and colours of a figure. `scale` multiplies all lengths.
 package struct PlotStyle: Sendable {
     package let scale: Double
 
@@ -40,8 +16,8 @@ package struct PlotStyle: Sendable {
     package let grid = Colour(0xE6E9ED)
     package let paper = Colour(0xFFFFFF)
 
-    /// The emphasised series have the first colours, the others the following (Okabe and Ito's palette, which readers
-    /// with any colour vision can tell apart; the yellow darkened for paper).
+    /// Emphasised series take the first colours, all others the second. The palette is Okabe and Ito's, which readers
+    /// with any colour vision can tell apart, with a yellow that is darkened for white paper.
     private static let strong = [Colour(0xD1450B), Colour(0x0B5FA5), Colour(0x00805F)]
     private static let plain = [
         Colour(0x0072B2), Colour(0x009E73), Colour(0xB8860B), Colour(0xCC79A7), Colour(0x56B4E9), Colour(0x7A5195),

@@ -1,0 +1,104 @@
+import Diagnostics
+import FeatureNetworks
+import Tensors
+
+/// Turns pictures, or features that were computed before, into feature sets.
+package struct FeatureCollector {
+    /// The largest number of features of a sample: a covariance of as many rows takes 512 MiB.
+    package static let largestDimension = 1 << 13
+
+    private let network: (any FeatureNetwork)?
+    /// The name of the features; nil if the input does not tell it.
+    private let name: String?
+    private let dimension: Int
+    /// The number of samples up to which a set keeps its vectors.
+    private let vectorLimit: Int
+    /// The number of samples in a set; nil for one set of all samples.
+    private let setSize: Int?
+    private var accumulator: MomentsAccumulator
+    private var gathered = 0
+    private var vectors: [Tensor<Float>] = []
+    private var squaredErrors: [Double] = []
+    private var finished: [FeatureSet] = []
+
+    /// Makes a collector of pictures. With `keepsVectors` every set keeps its vectors; else a set keeps them if it has
+    /// no more samples than features. `setSize` cuts the samples into sets of that many, in the order in which they
+    /// come.
+    package init(_ network: any FeatureNetwork, keepsVectors: Bool = false, setSize: Int? = nil) {
+        self.init(
+            network: network, name: network.name, dimension: network.featureCount, keepsVectors: keepsVectors,
+            setSize: setSize)
+    }
+
+    /// Makes a collector of features of `dimension` numbers that were computed before.
+    package init(name: String?, dimension: Int, keepsVectors: Bool = false, setSize: Int? = nil) {
+        self.init(network: nil, name: name, dimension: dimension, keepsVectors: keepsVectors, setSize: setSize)
+    }
+
+    private init(
+        network: (any FeatureNetwork)?, name: String?, dimension: Int, keepsVectors: Bool, setSize: Int?
+    ) {
+        self.network = network
+        self.name = name
+        self.dimension = dimension
+        vectorLimit = keepsVectors ? .max : dimension
+        self.setSize = setSize
+        accumulator = MomentsAccumulator(dimension: dimension)
+    }
+
+    /// Adds pictures. Gray pictures are repeated if the network takes three channels. Throws `.data` if the network
+    /// takes one channel and the pictures have three.
+    package mutating func add(_ pictures: PictureBatch) throws {
+        guard let network else { preconditionFailure("pictures for a collector of features") }
+        let levels = try Self.fit(pictures.levels, to: network)
+        try add(features: network.features(levels), seeds: pictures.seeds, squaredErrors: pictures.squaredErrors)
+    }
+
+    /// Adds features [B, D] that were computed before.
+    package mutating func add(features: Tensor<Float>, seeds: [Int64]?, squaredErrors errors: [Double]? = nil) throws {
+        guard features.shape.count == 2, features.sampleCount == dimension else {
+            throw Failure(.data, "features of shape \(features.sampleShape) where \(dimension) numbers are expected")
+        }
+        var first = 0
+        while first < features.batch {
+            let room = setSize.map { $0 - gathered } ?? features.batch
+            let end = min(features.batch, first + room)
+            let part = first == 0 && end == features.batch ? features : features.samples(first..<end)
+            try accumulator.add(part, seeds: seeds.map { Array($0[first..<end]) })
+            if let errors { squaredErrors += errors[first..<end] }
+            gathered += end - first
+            if gathered <= vectorLimit { vectors.append(part) } else { vectors = [] }
+            first = end
+            if gathered == setSize { try closeSet() }
+        }
+    }
+
+    /// Returns the sets. Throws `.data` if a set has fewer than two samples.
+    package mutating func finish() throws -> [FeatureSet] {
+        if gathered > 0 || finished.isEmpty { try closeSet() }
+        return finished
+    }
+
+    private mutating func closeSet() throws {
+        let statistics = try FeatureStatistics(accumulator.finish(), features: name)
+        let rmsd = (squaredErrors.reduce(0, +) / Double(gathered)).squareRoot()
+        finished.append(
+            FeatureSet(
+                statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors),
+                rmsd: squaredErrors.count == gathered ? rmsd : nil))
+        accumulator = MomentsAccumulator(dimension: dimension)
+        vectors = []
+        squaredErrors = []
+        gathered = 0
+    }
+
+    private static func fit(_ levels: Tensor<Float>, to network: any FeatureNetwork) throws -> Tensor<Float> {
+        let channels = levels.shape[1]
+        if channels == network.channels { return levels }
+        guard channels == 1, network.channels == 3 else {
+            throw Failure(
+                .data, "pictures of \(channels) channels, but \(network.name) takes \(network.channels)")
+        }
+        return .joiningChannels([levels, levels, levels])
+    }
+}

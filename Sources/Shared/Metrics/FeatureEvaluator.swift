@@ -1,0 +1,89 @@
+import Diagnostics
+import FeatureNetworks
+import TensorStream
+import Tensors
+
+/// The features of one set of samples, and the name by which reports call the set.
+package struct NamedSet: Sendable {
+    package let name: String
+    package let features: FeatureSet
+    /// Whether samples of a stream became 8-bit levels on the way.
+    package let isQuantized: Bool
+
+    package init(name: String, features: FeatureSet, isQuantized: Bool = false) {
+        self.name = name
+        self.features = features
+        self.isQuantized = isQuantized
+    }
+}
+
+/// Turns whatever holds samples (a stream, a folder, a file) into the features of its sets.
+package struct FeatureEvaluator {
+    private let network: any FeatureNetwork
+    private let keepsVectors: Bool
+    private let settings: SampleInput.Settings
+
+    /// - Parameter keepsVectors: whether every set keeps its vectors, which KID, precision and recall need.
+    package init(_ network: any FeatureNetwork, keepsVectors: Bool, settings: SampleInput.Settings) {
+        self.network = network
+        self.keepsVectors = keepsVectors
+        self.settings = settings
+    }
+
+    /// Returns the sets of `size` samples that `path` holds, or one set of all samples if `size` is nil.
+    package func sets(_ path: String, size: Int? = nil) throws -> [NamedSet] {
+        let name = path == "-" ? "standard input" : path
+        let input = try SampleInput.open(path, settings)
+        let sets =
+            switch input {
+            case .statistics(let statistics): [FeatureSet(statistics: statistics)]
+            case .pictures(let pictures): try collect(pictures, name: name, size: size)
+            case .features(let reader): try collect(reader, name: name, size: size)
+            }
+        return sets.enumerated().map { place, set in
+            NamedSet(
+                name: sets.count > 1 ? "\(name), set \(place + 1)" : name, features: set,
+                isQuantized: input.isQuantized)
+        }
+    }
+
+    private func collect(_ pictures: any PictureSource, name: String, size: Int?) throws -> [FeatureSet] {
+        var collector = FeatureCollector(network, keepsVectors: keepsVectors, setSize: size)
+        let progress = Progress(settings.reporter, "features", unit: "pictures", total: pictures.count)
+        while let batch = try pictures.next() {
+            try locating(name) { try collector.add(batch) }
+            progress.advance(by: batch.levels.batch)
+        }
+        progress.finish()
+        return try locating(name) { try collector.finish() }
+    }
+
+    /// Collects features that another program computed; the stream's key `features` names them.
+    private func collect(_ reader: SampleReader, name: String, size: Int?) throws -> [FeatureSet] {
+        var collector: FeatureCollector?
+        while let batch = try reader.next() {
+            let shape = try batch.sampleShape("feature")
+            guard shape.count == 1, (1...FeatureCollector.largestDimension).contains(shape[0]) else {
+                throw Failure(
+                    .data, place: name,
+                    "features of shape \(shape) are no vectors of at most \(FeatureCollector.largestDimension) numbers")
+            }
+            if collector == nil {
+                collector = FeatureCollector(
+                    name: batch.part.metadata["features"], dimension: shape[0], keepsVectors: keepsVectors,
+                    setSize: size)
+            }
+            let values = try batch.floatTensor("feature")
+            try locating(name) { try collector?.add(features: values, seeds: batch.seeds) }
+        }
+        guard var collector else { throw Failure(.data, place: name, "holds no features") }
+        return try locating(name) { try collector.finish() }
+    }
+}
+
+extension SampleBatch {
+    /// Returns the tensor `name` with one row for each sample. Throws as `floats` does.
+    func floatTensor(_ name: String) throws -> Tensor<Float> {
+        Tensor(shape: [count] + (try sampleShape(name)), elements: try floats(name))
+    }
+}
