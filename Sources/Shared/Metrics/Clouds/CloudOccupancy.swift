@@ -53,7 +53,7 @@ struct SphereGrid: Sendable {
     /// The cell at each place of the whole grid; -1 for a place outside the sphere.
     private let cellOfPlace: [Int]
     /// Cells near the surface, one of which is nearest to any point whose own place is no cell: eight at a time.
-    private let shell: [(x: Lanes, y: Lanes, z: Lanes, cell: SIMD8<Int>)]
+    private let shell: [(x: Lanes, y: Lanes, z: Lanes, cell: SIMD8<Int64>)]
 
     private init() {
         let places = (0..<Self.side).map { Double(Float(Double($0) / Double(Self.side - 1) - 0.5)) }
@@ -73,12 +73,12 @@ struct SphereGrid: Sendable {
         self.cells = cells
         self.cellOfPlace = cellOfPlace
         self.shell = stride(from: 0, to: shell.count, by: 8).map { start in
-            var group = (x: Lanes.zero, y: Lanes.zero, z: Lanes.zero, cell: SIMD8<Int>.zero)
+            var group = (x: Lanes.zero, y: Lanes.zero, z: Lanes.zero, cell: SIMD8<Int64>.zero)
             for lane in 0..<8 {
                 // The last cell fills the rest; ties go to the lower cell, so that it changes nothing.
                 let cell = shell[min(start + lane, shell.count - 1)]
                 (group.x[lane], group.y[lane], group.z[lane]) = (cells[cell].x, cells[cell].y, cells[cell].z)
-                group.cell[lane] = cell
+                group.cell[lane] = Int64(cell)
             }
             return group
         }
@@ -98,7 +98,7 @@ struct SphereGrid: Sendable {
     private func nearestInShell(to point: SIMD3<Double>) -> Int {
         let (x, y, z) = (Lanes(repeating: point.x), Lanes(repeating: point.y), Lanes(repeating: point.z))
         var least = Lanes(repeating: .infinity)
-        var cells = SIMD8<Int>.zero
+        var cells = SIMD8<Int64>.zero
         for group in shell {
             let (dx, dy, dz) = (group.x - x, group.y - y, group.z - z)
             let square = dx * dx + dy * dy + dz * dz
@@ -109,6 +109,6 @@ struct SphereGrid: Sendable {
         var nearest = 0
         for lane in 1..<8
         where (least[lane], cells[lane]) < (least[nearest], cells[nearest]) { nearest = lane }
-        return cells[nearest]
+        return Int(cells[nearest])
     }
 }

@@ -38,12 +38,12 @@ package struct CloudReport: Sendable {
     }
 
     /// One number of an entry: its name in the text and in JSON, the factor of the text, and its unit there.
-    private struct Figure {
+    private struct Figure: Sendable {
         var title: String
         var key: String
         var factor: Double
         var unit = ""
-        var value: (Entry) -> Double?
+        var value: @Sendable (Entry) -> Double?
     }
 
     private static let figures: [Figure] = [

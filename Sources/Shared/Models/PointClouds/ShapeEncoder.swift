@@ -3,7 +3,7 @@ import Networks
 import Tensors
 
 /// Draws the numbers z of every cloud's shape from the cloud's own seed, unless the stream has them
-/// (docs/STREAM.md, "Seeds and noise").
+/// (docs/STREAM.md, "Where the noise comes from").
 struct ShapeEncoder: ConditionEncoder {
     /// F
     let count: Int
