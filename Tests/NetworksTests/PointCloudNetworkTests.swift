@@ -13,11 +13,12 @@ import Testing
             isResidual: true, pool: ThreadPool(threads: 2))
         #expect(network.shapeCount == 16)
         #expect(network.multiplications == 328_448)
-        let (x, z) = (try recorded.floatTensor("x"), try recorded.floatTensor("context"))
+        let x: Tensor<Float> = try recorded.tensor("x").tensor()
+        let z: Tensor<Float> = try recorded.tensor("context").tensor()
         let levels = try recorded.floats("beta").map { Double($0) }
         let (value, pullback) = network.linearize(x, levels: levels, shapes: z)
         #expect(value == network.evaluate(x, levels: levels, shapes: z))
-        let pulled = pullback(try recorded.floatTensor("v"))
+        let pulled = pullback(try recorded.tensor("v").tensor())
         for (name, values) in [
             ("out", value.elements), ("vjp_x", pulled.x.elements), ("vjp_beta", pulled.levels.map { Float($0) }),
         ] {

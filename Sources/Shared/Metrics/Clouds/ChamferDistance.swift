@@ -28,8 +28,6 @@ struct ChamferDistance {
 
     /// The squared distances of a group to the boxes of the other cloud's leaves, rounded down.
     private var bounds: [Lanes] = []
-    /// Leaves to be visited: nearest first.
-    private var candidates: [(bound: Float, leaf: Int)] = []
 
     /// Returns the distance of two clouds. The memory of earlier calls is used again.
     mutating func callAsFunction(_ a: CloudLeaves, _ b: CloudLeaves) -> Double {
@@ -48,21 +46,22 @@ struct ChamferDistance {
 
     private mutating func nearest(_ a: CloudLeaves, _ group: Int, _ b: CloudLeaves) -> Least {
         var least = Least()
-        var farthest = Float.infinity
         bound(a.groups[group], b)
-        let nearestBound = bounds.reduce(Float.infinity) { min($0, Self.smallest($1)) }
+        var smallest = bounds[0]
+        for lanes in bounds { smallest = Self.lesser(smallest, lanes) }
         // The leaves at the smallest bound, which is 0 if boxes overlap, give a first guess.
-        collect { $0 == nearestBound }
-        for candidate in candidates {
-            Self.visit(a, group, b, candidate.leaf, &least)
+        let nearestBound = Self.smallest(smallest)
+        for (block, lanes) in bounds.enumerated() where Self.smallest(lanes) == nearestBound {
+            for lane in 0..<Lanes.scalarCount where lanes[lane] == nearestBound {
+                Self.visit(a, group, b, block * Lanes.scalarCount + lane, &least)
+            }
         }
-        farthest = Self.largest(least.first, least.second, least.third, least.fourth)
-        collect { $0 > nearestBound && $0 < farthest }
-        candidates.sort { ($0.bound, $0.leaf) < ($1.bound, $1.leaf) }
-        for candidate in candidates {
-            guard candidate.bound < farthest else { break }
-            Self.visit(a, group, b, candidate.leaf, &least)
-            farthest = Self.largest(least.first, least.second, least.third, least.fourth)
+        var farthest = Self.largest(least.first, least.second, least.third, least.fourth)
+        for (block, lanes) in bounds.enumerated() where Self.smallest(lanes) < farthest {
+            for lane in 0..<Lanes.scalarCount where lanes[lane] < farthest && lanes[lane] > nearestBound {
+                Self.visit(a, group, b, block * Lanes.scalarCount + lane, &least)
+                farthest = Self.largest(least.first, least.second, least.third, least.fourth)
+            }
         }
         return least
     }
@@ -81,17 +80,6 @@ struct ChamferDistance {
     @inline(__always)
     private static func gap(_ low: Float, _ high: Float, _ otherLow: Lanes, _ otherHigh: Lanes) -> Lanes {
         greatest(greatest(otherLow - high, low - otherHigh), .zero)
-    }
-
-    /// Puts the leaves whose bound is wanted into `candidates`.
-    @inline(__always)
-    private mutating func collect(where isWanted: (Float) -> Bool) {
-        candidates.removeAll(keepingCapacity: true)
-        for (block, lanes) in bounds.enumerated() {
-            for lane in 0..<Lanes.scalarCount where isWanted(lanes[lane]) {
-                candidates.append((lanes[lane], block * Lanes.scalarCount + lane))
-            }
-        }
     }
 
     /// Compares each point of a group with each point of a leaf.
@@ -123,11 +111,20 @@ struct ChamferDistance {
     @inline(__always)
     private static func greatest(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: b .> a) }
 
+    // These two are no part of the functions that call them: the compiler would cut those functions' vectors in halves.
+
     @inline(never)
-    private static func smallest(_ lanes: Lanes) -> Float { lanes.min() }
+    private static func smallest(_ lanes: Lanes) -> Float {
+        let eight = lanes.lowHalf.replacing(with: lanes.highHalf, where: lanes.highHalf .< lanes.lowHalf)
+        let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.highHalf .< eight.lowHalf)
+        return min(min(four.x, four.y), min(four.z, four.w))
+    }
 
     @inline(never)
     private static func largest(_ a: Lanes, _ b: Lanes, _ c: Lanes, _ d: Lanes) -> Float {
-        greatest(greatest(a, b), greatest(c, d)).max()
+        let lanes = greatest(greatest(a, b), greatest(c, d))
+        let eight = lanes.lowHalf.replacing(with: lanes.highHalf, where: lanes.highHalf .> lanes.lowHalf)
+        let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.highHalf .> eight.lowHalf)
+        return max(max(four.x, four.y), max(four.z, four.w))
     }
 }
