@@ -1,4 +1,4 @@
-# LD3 in Swift. `make` builds, `make demo` shows, `make test` proves; both first see to the system libraries.
+# LD3 in Swift. `make` builds, `make demo` shows, `make test` tests; each of them first installs the system libraries.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -13,7 +13,7 @@ REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imag
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
     reproduce-truncation reproduce-training reproduce-bound
 
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results build setup demo reproduce-demo test bench format fuzz install uninstall clean
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -48,6 +48,11 @@ test: setup
 	@scripts/setup --python
 	$(SWIFT) build --build-tests $(FLAGS)
 	$(SWIFT) test $(FLAGS) --skip-build
+
+# Writes what the golden command lines print now as what they are to print; look at the difference before a commit.
+record-golden: setup
+	$(SWIFT) build --build-tests $(FLAGS)
+	LD3_RECORD_GOLDEN=1 $(SWIFT) test $(FLAGS) --skip-build --filter GoldenTests
 
 bench: build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/bench-engine

@@ -1,4 +1,4 @@
-"""Read and write the ld3 tensor stream (docs/STREAM.md). Python's standard library; NumPy where it is installed.
+"""Read and write the ld3 tensor stream (docs/STREAM.md). It needs Python's standard library only, and uses NumPy if it is installed.
 
 A stage that doubles the noise:
 
@@ -32,17 +32,17 @@ class Tensor(NamedTuple):
     data: bytes  # little-endian, row-major
 
     def values(self):
-        """The elements as a flat array.array."""
+        """Returns the elements as a flat array.array."""
         return array.array(TYPES[self.dtype][1], self.data)
 
     def numpy(self):
-        """The elements as a NumPy array."""
+        """Returns the elements as a NumPy array."""
         import numpy
         return numpy.frombuffer(self.data, TYPES[self.dtype][2]).reshape(self.shape)
 
     @staticmethod
     def of(value, shape=None):
-        """A tensor from a NumPy array, or from an array.array (with its shape)."""
+        """Returns a tensor from a NumPy array, or from an array.array and its shape."""
         if isinstance(value, Tensor):
             return value
         if isinstance(value, array.array):
@@ -60,7 +60,7 @@ class Frame(dict):
         self.metadata = dict(metadata or {})
 
     def history(self, program, arguments=(), version="1"):
-        """Appends this program to ld3.history, where a part begins with this frame."""
+        """Appends this program to ld3.history if a part of the stream begins with this frame."""
         if "ld3.kind" in self.metadata:
             entries = json.loads(self.metadata.get("ld3.history", "[]"))
             entries.append({"program": program, "version": version, "arguments": list(arguments)})
@@ -87,7 +87,7 @@ class Frame(dict):
 
 
 def frames(source=None):
-    """The frames of a stream, of standard input if not told otherwise, until its end."""
+    """Yields the frames of a stream, which is standard input unless `source` is given, until its end."""
     source = source or sys.stdin.buffer
     number = 0
     while True:

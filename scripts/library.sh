@@ -1,16 +1,17 @@
-# Functions that the scripts share. Sourced; the five programs are found in PATH.
+# Functions that the scripts share. Scripts source this file; the five programs must be in PATH.
 #
 # Every piece of work is a file that appears whole: started again after a kill, a script goes on where it was.
 
-# A command that fails within $(...) ends the script too.
+# Lets a command that fails within $(...) end the script too.
 shopt -s inherit_errexit
 
 say() { printf '%s\n' "$*" >&2; }
 
-# The number of a JSON member on standard input.
+# member NAME: prints the number of that member of the JSON document on standard input.
 member() { sed -n "/\"$1\":/{ s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p; q }"; }
 
-# begin FOLDER SETTINGS: pieces go to FOLDER, one run at a time; what they depend on must not change between runs.
+# begin FOLDER SETTINGS: sends pieces to FOLDER, for one run at a time. SETTINGS, on which the pieces depend, must not
+# change between runs.
 begin() {
     local folder=$1 settings=$2
     mkdir -p "$folder"
@@ -29,7 +30,7 @@ begin() {
     piece "$folder/settings" printf '%s\n' "$settings"
 }
 
-# piece FILE COMMAND...: the command's output as a file, once.
+# piece FILE COMMAND...: writes the command's output to the file, unless the file exists.
 piece() {
     local file=$1
     shift
@@ -39,9 +40,9 @@ piece() {
 }
 
 # ---- reports on the embedded model -----------------------------------------------------------------------------------
-# report NAME: the tables, data and plots of one script are $out/NAME.md, .csv and .png. Sizes can be changed by PAIRS
-# (half train, half validate), FRESH (seeds that no fit has seen) and THREADS; RESULTS is the folder. What two scripts
-# need (pairs, fresh seeds, fits, measured cells) is one piece for both.
+# report NAME: begins a script whose tables, data and plots are $out/NAME.md, .csv and .png. Sizes can be changed by
+# PAIRS (half train, half validate), FRESH (seeds that no fit has seen) and THREADS; RESULTS is the folder. Pairs, fresh
+# seeds, fits and measured cells that two scripts need are one piece for both.
 report() {
     export LC_ALL=C
     name=$1 out=${RESULTS:-results} pieces=${RESULTS:-results}/pieces
@@ -56,7 +57,8 @@ report() {
     piece "$pieces/fresh.ld3" teach "$first-$((first + fresh - 1))"
 }
 
-# Appends the processor time of this run: user and system time of all its programs. A pipe would count its own alone.
+# spent: appends the processor time of this run, user and system time of all its programs. `times` goes to a file, since
+# within a pipe it would count the pipe alone.
 spent() {
     times > "$pieces/times"
     awk -v name="$name" 'NR == 2 { split($0, part, /[ms ]+/)
@@ -64,7 +66,7 @@ spent() {
         >> "$out/processor-time.csv"
 }
 
-# teach SEEDS OPTIONS...: pairs of the teacher, UniPC-3 with 20 evaluations where nothing else is said.
+# teach SEEDS OPTIONS...: prints pairs of the teacher, UniPC-3 with 20 evaluations unless the options say otherwise.
 teach() {
     local seeds=$1
     shift
@@ -72,7 +74,7 @@ teach() {
     ld3-noise --seeds "$seeds" | ld3-teacher --quiet $threads "$@"
 }
 
-# fit FILE OPTIONS...: what ld3-fit finds from $input, else from all pairs.
+# fit FILE OPTIONS...: writes the piece FILE, the schedule that ld3-fit finds from $input, else from all pairs.
 fit() {
     local file=$1
     shift
@@ -81,7 +83,7 @@ fit() {
 # shellcheck disable=SC2086
 fit_now() { ld3-fit --quiet $threads "$@" < "${input:-$pieces/pairs.ld3}"; }
 
-# The paper's own algorithm but for the number of pairs, and a validation every fourth training step rather than each.
+# The paper's own algorithm, except for the number of pairs and a validation at every fourth training step only.
 learned="--validate-every 4 --soft-validation --polish 0"
 general="--learn times,model-times,coefficients --iterations 6 --refit 2 --curvature-pairs 8"
 
@@ -111,9 +113,9 @@ title() {
         *) echo "$1" ;;
     esac
 }
-# The budgets of a solver with a discretization: LD3 and the generalized fit are compared at all of them. Odd budgets are
-# left out where a step takes two evaluations; GGDM's many evaluations are spent on one solver.
-# budgets SOLVER DISCRETIZATION
+# budgets SOLVER DISCRETIZATION: prints the budgets of a solver with a discretization. LD3 and the generalized fit are
+# compared at all of them. Odd budgets are left out if a step takes two evaluations; GGDM's many evaluations are spent
+# on one solver.
 budgets() {
     case $2,$1 in
         ggdm,ipndm-3) echo 4 5 6 ;;
@@ -126,7 +128,8 @@ budgets() {
     esac
 }
 
-# gits and dmn STEPS do not depend on the solver; ays is searched once, for DDIM at 40 steps, and interpolated (M8.3).
+# gits and dmn STEPS do not depend on the solver; ays is searched once, for DDIM at 40 steps, and interpolated
+# (docs/methods/ays.md, "Other numbers of steps").
 baseline() {
     case $1 in
         gits | dmn) fit "$1.safetensors" --solver ddim --nfe 2-6,8,10 --method "$1" ;;
@@ -136,7 +139,8 @@ baseline() {
             ;;
     esac
 }
-# The noise levels of a schedule spread over STEPS steps, their logarithms linear in between.
+# Prints the noise levels of a schedule spread over STEPS steps; their logarithms are linear between those of the
+# schedule.
 interpolated() {
     ld3-fit --quiet --schedule "$1" --export kdiffusion --terminal keep | tr -d '[] ' | awk -F, -v steps="$2" '{
         for (i = 0; i <= steps; i++) {
@@ -146,8 +150,8 @@ interpolated() {
         } }'
 }
 
-# ld3, polished, ggdm SOLVER NFE; generalized SOLVER fits all its budgets in one run, each starting from the one before it
-# too. Polished is LD3 as ld3-fit has it by default: Gauss-Newton steps from the schedule that the rounds have found.
+# ld3, polished, ggdm SOLVER NFE: fit one budget. generalized SOLVER fits all budgets in one run, in which each starts
+# from the one before it too. Polished is ld3-fit's default: Gauss-Newton steps follow the passes of training.
 # shellcheck disable=SC2046,SC2086
 ld3() { fit "ld3-$1-$2.safetensors" $(solver "$1") --nfe "$2" $learned; }
 # shellcheck disable=SC2046
@@ -163,8 +167,8 @@ generalized() {
 # shellcheck disable=SC2046
 ggdm() { fit "ggdm-$1-$2.safetensors" $(solver "$1") --nfe "$2" --method ggdm --ggdm-iterations 50; }
 
-# along SOLVER SCHEDULE NFE: the options by which ld3-sample follows a named discretization, or what a method found; it
-# is found now where it was not before.
+# along SOLVER SCHEDULE NFE: prints the options by which ld3-sample follows a named discretization, or the schedule of a
+# method, which is fitted now unless it was before.
 along() {
     local steps=$3
     case $1 in heun | dpm-solver-2) steps=$(($3 / 2)) ;; esac
@@ -189,8 +193,8 @@ along() {
     esac
 }
 
-# measure PIECE OPTIONS...: RMSD to the teacher and FD of the fresh seeds, or of $input, solved by ld3-sample OPTIONS.
-# Prints both with a comma between.
+# measure PIECE OPTIONS...: solves the fresh seeds, or $input, by ld3-sample OPTIONS, and prints the RMSD to the teacher
+# and the FD with a comma between.
 measure() {
     local file=$pieces/$1.json
     shift
@@ -208,11 +212,11 @@ measure_now() {
 cell() { measure "$1-$2-$3" $(along "$1" "$2" "$3"); }
 
 # ---- tables and plots from a CSV whose first line has the names ------------------------------------------------------
-# where NAME VALUE: the lines with that value.
+# where NAME VALUE: prints the lines with that value.
 where() { awk -F, -v name="$1" -v value="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i }
     NR == 1 || $c == value'; }
 
-# An awk function that puts the first n values of a list in order of size.
+# An awk function that sorts the first n values of a list.
 sorting='function rising(list, n, i, j, v) {
     for (i = 2; i <= n; i++) {
         v = list[i]
@@ -221,7 +225,8 @@ sorting='function rising(list, n, i, j, v) {
     }
 }'
 
-# markdown ROW COLUMN VALUE...: one line for each ROW, one column for each COLUMN, VALUEs with / between them.
+# markdown ROW COLUMN VALUE...: prints a table of one line for each ROW and one column for each COLUMN, with / between
+# VALUEs.
 markdown() {
     awk -F, -v row="$1" -v column="$2" -v values="${*:3}" "$sorting"'
         NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; n = split(values, value, " "); next }
@@ -248,7 +253,7 @@ markdown() {
         }'
 }
 
-# panels PANEL X SERIES VALUE [STRONG...]: tables for ld3-fid --chart, the STRONG series emphasised.
+# panels PANEL X SERIES VALUE [STRONG...]: prints tables for ld3-fid --chart, in which the STRONG series are emphasised.
 panels() {
     awk -F, -v panel="$1" -v x="$2" -v series="$3" -v value="$4" -v strong="${*:5}" "$sorting"'
         NR == 1 {

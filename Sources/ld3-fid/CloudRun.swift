@@ -1,14 +1,15 @@
 import Commands
 import Diagnostics
 import Metrics
+import Options
 import Tensors
 
 extension OptionGroup {
     static let clouds = OptionGroup(
         "point clouds, where the reference holds some",
         [
-            .value(
-                "normalize", "SCALE", default: "bbox",
+            .choice(
+                "normalize", "SCALE", cases: CloudScale.self, default: "bbox",
                 "the scale in which clouds are compared: bbox (the bounding box reaches 1), unit (deviation 1) or none"),
             .flag("no-1nna", "leave out 1-NNA, which takes half of the time"),
         ])
@@ -55,10 +56,10 @@ struct CloudRun {
         inputs = arguments.positionals.isEmpty ? ["-"] : arguments.positionals
         scale = try arguments.choice("normalize")
         wantsNeighbours = !arguments.flag("no-1nna")
-        setSize = try arguments.integerIfGiven("set-size", in: 2 ... .max)
+        setSize = arguments.integerIfGiven("set-size")
         printsJSON = arguments.flag("json")
         reporter = arguments.reporter
-        pool = ThreadPool(threads: try arguments.threads())
+        pool = ThreadPool(threads: arguments.threads())
     }
 
     func run() throws {

@@ -28,19 +28,19 @@ struct FidRun {
         inputs = arguments.positionals.isEmpty ? ["-"] : arguments.positionals
         statisticsFile = arguments.stringIfGiven("statistics")
         wantsKernel = arguments.flag("kid")
-        let count = try arguments.integer("neighbours", in: 1...1000)
+        let count = try arguments.integer("neighbours")
         neighbours = arguments.flag("precision-recall") ? count : nil
-        setSize = try arguments.integerIfGiven("set-size", in: 2 ... .max)
+        setSize = arguments.integerIfGiven("set-size")
         merges = arguments.flag("merge")
         printsJSON = arguments.flag("json")
         network = try arguments.string("features")
         input = try arguments.choice("input")
-        threads = try arguments.threads()
+        threads = arguments.threads()
         let isEmbedded = network == FeatureCatalogue.embedded
         let assumed = isEmbedded && statisticsFile == nil ? Self.embeddedReference : nil
         reference = arguments.stringIfGiven("reference") ?? assumed
         settings = SampleInput.Settings(
-            quantization: try arguments.choice("quantize"), batch: try arguments.batch() ?? (isEmbedded ? 128 : 16),
+            quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
             reporter: arguments.reporter)
         try checkUsage()
     }

@@ -1,5 +1,8 @@
 // ld3-fid measures distances between the features of generated and of reference pictures, and metrics of point clouds.
 import Commands
+import FeatureNetworks
+import Images
+import Options
 
 let command = Command(
     name: "ld3-fid", purpose: "measures how far samples are from a reference: Fréchet distance, KID, precision, recall",
@@ -19,16 +22,19 @@ let command = Command(
                 .value(
                     "features", "NET", default: "mnist32",
                     "mnist32 (embedded), or the file of Inception-v3's weights under pytorch-fid's names"),
-                .value(
-                    "input", "NAME", default: "edm",
+                .choice(
+                    "input", cases: InceptionInput.self, default: "edm",
                     "how Inception sees pictures: edm, pytorch-fid or clean-fid; the reference must be of the same"),
-                .value(
-                    "quantize", "RULE", default: "round",
+                .choice(
+                    "quantize", "RULE", cases: Quantization.self, default: "round",
                     "how samples of a stream become bytes: round (EDM) or truncate (LD3)"),
                 .flag("kid", "print the kernel inception distance too"),
                 .flag("precision-recall", "print precision and recall too"),
-                .value("neighbours", "K", default: "3", "neighbours that span a ball for precision and recall"),
-                .value("set-size", "N", "cut the samples into sets of N and print each, their mean and spread"),
+                .integer(
+                    "neighbours", "K", in: 1...1000, default: "3",
+                    "neighbours that span a ball for precision and recall"),
+                .integer(
+                    "set-size", in: 2 ... .max, "cut the samples into sets of N and print each, their mean and spread"),
             ]),
         OptionGroup(
             "statistics",
@@ -48,7 +54,7 @@ let command = Command(
         "ld3-fid --features pt_inception.pth --reference cifar10-32x32.npz images/",
         "ld3-fid --merge --reference mnist part0.npz part1.npz",
         "printf 'NFE,edm,*LD3\\n4,37.1,9.5\\n5,25.9,6.1\\n' | ld3-fid --chart distances.png",
-    ])
+    ], usesLinearAlgebra: true)
 
 runProgram(command) { arguments in
     if arguments.isGiven("chart") {

@@ -1,10 +1,8 @@
 import Commands
 import Diagnostics
 import Diffusion
-import Formats
-import Models
+import Options
 import Schedules
-import Solvers
 import TensorStream
 
 /// --export of a schedule that was saved before: no pairs are read and nothing is fitted.
@@ -16,14 +14,15 @@ struct ExportRun {
     func run() throws {
         try checkOptions()
         guard let export = try arguments.export() else {
-            throw Failure(
-                .usage, place: "--schedule", "is what --export writes", suggestion: "name a format with --export")
+            throw Failure.option("schedule", "is what --export writes", suggestion: "name a format with --export")
         }
+        let evaluations = try arguments.isGiven("nfe") ? FitRequest.evaluations(arguments.string("nfe")) : []
+        guard evaluations.count <= 1 else { throw Failure.option("nfe", "must be one number with --schedule") }
         let request = try ScheduleRequest(
             schedule: try arguments.string("schedule"), solver: arguments.stringIfGiven("solver"),
-            order: try arguments.integerIfGiven("order", in: 1...10), variant: arguments.stringIfGiven("variant"),
-            evaluations: arguments.isGiven("nfe") ? try arguments.integer("nfe", in: 1...1000) : nil,
-            steps: try arguments.integerIfGiven("steps", in: 1...1000), process: try arguments.process())
+            order: arguments.integerIfGiven("order"), variant: arguments.stringIfGiven("variant"),
+            evaluations: evaluations.first, steps: arguments.integerIfGiven("steps"),
+            process: try arguments.process())
         let process = try process(of: request.origin)
         let schedule = try request.schedule(for: process, fallback: ("ipndm", nil)) { arguments.reporter.note($0) }
         try export.write(schedule, reporter: arguments.reporter)
@@ -37,18 +36,15 @@ struct ExportRun {
         } ?? .edm
     }
 
-    /// Throws where an option is given that only a fit has a use for.
+    /// Throws `usage` if an option is given that only a fit has a use for.
     private func checkOptions() throws {
-        let own = [
-            "schedule", "export", "terminal", "resample", "from-sigma", "drop-model-times", "solver", "order",
-            "variant", "nfe", "steps",
-            "process",
-        ]
-        let used = own + OptionGroup.general.options.map(\.name)
+        let used =
+            OptionGroup.export.options + [.solver(default: ""), .order, .variant, .nfe(default: ""), .steps, .process]
+            + OptionGroup.general.options
         let given = arguments.command.options.map(\.name).filter(arguments.isGiven)
-        if let useless = given.first(where: { !used.contains($0) }) {
-            throw Failure(
-                .usage, place: "--\(useless)", "cannot be given together with --schedule, by which nothing is fitted")
+        if let useless = given.first(where: { name in !used.contains { $0.name == name } }) {
+            throw Failure.option(
+                useless, "cannot be given together with --schedule, by which nothing is fitted")
         }
     }
 }
@@ -69,26 +65,44 @@ extension ScheduleExport.Format {
     var isText: Bool { self != .npy && self != .ld3 }
 }
 
+extension OptionGroup {
+    static let export = OptionGroup(
+        "export to other programs", topic: "export",
+        [
+            .choice(
+                "export", cases: ScheduleExport.Format.self,
+                "for other programs instead: " + ScheduleExport.Format.allCases.map(\.rawValue).joined(separator: ", ")),
+            .choice(
+                "terminal", cases: ScheduleExport.Terminal.self,
+                "the exported list's last value: keep, replace-zero or append-zero [as its readers expect]"),
+            .integer("resample", in: 1...10_000, "export a list of N steps instead, interpolated in log sigma"),
+            .number("from-sigma", "S", in: 0...1e9, "export the list from this noise level on"),
+            .flag("drop-model-times", "export without model times and coefficients of their own"),
+            .value("schedule", "FILE", "export this saved schedule; nothing is fitted"),
+        ]
+    ).withoutEffectOnNumbers()
+}
+
 extension Arguments {
-    /// --export with the options about it; nil where it is not given.
+    /// Returns --export with the options about it, or nil if it is not given.
     func export() throws -> ScheduleExport? {
+        let lists = ["terminal", "resample", "from-sigma"]
         guard isGiven("export") else {
-            for option in ["terminal", "resample", "from-sigma", "drop-model-times"] where isGiven(option) {
-                throw Failure(
-                    .usage, place: "--\(option)", "is about an export, and there is none",
-                    suggestion: "name a format with --export")
+            for option in lists + ["drop-model-times"] where isGiven(option) {
+                throw Failure.option(
+                    option, "is about an export, and there is none", suggestion: "name a format with --export")
             }
             return nil
         }
-        let format: ScheduleExport.Format = try choice("export")
-        let terminal: ScheduleExport.Terminal? = isGiven("terminal") ? try choice("terminal") : nil
-        for option in ["terminal", "resample", "from-sigma"] where isGiven(option) && !format.listsSigmas {
-            throw Failure(
-                .usage, place: "--\(option)", "is about a list of noise levels, which \(format.rawValue) is not")
+        let format = try choice("export", ScheduleExport.Format.self)
+        for option in lists where isGiven(option) && !format.listsSigmas {
+            throw Failure.option(option, "is about a list of noise levels, which \(format.rawValue) is not")
         }
-        var export = ScheduleExport(format, terminal: terminal, dropsModelTimes: flag("drop-model-times"))
-        export.resampledSteps = try integerIfGiven("resample", in: 1...10_000)
-        export.firstSigma = try doubleIfGiven("from-sigma", in: 0...1e9)
+        var export = ScheduleExport(
+            format, terminal: isGiven("terminal") ? try choice("terminal", ScheduleExport.Terminal.self) : nil,
+            dropsModelTimes: flag("drop-model-times"))
+        export.resampledSteps = integerIfGiven("resample")
+        export.firstSigma = doubleIfGiven("from-sigma")
         return export
     }
 }

@@ -5,37 +5,34 @@ import Formats
 import Images
 import Plots
 import Schedules
-import Solvers
 import TensorStream
 
-/// Where schedules go: the stream as they are found, or a text, and a plot.
+/// Writes the schedules: a stream, as they are found, or a text; and a plot.
 struct FitOutput {
-    static let exportHelp =
-        "for other programs instead: " + ScheduleExport.Format.allCases.map(\.rawValue).joined(separator: ", ")
+    enum Format: String, CaseIterable { case stream, json, text }
 
     private let reporter: Reporter
-    private let format: FitFormat
+    private let format: Format
     private let export: ScheduleExport?
     private let writer: StreamWriter?
     private let plotFile: String?
 
-    /// - Parameter plans: what will be fitted. Throws where the export is known to refuse what comes out.
-    init(_ arguments: Arguments, plans: [(solver: Solver, steps: Int)]) throws {
+    /// Throws `usage` if the export is known to refuse the result, `cannotCreate` if the plot cannot be had.
+    init(_ request: FitRequest) throws {
+        let arguments = request.arguments
         let isTerminal = Descriptor.isTerminal(Descriptor.standardOutput)
-        if arguments.isGiven("format") {
-            format = try arguments.choice("format")
-        } else {
-            format = isTerminal ? .text : .stream
-        }
+        format =
+            arguments.isGiven("format") ? try arguments.choice("format", Format.self) : isTerminal ? .text : .stream
         export = try arguments.export()
         if let export {
-            guard plans.count == 1 || export.format.isText else {
-                throw Failure(.usage, place: "--export \(export.format.rawValue)", "holds one schedule only")
+            guard request.budgets.count == 1 || export.format.isText else {
+                throw Failure(.usage, place: "export \(export.format.rawValue)", "holds one schedule only")
             }
+            let learned = request.method.learned
             // With one step there is nothing to learn.
-            let kind = try arguments.fitKind()
             try export.check(
-                modelTimes: kind.modelTimes && plans.contains { $0.steps > 1 }, coefficients: kind.coefficients)
+                modelTimes: learned.contains(.modelTimes) && request.budgets.contains { $0.steps > 1 },
+                coefficients: learned.contains(.coefficients))
         }
         reporter = arguments.reporter
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
@@ -44,10 +41,12 @@ struct FitOutput {
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.
-    func write(_ fit: Fit, from part: StreamPart, metadata: [String: String], count: Int?) throws {
+    func write(
+        _ fit: Fit, tiedLoss: Double?, from part: StreamPart, metadata: [String: String], count: Int?
+    ) throws {
         if var export {
             guard export.format != .json else { return }
-            export.tiedLoss = fit.tiedLoss
+            export.tiedLoss = tiedLoss
             return try export.write(fit.schedule, reporter: reporter)
         }
         switch format {
@@ -60,7 +59,7 @@ struct FitOutput {
         }
     }
 
-    /// What needs all schedules: JSON (one document, or an array of them) and the plot.
+    /// Writes JSON (one document, or an array of them) and the plot, which need all schedules.
     func finish(_ fits: [Fit]) throws {
         if let documents = try documents(fits) {
             let json = documents.count == 1 ? documents[0] : .array(documents)
@@ -71,7 +70,7 @@ struct FitOutput {
         try Publishing.publish(plotFile, bytes: PNG.encode(figure.render()))
     }
 
-    /// The JSON documents of --format or --export; nil where neither asks for them.
+    /// Returns the JSON documents of --format or --export, or nil if neither asks for them.
     private func documents(_ fits: [Fit]) throws -> [JSONValue]? {
         if let export { return export.format == .json ? try fits.map { try $0.schedule.json() } : nil }
         return format == .json ? try fits.map { try $0.json() } : nil

@@ -3,15 +3,12 @@ import Diagnostics
 import Diffusion
 import Fitting
 import Models
-import Solvers
 import TensorStream
 import Tensors
 
 /// One run of ld3-fit: all pairs are read, then a schedule is found for each budget, from small to large.
 struct FitRun {
-    private let arguments: Arguments
-    private let reporter: Reporter
-    private let plans: [(solver: Solver, steps: Int)]
+    private let request: FitRequest
     private let output: FitOutput
     private let model: Model
     private let part: StreamPart
@@ -19,13 +16,9 @@ struct FitRun {
     private let validation: Pairs<Float>
 
     init(_ arguments: Arguments) throws {
-        self.arguments = arguments
-        reporter = arguments.reporter
+        request = try FitRequest(arguments)
+        output = try FitOutput(request)
         let reporter = arguments.reporter
-        plans = try arguments.plans()
-        let trainCount = try arguments.integerIfGiven("train", in: 1...1 << 30)
-        let validationCount = try arguments.integerIfGiven("validation", in: 1...1 << 30)
-        output = try FitOutput(arguments, plans: plans)
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
         part = try samples.firstPart()
@@ -34,12 +27,13 @@ struct FitRun {
             .resized(to: samples.firstSampleShape("noise"))
         guard model.denoiser.hasPullback else {
             throw Failure(
-                .usage, place: "--model", "\(model.name) gives no gradients, which a fit needs",
+                .usage, place: "model", "\(model.name) gives no gradients, which a fit needs",
                 suggestion: "its `model` frame says ld3.pullback false")
         }
         let pairs = try Pairs(samples.all(), model: model)
         (train, validation) = try locating(stream.frames.place) {
-            try pairs.split(train: trainCount, validation: validationCount)
+            try pairs.split(
+                train: arguments.integerIfGiven("train"), validation: arguments.integerIfGiven("validation"))
         }
     }
 
@@ -48,32 +42,34 @@ struct FitRun {
         if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
             try run(
                 FitSession(
-                    arguments, model: model, denoiser: gaussian.converted(to: Double.self), train: train.converted(),
+                    request, model: model, denoiser: gaussian.converted(to: Double.self), train: train.converted(),
                     validation: validation.converted()))
         } else {
-            try run(FitSession(arguments, model: model, denoiser: model.denoiser, train: train, validation: validation))
+            try run(FitSession(request, model: model, denoiser: model.denoiser, train: train, validation: validation))
         }
     }
 
     private func run<Element>(_ session: FitSession<Element>) throws {
         var isFirst = true
-        let fits = try session.fits(plans) { fit in
+        let fits = try session.fits { fit, tiedLoss in
             try report(fit)
-            try output.write(fit, from: part, metadata: model.metadata, count: isFirst ? plans.count : nil)
+            try output.write(
+                fit, tiedLoss: tiedLoss, from: part, metadata: model.metadata,
+                count: isFirst ? request.budgets.count : nil)
             isFirst = false
         }
         try output.finish(fits)
     }
 
     private func report(_ fit: Fit) throws {
-        let start = fit.candidates.first?.candidate.name ?? "its start"
-        reporter.note(
+        let start = fit.starts.first?.start.name ?? "its start"
+        request.arguments.reporter.note(
             "\(try fit.schedule.summary()); hard validation loss \(fit.lossBefore) (\(start)) -> \(fit.lossAfter)")
     }
 }
 
 extension Pairs<Float> {
-    /// Every pair of a stream. Throws `data`, naming the seed, where one comes twice or does not fit the model.
+    /// Every pair of a stream. Throws `data`, naming the seed, if one comes twice or does not fit the model.
     init(_ parts: [SampleBatch], model: Model) throws {
         let batches = parts.filter { $0.count > 0 }
         guard let first = batches.first else { throw Failure(.data, place: parts.first?.part.place, "holds no pairs") }

@@ -1,26 +1,45 @@
 import Commands
 import Diagnostics
 import Formats
+import Models
 import TensorStream
+import Tensors
 
-/// One run of ld3-noise: where the numbers come from, and the loop that writes them.
+/// One run of ld3-noise: the source of the numbers, and the loop that writes them.
 struct NoiseRun {
     private let arguments: Arguments
     private let source: NoiseSource
-    private let labels: LabelChoice
-    /// --move
+    private let labels: LabelRule
+    private let classes: Int
     private let radius: Double
     private let seeds: SeedList
-    /// Places in `seeds` that are this run's.
+    /// The places in `seeds` that are this run's.
     private let places: Range<Int>
     private let writer: StreamWriter
 
     init(_ arguments: Arguments) throws {
         self.arguments = arguments
-        let model = ModelNeeded(arguments)
-        source = try NoiseSource(arguments, model)
-        labels = try LabelChoice(arguments, model)
-        radius = try arguments.double("move", in: 0...1e6)
+        // The model is opened only if an option leaves out its shape or its classes.
+        var opened: Model?
+        func model() throws -> Model {
+            let model =
+                try opened
+                ?? ModelCatalogue.open(
+                    arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
+            opened = model
+            return model
+        }
+        if let path = arguments.stringIfGiven("from") {
+            source = try NoiseSource(file: path)
+        } else {
+            source = .drawn(
+                try arguments.choice("rng"), shape: try arguments.shapeIfGiven() ?? model().sampleShape,
+                ThreadPool(threads: arguments.threads()))
+        }
+        labels = try LabelRule(parsing: arguments.string("labels"))
+        classes = labels == .none ? 0 : try arguments.integerIfGiven("classes") ?? Self.classes(of: model())
+        try locating("--labels") { [labels, classes] in try labels.check(classes: classes) }
+        radius = try arguments.double("move")
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
         if let rows = source.rows, rows != seeds.count {
             throw Failure(.usage, place: "--from", "has \(rows) rows for \(seeds.count) seeds")
@@ -28,10 +47,18 @@ struct NoiseRun {
         writer = try StreamWriter.standardOutput(.noise, entry: arguments.provenance)
     }
 
+    private static func classes(of model: Model) throws -> Int {
+        guard model.labelCount > 0 else {
+            throw Failure(
+                .usage, place: "--labels", "the model \(model.name) has no classes",
+                suggestion: "--classes says how many there are")
+        }
+        return model.labelCount
+    }
+
     func run() throws {
         // The bytes do not depend on the batch, so one that would not fit is made smaller.
-        let most = max(1, sampleElementLimit / source.shape.reduce(1, *))
-        let batch = min(try arguments.batch() ?? Self.defaultBatch(source.shape), most)
+        let batch = min(arguments.batch() ?? source.defaultBatch, source.largestBatch)
         let part = StreamPart(count: places.count)
         let progress = Progress(arguments.reporter, "writing noise", unit: "samples", total: places.count)
         var start = places.lowerBound
@@ -40,7 +67,7 @@ struct NoiseRun {
             let drawn = seeds.slice(range).seeds
             try writer.write(
                 SampleBatch(
-                    seeds: drawn, classes: labels.labels(drawn),
+                    seeds: drawn, classes: labels.labels(drawn, classes: classes),
                     tensors: [try source.noise(drawn, places: range, movedWithin: radius)], part: part,
                     startsPart: start == places.lowerBound))
             progress.advance(by: range.count)
@@ -48,7 +75,4 @@ struct NoiseRun {
         } while start < places.upperBound
         progress.finish()
     }
-
-    /// Samples a frame: about a megabyte.
-    private static func defaultBatch(_ shape: [Int]) -> Int { max(1, min(1024, (1 << 18) / shape.reduce(1, *))) }
 }

@@ -1,6 +1,8 @@
 // ld3-noise: writes Gaussian noise and labels as a tensor stream, each sample from its own seed.
 import Commands
-import Diagnostics
+import Models
+import Options
+import Tensors
 
 let command = Command(
     name: "ld3-noise", purpose: "Gaussian noise as a tensor stream, each sample from its own seed",
@@ -9,22 +11,26 @@ let command = Command(
         OptionGroup(
             "samples",
             [
-                .value("seeds", "LIST", "seeds and ranges of them, such as 0-49999,60000"),
-                .value("count", short: "n", "N", "the same as --seeds 0-(N-1)"),
-                Option.value("shard", "I/N", "part I of N equal parts of the seeds, I from 0").withoutEffectOnNumbers(),
-                .value("model", "MODEL", default: "mnist32", "the model whose shape the samples have"),
-                .value("shape", "C,H,W", "the shape of a sample, of any rank, instead of a model's"),
+                .seeds, .count, .shard,
+                .value(
+                    "model", "MODEL", kind: .checked { _ = try ModelSpecification($0) }, default: "mnist32",
+                    "the model whose shape the samples have"),
+                .shape,
                 .value("from", "FILE", "take the noise from the rows of a .npy file instead of drawing it"),
-                .value("rng", "NAME", default: "philox", "philox, or torch: what torch.randn gives on a CPU"),
-                .value("move", "R", default: "0", "move each noise within a ball of radius R, by its own seed"),
+                .choice(
+                    "rng", cases: GaussianNoise.self, default: "philox",
+                    "philox, or torch: what torch.randn gives on a CPU"),
+                .number(
+                    "move", "R", in: 0...1e6, default: "0", "move each noise within a ball of radius R, by its own seed"
+                ),
             ]),
         OptionGroup(
             "labels",
             [
                 .value(
-                    "labels", "WHICH", default: "none",
+                    "labels", "WHICH", kind: .checked { _ = try LabelRule(parsing: $0) }, default: "none",
                     "none, uniform (drawn for each seed), balanced (seed modulo classes) or a class number"),
-                .value("classes", "N", "how many classes there are, instead of the model's"),
+                .integer("classes", in: 1...1 << 31, "how many classes there are, instead of the model's"),
             ]),
     ],
     examples: [

@@ -1,6 +1,7 @@
 import Commands
 import Diagnostics
 import Formats
+import Images
 import TensorStream
 
 /// One run of ld3-sample: every batch is solved, then handed to the stream, the folder and the grid that were asked for.
@@ -8,16 +9,17 @@ struct SampleRun {
     private let solver: SolveRun
     private let writer: StreamWriter?
     private let pictures: PictureOutput?
-    /// --log-determinant
+    /// Whether the stream gets log |det d sample / d start|.
     private let tellsVolume: Bool
+    private let reporter: Reporter
 
     init(_ arguments: Arguments) throws {
-        let request = try arguments.scheduleRequest(defaultSchedule: nil)
+        let fallback = (solver: "ipndm", evaluations: Int?.none)
+        let request = try arguments.scheduleRequest(defaultSchedule: nil, fallback: fallback)
         let wantsPictures = arguments.isGiven("output") || arguments.isGiven("grid")
         let wantsStream = arguments.flag("stream") || !wantsPictures
         writer = wantsStream ? try .standardOutput(.samples, entry: arguments.provenance) : nil
-        solver = try SolveRun(
-            arguments, request, .standardInput(.noise, .pairs), fallback: (solver: "ipndm", evaluations: nil))
+        solver = try SolveRun(arguments, request, .standardInput(.noise, .pairs), fallback: fallback)
         tellsVolume = arguments.flag("log-determinant")
         if tellsVolume, !wantsStream {
             throw Failure(
@@ -27,7 +29,18 @@ struct SampleRun {
         if tellsVolume, !solver.model.denoiser.hasPullback {
             throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
         }
-        pictures = wantsPictures ? try PictureOutput(arguments, model: solver.model) : nil
+        pictures = try Self.pictures(arguments, sampleShape: solver.model.sampleShape)
+        reporter = arguments.reporter
+    }
+
+    /// The output of -o and --grid; nil if neither is given.
+    private static func pictures(_ arguments: Arguments, sampleShape: [Int]) throws -> PictureOutput? {
+        let (folder, gridFile) = (arguments.stringIfGiven("output"), arguments.stringIfGiven("grid"))
+        guard folder != nil || gridFile != nil else { return nil }
+        let quantization: Quantization = try arguments.choice("quantize")
+        try locating(folder == nil ? "--grid" : "--output") { try quantization.check(sampleShape: sampleShape) }
+        return try PictureOutput(
+            folder: folder, gridFile: gridFile, quantization: quantization, force: arguments.flag("force"))
     }
 
     func run() throws {
@@ -41,6 +54,6 @@ struct SampleRun {
             }
             try writer.write(samples, metadata: solver.model.metadata)
         }
-        try pictures?.finish()
+        if let warning = try pictures?.finish() { reporter.warn(warning) }
     }
 }

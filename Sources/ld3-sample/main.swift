@@ -1,10 +1,13 @@
+// ld3-sample: turns noise into samples or pictures by few steps along a schedule.
 import Commands
+import Images
+import Options
 
 let command = Command(
     name: "ld3-sample", purpose: "solves the diffusion ODE with few steps: noise in, samples or pictures out",
     usage: ["--schedule NAME [options] < noise > samples", "--schedule NAME -o DIR < noise"],
     groups: [
-        .modelGroup,
+        .modelGroup, .modelDetails,
         OptionGroup(
             "solution",
             [
@@ -24,8 +27,11 @@ let command = Command(
                     "write one PNG file with all samples, in the order of the stream; no samples, no file"
                 )
                 .withoutEffectOnNumbers(),
-                .value("quantize", "RULE", default: "round", "how pixels become bytes: round (EDM) or truncate (LD3)")
-                    .withoutEffectOnNumbers(),
+                .choice(
+                    "quantize", "RULE", cases: Quantization.self, default: "round",
+                    "how pixels become bytes: round (EDM) or truncate (LD3)"
+                )
+                .withoutEffectOnNumbers(),
                 Option.flag("force", "write into a directory that is not empty").withoutEffectOnNumbers(),
                 Option.flag("stream", "write the sample stream too where -o or --grid is given")
                     .withoutEffectOnNumbers(),

@@ -8,10 +8,10 @@ struct TeacherRun {
     private let writer: StreamWriter
 
     init(_ arguments: Arguments) throws {
-        let request = try arguments.scheduleRequest(defaultSchedule: "logsnr")
+        let fallback = (solver: "unipc", evaluations: Int?(20))
+        let request = try arguments.scheduleRequest(defaultSchedule: "logsnr", fallback: fallback)
         writer = try .standardOutput(.pairs, entry: arguments.provenance)
-        solver = try SolveRun(
-            arguments, request, .standardInput(.noise), fallback: (solver: "unipc", evaluations: 20))
+        solver = try SolveRun(arguments, request, .standardInput(.noise), fallback: fallback)
     }
 
     func run() throws {

@@ -2,12 +2,13 @@ import Commands
 import Diagnostics
 import Foreign
 import Models
+import Options
 
 let command = Command(
     name: "ld3-teacher", purpose: "solves the diffusion ODE finely: noise in, pairs of noise and target out",
     usage: ["[options] < noise > pairs", "--serve [--model MODEL]", "--describe [--json] [--model MODEL]"],
     groups: [
-        .modelGroup,
+        .modelGroup, .modelDetails,
         OptionGroup(
             "solution",
             [

@@ -1,5 +1,7 @@
 import Commands
 import Diagnostics
+import Options
+import Solvers
 import Testing
 
 private let command = Command(
@@ -8,8 +10,10 @@ private let command = Command(
         OptionGroup(
             "things",
             [
-                .value("nfe", short: "n", "N", default: "5", "evaluations"), .value("loss", "NAME", "a loss"),
-                .value("seeds", "LIST", "seeds"), .value("count", "N", "count"), .value("shard", "I/N", "shard"),
+                .integer("nfe", short: "n", in: 1...9, default: "5", "evaluations"),
+                .value("loss", "NAME", "a loss"), .choice("norm", among: ["l2", "l1", "lpips"], "a norm"),
+                .number("share", in: 0...1, "a share"), .seeds, .shard, .shape, .model, .process,
+                .integer("count", in: 0...99, "count"), .solver(default: "ipndm"),
                 .flag("stream", short: "s", "a stream"), .flag("force", short: "f", "force"),
                 Option.value("plot", "FILE", "a plot").withoutEffectOnNumbers(),
                 Option.value("with", "X", "several").repeatable(),
@@ -33,7 +37,7 @@ private func message(_ words: String..., body: (Arguments) throws -> Void = { _ 
 @Suite struct ArgumentsTests {
     @Test func everySpellingIsRead() throws {
         for words in [["--nfe=7"], ["--nfe", "7"], ["-n", "7"], ["-n7"], ["-sn7"], ["a", "--nfe=7", "b"]] {
-            #expect(try Arguments(parsing: words, for: command).integer("nfe", in: 1...9) == 7)
+            #expect(try Arguments(parsing: words, for: command).integer("nfe") == 7)
         }
         #expect(try parse("-sf").flag("force"))
         #expect(try parse("--loss=a=b").string("loss") == "a=b")
@@ -44,7 +48,7 @@ private func message(_ words: String..., body: (Arguments) throws -> Void = { _ 
     }
 
     @Test func defaultsStand() throws {
-        #expect(try parse().integer("nfe", in: 1...9) == 5)
+        #expect(try parse().integer("nfe") == 5)
         #expect(try parse().stringIfGiven("loss") == nil)
         #expect(try !parse().flag("stream"))
     }
@@ -57,17 +61,32 @@ private func message(_ words: String..., body: (Arguments) throws -> Void = { _ 
         #expect(message("--nfe") == "--nfe: needs a value: N")
         #expect(message("--loss", "--stream") == "--loss: needs a value: NAME")
         #expect(message("--nfe=1", "-n", "2") == "--nfe: is given twice")
-        #expect(
-            message("--nfe=x") { _ = try $0.integer("nfe", in: 1...9) } == "--nfe: `x` is not a whole number, 1 to 9")
-        #expect(
-            message("--nfe=10") { _ = try $0.integer("nfe", in: 1...9) } == "--nfe: `10` is not a whole number, 1 to 9")
         #expect(message() { _ = try $0.string("loss") } == "--loss: is required")
-        #expect(
-            message("--loss=nan") { _ = try $0.double("loss", in: 0...1) }
-                == "--loss: `nan` is not a number, 0.0 to 1.0")
-        #expect(
-            message("--loss=lpisp") { _ = try $0.choice("loss", among: ["l2", "l1", "lpips"]) }
-                == "--loss: `lpisp` is none of l2, l1, lpips; did you mean lpips?")
+        #expect(message() { _ = try $0.double("share") } == "--share: is required")
+    }
+
+    /// Every value is judged while the line is parsed, before any accessor.
+    @Test(arguments: [
+        ("--nfe=x", "--nfe: `x` is not a whole number, 1 to 9"), ("-n10", "--nfe: `10` is not a whole number, 1 to 9"),
+        ("--share=nan", "--share: `nan` is not a number, 0.0 to 1.0"),
+        ("--norm=lpisp", "--norm: `lpisp` is none of l2, l1, lpips; did you mean lpips?"),
+        ("--seeds=0-3,2", "--seeds: seed 2 is repeated"),
+        ("--shard=2/2", "--shard: `2/2` is not i/n with i from 0 to n-1"),
+        ("--model=gmm:", "--model gmm:: needs a file after the colon"),
+        ("--process=edm:3,1", "--process: `edm:3,1` needs two noise levels, 0 < MIN < MAX; for example edm:0.002,80"),
+        (
+            "--solver=heun3",
+            "--solver: `heun3` is none of \(Solver.spellings.joined(separator: ", ")); did you mean heun?"
+        ),
+        ("--shape=3,,2", "--shape: `3,,2` is not a shape such as 3,32,32 of at most 268435456 elements"),
+    ])
+    func wrongValues(word: String, expected: String) { #expect(message(word) == expected) }
+
+    @Test func valuesHaveTheirTypes() throws {
+        let arguments = try parse("--share=0.25", "--shape=3x4", "--nfe=7")
+        #expect(arguments.doubleIfGiven("share") == 0.25)
+        #expect(try arguments.shapeIfGiven() == [3, 4])
+        #expect(arguments.integerIfGiven("nfe") == 7 && arguments.integerIfGiven("count") == nil)
     }
 
     @Test func provenanceLeavesOutWhatChangesNoNumber() throws {
@@ -81,48 +100,5 @@ private func message(_ words: String..., body: (Arguments) throws -> Void = { _ 
         let lines = command.helpText.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.allSatisfy { $0.count <= 80 })
         for option in command.options { #expect(command.helpText.contains("--\(option.name)")) }
-    }
-}
-
-@Suite struct SeedTests {
-    private func seeds(_ text: String) throws -> [Int64] { try SeedList(parsing: text).seeds }
-
-    @Test func grammar() throws {
-        #expect(try seeds("0-3,7,5-6") == [0, 1, 2, 3, 7, 5, 6])
-        #expect(try seeds("9223372036854775807") == [.max])
-        #expect(try SeedList(parsing: "0-9223372036854775806").count == .max)
-        #expect(try SeedList(parsing: "0-49999,60000").count == 50001)
-    }
-
-    @Test(arguments: [
-        "", ",", "1,", "a", "-1", "1-", "3-2", "1-2-3", "1..2", " 1", "+1", "1.0", "0-3,2", "5,5",
-        "0-9223372036854775807",
-        "9223372036854775808", "٣",
-    ])
-    func refuses(_ text: String) {
-        #expect { try SeedList(parsing: text) } throws: { ($0 as? Failure)?.status == .usage }
-    }
-
-    @Test func shardsPartitionTheSeeds() throws {
-        let all = try SeedList(parsing: "0-9,20-29,100")
-        for count in [1, 2, 3, 7, 21, 30] {
-            let parts = try (0..<count).map { try Shard(parsing: "\($0)/\(count)").places(of: all.count) }
-            #expect(parts.flatMap { all.slice($0).seeds } == all.seeds)
-            for (index, part) in parts.enumerated() {
-                #expect(part == index * 21 / count..<(index + 1) * 21 / count)
-            }
-        }
-        #expect(try Shard(parsing: "2/3").places(of: .max).upperBound == .max)
-    }
-
-    @Test(arguments: ["", "/", "1", "1/", "/2", "2/2", "3/2", "-1/2", "0/0", "a/b", "1/2/3", "0x1/2"])
-    func refusesShard(_ text: String) { #expect(throws: Failure.self) { try Shard(parsing: text) } }
-
-    @Test func countAndSeedsExclude() throws {
-        #expect(try parse("--count=3").seeds().all.seeds == [0, 1, 2])
-        #expect(try parse("--seeds=4-9", "--shard=1/3").seeds().places == 2..<4)
-        #expect(message("--count=3", "--seeds=1") { _ = try $0.seeds() } != nil)
-        #expect(message() { _ = try $0.seeds() } == "--seeds: is required")
-        #expect(message("--seeds=0-3,2") { _ = try $0.seeds() } == "--seeds: seed 2 is repeated")
     }
 }

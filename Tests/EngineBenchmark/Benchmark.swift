@@ -5,7 +5,7 @@ import Foundation
 import Networks
 import Tensors
 
-/// One network, some batch sizes: a JSON line a measurement, as peer/songunet_torch.py prints them.
+/// Times one network at several batch sizes. Prints a JSON line for each measurement, as peer/songunet_torch.py does.
 ///
 ///     engine-benchmark [--config cifar10|ffhq64|mnist|FILE] [--batch 1,2,8] [--threads N] [--seconds S]
 ///         [--only forward|forward+vjp] [--save FILE]
@@ -14,9 +14,9 @@ struct Benchmark {
     private var batches = [1, 2, 8]
     private var threads: Int?
     private var seconds = 4.0
-    /// Which of forward and forward+vjp to time; both by default.
+    /// The measurement to make, `forward` or `forward+vjp`; nil means both.
     private var only: String?
-    /// Where to put the named network's random weights, instead of timing it.
+    /// A file for the named network's random weights; if given, they are written and nothing is timed.
     private var save: String?
 
     init(_ arguments: [String]) throws {
@@ -87,8 +87,8 @@ struct Benchmark {
         return (Tensor(shape: shape, elements: elements), [Float](repeating: 0.4, count: batch))
     }
 
-    /// The median and the least of wall times, and the median of processor time over all threads; the last two say more
-    /// on a busy machine.
+    /// Returns the median and the least wall time, and the median processor time over all threads, in seconds. On a
+    /// busy machine, the last two say more.
     private func measure(_ body: () throws -> Void) throws -> (time: Double, best: Double, processor: Double) {
         try body()
         var times: [Double] = []
@@ -138,6 +138,6 @@ struct Benchmark {
 
     private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
 
-    /// The process' highest resident memory so far.
+    /// Returns the process' highest resident memory so far, in megabytes.
     private func peakMegabytes() -> Double { Double(resources().ru_maxrss) / 1024 }
 }

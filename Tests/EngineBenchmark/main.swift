@@ -1,4 +1,4 @@
-// Times the network engine; scripts/bench-engine and scripts/bench-peer run it. Not installed.
+// Times the network engine. scripts/bench-engine and scripts/bench-peer run this program; it is not installed.
 
 import Diagnostics
 import Engine

@@ -36,8 +36,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         #expect(error < tolerances.value, "\(error)", sourceLocation: sourceLocation)
     }
 
-    /// Compares the pullback with central differences of the plain function, first for the operation alone, then for two
-    /// copies of it, whose second contribution to each cotangent is added to the first.
+    /// Compares the pullback with central differences of the plain function, first for the operation alone, then for
+    /// two copies of it, whose second contribution to each cotangent is added to the first.
     func checkPullback(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let tensors = arguments(batch: 2)
         for copies in 1...2 {

@@ -1,9 +1,10 @@
 import Fitting
+import FittingTestSupport
 import LinearAlgebra
 import Testing
 
 @Suite struct CurvatureTests {
-    /// A quadratic loss x'Ax / 2 in three variables.
+    /// The matrix of a quadratic loss x'Ax / 2 in three variables.
     private let hessian = [4, 1, 0.5, 1, 3, -0.2, 0.5, -0.2, 2]
 
     private func gradient(_ x: [Double]) -> [Double] { product(hessian, x) }
@@ -12,7 +13,7 @@ import Testing
         (0..<3).map { row in (0..<3).reduce(0) { $0 + matrix[row * 3 + $1] * x[$1] } }
     }
 
-    /// The secant condition, B s = y; the matrix stays symmetric and positive definite.
+    /// The secant condition B s = y holds; the matrix stays symmetric and positive definite.
     @Test func aStepTeachesItsOwnDirection() throws {
         let (start, end) = ([0.3, -0.5, 1.1], [0.1, 0.2, 0.9])
         let rough = [5, 0, 0, 0, 5, 0, 0, 0, 5].map(Double.init)
@@ -52,7 +53,7 @@ import Testing
         #expect(abs(curvature.matrix[0] - 0.3) < 1e-12 && curvature.age == 2)
     }
 
-    /// Where the gradient falls along the step the loss is not convex, and the matrix stays as it is.
+    /// If the gradient falls along the step, the loss is not convex, and the matrix stays.
     @Test func concaveStepsAreLeftOut() {
         let matrix = [2.0, 0, 0, 2]
         var curvature = Curvature(matrix: matrix, at: [0, 0], gradient: [1, 1])

@@ -1,10 +1,11 @@
 import Fitting
+import FittingTestSupport
 import Formats
 import TestSupport
 import Testing
 
 @Suite struct OptimizerTests {
-    /// The oracle of METHODS M5.5.
+    /// The values of PyTorch's RMSprop on a sequence of gradients.
     @Test func rmspropStepsAsThePaperTrains() {
         var optimizer = RMSprop(learningRate: 0.005, count: 2)
         var x = [1.0, 2.0]
@@ -13,7 +14,7 @@ import Testing
         #expect(abs(x[1] - 2.47571045320447) < 1e-13)
     }
 
-    /// The oracle of METHODS M11.10.
+    /// The values of PyTorch's clip_grad_norm_.
     @Test func longGradientsAreClipped() {
         let result = clipped([3, 4], to: 1)
         #expect(abs(result[0] - 0.599999880000024) < 1e-14)
@@ -21,7 +22,7 @@ import Testing
         #expect(clipped([0.3, 0.4], to: 1) == [0.3, 0.4])
     }
 
-    /// 20 recorded steps of torch.optim on a quadratic, the learning rate falling before the 13th.
+    /// 20 steps equal those recorded of torch.optim on a quadratic; the learning rate falls before the 13th.
     @Test(arguments: ["rmsprop", "sgd", "sgd_fast"])
     func stepsAreThoseOfPyTorch(name: String) throws {
         let quadratic = try Quadratic()
@@ -47,7 +48,7 @@ import Testing
     }
 }
 
-/// p'Ap/2 - b'p of the fixture.
+/// The quadratic p'Ap/2 - b'p of the fixture.
 private struct Quadratic {
     let file: SafetensorsFile
     let matrix: [Double]

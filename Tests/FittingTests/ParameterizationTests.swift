@@ -1,12 +1,13 @@
 import Diffusion
 import Fitting
+import FittingTestSupport
 import Formats
 import Tensors
 import TestSupport
 import Testing
 
 @Suite struct ParameterizationTests {
-    /// The golden values of METHODS M5.2.
+    /// Golden values of the closed form (docs/methods/ld3.md, "Times").
     @Test func goldenTimes() {
         let xi = [1, 0.5, 1.2, 0.8, 1.5]
         let times = Parameterization(process: .edm, steps: 4, mode: .lambda).times(xi)
@@ -17,7 +18,7 @@ import Testing
         for (time, value) in zip(uniform, fractions) { #expect(abs(time - value) <= 1e-14) }
     }
 
-    /// Values and derivatives of the reference's own function (fixtures/schedules).
+    /// Values and derivatives equal those of the reference's own function (fixtures/schedules).
     @Test(arguments: ["ve", "vp_linear", "vp_cosine", "vp_discrete_sd", "vp_discrete_ldm"], ["time", "lambda"])
     func equalsTheReference(name: String, mode: String) throws {
         let file = try SafetensorsFile(path: Fixtures.path("schedules/parametrisation.safetensors"))
@@ -76,7 +77,7 @@ import Testing
         }
     }
 
-    /// xi_0 is dead and a common shift of the others changes nothing (M5.2).
+    /// xi_0 is dead and a common shift of the others changes nothing.
     @Test func deadDirections() {
         let parameterization = Parameterization(process: .vpCosine, steps: 4, mode: .time)
         let times = parameterization.times([1, 0.2, 0.9, 1.4, 0.7])
@@ -95,7 +96,7 @@ import Testing
     }
 }
 
-/// Equal to 1e-9 of the largest entry.
+/// Expects equality to 1e-9 of the largest entry.
 func expectClose(_ values: [Double], _ expected: [Double], sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(values.count == expected.count, sourceLocation: sourceLocation)
     let scale = expected.map { abs($0) }.max() ?? 0

@@ -1,11 +1,12 @@
 import Diffusion
 import Fitting
+import FittingTestSupport
 import Solvers
 import Tensors
 import Testing
 
 @Suite struct StudentTests {
-    /// Every gradient that training uses, against central differences (M11.6).
+    /// Every gradient that training uses equals central differences.
     @Test(arguments: Solver.tested)
     func gradientsAreExact(solver: Solver) throws {
         let toy = try Toy()
@@ -14,9 +15,9 @@ import Testing
         let parameters = [1, 0.8, 1.2, 0.9, 1.3, 1.1] + [0, 0.05, -0.04, 0.02, 0.03, 0]
         let set = toy.set(toy.train)
         let indices = [0, 2, 3]
-        let gradients = try student.gradients(parameters, set, at: indices, ofLatents: true)
+        let gradients = try #require(try student.gradients(parameters, set, at: indices, ofNoises: true))
         func loss(_ parameters: [Double], _ set: FittingSet<Double>) throws -> Double {
-            let losses = try student.losses(student.program(parameters), set, at: indices) ?? []
+            let losses = try student.solver.losses(student.program(parameters), set, at: indices) ?? []
             return losses.reduce(0, +) / 3
         }
         for index in parameters.indices {
@@ -26,14 +27,14 @@ import Testing
             let difference = (try loss(above, set) - loss(below, set)) / 2e-6
             #expect(abs(difference - gradients.parameters[index]) < 1e-7)
         }
-        let latents = try #require(gradients.latents)
+        let noises = try #require(gradients.noises)
         for (row, pair) in indices.enumerated() {
             for element in 0..<4 {
                 var (above, below) = (set, set)
-                above.latents[pair * 4 + element] += 1e-6
-                below.latents[pair * 4 + element] -= 1e-6
+                above.movedNoises[pair * 4 + element] += 1e-6
+                below.movedNoises[pair * 4 + element] -= 1e-6
                 let difference = 3 * (try loss(parameters, above) - loss(parameters, below)) / 2e-6
-                #expect(abs(difference - latents[row * 4 + element]) < 1e-7)
+                #expect(abs(difference - noises[row * 4 + element]) < 1e-7)
             }
         }
     }
@@ -43,12 +44,12 @@ import Testing
         var student = toy.student(toy.family(try Solver(.ddim), steps: 4))
         let parameters = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
         var set = toy.set(toy.train)
-        let kept = try student.gradients(parameters, set, at: [0, 1], ofLatents: true)
-        student.policy = .recompute
-        set.firstOutputs = try student.firstOutputs(set, program: student.program(parameters))
-        let recomputed = try student.gradients(parameters, set, at: [0, 1], ofLatents: true)
+        let kept = try #require(try student.gradients(parameters, set, at: [0, 1], ofNoises: true))
+        student.solver.resources.policy = .recompute
+        set.firstOutputs = try student.solver.firstOutputs(set, program: student.program(parameters))
+        let recomputed = try #require(try student.gradients(parameters, set, at: [0, 1], ofNoises: true))
         #expect(kept.parameters == recomputed.parameters)
-        #expect(kept.latents == recomputed.latents)
+        #expect(kept.noises == recomputed.noises)
         #expect(kept.losses == recomputed.losses)
     }
 
@@ -63,26 +64,26 @@ import Testing
         }
     }
 
-    /// Without the latents' gradient the first evaluation needs neither forward nor backward (M5.12 R2).
+    /// Without the noises' gradient the first evaluation needs neither forward nor backward.
     @Test func evaluationsAreThoseNeeded() throws {
         let toy = try Toy()
         let counter = EvaluationCounter()
         var student = Student(
-            CountingDenoiser(toy.denoiser, counter: counter), family: toy.family(try Solver(.ddim), steps: 4),
-            startScale: 80)
+            PairSolver(CountingDenoiser(toy.denoiser, counter: counter), startScale: 80),
+            family: toy.family(try Solver(.ddim), steps: 4))
         let parameters = [Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5)
         var set = toy.set(toy.train)
-        set.firstOutputs = try student.firstOutputs(set, program: student.program(parameters))
+        set.firstOutputs = try student.solver.firstOutputs(set, program: student.program(parameters))
         let before = counter.count
-        _ = try student.gradients(parameters, set, at: [0, 1], ofLatents: false)
+        _ = try student.gradients(parameters, set, at: [0, 1], ofNoises: false)
         #expect(counter.count - before == EvaluationCount(forwards: 6, pullbacks: 6))
         let next = counter.count
-        _ = try student.losses(student.program(parameters), set)
+        _ = try student.solver.losses(student.program(parameters), set)
         #expect(counter.count - next == EvaluationCount(forwards: 3 * set.count, pullbacks: 0))
-        student.savings = []
+        student.solver.resources.savings = []
         set.firstOutputs = nil
         let last = counter.count
-        _ = try student.losses(student.program(parameters), set)
+        _ = try student.solver.losses(student.program(parameters), set)
         #expect(counter.count - last == EvaluationCount(forwards: 5 * set.count, pullbacks: 0))
     }
 
@@ -90,12 +91,12 @@ import Testing
         let toy = try Toy()
         let student = toy.student(toy.family(try Solver(.ddim), steps: 4))
         var small = student
-        small.batch = 2
+        small.solver.resources.batch = 2
         let set = toy.set(toy.train)
         let program = try student.program([Double](repeating: 1, count: 5) + [Double](repeating: 0, count: 5))
-        let losses = try #require(try student.losses(program, set))
-        #expect(try small.losses(program, set) == losses)
-        #expect(try small.losses(program, set, abandoningAbove: losses[0]) == nil)
-        #expect(try small.losses(program, set, abandoningAbove: losses.reduce(0, +)) == losses)
+        let losses = try #require(try student.solver.losses(program, set))
+        #expect(try small.solver.losses(program, set) == losses)
+        #expect(try small.solver.losses(program, set, abandoningAbove: losses[0]) == nil)
+        #expect(try small.solver.losses(program, set, abandoningAbove: losses.reduce(0, +)) == losses)
     }
 }

@@ -119,7 +119,7 @@ struct ForeignStartTests {
         } throws: { error in
             guard let failure = error as? Failure else { return false }
             return failure.status == .inputOutput && failure.message.contains("within 1 s, having written \"loading\"")
-                && failure.suggestion?.contains("--child-timeout") == true
+                && failure.suggestion?.contains("introduction time") == true
         }
     }
 

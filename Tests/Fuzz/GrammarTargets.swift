@@ -16,10 +16,10 @@ enum GrammarTargets {
                     for: command,
                     reporter: Reporter(program: "ld3-fuzz", quiet: true))
                 _ = try arguments.seeds(else: SeedList(count: 3))
-                _ = try arguments.integerIfGiven("nfe", in: 1...1000)
-                _ = try arguments.doubleIfGiven("guidance", in: 0...100)
-                _ = try arguments.shapeIfGiven("shape")
-                _ = try arguments.batch()
+                _ = try arguments.integer("nfe")
+                _ = arguments.doubleIfGiven("guidance")
+                _ = try arguments.shapeIfGiven()
+                _ = arguments.batch()
                 _ = arguments.provenance
             },
             Target(name: "values", weight: 10, corpus: values.map(\.bytes), words: words.map(\.bytes), read: readValue),
@@ -53,13 +53,12 @@ enum GrammarTargets {
     private static let command = Command(
         name: "ld3-fuzz", purpose: "reads", usage: ["[options]"], positional: "FILE",
         groups: [
-            .modelGroup,
+            .modelGroup, .modelDetails,
             OptionGroup(
                 "values",
                 [
-                    .value("seeds", "LIST", "which"), .value("count", short: "n", "N", "how many"),
-                    .value("shard", "I/N", "which part"), .value("nfe", "N", "evaluations"),
-                    .value("shape", "SHAPE", "the shape"), .flag("force", short: "f", "overwrite"),
+                    .seeds, .count, .shard, .shape, .solver(default: "none"), .nfe(default: "none"),
+                    .flag("force", short: "f", "overwrite"),
                 ]),
         ],
         examples: [])

@@ -4,7 +4,7 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// One line on standard error, the right status, nothing on standard output: teacher and sampler fed what they must refuse.
+/// Teacher and sampler get input that they must refuse: with one line on standard error, the right status and no output.
 struct BadInputTests {
     static let gaussian = "--model=gaussian:shape=4"
 
@@ -45,7 +45,7 @@ struct BadInputTests {
             tensors: [NamedTensor(name: "noise", shape: [1, 4], floats: [1, 2, 3, 4])])
         expect(try run(seedless.image), status: 65, telling: "seed")
         expect(try run([UInt8]("hello, is this a stream?".utf8)), status: 65, telling: "frame 1")
-        // A producer that died: the samples that came are written, then the failure is told.
+        // If a producer dies, the samples that came are written, then the failure is told.
         let short = try run(noiseStream(count: 3, shape: [4], declared: 9))
         #expect(short.status == 65 && short.errors.contains("after sample 3 of 9"), "\(short.errors)")
     }
@@ -80,7 +80,7 @@ struct BadInputTests {
         #expect(lost.status == 65 || lost.status == 66, "\(lost.errors)")
     }
 
-    /// Every value of an enumeration is refused at its option, with the nearest that there is.
+    /// A word that is no value of its option is refused, and the nearest one is suggested.
     @Test func words() throws {
         func run(_ arguments: String...) throws -> Programs.Result {
             try Programs.run(
@@ -135,7 +135,7 @@ struct BadInputTests {
             telling: "standard input: is a .npy array where a tensor stream is expected")
     }
 
-    /// NaN from a network names the sample and the step.
+    /// A network that returns NaN ends the run; sample and step are named.
     @Test(.enabled(if: Programs.exists("python3"), "python3 is not there"))
     func networksThatReturnNaN() throws {
         let folder = try TemporaryFolder()

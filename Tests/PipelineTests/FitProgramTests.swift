@@ -58,7 +58,7 @@ import Testing
         #expect(first.output == other.output)
     }
 
-    /// The closed form of METHODS M11.3 by the command that the documentation names.
+    /// The command that docs/FITTING.md names finds the closed form.
     @Test func gaussianTimesAreTheClosedForm() throws {
         let result = try json(
             "--solver=euler", "--nfe=4", "--tied", "--hard", "--heuristics=edm,logsnr", "--train-batch=16",
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    /// Sampling finds each of the budgets in the file.
+    /// Expects that sampling finds each of the budgets in the file.
     private func expectSamples(along file: String, budgets: ClosedRange<Int>) throws {
         for budget in budgets {
             let samples = try Programs.run("ld3-sample", ["--schedule", file, "--nfe=\(budget)"], input: pairs)
@@ -123,17 +123,17 @@ import Testing
         #expect(terminal.status == 0)
     }
 
-    /// Every evaluation of the network counts: D(x_T; T) of all pairs, then the rest of each validation pair's solve.
+    /// Every evaluation of the network counts: D(x_T; T) of the validation pairs, then the rest of their solves.
     @Test func theWorkIsTold() throws {
         let result = try json("--method=heuristic", "--heuristics=edm", "--nfe=4")
         #expect(result["forwards"]?.integer == 16 + 16 * 3 && result["pullbacks"]?.integer == 0)
-        // Not those of the rating, where a baseline does without them.
+        // The rating's evaluations do not count if a baseline does without them.
         let options = ["--nfe=4", "--heuristics=edm"]
         let dmn = try json(options + ["--method=dmn"])
         #expect(dmn["forwards"]?.integer == 0 && dmn["pullbacks"]?.integer == 0)
         let gits = try json(options + ["--method=gits", "--teacher-steps=10", "--warm-up=4"])
         #expect(gits["forwards"]?.integer == 4 * 10)
-        // GGDM's solves begin at those of all pairs: scores of the start and of the end, and a step.
+        // GGDM asks all pairs once, then scores the start and the end, and takes a step.
         let ggdm = try json(options + ["--method=ggdm", "--ggdm-iterations=1", "--ggdm-batch=8"])
         #expect(ggdm["forwards"]?.integer == 32 + (16 + 8 + 16) * 3)
     }
@@ -167,7 +167,7 @@ import Testing
         #expect(try JSONValue(parsing: document.text)["model_times"]?.doubles?.count == 5)
     }
 
-    /// What an export would refuse after the fit is refused before a pair is read.
+    /// An export that would refuse the result is refused before a pair is read.
     @Test(arguments: [
         (["--export=comfy"], "--drop-model-times"), (["--export=comfy", "--method=ggdm", "--tied"], "coefficients"),
         (["--export=comfy", "--learn=times,model-times"], "model times"),
@@ -183,7 +183,7 @@ import Testing
         #expect(refused.errors.split(separator: "\n").count == 1 && refused.output.isEmpty)
     }
 
-    /// Options that would be without effect.
+    /// Options without an effect are refused.
     @Test(arguments: [
         (["--terminal=keep"], "--terminal"), (["--drop-model-times", "--tied"], "--drop-model-times"),
         (["--export=json", "--terminal=keep"], "--terminal"),
@@ -200,7 +200,7 @@ import Testing
         #expect(refused.errors.split(separator: "\n").count == 1 && refused.output.isEmpty)
     }
 
-    /// With consent the loss is told as ever; what turns out tied needs none.
+    /// With consent the loss is told as ever; a result that is tied needs none.
     @Test func exportsOfAFit() throws {
         let short = ["--nfe=3", "--solver=unipc", "--export=comfy"]
         let dropped = try Programs.run(
@@ -215,7 +215,7 @@ import Testing
         #expect(single.status == 0, "\(single.errors)")
     }
 
-    /// The embedded network with the perceptual loss: gradients through both networks.
+    /// The perceptual loss of the embedded model lowers: gradients go through both networks.
     @Test func theEmbeddedModelIsFittedPerceptually() throws {
         let pairs = try Programs.shell("ld3-noise --seeds 0-5 | ld3-teacher -q --nfe 6").output
         let result = try Programs.run(
@@ -242,7 +242,42 @@ import Testing
         #expect(result.errors.hasPrefix("ld3-fit: "))
     }
 
-    /// A process that ends without noise is fitted in time; what needs a finite log-SNR is refused (M1.9).
+    /// Options are checked before the input: reading none would be status 65.
+    @Test(arguments: [
+        (["--learning-rate=fast"], 64), (["--gits-coefficient=fast"], 64), (["--iterations=0"], 64),
+        (["--method=dmn", "--ggdm-batch=1"], 64), (["--mode=lamda"], 64), (["--heuristics=edm,edn"], 64),
+        (["--heuristics="], 64), (["--learn=times,coeficients"], 64), (["--rounds=2"], 64), (["--nfe=5-3"], 64),
+        (["--nfe=1", "--solver=heun"], 64), (["--activations=never"], 64), (["--without-savings=r9"], 64),
+        (["--loss=lpips"], 64), (["--loss=lpips", "--lpips-weights=/does/not/exist", "--lpips-linear=/nor/this"], 66),
+        (["--method=ggdm", "--features=lpips", "--lpips-weights=/no/file", "--lpips-linear=/nor/this"], 66),
+        (["--start=/does/not/exist"], 66), (["--schedule=/does/not/exist", "--export=comfy"], 66),
+        (["--method=ggdm", "--own-coefficients"], 64), (["--learn=times", "--sum-rule"], 64),
+        (["--plot=/no/such/folder/plot.png"], 73), (["--seed=-1"], 64), (["--train=0"], 64),
+    ])
+    func optionsAreCheckedBeforeTheInput(options: [String], status: Int32) throws {
+        let refused = try Programs.run("ld3-fit", options, input: [])
+        #expect(refused.status == status, "\(options): \(refused.errors)")
+        #expect(refused.errors.hasPrefix("ld3-fit: ") && refused.errors.split(separator: "\n").count == 1)
+        #expect(refused.output.isEmpty)
+    }
+
+    /// Each method of the table is one topic of the help or has no options of its own, and plain help is short.
+    @Test func helpHasTopics() throws {
+        let plain = try Programs.run("ld3-fit", ["--help"])
+        #expect(plain.status == 0 && plain.text.contains("--nfe") && !plain.text.contains("--gits-metric"))
+        let options = plain.text.split(separator: "\n").count { $0.hasPrefix("  --") || $0.hasPrefix("  -") }
+        #expect(options < 30, "\(options)")
+        for (topic, option) in [
+            ("training", "--learning-rate"), ("gauss-newton", "--ridge"), ("gits", "--gits-metric"),
+            ("ays", "--ays-sweeps"), ("d-ode", "--subdivisions"), ("ggdm", "--features"), ("export", "--terminal"),
+            ("all", "--without-savings"),
+        ] {
+            let help = try Programs.run("ld3-fit", ["--help", topic])
+            #expect(help.status == 0 && help.text.contains(option), "\(topic)")
+        }
+    }
+
+    /// A process that ends without noise is fitted in time; methods that need a finite log-SNR are refused.
     @Test func pointClouds() throws {
         let taught = try Programs.shell(
             "ld3-noise --seeds 0-31 --shape 8 | ld3-teacher -q --model gaussian:shape=8,std=0.5 "

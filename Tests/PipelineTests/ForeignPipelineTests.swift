@@ -3,7 +3,7 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// The whole pipe with a Gaussian mixture served by a Python child, against the same mixture of our own.
+/// Runs the whole pipeline on a Gaussian mixture that a Python child serves, and on the same mixture built in.
 @Suite(.enabled(if: Programs.exists("python3"), "python3 is not there"))
 struct ForeignPipelineTests {
     private let folder: TemporaryFolder

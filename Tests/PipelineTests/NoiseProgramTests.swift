@@ -3,7 +3,7 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// Each seed's own bytes: noise, and label where there is one.
+/// Returns each seed's own bytes: its noise, and its label if there is one.
 private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
     var result: [Int64: [UInt8]] = [:]
     for frame in try streamFrames(bytes) {
@@ -143,7 +143,7 @@ private func rows(_ bytes: [UInt8]) throws -> [Int64: [UInt8]] {
         #expect(version.status == 0 && version.text.hasPrefix("\(program) 0."))
     }
 
-    /// Our choice of kernels stays in our own process.
+    /// The program's choice of OpenBLAS kernels is not handed to children.
     @Test func environmentOfTheUserStands() throws {
         let script = "OPENBLAS_CORETYPE=HASWELL ld3-noise -n1 --shape 2 | cksum; ld3-noise -n1 --shape 2 | cksum"
         let lines = try Programs.shell(script).text.split(separator: "\n")

@@ -3,7 +3,7 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// Whole stages in another language, in the place of ours.
+/// Stages written in Python take the place of the programs.
 @Suite(.enabled(if: Programs.exists("python3"), "needs python3")) struct PythonStageTests {
     private let model = "gaussian:shape=4,std=0.5"
 

@@ -3,8 +3,8 @@ import Images
 import TestSupport
 import Testing
 
-/// scripts/reproduce-pixel: a rehearsal on the embedded model, killed and started again; what it says of missing files.
-/// The reports on the embedded model: one of them, small.
+/// Rehearses scripts/reproduce-pixel on the embedded model, kills it and starts it again, and leaves out its files.
+/// Runs one report on the embedded model in a small form.
 struct ReproductionTests {
     private let script = Fixtures.root + "/scripts/reproduce-pixel"
     private let small = [
@@ -72,7 +72,7 @@ struct ReproductionTests {
         #expect(table.split(separator: "\n").count == 1 + 5 * 7)
         let plot = try Data(contentsOf: URL(fileURLWithPath: folder.file("relaxation.png")))
         #expect(try PNG.decode(Array(plot)).channels == 3)
-        // What is done is kept, and not mixed with other settings.
+        // Finished pieces are kept, and are not mixed with other settings.
         let again = try run(pairs: 4)
         #expect(again.status == 0 && again.text == first.text)
         #expect(try run(pairs: 6).status == 65)

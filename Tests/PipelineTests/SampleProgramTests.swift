@@ -71,7 +71,7 @@ struct SampleProgramTests {
         #expect(result.status == 65 && result.errors.contains("seed 0 comes twice"))
     }
 
-    /// More shards than seeds is no fault: the stream of such a shard is empty, and there is no picture to write.
+    /// There may be more shards than seeds: a shard without seeds is an empty stream, and makes no picture.
     @Test func anEmptyShardMakesNoPictures() throws {
         let folder = try TemporaryFolder()
         let empty = "ld3-noise --seeds 0-0 --shard 0/2 --shape 1,32,32"
@@ -111,7 +111,7 @@ struct SampleProgramTests {
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/pictures"))
     }
 
-    /// Euler on Gaussian data has a closed form; noise moved within a ball has the same volume there (M9.2).
+    /// Euler on Gaussian data has a closed form; noise moved within a ball has the same volume there.
     @Test func logDeterminants() throws {
         let model = "--model gaussian:shape=4,std=0.5"
         let command = "ld3-sample -q \(model) --schedule times:- --solver euler --log-determinant"

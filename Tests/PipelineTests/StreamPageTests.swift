@@ -3,13 +3,13 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// docs/STREAM.md is tested as it is printed.
+/// Tests the examples of docs/STREAM.md as they are printed.
 @Suite struct StreamPageTests {
     private let page: String
 
     init() throws { page = String(decoding: try Fixtures.contents(ofDocument: "docs/STREAM.md"), as: UTF8.self) }
 
-    /// The lines of the first block that is fenced as `language`.
+    /// Returns the lines of the first block that is fenced as `language`.
     private func block(_ language: String) throws -> [Substring] {
         let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
         let start = try #require(lines.firstIndex(of: "```\(language)"))
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    /// The whole of a program's output as one batch.
+    /// Returns the whole output of a program as one batch.
     private func samples(_ result: Programs.Result) throws -> SampleBatch {
         #expect(result.status == 0, "\(result.errors)")
         let folder = try TemporaryFolder()

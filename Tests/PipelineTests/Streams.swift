@@ -1,7 +1,7 @@
 import Formats
 import TensorStream
 
-/// The frames of a program's output.
+/// Returns the frames of a program's output.
 func streamFrames(_ bytes: [UInt8]) throws -> [Frame] {
     var rest = bytes[...]
     var result: [Frame] = []
@@ -14,7 +14,7 @@ func streamFrames(_ bytes: [UInt8]) throws -> [Frame] {
     return result
 }
 
-/// Each seed's own bytes of the tensor `name`, over all frames of a stream.
+/// Returns each seed's own bytes of the tensor `name`, over all frames of a stream.
 func streamRows(_ bytes: [UInt8], of name: String) throws -> [Int64: [UInt8]] {
     var result: [Int64: [UInt8]] = [:]
     for frame in try streamFrames(bytes) {
@@ -24,7 +24,7 @@ func streamRows(_ bytes: [UInt8], of name: String) throws -> [Int64: [UInt8]] {
     return result
 }
 
-/// A one-frame noise stream of samples of `shape`, seeds from 0 on, every element `value(index)`.
+/// Returns a noise stream of one frame: samples of `shape` with seeds from 0 on, whose elements are `value(index)`.
 func noiseStream(
     count: Int, shape: [Int], labels: [Int64]? = nil, extra: [NamedTensor] = [], declared: Int? = nil,
     value: (Int) -> Float = { Float($0 % 17) / 8 - 1 }

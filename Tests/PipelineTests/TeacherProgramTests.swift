@@ -21,7 +21,7 @@ struct TeacherProgramTests {
         #expect(frames[1].metadata.isEmpty)
     }
 
-    /// M11.1: the flow of Gaussian data has a closed form.
+    /// The flow of Gaussian data has a closed form.
     @Test func gaussianTargetsAreThoseOfTheClosedForm() throws {
         let noise = noiseStream(count: 6, shape: [8])
         let result = try Programs.run(
@@ -72,7 +72,7 @@ struct TeacherProgramTests {
         #expect(frames[0]["target"]?.shape == [0, 4] && frames[0].metadata["ld3.count"] == "0")
     }
 
-    /// Our own engine spoken to through its public conversation gives the same bytes.
+    /// The engine gives the same bytes if it is asked through its public conversation.
     @Test func aServedModelIsTheModel() throws {
         let noise = "ld3-noise --seeds 0-2 --shape 1,32,32 --labels balanced --classes 10"
         let direct = try Programs.shell("\(noise) | ld3-teacher -q --nfe 4 --guidance 2")
@@ -113,7 +113,7 @@ struct TeacherProgramTests {
         #expect(try streamFrames(bad.output).last?.metadata["ld3.error"]?.contains("[2, 2]") == true)
     }
 
-    /// The child's environment and descriptors are the user's: nothing of ours is handed on.
+    /// A child gets the user's environment and descriptors, and nothing of the program's own.
     @Test func aChildGetsACleanEnvironment() throws {
         let command =
             "exec:echo core=$OPENBLAS_CORETYPE. mark=$LD3_STARTED_AGAIN. $(ls /proc/self/fd | wc -l) >&2; exit 1"

@@ -23,7 +23,7 @@ private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Flo
         #expect(pi == SIMD4(0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1))
     }
 
-    /// The 10,000th word of the authors' generator with their default seed (the value that C++ requires of mt19937).
+    /// C++ requires this value of mt19937: the 10,000th word with the default seed.
     @Test func mersenneTwisterKnownAnswer() {
         var generator = MersenneTwister(seed: 5489)
         for _ in 1..<10_000 { _ = generator.next() }
@@ -48,7 +48,7 @@ private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Flo
         func moment(_ power: Int) -> Double {
             values.reduce(0) { sum, value in sum + (0..<power).reduce(1.0) { product, _ in product * value } } / count
         }
-        // Five standard errors of each moment's estimate.
+        // The tolerance is five standard errors of each moment's estimate.
         let error = 5 / count.squareRoot()
         #expect(abs(moment(1)) < error)
         #expect(abs(moment(2) - 1) < error * 2.squareRoot())
@@ -76,7 +76,7 @@ private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Flo
         for count in counts { #expect(abs(count - 1000) < 150) }
     }
 
-    /// A move stays in its ball, depends on the seed alone, and fills the ball evenly: (|move| / R)^d is uniform.
+    /// A move stays in its ball, depends on the seed alone, and is uniform in the ball: (|move| / R)^d is uniform.
     @Test func movesFillTheirBall() {
         func move(_ seed: Int64, radius: Double) -> Double {
             var values = [Float](repeating: 0, count: 5)

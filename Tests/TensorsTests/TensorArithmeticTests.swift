@@ -1,10 +1,10 @@
 import Tensors
 import Testing
 
-/// Whole-tensor arithmetic against plain loops, in both precisions.
+/// Arithmetic of whole tensors against plain loops, in both precisions.
 @Suite struct TensorArithmeticTests {
     private func check<Element: TensorElement>(_ type: Element.Type) {
-        // Odd counts, so that what is left over of blocks is covered.
+        // The counts are odd, so that the last block of a loop is a short one.
         let shape = [3, 7, 83]
         let count = shape.reduce(1, *)
         let a = (0..<count).map { Element(Double($0 % 97) / 31 - 1.4) }

@@ -4,10 +4,10 @@ import Tensors
 import Testing
 
 @Suite struct ThreadPoolTests {
-    /// How often each item ran, and whether two calls at once ever had one slot.
-    private func count(_ pool: ThreadPool, items: Int, rounds: Int) -> (counts: [Int], slots: Set<Int>) {
+    /// Returns how often each item ran, and the slots. Expects calls that run at once to have different slots.
+    private func count(_ pool: ThreadPool, items: Int, times: Int) -> (counts: [Int], slots: Set<Int>) {
         let state = Mutex((counts: [Int](repeating: 0, count: items), slots: Set<Int>(), busy: Set<Int>()))
-        for _ in 0..<rounds {
+        for _ in 0..<times {
             pool.parallelFor(items) { item, slot in
                 state.withLock { state in
                     #expect(state.busy.insert(slot).inserted)
@@ -22,15 +22,15 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 8]) func everyItemRunsOnce(_ threads: Int) {
         let pool = ThreadPool(threads: threads)
-        let (counts, slots) = count(pool, items: 100, rounds: 50)
+        let (counts, slots) = count(pool, items: 100, times: 50)
         #expect(counts == [Int](repeating: 50, count: 100))
         #expect(slots.isSubset(of: Set(0..<threads)))
     }
 
     @Test func noItemsAndOneItem() {
         let pool = ThreadPool(threads: 2)
-        #expect(count(pool, items: 0, rounds: 3).counts.isEmpty)
-        #expect(count(pool, items: 1, rounds: 3).counts == [3])
+        #expect(count(pool, items: 0, times: 3).counts.isEmpty)
+        #expect(count(pool, items: 1, times: 3).counts == [3])
     }
 
     @Test func loopsInsideLoopsRunWhole() {
@@ -65,7 +65,7 @@ import Testing
         let pool = ThreadPool(threads: 4)
         for _ in 0..<3 {
             Thread.sleep(forTimeInterval: 0.02)
-            #expect(count(pool, items: 40, rounds: 1).counts == [Int](repeating: 1, count: 40))
+            #expect(count(pool, items: 40, times: 1).counts == [Int](repeating: 1, count: 40))
         }
     }
 }

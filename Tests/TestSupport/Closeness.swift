@@ -1,4 +1,4 @@
-/// max |a - b| / max |b|, as the fixtures' tolerances are meant.
+/// Returns max |a - b| / max |b|, the measure in which the fixtures' tolerances are given.
 package func relativeError(_ ours: some Sequence<Float>, _ expected: some Sequence<Double>) -> Double {
     var (difference, largest) = (0.0, 0.0)
     for (a, b) in zip(ours, expected) {

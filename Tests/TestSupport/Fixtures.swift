@@ -1,21 +1,21 @@
 import Foundation
 
-/// Where recorded numbers are found: small ones in the repository, the whole collection beside it where it is there.
+/// Finds recorded numbers: small files in the repository, and the whole collection beside it, if there is one.
 package enum Fixtures {
     /// The package's root folder.
     package static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-    /// The file `name` under Tests/Fixtures, for example "solvers/vp_linear.safetensors".
+    /// Returns the path of `name` under Tests/Fixtures, for example "solvers/vp_linear.safetensors".
     package static func path(_ name: String) -> String { "\(root)/Tests/Fixtures/\(name)" }
 
-    /// The bytes of a file of the repository, such as a page of its documentation.
+    /// Returns the bytes of a file of the repository, such as a page of its documentation.
     package static func contents(ofDocument name: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(root)/\(name)")))
     }
 
-    /// The file or folder `name` of the whole collection: in $LD3_FIXTURES, else in ../shared/fixtures beside the
-    /// repository; nil where it is not there. A test of it carries `.enabled(if: Fixtures.shared("...") != nil)`.
+    /// Returns the path of `name` in the whole collection, which is $LD3_FIXTURES, else ../shared/fixtures beside the
+    /// repository; nil if it does not exist. A test of it carries `.enabled(if: Fixtures.shared("...") != nil)`.
     package static func shared(_ name: String) -> String? {
         let folders =
             [ProcessInfo.processInfo.environment["LD3_FIXTURES"]].compactMap { $0 } + [

@@ -1,7 +1,7 @@
 import Diagnostics
 import Formats
 
-/// The deterministic weights of fixtures/perceptual and fixtures/fid: a hash of a parameter's name and place.
+/// Makes the deterministic weights of fixtures/perceptual and fixtures/fid from a hash of a parameter's name and place.
 package struct HashWeights: WeightSource {
     private let shapes: [String: [Int]]
     package let tensorNames: [String]

@@ -1,4 +1,4 @@
-/// Convolution as the formula says, in Double: what every fast kernel is measured against.
+/// Computes a convolution by its formula in Double, against which every fast kernel is measured.
 package enum NaiveConvolution {
     /// x [B, C, H, W], weight [N, C, R, S] -> [B, N, H', W'], in row-major order; `upsamples` repeats pixels first.
     package static func convolve(

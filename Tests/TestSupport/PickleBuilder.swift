@@ -4,7 +4,7 @@ package struct PickleBuilder {
 
     package init() {}
 
-    /// The bytes with STOP behind them.
+    /// Returns the bytes with STOP behind them.
     package var finished: [UInt8] { bytes + [UInt8(ascii: ".")] }
 
     package mutating func raw(_ more: [UInt8]) { bytes += more }
@@ -29,7 +29,7 @@ package struct PickleBuilder {
         op("t")
     }
 
-    /// ('storage', torch.TYPE, key, 'cpu', count) as a persistent identifier.
+    /// Writes ('storage', torch.TYPE, key, 'cpu', count) as a persistent identifier.
     package mutating func storage(_ type: String, key: String, count: Int) {
         op("(")
         text("storage")
@@ -40,7 +40,7 @@ package struct PickleBuilder {
         op("tQ")
     }
 
-    /// `_rebuild_tensor_v2(storage, offset, shape, strides, False, None)`.
+    /// Writes `_rebuild_tensor_v2(storage, offset, shape, strides, False, None)`.
     package mutating func tensor(
         _ type: String = "FloatStorage", key: String, count: Int, offset: Int = 0, shape: [Int], strides: [Int]
     ) {
@@ -54,7 +54,7 @@ package struct PickleBuilder {
         op("NtR")
     }
 
-    /// A dictionary of text keys; `value` writes each one's value.
+    /// Writes a dictionary of text keys; `value` writes the value of a key.
     package mutating func dictionary(_ keys: [String], value: (inout PickleBuilder, String) -> Void) {
         op("}(")
         for key in keys {
@@ -68,7 +68,7 @@ package struct PickleBuilder {
         withUnsafeBytes(of: value.littleEndian) { bytes += $0 }
     }
 
-    /// A pickle of what `body` writes.
+    /// Returns the pickle of the operations that `body` writes.
     package static func pickle(_ body: (inout PickleBuilder) -> Void) -> [UInt8] {
         var builder = PickleBuilder()
         body(&builder)

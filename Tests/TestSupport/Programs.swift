@@ -11,7 +11,7 @@ import Foundation
 /// Output goes to files and is read when the program has ended, so that no program ever waits for its reader.
 package enum Programs {
     package struct Result: Sendable {
-        /// The exit status; 128 + the signal's number where one ended the program.
+        /// The exit status, or 128 and the signal's number if a signal ended the program.
         package var status: Int32
         package var output: [UInt8]
         package var errors: String
@@ -19,14 +19,14 @@ package enum Programs {
         package var text: String { String(decoding: output, as: UTF8.self) }
     }
 
-    /// What standard input or output is connected to.
+    /// The other end of standard input or output.
     package enum Standard: Sendable {
         case file
         case terminal
         case closed
     }
 
-    /// Where the programs lie: beside the running test bundle, else in the package's own build folder.
+    /// The folder of the programs: that of the running test bundle, else the package's own build folder.
     package static let folder: String = {
         let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let candidates = [
@@ -46,14 +46,14 @@ package enum Programs {
             path, [program] + arguments, input, environment, standardInput, standardOutput, seconds: seconds)
     }
 
-    /// Runs a command line by /bin/sh, with the programs in its PATH and `pipefail` where the script sets it.
+    /// Runs a script by /bin/sh, with the programs in its PATH.
     package static func shell(
         _ script: String, input: [UInt8] = [], environment: [String: String] = [:], seconds: Double = 300
     ) throws -> Result {
         try spawn("/bin/sh", ["sh", "-c", script], input, environment, .file, .file, seconds: seconds)
     }
 
-    /// Whether a command is found in the PATH; for tests that need another language.
+    /// Returns whether a command is found in the PATH.
     package static func exists(_ command: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
             FileManager.default.isExecutableFile(atPath: "\($0)/\(command)")
@@ -84,7 +84,7 @@ package enum Programs {
         defer { for text in arguments + settings { free(text) } }
         var child = pid_t()
         let code = posix_spawn(&child, path, &actions, nil, arguments, settings)
-        guard code == 0 else { throw ProgramError(text: "cannot start \(path): \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw ProgramError("cannot start \(path): \(String(cString: strerror(code)))") }
         let status = try wait(for: child, seconds: seconds, path)
         func contents(_ name: String) -> [UInt8] {
             [UInt8](FileManager.default.contents(atPath: files.file(name)) ?? Data())
@@ -104,7 +104,7 @@ package enum Programs {
         }
     }
 
-    /// Looks every few milliseconds whether the child has ended; one that takes too long is ended and an error.
+    /// Waits for the child and returns its status. Ends a child that takes too long, and throws.
     private static func wait(for child: pid_t, seconds: Double, _ path: String) throws -> Int32 {
         var status: Int32 = 0
         let deadline = Date().addingTimeInterval(seconds)
@@ -112,7 +112,7 @@ package enum Programs {
             if Date() > deadline {
                 kill(child, SIGKILL)
                 waitpid(child, &status, 0)
-                throw ProgramError(text: "\(path) had not ended after \(seconds) s")
+                throw ProgramError("\(path) had not ended after \(seconds) s")
             }
             usleep(2000)
         }
@@ -120,19 +120,22 @@ package enum Programs {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    /// A pseudo-terminal by Linux's own means: posix_openpt is not among the functions that Swift imports there.
+    /// Opens a pseudo-terminal by Linux's own calls: Swift imports no posix_openpt there.
     private static func openTerminal() throws -> (descriptor: Int32, path: String) {
         let (setLock, getNumber): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
         var (unlocked, number): (Int32, UInt32) = (0, 0)
         let descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard descriptor >= 0, ioctl(descriptor, setLock, &unlocked) == 0, ioctl(descriptor, getNumber, &number) == 0
-        else { throw ProgramError(text: "no pseudo-terminal: \(String(cString: strerror(errno)))") }
+        else { throw ProgramError("no pseudo-terminal: \(String(cString: strerror(errno)))") }
         return (descriptor, "/dev/pts/\(number)")
     }
 }
 
-/// A program that could not be run at all.
+/// The error of a program that could not be run at all.
 package struct ProgramError: Error, CustomStringConvertible {
-    let text: String
+    private let text: String
+
+    package init(_ text: String) { self.text = text }
+
     package var description: String { text }
 }

@@ -1,4 +1,4 @@
-/// max |a - b| / max |b|; infinity if the counts differ or a value is NaN.
+/// Returns max |a - b| / max |b|, or infinity if the counts differ or a value is NaN.
 package func relativeError<Value: BinaryFloatingPoint>(_ values: [Value], _ expected: [Value]) -> Double {
     guard values.count == expected.count, !values.isEmpty else { return .infinity }
     let largest = expected.map { abs(Double($0)) }.max() ?? 0

@@ -1,5 +1,5 @@
-// What the compiler was allowed to use (-Xcc -march=native). Functions, not macros, so that Swift sees no dead branch;
-// the optimiser does.
+// The instructions that the compiler was allowed to use (-Xcc -march=native). These are functions instead of macros, so
+// that Swift warns of no dead branch; the optimiser removes it.
 #pragma once
 
 static inline int processor_has_fma(void) {
@@ -10,7 +10,7 @@ static inline int processor_has_fma(void) {
 #endif
 }
 
-// Whether there are 32 registers of 16 Floats.
+// Returns 1 if there are 32 registers of 16 Floats.
 static inline int processor_has_wide_registers(void) {
 #ifdef __AVX512F__
     return 1;

@@ -1,8 +1,10 @@
 import Diagnostics
+import Options
 
 extension Arguments {
-    /// Parses what follows the program's name: `--name=value`, `--name value`, `-n value`, `-nvalue`, flags, and
-    /// positional arguments anywhere; `--` ends the options.
+    /// Parses the words after the program's name: `--name=value`, `--name value`, `-n value`, `-nvalue`, flags, and
+    /// positional arguments anywhere; `--` ends the options. Throws `usage` on an unknown option, and on a value that is
+    /// not of the kind that its option declares.
     package init(parsing words: [String], for command: Command, reporter: Reporter? = nil) throws {
         var given: [(option: Option, value: String?)] = []
         var positionals: [String] = []
@@ -82,8 +84,21 @@ extension Arguments {
         for (option, _) in given where !names.insert(option.name).inserted && option.value != nil {
             if !option.isRepeatable { throw Failure(.usage, place: "--\(option.name)", "is given twice") }
         }
+        for (option, value) in given { try value.map { try option.check($0) } }
         if command.positional == nil, let word = positionals.first {
             throw Failure(.usage, place: word, "unexpected argument", suggestion: "see \(command.name) --help")
+        }
+    }
+}
+
+extension Option {
+    /// Throws `usage`, naming this option, if `value` is not of its kind.
+    func check(_ value: String) throws {
+        do {
+            try kind.check(value)
+        } catch var failure as Failure {
+            failure.place = failure.place ?? "--\(name)"
+            throw failure.spellingOptions()
         }
     }
 }

@@ -10,14 +10,15 @@ import Engine
 /// The version of every program.
 package let version = "0.1.0"
 
-/// A whole program: start-up, parsing, help and version, `body`, and the exit status of what it throws.
+/// Runs a whole program and exits: starts up, parses the command line, answers --help and --version, else runs `body`.
+/// The exit status is that of the failure that `body` throws.
 package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) -> Never {
     Startup.openStandardDescriptors()
-    Startup.chooseLinearAlgebraKernels()
+    Startup.chooseLinearAlgebraKernels(for: command)
     Signals.install()
     let words = Array(CommandLine.arguments.dropFirst())
     do {
-        if let text = informationAskedFor(words, command) {
+        if let text = try command.information(askedForBy: words) {
             try Descriptor.write(Descriptor.standardOutput, text)
         } else {
             try body(try Arguments(parsing: words, for: command))
@@ -28,18 +29,9 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
         try Descriptor.close(Descriptor.standardOutput)
     } catch {
         Publishing.removeUnfinished()
-        let failure = error as? Failure ?? Failure(.internal, "\(error)")
+        let failure = (error as? Failure ?? Failure(.internal, "\(error)")).spellingOptions()
         if failure.status != .readerGone { Reporter(program: command.name).error(failure) }
         exit(failure.status.rawValue)
     }
     exit(ExitStatus.done.rawValue)
-}
-
-/// --help and --version win over everything else on the line that is before a `--`.
-private func informationAskedFor(_ words: [String], _ command: Command) -> String? {
-    for word in words.prefix(while: { $0 != "--" }) {
-        if word == "--help" || word == "-h" { return command.helpText }
-        if word == "--version" { return "\(command.name) \(version)\n" }
-    }
-    return nil
 }

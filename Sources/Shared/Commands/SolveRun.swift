@@ -5,18 +5,20 @@ import Solvers
 import TensorStream
 import Tensors
 
-/// What ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
+/// The part that ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
 package struct SolveRun {
     package let model: Model
     private let program: StepProgram<Double>
     private let samples: SampleReader
     private let reporter: Reporter
-    /// Steps, evaluations and number of times, told once the input has shown itself sound.
+    /// Steps, evaluations and number of times; told when the first part of the input has proved sound.
     private let summary: String
 
+    /// Reads the start of the input and opens the model that it or the options name.
+    ///
     /// - Parameters:
-    ///   - stream: of noise, or of pairs, which carry it.
-    ///   - fallback: the solver and the budget where nothing says them.
+    ///   - stream: noise, or pairs, which carry noise.
+    ///   - fallback: the solver and the budget if neither options nor a file say them.
     package init(
         _ arguments: Arguments, _ request: ScheduleRequest, _ stream: StreamReader,
         fallback: (solver: String, evaluations: Int?)
@@ -28,12 +30,12 @@ package struct SolveRun {
             .resized(to: samples.firstSampleShape("noise"))
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
         program = try schedule.program()
-        samples.batch = try arguments.batch() ?? model.defaultBatch
+        samples.batch = arguments.batch() ?? model.defaultBatch
         self.reporter = reporter
         summary = "\(model.name), \(try schedule.summary())"
     }
 
-    /// Hands every batch with its solution [B, sample shape] to `body`; `work` is what the progress is called.
+    /// Hands every batch with its solution [B, sample shape] to `body`. The progress calls the work by the word `work`.
     package func forEachBatch(_ work: String, _ body: (SampleBatch, Tensor<Float>) throws -> Void) throws {
         let total = try samples.firstPart().count
         reporter.note(summary)
@@ -49,6 +51,6 @@ package struct SolveRun {
         progress.finish()
     }
 
-    /// log |det d sample / d start| of every sample of a batch (M9.2).
+    /// Returns log |det d sample / d start| of every sample of a batch.
     package func logDeterminants(_ batch: SampleBatch) throws -> [Double] { try model.logDeterminants(program, batch) }
 }

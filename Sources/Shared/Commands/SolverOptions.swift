@@ -2,19 +2,23 @@ import Diagnostics
 import Diffusion
 import Foundation
 import Models
+import Options
 import Schedules
 import Solvers
 
 extension Option {
     package static func solver(default name: String) -> Option {
-        .value("solver", "NAME", "\(Solver.spellings.joined(separator: ", ")) [\(name)]")
+        .value(
+            "solver", "NAME", kind: .checked { _ = try Solver(name: $0) },
+            "\(Solver.spellings.joined(separator: ", ")) [\(name)]")
     }
-    package static let order = Option.value("order", "K", "order of the solver [the highest up to 3; 2 for dpm-solver]")
+    package static let order = Option.integer(
+        "order", "K", in: 1...10, "order of the solver [the highest up to 3; 2 for dpm-solver]")
     package static let variant = Option.value(
         "variant", "WORDS", "deviations from the solver's usual form: bh1, bh2, no-corrector, ... with commas between")
-    package static let steps = Option.value("steps", "N", "number of steps, in place of --nfe")
+    package static let steps = Option.integer("steps", in: 1...100_000, "number of steps, in place of --nfe")
     package static func nfe(default budget: String) -> Option {
-        .value("nfe", "N", "budget of network evaluations a sample [\(budget)]")
+        .integer("nfe", in: 1...100_000, "budget of network evaluations a sample [\(budget)]")
     }
     package static func schedule(default name: String) -> Option {
         .value(
@@ -24,36 +28,44 @@ extension Option {
 }
 
 extension Arguments {
-    /// --solver, --order, --variant, --nfe, --steps and --schedule, with the program's own default for the last.
-    package func scheduleRequest(defaultSchedule: String?) throws -> ScheduleRequest {
+    /// Returns the request that --solver, --order, --variant, --nfe, --steps and --schedule make. Throws `usage` if they
+    /// do not fit each other, as far as that can be known without a model.
+    ///
+    /// - Parameters:
+    ///   - defaultSchedule: the schedule without --schedule; nil if the option is required.
+    ///   - fallback: the solver and the budget if neither options nor a file say them.
+    package func scheduleRequest(
+        defaultSchedule: String?, fallback: (solver: String, evaluations: Int?)
+    ) throws -> ScheduleRequest {
         guard let schedule = stringIfGiven("schedule") ?? defaultSchedule else {
             throw Failure(
                 .usage, place: "--schedule", "is required",
                 suggestion: "a file that ld3-fit wrote, or one of \(Discretization.spellings.joined(separator: ", "))")
         }
-        return try ScheduleRequest(
-            schedule: schedule, solver: stringIfGiven("solver"), order: try integerIfGiven("order", in: 1...10),
-            variant: stringIfGiven("variant"), evaluations: try integerIfGiven("nfe", in: 1...100_000),
-            steps: try integerIfGiven("steps", in: 1...100_000), process: try process())
+        let request = try ScheduleRequest(
+            schedule: schedule, solver: stringIfGiven("solver"), order: integerIfGiven("order"),
+            variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"),
+            process: try process())
+        try request.check(fallback: fallback)
+        return request
     }
 
-    /// The process of --process, if it is given.
+    /// Returns the process of --process, or nil if it was not given. Throws if its table cannot be read.
     package func process() throws -> NoiseProcess? {
-        try stringIfGiven("process").map { name in try locating("--process") { try NoiseProcess(spelling: name) } }
+        try locating("--process") { try stringIfGiven("process").map { try NoiseProcess(spelling: $0) } }
     }
 
-    /// The model of --model, else of the environment's LD3_MODEL, if one of them names one.
+    /// The model of --model, else of the environment's LD3_MODEL, or nil if neither names one.
     package var modelName: String? {
         if isGiven("model") { return stringIfGiven("model") }
         return ProcessInfo.processInfo.environment["LD3_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The options of `OptionGroup.modelGroup`.
+    /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
     package func modelRequest() throws -> ModelRequest {
         ModelRequest(
-            name: modelName, process: try process(),
-            guidance: try doubleIfGiven("guidance", in: -1000...1000), allowsOther: flag("allow-other-model"),
-            architecture: stringIfGiven("architecture"), threads: try threads(),
-            childTimeout: try integerIfGiven("child-timeout", in: 1...1_000_000) ?? ModelCatalogue.childTimeout)
+            name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
+            allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"), threads: threads(),
+            childTimeout: integerIfGiven("child-timeout") ?? ModelCatalogue.childTimeout)
     }
 }

@@ -6,38 +6,44 @@ import Diagnostics
     import Darwin
 #endif
 
-/// What is done before a program's first own line, while it has one thread and has read nothing.
+/// The work before a program's first own line, while it has one thread and has read nothing.
 enum Startup {
-    /// Gives closed standard descriptors a file on which reading or writing fails, so that no file that is opened
-    /// later takes their place and output is not lost in silence.
+    /// Gives closed standard descriptors a file that cannot be read or written as the descriptor should be. Otherwise a
+    /// file that is opened later would take the place, and output would be lost in silence.
     static func openStandardDescriptors() {
         for (descriptor, mode) in [(Int32(0), O_WRONLY), (1, O_RDONLY), (2, O_RDONLY)] {
             if fcntl(descriptor, F_GETFD) < 0, errno == EBADF { _ = open("/dev/null", mode) }
         }
     }
 
-    /// OpenBLAS chooses its kernels when it is loaded and does not know newer processors: where 512-bit vectors are
-    /// at hand and the user has chosen nothing, the program starts itself again with the choice made.
-    ///
-    /// Neither the choice nor the mark against starting twice is handed to children.
-    static func chooseLinearAlgebraKernels() {
+    /// Sees to fast OpenBLAS kernels. OpenBLAS chooses its kernels when it is loaded and does not know newer processors:
+    /// if the processor has 512-bit vectors and the user has chosen nothing, the program starts itself again with the
+    /// choice made. Neither the choice nor the mark against starting twice is handed to children.
+    static func chooseLinearAlgebraKernels(for command: Command) {
         #if os(Linux) && arch(x86_64)
-            let (mark, choice) = ("LD3_STARTED_AGAIN", "OPENBLAS_CORETYPE")
-            if getenv(mark) != nil {
-                unsetenv(mark)
-                unsetenv(choice)
-            } else if getenv(choice) == nil, hasWideVectors() {
+            let wasStartedAgain = getenv(mark) != nil
+            if startsAgain(command, hasChosen: wasStartedAgain || getenv(choice) != nil, hasWideVectors()) {
                 setenv(mark, "1", 1)
                 setenv(choice, "SKYLAKEX", 1)
-                startAgain()
-                unsetenv(mark)
-                unsetenv(choice)
+                execute()
+            } else if !wasStartedAgain {
+                return
             }
+            unsetenv(mark)
+            unsetenv(choice)
         #endif
     }
 
+    /// Returns whether the program of `command` is to start itself again: only if it calls OpenBLAS, whose kernels nobody
+    /// `hasChosen`, on a processor with 512-bit vectors.
+    static func startsAgain(_ command: Command, hasChosen: Bool, _ hasWideVectors: @autoclosure () -> Bool) -> Bool {
+        command.usesLinearAlgebra && !hasChosen && hasWideVectors()
+    }
+
+    private static let (mark, choice) = ("LD3_STARTED_AGAIN", "OPENBLAS_CORETYPE")
+
     #if os(Linux)
-        /// The vector extensions that those kernels use, from the first processor's flags.
+        /// Returns whether the first processor's flags name the vector extensions that those kernels use.
         private static func hasWideVectors() -> Bool {
             guard let descriptor = try? Descriptor.open("/proc/cpuinfo") else { return false }
             defer { close(descriptor) }
@@ -49,8 +55,8 @@ enum Startup {
             return words.isSuperset(of: ["avx512f", "avx512bw", "avx512dq", "avx512vl"])
         }
 
-        /// Returns only where it is not possible.
-        private static func startAgain() {
+        /// Replaces the program by itself. Returns only if that is not possible.
+        private static func execute() {
             var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
             guard readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0 else { return }
             execve(buffer, CommandLine.unsafeArgv, environ)
@@ -58,7 +64,8 @@ enum Startup {
     #endif
 }
 
-/// Processors that this process may use: those at hand within its affinity, which schedulers of clusters set.
+/// Returns the number of processors that this process may use: those at hand within its affinity, which schedulers of
+/// clusters set.
 func coreCount() -> Int {
     let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     #if os(Linux)

@@ -4,7 +4,7 @@
     import Darwin
 #endif
 
-/// POSIX input and output, whole or with an error: never FileHandle, which crashes where a reader has gone.
+/// POSIX input and output that is complete or throws. FileHandle would crash the program if a reader goes.
 package enum Descriptor {
     package static let standardInput: Int32 = 0
     package static let standardOutput: Int32 = 1
@@ -12,7 +12,7 @@ package enum Descriptor {
 
     package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
-    /// Reads at most `buffer.count` bytes; 0 at the end of the input. Throws `.inputOutput`.
+    /// Reads at most `buffer.count` bytes and returns their number, 0 at the end of the input. Throws `inputOutput`.
     package static func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         while true {
             let count = systemRead(descriptor, buffer.baseAddress, buffer.count)
@@ -21,7 +21,7 @@ package enum Descriptor {
         }
     }
 
-    /// Waits until there is something to read, or the end of the input; false where neither came before `deadline`.
+    /// Waits until there is something to read, or the end of the input. Returns false if neither came before `deadline`.
     package static func awaitInput(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> Bool {
         while true {
             let left = max(deadline - .now, .zero) / .milliseconds(1)
@@ -32,7 +32,7 @@ package enum Descriptor {
         }
     }
 
-    /// Writes all of `bytes`. Throws `.readerGone` where nobody reads any more, `.inputOutput` otherwise.
+    /// Writes all of `bytes`. Throws `readerGone` if nobody reads any more, else `inputOutput`.
     package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -55,7 +55,7 @@ package enum Descriptor {
         try write(descriptor, Array(text.utf8))
     }
 
-    /// Closes; a write that fails only now (a full disk, a network file system) is an error too.
+    /// Closes. Throws `inputOutput` if a write fails only now, as on a full disk or a network file system.
     package static func close(_ descriptor: Int32) throws {
         if systemClose(descriptor) != 0, errno != EINTR { throw unwritable(descriptor) }
     }
@@ -66,21 +66,21 @@ package enum Descriptor {
             "cannot write: \(systemError())")
     }
 
-    /// Opens a file for reading. Throws `.noInput` that names it.
+    /// Opens a file for reading. Throws `noInput`, which names it.
     package static func open(_ path: String) throws -> Int32 {
         let descriptor = systemOpen(path)
         guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
         return descriptor
     }
 
-    /// The bytes of a whole file, pipe or device, at most `limit` of them. Throws `.noInput` or `.data`.
+    /// Returns the bytes of a whole file, pipe or device. Throws `noInput`, or `data` if there are more than `limit`.
     package static func contents(of path: String, limit: Int = .max) throws -> [UInt8] {
         let descriptor = try open(path)
         defer { _ = systemClose(descriptor) }
         return try locating(path) { try contents(descriptor, limit: limit) }
     }
 
-    /// The bytes up to the end of the input, at most `limit` of them. Throws `.inputOutput` or `.data`.
+    /// Returns the bytes up to the end of the input. Throws `inputOutput`, or `data` if there are more than `limit`.
     package static func contents(_ descriptor: Int32, limit: Int = .max) throws -> [UInt8] {
         var bytes: [UInt8] = []
         let chunk = 1 << 16
@@ -95,7 +95,7 @@ package enum Descriptor {
     }
 }
 
-// The C functions under other names: inside the type the short ones would mean its members.
+// The C functions under other names, because their own would mean members of the type inside it.
 private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
     read(descriptor, buffer, count)
 }

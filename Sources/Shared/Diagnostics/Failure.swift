@@ -1,4 +1,4 @@
-/// The exit statuses of every program (sysexits where it has one). The README and the man pages list them.
+/// The exit statuses of every program, after sysexits.h as far as it has them. The README and the manual pages list them.
 package enum ExitStatus: Int32, Sendable {
     case done = 0
     /// Unknown option, bad value, output to a terminal refused.
@@ -7,24 +7,25 @@ package enum ExitStatus: Int32, Sendable {
     case data = 65
     /// An input or model that does not exist or cannot be opened.
     case noInput = 66
-    /// A defect of ours, or a network that returned NaN or infinity.
+    /// A defect of these programs, or a network that returned NaN or infinity.
     case `internal` = 70
-    /// An output that cannot be created; a directory that is not empty.
+    /// An output cannot be created, or a directory is not empty.
     case cannotCreate = 73
     /// Reading or writing failed; a foreign denoiser died or answered wrongly.
     case inputOutput = 74
     case interrupted = 130
-    /// The reader of our output has gone; nothing is printed.
+    /// The reader of the output has gone; nothing is printed.
     case readerGone = 141
 }
 
-/// The one error type: where, what, which exit status, and what to do about it.
+/// The error of all modules: the exit status, the place, the message, and a suggestion for the user.
 ///
-/// Printed as one line, `ld3-fit: standard input: frame 3 ends after 512 of 3072 bytes; <suggestion>`.
-/// Messages are lower case and carry no final period.
+/// It is printed as one line: `ld3-fit: standard input: frame 3 ends after 512 of 3072 bytes; ` and the suggestion.
+/// Messages are lower case and have no final period. A library that judges a setting names it in plain words, such as
+/// "evaluations", as the place, or as `<evaluations>` within the texts; programs put their options there.
 package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     package var status: ExitStatus
-    /// A file, a stream, an option, a tensor: nil where the message stands by itself.
+    /// A file, a stream, a setting, a tensor; nil if the message stands by itself.
     package var place: String?
     package var message: String
     package var suggestion: String?
@@ -36,7 +37,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         self.suggestion = suggestion
     }
 
-    /// The same failure seen from further out: `outer` is put before the place already there, unless that begins so.
+    /// Returns this failure with `outer` put before its place, unless the place begins so already.
     package func at(_ outer: String) -> Failure {
         guard place != outer, place?.hasPrefix("\(outer): ") != true else { return self }
         var failure = self
@@ -44,7 +45,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         return failure
     }
 
-    /// One printable line, whatever names from files and command lines are in it.
+    /// One printable line, whichever names from files and command lines are in it.
     package var description: String {
         ((place.map { "\($0): " } ?? "") + message + (suggestion.map { "; \($0)" } ?? "")).onePrintableLine
     }
@@ -53,7 +54,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 extension String {
     private static let longestLine = 4000
 
-    /// Control characters and line separators escaped as in a Swift literal; what is very long is cut.
+    /// The text with control characters and line separators escaped as in a Swift literal; a very long text is cut.
     fileprivate var onePrintableLine: String {
         var line = ""
         for scalar in unicodeScalars.prefix(Self.longestLine) {
@@ -66,7 +67,7 @@ extension String {
     }
 }
 
-/// Runs `body`; a `Failure` that leaves it gets `place` in front of its own.
+/// Returns the result of `body`. A `Failure` that it throws is thrown on with `place` before its own place.
 package func locating<Result>(_ place: @autoclosure () -> String, _ body: () throws -> Result) throws -> Result {
     do {
         return try body()

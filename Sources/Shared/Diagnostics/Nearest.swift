@@ -1,5 +1,5 @@
-/// The candidate that `word` was most likely meant to be; nil where none is near. Of a candidate with an argument,
-/// such as `polynomial:RHO`, the part before the colon may decide.
+/// Returns the candidate that `word` was most likely meant to be, or nil if none is near. The part before the colon may
+/// decide for a candidate with an argument, such as `polynomial:RHO`.
 package func nearest(to word: String, among candidates: [String]) -> String? {
     func distance(_ candidate: String) -> Int {
         let whole = editDistance(word, candidate)
@@ -14,13 +14,13 @@ package func nearest(to word: String, among candidates: [String]) -> String? {
 
 private func head(_ word: String) -> String { String(word.prefix { $0 != ":" }) }
 
-/// "did you mean `x`?" for `Failure.suggestion`, or `otherwise` where nothing is near.
+/// Returns "did you mean x?" for `Failure.suggestion`, or `otherwise` if no candidate is near.
 package func suggestion(for word: String, among candidates: [String], otherwise: String? = nil) -> String? {
     nearest(to: word, among: candidates).map { "did you mean \($0)?" } ?? otherwise
 }
 
 extension Failure {
-    /// `word` where one of `choices` is due: all of them are told, and the nearest is suggested.
+    /// Makes the failure of a `word` that is none of `choices`: it tells all of them and suggests the nearest.
     package init(_ status: ExitStatus = .usage, place: String? = nil, unknown word: String, choices: [String]) {
         self.init(
             status, place: place, "`\(word)` is none of \(choices.joined(separator: ", "))",
@@ -28,8 +28,8 @@ extension Failure {
     }
 }
 
-/// Runs `body`, which takes `word` for a file where it is none of `names`. Where there is no such file, the failure tells
-/// where the word was said, at `place`, and the nearest name.
+/// Returns the result of `body`, which takes `word` for a file because it is none of `names`. If there is no such file, the
+/// failure tells the `place` at which the word was said, and the nearest name.
 package func namingFile<Result>(
     _ word: String, at place: String, orOneOf names: [String], _ body: () throws -> Result
 ) throws -> Result {
@@ -43,7 +43,7 @@ package func namingFile<Result>(
     }
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+/// Returns the number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
 private func editDistance(_ left: String, _ right: String) -> Int {
     let (a, b) = (Array(left), Array(right))
     var rows = [Array(0...b.count)]

@@ -6,8 +6,8 @@
 
 /// A folder that a program fills with files.
 package enum OutputFolder {
-    /// Throws `.cannotCreate` where `path` is no folder, cannot be written to, or holds files that are not allowed;
-    /// one that is not there yet may be made later.
+    /// Throws `cannotCreate` if `path` is no folder, cannot be written to, or holds files and `allowingFiles` is false. A
+    /// folder that does not exist yet is allowed, since `make` can make it.
     package static func check(_ path: String, allowingFiles: Bool) throws {
         guard let folder = opendir(path) else {
             if errno == ENOENT { return }
@@ -20,13 +20,13 @@ package enum OutputFolder {
             }
             if !allowingFiles, name != ".", name != ".." {
                 throw Failure(
-                    .cannotCreate, place: path, "the directory is not empty", suggestion: "--force writes into it")
+                    .cannotCreate, place: path, "the directory is not empty", suggestion: "<force> writes into it")
             }
         }
         guard access(path, W_OK) == 0 else { throw Failure(.cannotCreate, place: path, systemError()) }
     }
 
-    /// Makes `path`, and the folders above it, where they are not there. Throws `.cannotCreate`.
+    /// Makes `path` and the folders above it, unless they exist. Throws `cannotCreate`.
     package static func make(_ path: String) throws {
         var partial = path.hasPrefix("/") ? "/" : ""
         for component in path.split(separator: "/") {

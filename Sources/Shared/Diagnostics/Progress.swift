@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How far a piece of work has come: count, rate and time left, shown by a `Reporter` a few times a second on a
-/// terminal and every ten seconds elsewhere.
+/// The state of a long piece of work: count, rate and time left. A `Reporter` shows it a few times a second on a
+/// terminal, and every ten seconds elsewhere.
 package final class Progress: Sendable {
     private struct State {
         var done = 0
@@ -17,14 +17,17 @@ package final class Progress: Sendable {
     private let interval: Duration
     private let state = Mutex(State())
 
-    /// `what` is the work ("teaching"), `unit` what is counted ("samples"), `total` how many where that is known.
+    /// - Parameters:
+    ///   - what: the work: "teaching".
+    ///   - unit: the things that are counted: "samples".
+    ///   - total: the number of them; nil if it is not known.
     package init(_ reporter: Reporter, _ what: String, unit: String, total: Int?) {
         (self.reporter, self.what, self.unit, self.total) = (reporter, what, unit, total)
         let isTerminal = Descriptor.isTerminal(Descriptor.standardError)
         interval = isTerminal ? .milliseconds(200) : .seconds(10)
     }
 
-    /// `count` more are done; `detail` is shown behind ("loss 0.012").
+    /// Counts `count` more as done, and shows `detail` ("loss 0.012") behind the figures.
     package func advance(by count: Int = 1, _ detail: String = "") {
         guard reporter.showsProgress else { return }
         let now = ContinuousClock.now
@@ -39,7 +42,7 @@ package final class Progress: Sendable {
         if let text { reporter.showProgress(text) }
     }
 
-    /// The work is over; a terminal's line is cleared.
+    /// Ends the work, and clears the terminal's line.
     package func finish() { reporter.clearProgress() }
 
     private func describe(done: Int, detail: String, elapsed: Duration) -> String {
@@ -51,11 +54,9 @@ package final class Progress: Sendable {
         return parts.joined(separator: ", ")
     }
 
-    /// Three digits, at most one of them after the point from ten on.
+    /// Returns the rate in three digits: without decimals from 100 on, with one decimal from 10 on.
     private static func rounded(_ rate: Double) -> String {
-        let scale: Double = rate >= 100 ? 1 : rate >= 10 ? 10 : 100
-        let value = (rate * scale).rounded() / scale
-        return scale == 1 ? "\(Int(value))" : "\(value)"
+        rate >= 100 ? decimal(rate, places: 0) : decimal(rate, atMost: rate >= 10 ? 1 : 2)
     }
 
     private static func time(_ seconds: Double) -> String {

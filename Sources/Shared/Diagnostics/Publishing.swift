@@ -6,9 +6,9 @@ import Synchronization
     import Darwin
 #endif
 
-/// Files that appear whole or not at all: written beside their place under another name, then renamed.
+/// Writes files that appear whole or not at all: they are written beside their place under another name, then renamed.
 package enum Publishing {
-    /// Throws `.cannotCreate` where `path` plainly cannot be published: long work should not end with that news.
+    /// Throws `cannotCreate` if `path` plainly cannot be published, so that this is told before long work.
     package static func check(_ path: String) throws {
         try locating(path) {
             var status = stat()
@@ -23,8 +23,8 @@ package enum Publishing {
 
     /// Writes a file by `body`, which gets a descriptor. Devices and pipes are written in place.
     ///
-    /// `synchronize: false` leaves out fsync, for many small files. Throws `.cannotCreate` or `.inputOutput`, naming
-    /// the path; what was there before is untouched then.
+    /// `synchronize: false` leaves out fsync, for many small files. Throws `cannotCreate` or `inputOutput`, which name
+    /// the path; an older file of that name then stays untouched.
     package static func publish(_ path: String, synchronize: Bool = true, _ body: (Int32) throws -> Void) throws {
         try locating(path) {
             var status = stat()
@@ -41,7 +41,7 @@ package enum Publishing {
 
     package static func publish(_ path: String, text: String) throws { try publish(path, bytes: Array(text.utf8)) }
 
-    /// Removes what was begun and not published; for the end of a program that fails or is interrupted.
+    /// Removes the files that were begun and not published. A program that fails or is interrupted ends with this.
     package static func removeUnfinished() {
         unfinished.withLock { paths in
             for path in paths { unlink(path) }
@@ -96,13 +96,13 @@ package enum Publishing {
         try Descriptor.close(descriptor)
     }
 
-    /// `path` with symbolic links followed, so that a link stays a link.
+    /// Returns `path` with symbolic links followed, so that a link stays a link.
     private static func resolved(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }
         return String(cString: real)
     }
 
-    // The one thing that an interrupted program must know about all of its threads.
+    // Global, because a program that is interrupted must know the unfinished files of all its threads.
     private static let unfinished = Mutex<Set<String>>([])
 }

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// The one voice of a program on standard error: errors, warnings, notes and progress, a line each.
+/// Writes everything that a program says on standard error: errors, warnings, notes and progress, a line each.
 package final class Reporter: Sendable {
     package let program: String
     package let isQuiet: Bool
     package let showsProgress: Bool
-    /// A progress line can be rewritten.
+    /// Whether standard error is a terminal, on which a progress line can be rewritten.
     private let isTerminal: Bool
     private let line = Mutex<Bool>(false)
 
-    /// Progress is shown on a terminal, or where `progress` asks for it; `quiet` silences all but errors.
+    /// Makes a reporter that shows progress on a terminal, or if `progress` asks for it; `quiet` silences all but errors.
     package init(program: String, quiet: Bool = false, progress: Bool = false) {
         self.program = program
         isTerminal = Descriptor.isTerminal(Descriptor.standardError)
@@ -17,12 +17,12 @@ package final class Reporter: Sendable {
         showsProgress = !quiet && (progress || isTerminal)
     }
 
-    /// Something is left out or looks wrong, but the work goes on.
+    /// Tells that something is left out or looks wrong; the work goes on.
     package func warn(_ message: String) {
         if !isQuiet { print("\(program): warning: \(message)") }
     }
 
-    /// Something that the user may want to know.
+    /// Tells something that the user may want to know.
     package func note(_ message: String) {
         if !isQuiet { print("\(program): \(message)") }
     }
@@ -52,6 +52,6 @@ package final class Reporter: Sendable {
         }
     }
 
-    /// A diagnostic that cannot be written is lost: there is nowhere else to say so.
+    /// Writes to standard error. A text that cannot be written is lost: there is no other place for it.
     private static func emit(_ text: String) { try? Descriptor.write(Descriptor.standardError, text) }
 }

@@ -4,18 +4,19 @@
     import Darwin
 #endif
 
-/// What a program does with signals: a reader that goes is an error of `write`, an interruption leaves no file behind.
+/// Handles signals: a reader that goes becomes an error of `write`, and an interruption leaves no unfinished file.
 package enum Signals {
-    /// Call once, before any thread is started.
+    /// Installs the handlers; to be called once, before any thread is started.
     ///
-    /// SIGPIPE is ignored. SIGINT ends with status 130, SIGTERM and SIGHUP by themselves, after unfinished files
-    /// are removed; those that the parent ignores stay ignored (nohup, background jobs).
+    /// SIGPIPE is ignored. SIGINT, SIGTERM and SIGHUP remove unfinished files; then SIGINT ends the program with status
+    /// 130, and the other two as they do by default. Signals that the parent ignores (nohup, background jobs) stay
+    /// ignored.
     package static func install() {
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        // A handler may hardly do more than write: a thread waits at the other end of the pipe.
+        // A handler may do little more than write, so a thread does the work at the other end of the pipe.
         wakeEnd = ends[1]
         startWaiting(at: ends[0])
         for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {

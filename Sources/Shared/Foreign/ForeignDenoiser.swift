@@ -67,7 +67,7 @@ private struct Conversation {
             throw Failure(
                 .inputOutput, place: place,
                 "the denoiser has not introduced itself within \(seconds) s\(child.lastWords())",
-                suggestion: "--child-timeout allows more")
+                suggestion: "<introduction time> allows more")
         }
     }
 

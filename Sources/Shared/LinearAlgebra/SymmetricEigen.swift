@@ -11,7 +11,8 @@ package struct SymmetricEigen: Sendable {
     /// - Parameters:
     ///   - matrix: [dimension, dimension]; its upper triangle is not read.
     ///   - wanted: whether the eigenvectors are computed.
-    /// - Throws: a `Failure` with status `.internal` if LAPACK does not converge, which finite input does not bring about.
+    /// - Throws: a `Failure` with status `.internal` if LAPACK does not converge, which finite input does not bring
+    ///   about.
     package init(_ matrix: [Double], dimension: Int, vectors wanted: Bool) throws {
         precondition(matrix.count == dimension * dimension)
         guard dimension > 0 else {

@@ -1,5 +1,4 @@
 import FeatureNetworks
-import Networks
 import Tensors
 
 /// Turns samples into the features that a distance between distributions compares, with their pullback.

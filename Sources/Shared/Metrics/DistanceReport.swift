@@ -1,3 +1,4 @@
+import Diagnostics
 import Formats
 
 /// The distances of sets of samples from their reference, as text or as JSON.
@@ -82,17 +83,17 @@ package struct DistanceReport: Sendable {
         var lines: [(String, String)] = []
         for entry in entries {
             let suffix = entries.count > 1 ? "  \(entry.name)" : ""
-            lines.append((label, significant(entry.distance.value) + suffix))
+            lines.append((label, significant(entry.distance.value, digits: 6) + suffix))
             if let kernel = entry.kernel {
                 let spread = "+- \(significant(kernel.deviation, digits: 3)) (\(kernel.subsets) subsets of"
                 let drawn = kernel.subsets > 1 ? "\(spread) \(kernel.subsetSize))" : "(all samples)"
-                lines.append(("KID", "\(significant(kernel.value)) \(drawn)"))
+                lines.append(("KID", "\(significant(kernel.value, digits: 6)) \(drawn)"))
             }
             if let both = entry.precisionRecall {
                 lines.append(("precision", significant(both.precision, digits: 4)))
                 lines.append(("recall", significant(both.recall, digits: 4)))
             }
-            if let rmsd = entry.rmsd { lines.append(("RMSD to the teacher", significant(rmsd))) }
+            if let rmsd = entry.rmsd { lines.append(("RMSD to the teacher", significant(rmsd, digits: 6))) }
             lines.append(("samples", samples(entry.count, entry.seeds)))
             if entry.distance.clipped < -1e-6 {
                 lines.append(
@@ -100,8 +101,9 @@ package struct DistanceReport: Sendable {
             }
         }
         if let summary {
-            lines.append(("mean", "\(significant(summary.mean)) +- \(significant(summary.spread, digits: 3))"))
-            lines.append(("least", significant(summary.least)))
+            lines.append(
+                ("mean", "\(significant(summary.mean, digits: 6)) +- \(significant(summary.spread, digits: 3))"))
+            lines.append(("least", significant(summary.least, digits: 6)))
         }
         lines.append(("reference", "\(reference), \(samples(referenceCount, nil)) samples"))
         lines.append(("features", "\(features ?? "unnamed"), \(dimension) numbers"))
@@ -162,26 +164,4 @@ package struct DistanceReport: Sendable {
         if let rmsd = entry.rmsd { members.append(.init("rmsd", .number(rmsd))) }
         return .object(members)
     }
-}
-
-/// Returns `value` rounded to `digits` significant digits, with an exponent if it is very small or large.
-func significant(_ value: Double, digits: Int = 6) -> String {
-    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
-    var exponent = Int(Double.log(abs(value)) / Double.log(10) + 400) - 400
-    // A value that rounds up to the next power of ten has one more digit before the point.
-    if (abs(value) / Double.pow(10, Double(exponent - digits + 1))).rounded() >= Double.pow(10, Double(digits)) {
-        exponent += 1
-    }
-    guard (-5..<digits + 3).contains(exponent) else {
-        return decimal(value / Double.pow(10, Double(exponent)), places: digits - 1) + "e\(exponent)"
-    }
-    return decimal(value, places: max(0, digits - 1 - exponent))
-}
-
-private func decimal(_ value: Double, places: Int) -> String {
-    let unit = (0..<places).reduce(1.0) { product, _ in product * 10 }
-    let digits = String(Int((abs(value) * unit).rounded()))
-    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-    let text = places == 0 ? padded : "\(padded.dropLast(places)).\(padded.suffix(places))"
-    return value < 0 ? "-" + text : text
 }

@@ -1,6 +1,5 @@
 import Diagnostics
 import FeatureNetworks
-import Networks
 import TensorStream
 import Tensors
 

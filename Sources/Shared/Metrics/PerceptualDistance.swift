@@ -1,6 +1,5 @@
 import Diagnostics
 import FeatureNetworks
-import Networks
 import Tensors
 
 /// LPIPS (Zhang et al. 2018; docs/methods/metrics.md, "LPIPS") from a fixed set of target images:

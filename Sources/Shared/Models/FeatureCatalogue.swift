@@ -19,7 +19,7 @@ package enum FeatureCatalogue {
     ) throws -> any FeatureNetwork {
         let pool = ThreadPool(threads: threads)
         guard name != embedded else { return try embeddedFeatures(pool) }
-        let weights = try namingFile(name, at: "--features", orOneOf: [embedded]) { try CheckpointFile.open(name) }
+        let weights = try namingFile(name, at: "features", orOneOf: [embedded]) { try CheckpointFile.open(name) }
         guard weights.shape(of: "Mixed_7c.branch_pool.conv.weight") != nil else {
             throw Failure(
                 .data, place: name, "holds no Inception-v3 under pytorch-fid's names",

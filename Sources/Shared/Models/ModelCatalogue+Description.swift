@@ -10,7 +10,7 @@ extension ModelCatalogue {
             switch try ModelSpecification(name) {
             case .embedded: try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
             case .checkpoint(let path): path
-            default: throw Failure(.usage, place: "--describe", "\(name) is no model file")
+            default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
         let weights = try CheckpointFile.open(path)
         if PointCloudConfiguration.describes(weights) {

@@ -23,7 +23,7 @@ package enum ModelCatalogue {
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
-        _ name: String, place: String = "--model", process: NoiseProcess? = nil, guidance: Double = 1,
+        _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double = 1,
         architecture: String? = nil, threads: Int? = nil, childTimeout: Int = Self.childTimeout
     ) throws -> Model {
         let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
@@ -33,7 +33,7 @@ package enum ModelCatalogue {
         }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.denoiser.labelCount > 0 else {
-            throw Failure(.usage, place: "--guidance", "the model \(name) has no classes to guide towards")
+            throw Failure(.usage, place: "guidance", "the model \(name) has no classes to guide towards")
         }
         return opened.model(name: name, guidance: guidance)
     }
@@ -87,7 +87,7 @@ package enum ModelCatalogue {
     private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) throws -> Opened {
         if process == .flow {
             throw Failure(
-                .usage, place: "--process", "a network in EDM coordinates cannot start a flow, where no signal is left")
+                .usage, place: "process", "a network in EDM coordinates cannot start a flow, where no signal is left")
         }
         let denoiser: any Denoiser<Float> = process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
         return Opened(
@@ -112,7 +112,7 @@ package enum ModelCatalogue {
         }
         if let own, let process, own != process {
             throw Failure(
-                .usage, place: "--process", "the denoiser's own process is \(own.spelling), not \(process.spelling)")
+                .usage, place: "process", "the denoiser's own process is \(own.spelling), not \(process.spelling)")
         }
         let shapes = denoiser.model.conditionShapes
         return Opened(

@@ -45,7 +45,7 @@ package struct ModelRequest: Sendable {
         let isInputsModel = name == nil || name == inputName
         let model = try ModelCatalogue.open(
             name ?? inputName ?? ModelSpecification.embeddedName,
-            place: name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "--model" : "--model",
+            place: name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model",
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
             threads: threads, childTimeout: childTimeout)
@@ -73,7 +73,7 @@ package struct ModelRequest: Sendable {
                 throw Failure(
                     .data, place: origin.place,
                     "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
-                        + "\(own.prefix(12))", suggestion: "--allow-other-model goes on all the same")
+                        + "\(own.prefix(12))", suggestion: "<other model> goes on all the same")
             }
         } else if name != model.name {
             warn("\(origin.place) was made with the model \(name), not with \(model.name)")

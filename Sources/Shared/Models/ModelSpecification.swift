@@ -30,7 +30,7 @@ package enum ModelSpecification: Equatable, Sendable {
     /// like a spelling can be given as `./gmm:x`. Throws `usage` if a spelling is incomplete or wrong.
     ///
     /// - Parameter place: the place where the name stands, for messages.
-    package init(_ text: String, place: String = "--model") throws {
+    package init(_ text: String, place: String = "model") throws {
         guard !text.isEmpty else { throw Failure(.usage, place: place, "the model's name is empty") }
         guard let colon = text.firstIndex(of: ":") else {
             self = text == Self.embeddedName ? .embedded : .checkpoint(path: text)

@@ -23,7 +23,7 @@ package struct NetworkModel {
 
     /// Makes a network of a named architecture with random weights.
     init(random name: String, pool: ThreadPool) throws {
-        let weights = try locating("--model random") { try RandomWeights(named: name) }
+        let weights = try locating("model random") { try RandomWeights(named: name) }
         try self.init(
             weights: weights, configuration: Self.configuration(of: weights, nil), place: "random:\(name)", pool: pool)
     }
@@ -62,11 +62,11 @@ package struct NetworkModel {
     private static func configuration(
         of weights: any WeightSource, _ architecture: JSONValue?
     ) throws -> NetworkConfiguration {
-        if let architecture { return try locating("--architecture") { try NetworkConfiguration(architecture) } }
+        if let architecture { return try locating("architecture") { try NetworkConfiguration(architecture) } }
         guard let json = weights.configuration else {
             throw Failure(
                 .data, "does not tell its architecture",
-                suggestion: "give it with --architecture FILE.json: precond and init_kwargs as EDM names them")
+                suggestion: "give it with <architecture> FILE.json: precond and init_kwargs as EDM names them")
         }
         return try NetworkConfiguration(json: json)
     }

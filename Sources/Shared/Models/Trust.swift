@@ -56,5 +56,5 @@ enum Trust {
             .data, place: origin.place, "\(Key.model) is `\(name)`, \(reason)", suggestion: suggestion)
     }
 
-    private static let suggestion = "if you trust it, name it with --model or in LD3_MODEL"
+    private static let suggestion = "if you trust it, name it with <model> or in LD3_MODEL"
 }

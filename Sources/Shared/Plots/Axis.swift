@@ -1,3 +1,4 @@
+import Diagnostics
 import Tensors
 
 /// The scale by which values become places along an axis.
@@ -67,7 +68,7 @@ package struct Axis: Sendable, Equatable {
         let places = max(0, -power + (factor == 2.5 ? 1 : 0) - (factor == 10 ? 1 : 0))
         let first = Int((low / step).rounded(.up))
         let last = max(first, Int((high / step).rounded(.down)))
-        return (first...last).map { Tick(place: Double($0) * step, label: decimal(Double($0) * step, places: places)) }
+        return (first...last).map { Tick(place: Double($0) * step, label: label(Double($0) * step, places: places)) }
     }
 
     /// Returns marks at powers of ten. If there are few, 2 and 5 are marked between them; if there are many, only every
@@ -96,18 +97,12 @@ package struct Axis: Sendable, Equatable {
     /// Returns `factor` times ten to `power`, with an exponent if it is long.
     private static func value(_ factor: Double, _ power: Int) -> String {
         guard (-4...4).contains(power) else { return "\(Int(factor))e\(power)" }
-        return decimal(factor * Double.pow(10, Double(power)), places: max(0, -power))
+        return label(factor * Double.pow(10, Double(power)), places: max(0, -power))
     }
 
     /// Returns `value` with a fixed number of decimals, or with an exponent if that would be long.
-    static func decimal(_ value: Double, places: Int) -> String {
-        guard abs(value) < 1e6, places <= 6 else { return "\(value)" }
-        let unit = Double.pow(10, Double(places))
-        let scaled = Int((abs(value) * unit).rounded())
-        let digits = String(scaled)
-        let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-        let whole = padded.dropLast(places)
-        let text = places == 0 ? padded : "\(whole).\(padded.suffix(places))"
-        return value < 0 && scaled != 0 ? "\u{2212}" + text : text
+    static func label(_ value: Double, places: Int) -> String {
+        guard abs(value) < 1e6, places <= 6 else { return shortest(value) }
+        return decimal(value, places: places).replacing("-", with: "\u{2212}")
     }
 }

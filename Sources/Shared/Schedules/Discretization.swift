@@ -73,7 +73,7 @@ package enum Discretization: Sendable, Equatable {
     private func requireFiniteLogSNR(_ process: NoiseProcess) throws {
         guard process.hasFiniteLogSNR else {
             throw Failure(
-                .usage, place: "schedule \(spelling)",
+                .usage, place: "discretization \(spelling)",
                 "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
                 suggestion: "use uniform, quadratic, polynomial:RHO, edm-time or arctan:C")
         }

@@ -54,7 +54,7 @@ extension NoiseProcess {
                 return try NoiseProcess(spelling: spelling) { _ in
                     throw Failure(
                         .data, "is `\(spelling)`, a file, which data cannot choose",
-                        suggestion: "if you trust it, name it with --process")
+                        suggestion: "if you trust it, name it with <process>")
                 }
             } catch var failure as Failure {
                 failure.status = .data

@@ -2,7 +2,6 @@ import Checkpoints
 import Diagnostics
 import Diffusion
 import Formats
-import Foundation
 import Solvers
 
 /// A schedule written for another program, by consumer. Noise levels are s = sigma / alpha, falling.
@@ -67,16 +66,16 @@ package struct ScheduleExport: Sendable {
     /// cannot express the schedule.
     package func callAsFunction(_ schedule: Schedule) throws -> (bytes: [UInt8], notes: [String]) {
         guard schedule.process != .flow || [.json, .npy, .ld3].contains(format) else {
-            throw Failure(.usage, place: "--export \(format.rawValue)", "a flow's start has no finite sigma")
+            throw Failure(.usage, place: "export \(format.rawValue)", "a flow's start has no finite sigma")
         }
         var notes = try lossNotes(schedule)
         let sigmas =
             format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []
         let bytes: [UInt8]
         switch format {
-        case .comfy: bytes = line(sigmas.map(fixed).joined(separator: ", "))
-        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map(fixed).joined(separator: ", ") + "]")
-        case .stableDiffusionCPP: bytes = line(sigmas.map(fixed).joined(separator: ","))
+        case .comfy: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", "))
+        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
+        case .stableDiffusionCPP: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ","))
         case .diffusersTimesteps:
             let steps = try timesteps(schedule)
             bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
@@ -100,14 +99,14 @@ package struct ScheduleExport: Sendable {
         var sigmas = sigmas
         guard let first = sigmas.first, let last = sigmas.last else { return sigmas }
         if let steps = resampledSteps {
-            guard last > 0 else { throw Failure(.usage, place: "--resample", "needs a last sigma above zero") }
+            guard last > 0 else { throw Failure(.usage, place: "resampled steps", "needs a last sigma above zero") }
             sigmas = [first] + TabulatedSchedule.interpolated(sigmas, steps: steps).dropFirst().dropLast() + [last]
         }
         guard let start = firstSigma else { return sigmas }
         // A level that was rounded for print is still that level, not one more step.
         let slack = 1e-6 * start
         guard start <= first + slack, start > last + slack else {
-            throw Failure(.usage, place: "--from-sigma", "\(start) is not within the schedule's \(first) to \(last)")
+            throw Failure(.usage, place: "first sigma", "\(start) is not within the schedule's \(first) to \(last)")
         }
         return [start] + sigmas.filter { $0 < start - slack }
     }
@@ -120,20 +119,13 @@ package struct ScheduleExport: Sendable {
         }
     }
 
-    /// Decimals without an exponent and without trailing zeros: 12 places, at least one.
-    private func fixed(_ value: Double) -> String {
-        var text = String(format: "%.12f", value)
-        while text.hasSuffix("0"), !text.hasSuffix(".0") { text.removeLast() }
-        return text
-    }
-
     private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
 
     /// n = N t - 1 for every step's start, rounded: the schedulers take whole numbers and truncate others.
     private func timesteps(_ schedule: Schedule) throws -> [Int] {
         guard case .vpDiscrete(let table) = schedule.process else {
             throw Failure(
-                .usage, place: "--export \(format.rawValue)",
+                .usage, place: "export \(format.rawValue)",
                 "needs a vp-discrete process, not \(schedule.process.spelling)")
         }
         let steps = schedule.times.dropLast().map { time in
@@ -141,7 +133,7 @@ package struct ScheduleExport: Sendable {
         }
         for (step, next) in zip(steps, steps.dropFirst()) where step <= next {
             throw Failure(
-                .usage, place: "--export \(format.rawValue)", "two steps round to time step \(next)",
+                .usage, place: "export \(format.rawValue)", "two steps round to time step \(next)",
                 suggestion: "export diffusers-sigmas")
         }
         return steps
@@ -181,8 +173,8 @@ package struct ScheduleExport: Sendable {
 
     private func refusal(_ message: String) -> Failure {
         Failure(
-            .usage, place: "--export \(format.rawValue)", message,
-            suggestion: "drop them with --drop-model-times, learn with --tied, or export json")
+            .usage, place: "export \(format.rawValue)", message,
+            suggestion: "drop them with <dropped model times>, learn with <tied times>, or export json")
     }
 
     private func lossNotes(_ schedule: Schedule) throws -> [String] {

@@ -28,7 +28,7 @@ package struct ScheduleRequest: Sendable {
     ) throws {
         (self.solver, self.order, self.variant) = (solver, order, variant)
         (self.evaluations, self.steps) = (evaluations, steps)
-        if let discretization = try locating("--schedule", { try Discretization(spelling: schedule) }) {
+        if let discretization = try locating("schedule", { try Discretization(spelling: schedule) }) {
             source = .discretization(discretization)
         } else if NumberList.isList(path: schedule),
             let schedules = try Schedule.documents(path: schedule, process: process)
@@ -40,12 +40,12 @@ package struct ScheduleRequest: Sendable {
             source = .file(schedule, try Self.frames(ofFile: schedule))
         }
         guard evaluations == nil || steps == nil else {
-            throw Failure(.usage, place: "--steps", "cannot be given together with --nfe")
+            throw Failure(.usage, place: "steps", "cannot be given together with <evaluations>")
         }
     }
 
     private static func frames(ofFile path: String) throws -> [Frame] {
-        let stream = try namingFile(path, at: "--schedule", orOneOf: Discretization.spellings) {
+        let stream = try namingFile(path, at: "schedule", orOneOf: Discretization.spellings) {
             try StreamReader.file(path, .schedule)
         }
         var frames: [Frame] = []
@@ -56,7 +56,7 @@ package struct ScheduleRequest: Sendable {
     /// The file and what it says about model and process; nothing is said by a named discretization.
     package var origin: Origin {
         switch source {
-        case .discretization: .init(place: "--schedule", metadata: [:])
+        case .discretization: .init(place: "schedule", metadata: [:])
         case .file(let path, let frames): .init(place: path, metadata: frames.first?.metadata ?? [:])
         }
     }
@@ -69,14 +69,8 @@ package struct ScheduleRequest: Sendable {
     ) throws -> Schedule {
         switch source {
         case .discretization(let discretization):
-            let named = try Solver(name: solver ?? fallback.solver, order: order, variant: variant)
-            if let steps = steps ?? (evaluations == nil ? discretization.fixedSteps : nil) {
-                return try Schedule(discretization, solver: named, steps: steps, process: process)
-            }
-            guard let budget = evaluations ?? fallback.evaluations else {
-                throw Failure(.usage, place: "--nfe", "is required with a named schedule", suggestion: "or --steps")
-            }
-            return try Schedule(discretization, solver: named, evaluations: budget, process: process)
+            let (solver, steps) = try budget(of: discretization, fallback: fallback)
+            return try Schedule(discretization, solver: solver, steps: steps, process: process)
         case .file(let path, let frames):
             let chosen = try locating(path) { () -> Schedule in
                 let chosen = try choose(among: frames, process: process)
@@ -87,20 +81,41 @@ package struct ScheduleRequest: Sendable {
         }
     }
 
+    /// Throws `usage` if the solver and the budget, as far as they are known without a process, do not fit each other.
+    package func check(fallback: (solver: String, evaluations: Int?)) throws {
+        switch source {
+        case .discretization(let discretization): _ = try budget(of: discretization, fallback: fallback)
+        case .file: if let solver { _ = try Solver(name: solver, order: order, variant: variant) }
+        }
+    }
+
+    /// Returns the solver and the number of steps along a named discretization.
+    private func budget(
+        of discretization: Discretization, fallback: (solver: String, evaluations: Int?)
+    ) throws -> (solver: Solver, steps: Int) {
+        let named = try Solver(name: solver ?? fallback.solver, order: order, variant: variant)
+        if let steps = steps ?? (evaluations == nil ? discretization.fixedSteps : nil) { return (named, steps) }
+        guard let budget = evaluations ?? fallback.evaluations else {
+            throw Failure(
+                .usage, place: "evaluations", "is required with a named schedule", suggestion: "or <steps>")
+        }
+        return try named.plan(evaluations: budget)
+    }
+
     /// The frame that --nfe or --steps asks for; the only one where neither is given.
     private func choose(among frames: [Frame], process: NoiseProcess) throws -> Schedule {
         let schedules = try frames.map { try Schedule(frame: $0, process: process) }
         let budgets = try schedules.map { steps == nil ? try $0.evaluations() : $0.steps }
-        let option = steps == nil ? "--nfe" : "--steps"
+        let coordinate = steps == nil ? "<evaluations>" : "<steps>"
         guard let wanted = steps ?? evaluations else {
             guard schedules.count == 1 else {
                 throw Failure(
-                    .usage, "holds schedules for \(list(budgets)) evaluations", suggestion: "choose with --nfe")
+                    .usage, "holds schedules for \(list(budgets)) evaluations", suggestion: "choose with <evaluations>")
             }
             return schedules[0]
         }
         guard let index = budgets.firstIndex(of: wanted) else {
-            throw Failure(.usage, "has no schedule for \(option) \(wanted), only for \(list(budgets))")
+            throw Failure(.usage, "has no schedule for \(coordinate) \(wanted), only for \(list(budgets))")
         }
         return schedules[index]
     }

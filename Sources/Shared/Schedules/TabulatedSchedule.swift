@@ -53,7 +53,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
         guard isClose(process.scaledSigma(times[0]), process.scaledSigma(process.start)) || times[0] == process.start
         else {
             throw Failure(
-                .usage, place: "schedule \(spelling)",
+                .usage, place: "discretization \(spelling)",
                 "starts at sigma = \(process.scaledSigma(times[0])), the process \(process.spelling) at "
                     + "\(process.scaledSigma(process.start))",
                 suggestion: "it was made for another model")
@@ -61,7 +61,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
         times[0] = process.start
         if isClose(times[steps], process.end) { times[steps] = process.end }
         for (time, next) in zip(times, times.dropFirst()) where !(time > next) {
-            throw Failure(.data, place: "schedule \(spelling)", "must fall in noise; t = \(next) follows \(time)")
+            throw Failure(.data, place: "discretization \(spelling)", "must fall in noise; t = \(next) follows \(time)")
         }
         return times
     }
@@ -71,7 +71,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
         guard interpolates, let list = lists.first else {
             let counts = lists.map { String($0.count - 1) }.joined(separator: ", ")
             throw Failure(
-                .usage, place: "schedule \(spelling)", "has no list of \(steps) steps, only of \(counts)")
+                .usage, place: "discretization \(spelling)", "has no list of \(steps) steps, only of \(counts)")
         }
         return Self.interpolated(list, steps: steps)
     }

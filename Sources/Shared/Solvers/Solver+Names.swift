@@ -12,8 +12,8 @@ extension Solver {
     ///     or `uni_pc_bh1_3`.
     ///   - order: nil for the published name's or the family's default.
     ///   - variant: words of options with commas between them.
-    ///   - prefix: stands before `solver`, `order` and `variant` in messages: "--" or "ld3.".
-    package init(name: String, order: Int? = nil, variant: String? = nil, prefix: String = "--") throws {
+    ///   - prefix: stands before `solver`, `order` and `variant` in messages, such as "ld3.".
+    package init(name: String, order: Int? = nil, variant: String? = nil, prefix: String = "") throws {
         var options: Set<Option> = []
         for word in (variant ?? "").split(separator: ",").map(String.init) {
             guard let option = Option.all.first(where: { $0.word == word }) else {

@@ -11,8 +11,8 @@ package struct Solver: Sendable, Equatable {
     /// Makes a solver of the family's default order if `order` is nil. Throws a usage failure if the family has no such
     /// order or option, or if options exclude each other.
     ///
-    /// - Parameter prefix: stands before `order` and `variant` in messages: "--" or "ld3.".
-    package init(_ family: Family, order: Int? = nil, options: Set<Option> = [], prefix: String = "--") throws {
+    /// - Parameter prefix: stands before `order` and `variant` in messages, such as "ld3.".
+    package init(_ family: Family, order: Int? = nil, options: Set<Option> = [], prefix: String = "") throws {
         let rules = family.rules
         let order = order ?? rules.defaultOrder
         guard rules.orders.contains(order) else {
@@ -59,7 +59,7 @@ extension Solver {
     package func plan(evaluations: Int) throws -> (solver: Solver, steps: Int) {
         let (solver, steps) = family.rules.purchase(self, evaluations: evaluations)
         guard steps >= 1 else {
-            throw Failure(.usage, place: "--nfe", "\(evaluations) evaluations are too few for solver \(name)")
+            throw Failure(.usage, place: "evaluations", "\(evaluations) evaluations are too few for solver \(name)")
         }
         return (solver, steps)
     }

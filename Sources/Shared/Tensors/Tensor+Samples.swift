@@ -1,8 +1,8 @@
 // Samples as plain arrays, so that the modules above this one need no pointers.
 
 extension Tensor {
-    /// Returns `transform` of each sample, computed in Double and rounded once. Its result must have as many elements as
-    /// the sample.
+    /// Returns `transform` of each sample, computed in Double and rounded once. Its result must have as many elements
+    /// as the sample.
     @specialized(where Element == Float)
     @specialized(where Element == Double)
     package func mapSamples(_ transform: (_ sample: Int, _ elements: [Double]) -> [Double]) -> Tensor {

@@ -33,8 +33,8 @@ package final class ThreadPool: Sendable {
 
     deinit { shared.stop() }
 
-    /// Calls `body` once for each item of 0..<count, and returns when all calls have returned. `slot`, in 0..<threads, is
-    /// the thread's own number: two calls that run at the same time have different slots.
+    /// Calls `body` once for each item of 0..<count, and returns when all calls have returned. `slot`, in 0..<threads,
+    /// is the thread's own number: two calls that run at the same time have different slots.
     package func parallelFor(_ count: Int, _ body: (_ item: Int, _ slot: Int) -> Void) {
         guard threads > 1, count > 1,
             shared.owned.compareExchange(

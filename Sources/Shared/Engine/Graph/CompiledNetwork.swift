@@ -60,8 +60,8 @@ package final class CompiledNetwork: Sendable {
 
     /// Returns the outputs' values for a batch, and a closure that pulls cotangents of the outputs back to the inputs.
     ///
-    /// - Returns: `pullback` takes one cotangent an output (nil for zero) and returns one a differentiable input. It may
-    ///   be called more than once, and holds the activations' memory as long as it lives.
+    /// - Returns: `pullback` takes one cotangent an output (nil for zero) and returns one a differentiable input. It
+    ///   may be called more than once, and holds the activations' memory as long as it lives.
     /// - Throws: what `evaluate` throws.
     package func linearize(
         _ tensors: [Tensor<Float>]
@@ -79,7 +79,8 @@ package final class CompiledNetwork: Sendable {
         return (results, { [self] cotangents in try pull(tape, cotangents, batch: batch) })
     }
 
-    /// On first use, schedules and checks the memory, and loads and lays out all weights, several operations at a time.
+    /// Returns the schedule of the memory. The first call makes it, which checks the graph, and loads and lays out all
+    /// weights, several operations at a time.
     private func prepare(pullback: Bool) throws -> MemorySchedule {
         let made = pullback ? pullbackSchedule : forwardSchedule
         if let schedule = made.value { return schedule }

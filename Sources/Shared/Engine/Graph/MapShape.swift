@@ -1,7 +1,7 @@
 /// The shape of one image's activations: pixels row by row, each holding its channels side by side (channels-last).
 ///
 /// A map may be the concatenation of several ("segments"). Each segment's channels are padded with zeros to a multiple
-/// of 16, so every loop runs over whole vectors and a concatenation is never copied into place.
+/// of 16, so every loop runs over whole vectors, and operations read the parts of a concatenation without copying them.
 package struct MapShape: Sendable, Hashable {
     package let height: Int
     package let width: Int

@@ -12,16 +12,16 @@ package enum MemoryBuffer: Sendable, Hashable {
     case pullbackScratch(operation: Int)
 }
 
-/// Who touches which buffer of a graph's memory at what time.
+/// The times at which operations write, read and overwrite the buffers of a graph's memory.
 ///
 /// Operation i of n runs forwards at time i, and its pullback runs at time 2n - 1 - i. Inputs are there before time 0;
 /// outputs leave, and their cotangents arrive, at time n; the wanted cotangents leave at time 2n.
 package struct MemorySchedule: Sendable {
-    /// What an operation's pullback does with the cotangent of one input.
+    /// The way in which an operation's pullback delivers the cotangent of one input.
     enum Delivery: Sendable {
-        /// Nobody asks for this cotangent.
+        /// It delivers nothing, because nobody asks for this cotangent.
         case none
-        /// It is the first contribution.
+        /// It writes the first contribution.
         case assign
         /// It adds to earlier contributions.
         case add
@@ -36,15 +36,15 @@ package struct MemorySchedule: Sendable {
     }
 
     let withPullback: Bool
-    /// What the pullback of each operation does with the cotangents of its inputs.
+    /// For each operation, the ways in which its pullback delivers the cotangents of its inputs.
     let deliveries: [[Delivery]]
     private let operationCount: Int
     private var accesses: [MemoryBuffer: [Access]] = [:]
 
     /// - Parameters:
     ///   - differentiable: values whose cotangents are wanted.
-    /// - Throws: a `Failure` with status `.internal` if an operation overwrites a buffer that is read afterwards, or if a
-    ///   buffer is read that nobody has written.
+    /// - Throws: a `Failure` with status `.internal` if an operation overwrites a buffer that is read afterwards, or if
+    ///   a buffer is read that nobody has written.
     package init(
         _ graph: Graph, inputs: [Value], outputs: [Value], differentiable: [Value], withPullback: Bool
     ) throws {
@@ -103,10 +103,12 @@ package struct MemorySchedule: Sendable {
         for buffer in operation.overwrites(pullback: true) { add(.overwrite, buffer, time: time, by: index) }
     }
 
-    /// Whether somebody asks for a cotangent that the pullback of operation `index` delivers; it does not run otherwise.
+    /// Whether somebody asks for a cotangent that the pullback of operation `index` delivers; it does not run
+    /// otherwise.
     func runsPullback(of index: Int) -> Bool { deliveries[index].contains { $0 != .none } }
 
-    /// Returns which cotangents are wanted, and who writes each of them first.
+    /// Returns the deliveries of all pullbacks: none for cotangents that nobody asks for, and for each of the others
+    /// the first contribution and those that are added to it.
     private static func deliveries(_ graph: Graph, outputs: [Value], differentiable: [Value]) -> [[Delivery]] {
         var wanted = Set(differentiable.map(\.id))
         for operation in graph.operations where operation.inputs.contains(where: { wanted.contains($0.id) }) {
@@ -148,7 +150,7 @@ package struct MemorySchedule: Sendable {
         _ reader: Access, by overwrite: Access, _ accesses: [Access], _ buffer: MemoryBuffer
     ) -> Bool {
         guard reader.kind == .read else { return false }
-        // A pullback may run again, and a second one finds what the first has left of the forward run's results.
+        // A pullback may run again. The second one finds the forward run's results as the first has left them.
         if overwrite.time >= operationCount, reader.time >= operationCount, buffer.isWrittenForwards { return true }
         let isRenewed = accesses.contains {
             $0.kind == .write && overwrite.time < $0.time && $0.time <= reader.time

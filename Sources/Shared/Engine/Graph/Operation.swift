@@ -1,11 +1,11 @@
 /// One node of a graph: it computes `output` from `inputs`, and pulls the output's cotangent back to them.
 ///
 /// A forward run reads the inputs' activations and writes the output's. A pullback reads the output's cotangent and
-/// delivers the inputs' cotangents. An operation declares everything else that it does with shared memory, so that the
-/// plan keeps what is needed and refuses what would destroy it (`MemorySchedule`).
+/// delivers the inputs' cotangents. An operation declares everything else that it does with shared memory.
+/// From this, `MemorySchedule` knows how long each buffer is needed, and refuses a graph that destroys one too early.
 package protocol Operation: Sendable {
     var kind: LayerKind { get }
-    /// In the order in which the pullback writes their cotangents.
+    /// The values that are read, in the order in which the pullback delivers their cotangents.
     var inputs: [Value] { get }
     var output: Value { get }
 
@@ -13,11 +13,12 @@ package protocol Operation: Sendable {
     var pullbackReadsInputs: Bool { get }
     /// Whether the pullback reads the output's activations.
     var pullbackReadsOutput: Bool { get }
-    /// The buffers that a forward run, or a pullback, leaves with other numbers than it found, beside its results.
+    /// Returns the buffers that a forward run, or a pullback, leaves with other numbers than it found, besides its
+    /// results.
     func overwrites(pullback: Bool) -> [MemoryBuffer]
-    /// Floats an image that are kept from the forward run for the pullback, beside activations.
+    /// Floats for each image that are kept from the forward run for the pullback, besides activations.
     var savedCount: Int { get }
-    /// Floats of scratch memory for one call.
+    /// Returns the floats of scratch memory for one call.
     func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int
 
     /// Multiply-adds of one image, counted as a direct computation needs them.

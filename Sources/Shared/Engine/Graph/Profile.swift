@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import Synchronization
 
@@ -7,11 +8,12 @@ import Synchronization
     import Darwin
 #endif
 
-/// Measures the engine if the environment has LD3_PROFILE=1, and nothing otherwise: run time and speed by kind of layer,
-/// the time taken to lay out weights, and the most memory held.
+/// Measures the engine if the environment has LD3_PROFILE=1, and nothing otherwise: run time and speed by kind of
+/// layer, the time taken to lay out weights, and the most memory held.
 ///
 /// Times are wall times of whole operations. If images run side by side, each on its own thread, times are summed over
-/// threads, and GFLOP/s are those of one thread. GFLOP/s count the operations of a direct computation, whatever the kernel.
+/// threads, and GFLOP/s are those of one thread. GFLOP/s count the operations of a direct computation, whatever the
+/// kernel.
 package final class Profile: Sendable {
     package static let shared = Profile()
     private let enabled = ProcessInfo.processInfo.environment["LD3_PROFILE"] == "1"
@@ -69,16 +71,16 @@ package final class Profile: Sendable {
         let total = measured.layers.values.reduce((0, 0)) { ($0.0 + $1.seconds, $0.1 + $1.operations) }
         guard total.0 > 0 else { return nil }
         func line(_ seconds: Double, _ operations: Double, _ name: String) -> String {
-            let speed = operations > 0 ? String(format: "%5.0f GFLOP/s", 1e-9 * operations / seconds) : ""
-            return String(format: "%5.1f %%  %8.3f s  ", 100 * seconds / total.0, seconds)
-                + String(repeating: " ", count: 13 - speed.count) + speed + "  \(name)"
+            let speed = operations > 0 ? decimal(1e-9 * operations / seconds, places: 0, width: 5) + " GFLOP/s" : ""
+            let share = decimal(100 * seconds / total.0, places: 1, width: 5)
+            return "\(share) %  \(decimal(seconds, places: 3, width: 8)) s  \(speed.aligned(right: 13))  \(name)"
         }
         let layers = measured.layers.sorted { $0.value.seconds > $1.value.seconds }
         var lines = layers.map { line($1.seconds, $1.operations, $0.rawValue) }
         lines.append(line(total.0, total.1, "together"))
-        lines.append(String(format: "%.3f s laying out weights", measured.layoutSeconds))
+        lines.append(decimal(measured.layoutSeconds, places: 3) + " s laying out weights")
         for (purpose, bytes) in measured.memory.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            lines.append(String(format: "%.1f MB at most of ", 1e-6 * Double(bytes.most)) + purpose.rawValue)
+            lines.append(decimal(1e-6 * Double(bytes.most), places: 1) + " MB at most of " + purpose.rawValue)
         }
         return lines.joined(separator: "\n")
     }

@@ -1,6 +1,7 @@
 /// The last arithmetic of a convolution, done while its sums are written to memory:
 ///
-///     y = scale (sum + bias + image bias + residual), then max(y, 0) if `rectifies`, then added to the target if `adds`
+///     y = scale (sum + bias + image bias + residual), then max(y, 0) if `rectifies`, then added to the target if
+///     `adds`
 struct ConvolutionEpilogue {
     /// [columns]
     var bias: FloatPointer?

@@ -7,8 +7,8 @@ package enum ConvolutionKernel: String, Sendable, CaseIterable {
     /// Winograd's F(4x4, 3x3): 4 times fewer multiplications; the weights take 4 times their size.
     case winograd4
 
-    /// Returns the kernel for a layer. It depends on the layer alone, so an image's bits depend on neither the batch nor
-    /// the number of threads.
+    /// Returns the kernel for a layer. It depends on the layer alone, so an image's bits depend on neither the batch
+    /// nor the number of threads.
     ///
     /// - Parameter inputs: maps whose concatenation is convolved.
     static func choose(_ window: Window, output: MapShape, inputs: Int) -> ConvolutionKernel {

@@ -65,8 +65,8 @@ enum MapPasses {
         }
     }
 
-    /// Sets target to the sum over each 2x2 square of `source`, a map twice as large, or adds the sum if `adds`. This is
-    /// the transpose of twofold enlargement.
+    /// Sets target to the sum over each 2x2 square of `source`, a map twice as large, or adds the sum if `adds`. This
+    /// is the transpose of twofold enlargement.
     static func sumSquares(
         _ run: GraphRun, _ source: FloatPointer, shape: MapShape, target: MutableFloatPointer, adds: Bool
     ) {

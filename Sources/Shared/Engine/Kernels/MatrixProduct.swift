@@ -1,8 +1,8 @@
 /// Products of matrices that are computed at run time (in attention), on the inner loop of the convolutions. All run on
 /// the calling thread.
 enum MatrixProduct {
-    /// Sets C to factor A B, or adds factor A B to C if `adds`, for A [rows, depth] and B [depth, columns], row-major with
-    /// row strides `lda`, `ldb` and `ldc`. Reads up to 31 floats past the end of B's rows.
+    /// Sets C to factor A B, or adds factor A B to C if `adds`, for A [rows, depth] and B [depth, columns], row-major
+    /// with row strides `lda`, `ldb` and `ldc`. Reads up to 31 floats past the end of B's rows.
     static func multiply(
         rows: Int, columns: Int, depth: Int, a: FloatPointer, lda: Int, b: FloatPointer, ldb: Int,
         c: MutableFloatPointer, ldc: Int,

@@ -2,8 +2,8 @@
 //
 //     C[i, j] = sum over taps s and depth k of  A_s[i][k] B[s depth + k, j]       i < 8, j < 16 or 32
 //
-// A's rows are given by pointer, eight for each tap, so a k x k convolution, strided and upsampling ones included, reads
-// its image in place: a row in the padding points at zeros. A plain product is the case of one tap.
+// A's rows are given by pointer, eight for each tap, so a k x k convolution, strided and upsampling ones included,
+// reads its image in place: a row in the padding points at zeros. A plain product is the case of one tap.
 //
 // Every element is one chain of fused multiply-adds from zero, in the order of s, then k. The order depends on nothing
 // else, so an element's bits do not change with the batch, the tile it falls into or the number of threads.

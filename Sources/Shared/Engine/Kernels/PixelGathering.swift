@@ -5,8 +5,8 @@ struct InputMap {
     var stride: Int
 }
 
-/// The input pixels that each output pixel of a (transposed) convolution reads, as a formula instead of a table. Rows of
-/// pointers are made from it, eight at a time.
+/// The input pixels that each output pixel of a (transposed) convolution reads, as a formula instead of a table. Rows
+/// of pointers are made from it, eight at a time.
 ///
 ///     forward:    output (y, x) reads input (stride y - padding + r, stride x - padding + s) for tap (r, s)
 ///     transposed: output (y, x) reads input ((y + padding - r) / stride, ...) if the division has no remainder

@@ -7,10 +7,10 @@
 // The sums over channels become (m+2)^2 independent products of matrices [tiles x C_in] [C_in x C_out]: 36 for m = 4,
 // instead of a direct convolution's 144 multiplications a tile, and 16 for m = 2, instead of 36.
 //
-// V = B^T d B is laid out [block of 8 tiles][point][8][channels + 16]: a call of the inner loop reads contiguous memory,
-// and the 16 extra floats keep the points' rows out of one cache set. A work item takes 32 output channels of up to 128
-// tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms the sums back
-// while they are still in the second-level cache.
+// V = B^T d B is laid out [block of 8 tiles][point][8][channels + 16]: a call of the inner loop reads contiguous
+// memory, and the 16 extra floats keep the points' rows out of one cache set. A work item takes 32 output channels of
+// up to 128 tiles, multiplies point by point (its panel of weights stays in cache over the tiles), and transforms the
+// sums back while they are still in the second-level cache.
 
 /// The three matrices of one tile size.
 protocol WinogradForm {
@@ -40,12 +40,12 @@ extension WinogradForm {
 }
 
 enum Winograd<Form: WinogradForm> {
-    /// Tiles whose V is held at once: enough tiles to be worth reading and transforming a panel of weights, few enough for
-    /// V to fit the last-level cache and the sums of a panel the second-level cache.
+    /// Tiles whose V is held at once: enough tiles to be worth reading and transforming a panel of weights, few enough
+    /// for V to fit the last-level cache and the sums of a panel the second-level cache.
     private static var groupTiles: Int { 128 }
 
-    /// Returns whether weights are transformed once and kept, instead of at every use. They are kept if that takes at most
-    /// a MiB, or if a weight meets too few tiles to be worth its transform.
+    /// Returns whether weights are transformed once and kept, instead of at every use. They are kept if that takes at
+    /// most a MiB, or if a weight meets too few tiles to be worth its transform.
     static func keepsTransform(_ gathering: PixelGathering, depth: Int, columns: Int) -> Bool {
         tileCount(gathering) < 16 || Form.points * depth * columns <= 1 << 18
     }

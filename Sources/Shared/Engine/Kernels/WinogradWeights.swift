@@ -1,9 +1,9 @@
 // The weights of a Winograd convolution are G g G^T of every 3x3 kernel g, in panels of 32 output channels.
 //
-// A transformed kernel takes 36 numbers (16 for m = 2) instead of 9. Small layers, and layers whose maps have few tiles,
-// keep the transform. In other layers, a work item transforms its own panel, one row of points at a time: this costs a
-// few operations for a number that is then used on all of the item's tiles, and it saves three quarters of the memory
-// and of the traffic. Both ways give the same numbers.
+// A transformed kernel takes 36 numbers (16 for m = 2) instead of 9. Small layers, and layers whose maps have few
+// tiles, keep the transform. In other layers, a work item transforms its own panel, one row of points at a time: this
+// costs a few operations for a number that is then used on all of the item's tiles, and it saves three quarters of the
+// memory and of the traffic. Both ways give the same numbers.
 
 /// 3x3 kernels, [panel][depth][9][width], so that the kernels from which one row of points is made are contiguous.
 private struct KernelPanels: Sendable {

@@ -14,8 +14,8 @@ extension GroupNorm {
         options.halves ? run.scratch + run.batch * 4 * stride : run.cotangent(output)
     }
 
-    /// Computes g, the cotangent of z, for every pixel, and the sums over pixels of g and of g (x - mean) in the scratch
-    /// memory, [batch][4][stride].
+    /// Computes g, the cotangent of z, for every pixel, and the sums over pixels of g and of g (x - mean) in the
+    /// scratch memory, [batch][4][stride].
     private func slopes(_ run: GraphRun, _ value: Value, first: Int) {
         let (own, pixels, width) = (value.shape.stride, value.shape.pixels, value.shape.width)
         let blocks = own / lanes

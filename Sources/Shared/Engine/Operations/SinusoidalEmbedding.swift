@@ -30,8 +30,8 @@ package struct SinusoidalEmbedding: Operation {
         self.sinesFirst = sinesFirst
     }
 
-    /// Returns w_j = 10000^(-j / (n/2 - e)) for n features, with e = 1 if `endpoint` and e = 0 otherwise, rounded to Float
-    /// as the reference implementation rounds them.
+    /// Returns w_j = 10000^(-j / (n/2 - e)) for n features, with e = 1 if `endpoint` and e = 0 otherwise, rounded to
+    /// Float as the reference implementation rounds them.
     package static func positionalFrequencies(features: Int, endpoint: Bool) -> [Float] {
         let half = features / 2
         let divisor = Double(half - (endpoint ? 1 : 0))

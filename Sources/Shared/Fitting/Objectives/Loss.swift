@@ -3,15 +3,16 @@ import Tensors
 
 /// A distance between a student's results and fixed targets, sample by sample.
 ///
-/// A loss is made once for the targets of a set of pairs, so that whatever depends on them alone (features) is
-/// computed once (M5.12 R5). `pairs` names the target of each row of `samples` by its place in that set.
+/// A loss is made once for the targets of a set of pairs, so that what depends on them alone (features) is computed
+/// once. Targets need not have the shape of samples. `pairs` names the target of each row of `samples` by its place in
+/// that set.
 package protocol Loss<Element>: Sendable {
     associatedtype Element: TensorElement
 
-    /// The loss of each sample, [B] from [B, sample shape].
+    /// Returns the loss of each sample, [B] from [B, sample shape].
     func values(_ samples: Tensor<Element>, pairs: [Int]) throws -> [Double]
 
-    /// The same with the gradient of each loss with respect to its own sample, [B, sample shape].
+    /// Returns the losses with the gradient of each in its own sample, [B, sample shape].
     func gradients(_ samples: Tensor<Element>, pairs: [Int]) throws -> LossGradients<Element>
 }
 
@@ -25,7 +26,7 @@ package struct LossGradients<Element: TensorElement>: Sendable {
     }
 }
 
-/// The mean square (l2) or mean absolute (l1) difference over the elements of a sample (M7.1).
+/// The mean square (l2) or mean absolute (l1) difference over the elements of a sample.
 package struct PixelLoss<Element: TensorElement>: Loss {
     package enum Power: String, Sendable {
         case l1
@@ -35,11 +36,11 @@ package struct PixelLoss<Element: TensorElement>: Loss {
     package let power: Power
     /// [P, sample shape]
     package let targets: Tensor<Element>
-    /// What the sum is divided by: the elements of a sample.
+    /// The sum is divided by this, usually the elements of a sample.
     package let divisor: Double
 
-    /// - Parameter divisor: the reference divides by the latent's element count even for decoded images (DEF-24);
-    ///   nil is the true count.
+    /// - Parameter divisor: nil is the true count of elements. The reference divides by the latent's even for decoded
+    ///   images.
     package init(_ power: Power, targets: Tensor<Element>, divisor: Double? = nil) {
         self.power = power
         self.targets = targets

@@ -1,7 +1,7 @@
 import Metrics
 import Tensors
 
-/// LPIPS to the teacher's images; their features are computed once (M7.2, M5.12 R5).
+/// LPIPS to the teacher's images, whose features are computed once (Zhang et al. 2018, Eq. 1).
 package struct PerceptualLoss: Loss {
     private let distance: PerceptualDistance
 

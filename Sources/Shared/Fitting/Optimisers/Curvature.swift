@@ -1,15 +1,15 @@
 import LinearAlgebra
 
-/// The second derivatives of a loss as far as they are known: a Gauss-Newton matrix, and what the gradients at later
-/// iterates have told since.
+/// The second derivatives of a loss as far as they are known: a Gauss-Newton matrix, corrected by the gradients at
+/// later iterates.
 ///
 /// Each step s over which the gradient changes by y corrects the matrix B by BFGS' formula,
-/// B + y y' / (y's) - B s s' B / (s'B s), which keeps it positive definite and makes B s = y. That also brings in what
-/// Gauss-Newton leaves out, the residuals' own curvature, at no further evaluation.
+/// B + y y' / (y's) - B s s' B / (s'B s), which keeps it positive definite and makes B s = y. That also brings in the
+/// residuals' own curvature, which Gauss-Newton leaves out, at no further evaluation.
 package struct Curvature {
     /// Row-major, [n, n].
     package private(set) var matrix: [Double]
-    /// Steps since the matrix was computed.
+    /// The steps since the matrix was computed.
     package private(set) var age = 0
     private var parameters: [Double]
     private var gradient: [Double]
@@ -21,8 +21,8 @@ package struct Curvature {
         self.gradient = gradient
     }
 
-    /// Takes the gradient at the next iterate into account. A step along which the loss bends less than a tenth of what the
-    /// matrix expects, or downwards, teaches nothing.
+    /// Takes the gradient at the next iterate into account. A step along which the loss bends less than a tenth of what
+    /// the matrix expects, or downwards, teaches nothing.
     package mutating func advance(to parameters: [Double], gradient: [Double]) {
         let step = zip(parameters, self.parameters).map { $0 - $1 }
         let change = zip(gradient, self.gradient).map { $0 - $1 }

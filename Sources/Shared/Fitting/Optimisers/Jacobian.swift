@@ -1,10 +1,9 @@
-import Diffusion
 import Solvers
 import Tensors
 
-/// The derivative of the results of some pairs with respect to some parameters.
+/// The derivatives of the results of some pairs in some parameters.
 package struct Jacobian<Element: TensorElement> {
-    /// One a parameter, each [B, sample shape].
+    /// One for each parameter, [B, sample shape].
     package let columns: [Tensor<Element>]
 
     /// The matrix of inner products of the columns, row-major.
@@ -23,19 +22,19 @@ package struct Jacobian<Element: TensorElement> {
 }
 
 extension Student {
-    /// The Jacobian at the pairs `indices` with respect to the parameters `free`.
+    /// Returns the Jacobian of the results of the pairs at `indices` in the parameters `free`.
     ///
-    /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that follow it,
-    /// whichever takes fewer evaluations: only what comes after the first coefficient moved is run again. Forward
+    /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that depend on
+    /// it, whichever takes fewer evaluations: only the part after the first coefficient moved is run again. Forward
     /// differences are accurate enough for the curvature of Gauss-Newton; gradients come from the exact adjoint.
     package func jacobian(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], free: [Int]
     ) throws -> Jacobian<Element> {
         let differentiated = try family.differentiated(parameters)
         let program = differentiated.values
-        let start = set.latents.gather(indices).scaled(by: startScale)
+        let start = set.movedNoises.gather(indices).scaled(by: solver.startScale)
         let known = set.firstOutputs.map { [1: $0.gather(indices)] } ?? [:]
-        let executor = executor(set, indices)
+        let executor = solver.executor(set, indices)
         var registers: [Int: Tensor<Element>] = [:]
         let result = try executor.run(program, from: start, known: known) { registers[$0] = $1 }
 
@@ -56,7 +55,7 @@ extension Student {
     }
 }
 
-/// Where in a program a coefficient stands.
+/// The place of a coefficient in a program.
 private struct Place: Hashable {
     var instruction: Int
     var term: Int
@@ -69,7 +68,7 @@ private struct Slope {
     var step: Double
 }
 
-/// Small changes of some coefficients, and what the change of the result, times a weight, adds to which columns.
+/// Small changes of some coefficients, and the weights by which the change of the result is added to columns.
 private struct Move {
     var changes: [Place: Double]
     var shares: [(column: Int, weight: Double)]
@@ -86,7 +85,7 @@ private struct Move {
         }
     }
 
-    /// Each parameter is moved until the first of its coefficients has gone as far as it may.
+    /// Returns a move for each parameter, as far as the first of its coefficients may go.
     static func ofParameters(_ slopes: [Slope], count: Int) -> [Move] {
         (0..<count).compactMap { column in
             let moving = slopes.filter { $0.partials[column] != 0 }
@@ -99,7 +98,7 @@ private struct Move {
 }
 
 extension Dictionary where Key == Int {
-    /// How far to move a coefficient: a time by 0.5 %, a weight so that its combination moves by 0.2 %.
+    /// Returns how far to move a coefficient: a time by 0.5 %, a weight so that its combination moves by 0.2 %.
     fileprivate func step<Element>(
         of coefficient: Double, _ instruction: StepProgram<Double>.Instruction, term: Int
     ) -> Double where Value == Tensor<Element> {
@@ -118,7 +117,7 @@ extension StepProgram where Coefficient == Double {
         mapCoefficients { $0 + (changes[Place(instruction: $1, term: $2)] ?? 0) }
     }
 
-    /// The moves after whose first changes fewer evaluations follow.
+    /// Returns those moves after whose first changes fewer evaluations follow.
     fileprivate func cheapest(_ first: [Move], _ second: [Move]) -> [Move] {
         func cost(_ moves: [Move]) -> Int {
             moves.reduce(0) { $0 + instructions[$1.first...].count(where: \.isEvaluation) }

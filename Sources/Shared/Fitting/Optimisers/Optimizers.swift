@@ -1,5 +1,5 @@
 /// RMSprop with momentum in PyTorch's semantics: not centred, no bias correction, the learning rate outside the
-/// momentum buffer, epsilon added after the square root (M5.5).
+/// momentum buffer, epsilon added after the square root (paper, App. D.1).
 package struct RMSprop: Sendable, Equatable {
     package var learningRate: Double
     package var smoothing = 0.99
@@ -15,7 +15,7 @@ package struct RMSprop: Sendable, Equatable {
         momentumBuffer = squareAverage
     }
 
-    /// The averages start anew.
+    /// Starts the averages anew.
     package mutating func forget() {
         squareAverage = squareAverage.map { _ in 0 }
         momentumBuffer = squareAverage
@@ -43,12 +43,9 @@ package struct SGD: Sendable, Equatable {
     }
 }
 
-/// The gradient scaled down to Euclidean norm `limit` where it is longer, as clip_grad_norm_ does (M5.5).
+/// Returns the gradient, scaled down to Euclidean norm `limit` if it is longer, as PyTorch's clip_grad_norm_ does.
 package func clipped(_ gradient: [Double], to limit: Double) -> [Double] {
     let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
     let scale = min(1, limit / (norm + 1e-6))
     return gradient.map { $0 * scale }
 }
-
-/// The reference rounds derived hyper-parameters to 8 decimals (M5.4, M5.5).
-func roundedToEightDecimals(_ value: Double) -> Double { (value * 1e8).rounded() / 1e8 }

@@ -1,49 +1,33 @@
-import Diagnostics
+import Diffusion
 import Solvers
 import Tensors
 
-/// What a generalized fit may change.
-package struct LearnedParts: OptionSet, Sendable {
-    package let rawValue: Int
-
-    package init(rawValue: Int) { self.rawValue = rawValue }
-
-    package static let times = LearnedParts(rawValue: 1)
-    package static let modelTimes = LearnedParts(rawValue: 2)
-    package static let coefficients = LearnedParts(rawValue: 4)
-}
-
-/// A solver whose times, network times and coefficients are all parameters (M13.2).
+/// A solver whose times, model times and coefficients are all parameters (docs/methods/gauss-newton.md, "Parameters").
 ///
 /// Parameters are those of `TimesFamily`, then for each row of the multistep form the offset of x_T's weight, in units
 /// of `startScale`, and those of the outputs' weights. All-zero offsets are the base solver. Under the sum rule a row's
-/// offsets add up to zero and x_T's weight stays: a constant output gives what the base solver makes of it (M13.3).
+/// offsets add up to zero and x_T's weight stays: a constant output gives what the base solver makes of it.
 package struct GeneralizedFamily: ProgramFamily {
-    package let times: TimesFamily
-    /// Network evaluations: the rows of the multistep form.
-    package let evaluations: Int
+    private let multistep: MultistepTimes
     /// Whether the newest output's offset is minus the sum of the older ones', whatever its own parameter.
     package let keepsSums: Bool
 
-    /// Fails for a solver whose first evaluation is not at the start.
+    /// Throws `usage` for a solver whose first evaluation is not at the start.
     package init(_ times: TimesFamily, keepsSums: Bool = false) throws {
-        self.times = times
+        multistep = try MultistepTimes(times)
         self.keepsSums = keepsSums
-        let uniform = [Double](repeating: 1, count: times.parameterization.steps + 1)
-        let program = try times.program(uniform + uniform.map { _ in 0 })
-        guard program.evaluatesStart else {
-            throw Failure(.usage, "the coefficients of solver \(times.solver.name) cannot be learned")
-        }
-        evaluations = program.evaluations
     }
 
+    package var times: TimesFamily { multistep.times }
+    package var evaluations: Int { multistep.evaluations }
     package var coefficientCount: Int { (1...evaluations).reduce(0) { $0 + $1 + 1 } }
     package var parameterCount: Int { times.parameterCount + coefficientCount }
+    package var offsets: Range<Int> { times.parameterCount..<parameterCount }
 
     package func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T> { try form(parameters).program }
 
     package func form<T: Real>(_ parameters: [T]) throws -> MultistepForm<T> {
-        var form = MultistepForm(try times.program(Array(parameters.prefix(times.parameterCount))))
+        var form = try multistep.form(Array(parameters.prefix(times.parameterCount)))
         var offsets = parameters.dropFirst(times.parameterCount)
         for row in 0..<evaluations {
             let start = offsets.removeFirst()
@@ -58,18 +42,22 @@ package struct GeneralizedFamily: ProgramFamily {
         return form
     }
 
-    /// Indices of the parameters that `parts` sets free. xi_0 and the masked ends of the model offsets never are.
-    package func indices(of parts: LearnedParts) -> [Int] {
-        let steps = times.parameterization.steps
-        var indices: [Int] = []
-        // A common shift of xi changes nothing: the last entry stays.
-        if parts.contains(.times) { indices += Array(1..<max(steps, 1)) }
-        if parts.contains(.modelTimes), !times.isTied { indices += Array(steps + 2..<2 * steps + 1) }
-        if parts.contains(.coefficients) { indices += offsetIndices }
-        return indices
+    /// Returns the parameters of a start with the solver's own coefficients.
+    package func parameters(_ start: Start) -> [Double] {
+        times.parameters(start) + [Double](repeating: 0, count: coefficientCount)
     }
 
-    /// The coefficients' parameters that have an effect.
+    /// Returns the start that these parameters' times and model times make.
+    package func start(_ name: String, _ parameters: [Double]) -> Start {
+        let lists = times.timeLists(Array(parameters.prefix(times.parameterCount)))
+        return Start(name: name, times: lists.times, modelTimes: lists.modelTimes)
+    }
+
+    package func indices(of parts: LearnedParts) -> [Int] {
+        times.indices(of: parts) + (parts.contains(.coefficients) ? offsetIndices : [])
+    }
+
+    /// The offsets that have an effect.
     private var offsetIndices: [Int] {
         var (indices, first) = ([Int](), times.parameterCount)
         for row in 0..<evaluations {
@@ -79,19 +67,13 @@ package struct GeneralizedFamily: ProgramFamily {
         return indices
     }
 
-    /// Cuts the model offsets to their window, outside which they have no gradient and would be stuck.
-    func cutToWindow(_ parameters: inout [Double]) {
-        let count = times.parameterization.steps + 1
-        let window = times.parameterization.window(Array(parameters.prefix(count)))
-        for index in count..<2 * count { parameters[index] = min(max(parameters[index], -window), window) }
+    package func project(_ parameters: inout [Double]) {
+        var own = Array(parameters.prefix(times.parameterCount))
+        times.project(&own)
+        parameters.replaceSubrange(own.indices, with: own)
     }
 
-    /// Whether a model offset lies on the bound of its window.
-    func touchesWindow(_ parameters: [Double]) -> Bool {
-        let steps = times.parameterization.steps
-        let window = times.parameterization.window(Array(parameters.prefix(steps + 1)))
-        return window > 0 && parameters[steps + 2..<2 * steps + 1].contains { abs($0) >= window }
-    }
+    package func boundMovers(at parameters: [Double]) -> [Int] { times.boundMovers(at: parameters) }
 
     /// The natural size of x_T's weight in row `row`: it falls from 1 to sigma(t_min) / sigma(T), evenly in logarithm.
     private func startScale(_ row: Int) -> Double {

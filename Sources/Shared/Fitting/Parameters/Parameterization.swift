@@ -1,7 +1,7 @@
 import Diffusion
 import Tensors
 
-/// LD3's trainable parameters and the two time lists they stand for (M5.2, M5.3; paper Sec. 4.3).
+/// LD3's trainable parameters and the two lists of times that they stand for (paper, Sec. 4.3).
 ///
 /// `xi` and `modelOffsets` (the paper's xi^c) hold N + 1 values each. `xi[0]` is dead, and a common shift of the
 /// others changes nothing: N - 1 degrees of freedom. The offsets at both ends are masked.
@@ -15,9 +15,9 @@ package struct Parameterization: Sendable {
     package let process: NoiseProcess
     package let steps: Int
     package let mode: Mode
-    /// The decoupled times move at most this share of the smallest gap.
+    /// The model times move at most this share of the smallest gap.
     package var windowRate = 0.5
-    /// DEF-1: the window in lambda mode taken from the raw logits, as the reference does.
+    /// Whether the window in lambda mode is taken from the raw logits, as the reference does.
     package var windowOfLogits = false
 
     package init(process: NoiseProcess, steps: Int, mode: Mode) {
@@ -27,12 +27,13 @@ package struct Parameterization: Sendable {
         self.mode = mode
     }
 
-    /// The times t, N + 1 values from T down to t_min, ends exact.
+    /// Returns the times t, N + 1 values from T down to t_min, ends exact.
     package func times<T: Real>(_ xi: [T]) -> [T] { levels(xi).map(time(ofLevel:)).pinned(to: process) }
 
-    /// The solver's times and the network's (t and tau), exact at both ends and never increasing.
+    /// Returns the times and the model times, exact at both ends and never increasing.
     ///
-    /// The window is a constant for differentiation and the clamp has derivative 1 on its bounds (M4.10 b, c).
+    /// The window is a constant for differentiation and the clamp has derivative 1 on its bounds
+    /// (docs/methods/ld3.md, "Model times").
     package func timeLists<T: Real>(_ xi: [T], _ modelOffsets: [T]) -> (times: [T], modelTimes: [T]) {
         precondition(modelOffsets.count == steps + 1)
         let levels = levels(xi)
@@ -43,7 +44,7 @@ package struct Parameterization: Sendable {
         return (levels.map(time(ofLevel:)).pinned(to: process), moved.map(time(ofLevel:)).pinned(to: process))
     }
 
-    /// `xi` of given times by the closed-form inverse, with mean 1 over the live entries (M5.2).
+    /// Returns `xi` of given times by the closed-form inverse, with mean 1 over the live entries.
     package func inverse(times: [Double]) -> [Double] {
         precondition(times.count == steps + 1)
         let values = times.map { mode == .time ? $0 : process.lambda($0) }
@@ -53,7 +54,8 @@ package struct Parameterization: Sendable {
         return [1] + logits.map { $0 - mean + 1 }
     }
 
-    /// The offsets of given model times relative to given times; what lies outside the window is cut when read.
+    /// Returns the offsets of given model times from given times. Offsets outside the window are cut when they are
+    /// read.
     package func inverse(modelTimes: [Double], times: [Double]) -> [Double] {
         precondition(times.count == steps + 1 && modelTimes.count == steps + 1)
         return zip(modelTimes, times).enumerated().map { index, pair in
@@ -62,12 +64,12 @@ package struct Parameterization: Sendable {
         }
     }
 
-    /// The bound on the moves of the decoupled times at `xi`.
+    /// Returns the bound on the moves of the model times at `xi`.
     package func window(_ xi: [Double]) -> Double { window(levels: levels(xi), xi: xi) }
 
     // MARK: - Parts
 
-    /// Times, or lambdas, from the start: the closed form of M5.2.
+    /// Returns times, or lambdas, from the start (docs/methods/ld3.md, "Times").
     private func levels<T: Real>(_ xi: [T]) -> [T] {
         precondition(xi.count == steps + 1)
         let live = xi.dropFirst()
@@ -96,7 +98,7 @@ package struct Parameterization: Sendable {
 }
 
 extension Array where Element: Real {
-    /// The same times with ends that are exact and constant.
+    /// These times with ends that are exact and constant.
     fileprivate func pinned(to process: NoiseProcess) -> [Element] {
         [Element(process.start)] + dropFirst().dropLast() + [Element(process.end)]
     }

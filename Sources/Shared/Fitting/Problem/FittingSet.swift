@@ -2,25 +2,25 @@ import Diffusion
 import Solvers
 import Tensors
 
-/// Pairs with their losses' targets and the latents that have moved away from their noises.
+/// Pairs with the loss to their targets and with their moved noises.
 package struct FittingSet<Element: TensorElement>: Sendable {
     package let pairs: Pairs<Element>
     package let loss: any Loss<Element>
-    /// z: where each solve starts, in units of the noise, [P, sample shape].
-    package var latents: Tensor<Element>
-    /// D(x_T; T) at the latents, which no parameter changes (M5.12 R2); nil until computed or where not wanted.
+    /// The noises that solves start from, x'_T of the paper's Algorithm 1 in units of the noise, [P, sample shape].
+    package var movedNoises: Tensor<Element>
+    /// D(x_T; T) at the moved noises, which no parameter changes, [P, sample shape]; nil until it is computed, or if it
+    /// is not to be kept.
     package var firstOutputs: Tensor<Element>?
 
     package init(_ pairs: Pairs<Element>, loss: any Loss<Element>) {
         self.pairs = pairs
         self.loss = loss
-        latents = pairs.noise
+        movedNoises = pairs.noise
     }
 
     package var count: Int { pairs.count }
 
-    /// D(x_T; T) of every latent, in batches; no parameter changes it, nor any number of steps. Throws `internal`, naming
-    /// the seed, where it is not finite.
+    /// Returns D(x_T; T) of every moved noise, [P, sample shape]. Throws `NetworkBreakdown` if it is not finite.
     package func firstOutputs(
         _ denoiser: any Denoiser<Element>, at start: Double, startScale: Double, batch: Int
     ) throws -> Tensor<Element> {
@@ -28,36 +28,36 @@ package struct FittingSet<Element: TensorElement>: Sendable {
         program.finishStep(program.evaluate(program.start, at: start))
         return Tensor.concatenate(
             try Array(0..<count).chunks(of: batch).map { chunk in
-                let states = latents.gather(chunk).scaled(by: startScale)
                 let executor = Executor(
                     denoiser: denoiser, given: pairs.condition.rows(chunk), seeds: chunk.map { pairs.seeds[$0] })
-                return try executor.run(program, from: states)
+                return try executor.run(program, from: movedNoises.gather(chunk).scaled(by: startScale))
             })
     }
 
-    /// Puts the latents of the pairs at `indices` back on their own noises. False where they are there already.
-    mutating func putBack(_ indices: [Int]) -> Bool {
+    /// Puts the moved noises of the pairs at `indices` back on their own noises. Returns false if they are there
+    /// already.
+    package mutating func putBack(_ indices: [Int]) -> Bool {
         let noise = pairs.noise.gather(indices)
-        guard latents.gather(indices) != noise else { return false }
-        latents.scatter(noise, to: indices)
+        guard movedNoises.gather(indices) != noise else { return false }
+        movedNoises.scatter(noise, to: indices)
         firstOutputs = nil
         return true
     }
 
     /// The first `count` pairs, which have the first targets of the loss.
-    func prefix(_ count: Int) -> FittingSet {
+    package func prefix(_ count: Int) -> FittingSet {
         guard count < self.count else { return self }
         var set = FittingSet(pairs[0..<count], loss: loss)
-        set.latents = latents.samples(0..<count)
+        set.movedNoises = movedNoises.samples(0..<count)
         set.firstOutputs = firstOutputs?.samples(0..<count)
         return set
     }
 
-    /// The same pairs with the latents back on their own noise: what the hard loss is taken on.
+    /// This set with every moved noise back on its own noise: the loss on it is the hard one.
     package var hard: FittingSet {
-        guard latents != pairs.noise else { return self }
+        guard movedNoises != pairs.noise else { return self }
         var set = self
-        set.latents = pairs.noise
+        set.movedNoises = pairs.noise
         set.firstOutputs = nil
         return set
     }

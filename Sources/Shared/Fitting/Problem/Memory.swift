@@ -5,9 +5,9 @@ import Solvers
 import Tensors
 
 extension ActivationPolicy {
-    /// Keeps activations where `evaluations` linearizations of `batch` samples fit in half of the free memory (M6.4).
-    ///
-    /// The size of one is measured: what the process grows by when a second one is held beside the first.
+    /// Returns `keep` if `evaluations` linearizations of `batch` samples fit in half of the free memory, else
+    /// `recompute` (paper, App. D.3). The size of one is measured: the growth of the process when a second one is held
+    /// beside the first.
     ///
     /// - Parameter condition: that of one sample.
     package static func fitting<Element: TensorElement>(
@@ -26,14 +26,14 @@ extension ActivationPolicy {
     }
 }
 
-/// Bytes that new work can have without swapping; nil where the system does not tell.
+/// The bytes that new work can have without swapping; nil if the system does not tell.
 private func freeMemory() -> Int? {
     guard let text = try? Descriptor.contents(of: "/proc/meminfo") else { return nil }
     let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
     return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
 }
 
-/// Bytes of this process that are in memory.
+/// The bytes of this process that are in memory.
 private func residentMemory() -> Int? {
     guard let text = try? Descriptor.contents(of: "/proc/self/statm") else { return nil }
     let fields = String(decoding: text, as: UTF8.self).split(separator: " ")

@@ -7,15 +7,15 @@ package struct Pairs<Element: TensorElement>: Sendable {
     package let seeds: [Int64]
     /// The condition of each pair, P rows, or empty.
     package let condition: Condition
-    /// Unit variance, [P, sample shape].
+    /// Noises of unit variance, [P, sample shape].
     package let noise: Tensor<Element>
-    /// The teacher's x_0, [P, target shape].
+    /// The teacher's results, [P, target shape]. Their shape may be another one than the noises'.
     package let targets: Tensor<Element>
 
     package var count: Int { seeds.count }
 
     /// Sorts by seed, so that the order of arrival changes nothing.
-    package init(seeds: [Int64], condition: Condition, noise: Tensor<Element>, targets: Tensor<Element>) {
+    package init(seeds: [Int64], condition: Condition = .none, noise: Tensor<Element>, targets: Tensor<Element>) {
         precondition(noise.batch == seeds.count && targets.batch == seeds.count)
         let order = seeds.indices.sorted { seeds[$0] < seeds[$1] }
         self.seeds = order.map { seeds[$0] }
@@ -34,9 +34,8 @@ package struct Pairs<Element: TensorElement>: Sendable {
         Pairs<Other>(seeds: seeds, condition: condition, noise: noise.converted(), targets: targets.converted())
     }
 
-    /// The first pairs in seed order to train on and the following ones to validate with.
-    ///
-    /// Without counts the first half trains and the rest validates.
+    /// Returns the first pairs in seed order to train on and the following ones to validate with; without counts the
+    /// first half trains and the rest validates. Throws `data` if there are too few pairs.
     package func split(train: Int?, validation: Int?) throws -> (train: Pairs, validation: Pairs) {
         let trainCount = train ?? validation.map { count - $0 } ?? count / 2
         let validationCount = validation ?? count - trainCount

@@ -21,8 +21,8 @@ extension Fit {
             }
         }
         let isDecoupled = schedule.modelTimes != schedule.times
-        var series = candidates.prefix(5).map {
-            Series($0.candidate.name, points($0.candidate.times), style: .dashed)
+        var series = starts.prefix(5).map {
+            Series($0.start.name, points($0.start.times), style: .dashed)
         }
         if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
         series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
@@ -30,12 +30,12 @@ extension Fit {
     }
 
     private var course: Panel {
-        func points(_ course: [FitHistory.Point]) -> [Point] { course.map { Point(Double($0.iteration), $0.loss) } }
+        func points(_ course: [FitHistory.Point]) -> [Point] { course.map { Point(Double($0.step), $0.value) } }
         // A score between distributions may be negative.
         return Panel(
-            title: score == nil ? "loss" : "score", horizontal: "training step",
-            vertical: score == nil ? schedule.loss ?? "loss" : "score",
-            verticalScale: score == nil ? .logarithmic : .linear,
+            title: history.measure.rawValue, horizontal: "training step",
+            vertical: history.measure == .loss ? schedule.loss ?? "loss" : history.measure.rawValue,
+            verticalScale: history.measure == .loss ? .logarithmic : .linear,
             series: [
                 Series("training", points(history.training)), Series("validation", points(history.validation)),
                 Series("best", points(history.best), isEmphasised: true),

@@ -1,7 +1,6 @@
 import Diagnostics
 import Diffusion
 import Formats
-import Foundation
 import Solvers
 
 extension Fit {
@@ -14,36 +13,31 @@ extension Fit {
         lines.append(" i          t    t_model    log-SNR       step")
         for index in schedule.times.indices {
             let time = schedule.times[index]
-            // Of lambda, half the log-SNR.
+            // Lambda is half the log-SNR.
             let level = 2 * process.lambda(time)
-            let step = index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), 3, width: 11)
+            let step =
+                index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), places: 3, width: 11)
             lines.append(
-                number(index, width: 2) + significant(time, width: 11)
-                    + significant(schedule.modelTimes[index], width: 11)
-                    + decimal(level, 3, width: 11) + step)
+                String(index).aligned(right: 2) + compact(time, width: 11)
+                    + compact(schedule.modelTimes[index], width: 11)
+                    + decimal(level, places: 3, width: 11) + step)
         }
         lines.append("")
-        let most = candidates.first?.pairs
-        let started = candidates.map { rated in
+        let most = starts.first?.pairs
+        let rated = starts.map { rated in
             let part = rated.pairs == most ? "" : " (\(counted(rated.pairs, "pair")))"
-            return "\(rated.candidate.name) \(significant(rated.loss))\(part)"
+            return "\(rated.start.name) \(compact(rated.loss))\(part)"
         }
-        if !started.isEmpty {
-            let best = start.map { "started from \($0), rated: " } ?? "started from the best of "
-            lines.append(best + started.joined(separator: ", "))
+        if !rated.isEmpty {
+            let best = startName.map { "started from \($0), rated: " } ?? "started from the best of "
+            lines.append(best + rated.joined(separator: ", "))
         }
         lines.append(
-            "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(significant(lossBefore)) -> \(significant(lossAfter))"
-                + " (times \(decimal(lossAfter / lossBefore, 3)))")
-        if let score {
-            lines.append(
-                "validation score \(significant(score.before)) -> \(significant(score.after)): squared discrepancy of features"
-            )
-        }
+            "hard validation loss\(schedule.loss.map { " (\($0))" } ?? "") \(compact(lossBefore)) -> \(compact(lossAfter))"
+                + " (times \(decimal(lossAfter / lossBefore, places: 3)))")
+        lines += details.filter { $0.section == .losses }.map(\.text)
         lines.append("work: \(work.forwards) network evaluations forward, \(work.pullbacks) backward")
-        if let officialWork {
-            lines.append("the official trainer's: \(officialWork.forwards) forward, \(officialWork.pullbacks) backward")
-        }
+        lines += details.filter { $0.section == .work }.map(\.text)
         return lines
     }
 
@@ -57,32 +51,22 @@ extension Fit {
 
     /// The schedule's document with how it came about, for programs; ld3-sample reads it too.
     package func json() throws -> JSONValue {
-        let rated: [JSONValue] = candidates.filter(\.loss.isFinite).map {
+        let rated: [JSONValue] = starts.filter(\.loss.isFinite).map {
             .object([
-                .init("name", .string($0.candidate.name)), .init("loss", .number($0.loss)),
+                .init("name", .string($0.start.name)), .init("loss", .number($0.loss)),
                 .init("pairs", .integer($0.pairs)),
             ])
         }
-        let scores: [JSONValue.Member] =
-            score.map {
-                [.init("score_before", .number($0.before)), .init("score_after", .number($0.after))]
-            } ?? []
-        return .object(
-            (try schedule.json().members ?? []) + [.init("candidates", .array(rated))] + scores + [
-                .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
-                .init("training_losses", losses(history.training)), .init("best_losses", losses(history.best)),
-            ])
+        var members = try schedule.json().members ?? []
+        members.append(.init("candidates", .array(rated)))
+        members += details.flatMap(\.numbers).map { JSONValue.Member($0.name, .number($0.value)) }
+        members += [
+            .init("forwards", .integer(work.forwards)), .init("pullbacks", .integer(work.pullbacks)),
+            .init("training_losses", losses(history.training)), .init("best_losses", losses(history.best)),
+        ]
+        return .object(members)
     }
 
-    /// One loss a training step; the best is that of the validation pairs, from where their noises have moved to.
-    private func losses(_ course: [FitHistory.Point]) -> JSONValue { .array(course.map { .number($0.loss) }) }
+    /// One value for each training step; the best is that of the validation pairs, from their moved noises.
+    private func losses(_ course: [FitHistory.Point]) -> JSONValue { .array(course.map { .number($0.value) }) }
 }
-
-/// Five significant digits.
-func significant(_ value: Double, width: Int = 0) -> String { String(format: "%*.5g", width, value) }
-
-func decimal(_ value: Double, _ digits: Int, width: Int = 0) -> String {
-    String(format: "%*.*f", width, digits, value)
-}
-
-private func number(_ value: Int, width: Int) -> String { String(format: "%*d", width, value) }

@@ -47,8 +47,8 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Moves one sample to a place drawn uniformly from the ball around it: by radius u^(1/d) along a normal vector scaled
-    /// to length 1. Both come from the seed's Philox sequences 2 and 3; the noise has sequence 0.
+    /// Moves one sample to a place drawn uniformly from the ball around it: by radius u^(1/d) along a normal vector
+    /// scaled to length 1. Both come from the seed's Philox sequences 2 and 3; the noise has sequence 0.
     private static func move(_ sample: UnsafeMutableBufferPointer<Float>, within radius: Double, seed: Int64) {
         let generator = Philox(seed: seed)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: sample.count) { direction in
@@ -60,8 +60,8 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Returns a uniform class of 0 ..< classes: floor(w K / 2^32) for K classes and the first word w of the seed's Philox
-    /// sequence 1.
+    /// Returns a uniform class of 0 ..< classes: floor(w K / 2^32) for K classes and the first word w of the seed's
+    /// Philox sequence 1.
     package static func label(seed: Int64, classes: Int) -> Int {
         let word = Philox(seed: seed).words(block: 0, stream: 1)[0]
         return Int((UInt64(word) * UInt64(classes)) >> 32)
@@ -76,7 +76,8 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Fills the elements 4c ... 4c+3 from block c: each of the pairs of words (0, 1) and (2, 3) makes a cosine and a sine.
+    /// Fills the elements 4c ... 4c+3 from block c: each of the pairs of words (0, 1) and (2, 3) makes a cosine and a
+    /// sine.
     private static func fillPhilox(
         _ sample: UnsafeMutableBufferPointer<Float>, _ generator: Philox, stream: UInt32 = 0
     ) {
@@ -94,9 +95,9 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         }
     }
 
-    /// Fills 16 or more elements: draws uniforms of 24 bits, then applies Box-Muller to lanes j and j + 8 of each 16. If the
-    /// count is no multiple of 16, the last 16 elements are drawn again. As in PyTorch, the angle is rounded to Float
-    /// before its cosine is taken, and 2 pi is the nearest Float (`Float.pi` is rounded down).
+    /// Fills 16 or more elements: draws uniforms of 24 bits, then applies Box-Muller to lanes j and j + 8 of each 16.
+    /// If the count is no multiple of 16, the last 16 elements are drawn again. As in PyTorch, the angle is rounded to
+    /// Float before its cosine is taken, and 2 pi is the nearest Float (`Float.pi` is rounded down).
     private static func fillTorchMany(_ sample: UnsafeMutableBufferPointer<Float>, _ generator: inout MersenneTwister) {
         let fullTurn = Float(2 * Double.pi)
         func draw(_ range: Range<Int>) {

@@ -1,0 +1,55 @@
+import Diffusion
+import Schedules
+import Solvers
+
+/// The starts that a fit may try.
+package struct StartChoice: Sendable {
+    /// The discretizations, as far as they make sense for the process and the number of steps.
+    package var heuristics: [Discretization]
+    /// Whether GITS on a few noises is a start too.
+    package var triesGITS = true
+    /// Further starts, such as the schedule of the next smaller budget.
+    package var given: [Start] = []
+
+    /// Everything that makes sense for the process and the solver.
+    package init(_ process: NoiseProcess, _ solver: Solver) {
+        heuristics =
+            [.uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5)]
+            + Self.published(for: process, solver)
+    }
+
+    package init(heuristics: [Discretization], given: [Start] = []) {
+        self.heuristics = heuristics
+        self.given = given
+        triesGITS = false
+    }
+
+    /// Returns the given starts and the discretizations whose times fall.
+    package func starts(steps: Int, process: NoiseProcess) -> [Start] {
+        func falls(_ times: [Double]) -> Bool { zip(times, times.dropFirst()).allSatisfy { $0 > $1 } }
+        var starts = given.filter { $0.times.count == steps + 1 && falls($0.times) }
+        var seen = starts.map(\.times)
+        for discretization in heuristics {
+            // Some need a finite log-SNR at both ends, which not every process has.
+            guard let times = try? discretization.times(steps: steps, process: process), !seen.contains(times),
+                falls(times)
+            else { continue }
+            seen.append(times)
+            starts.append(Start(name: discretization.spelling, times: times))
+        }
+        return starts
+    }
+
+    /// Returns the tables that were published for this very process. As starts they cost nothing but their rating.
+    package static func published(for process: NoiseProcess, _ solver: Solver) -> [Discretization] {
+        let names: [String] =
+            switch process {
+            case .edm(0.002, 80): ["dmn:edm", "gits:cifar10"]
+            case .vpLinear: ["dmn:vp-linear"]
+            case .vpDiscrete(let table) where table == .stableDiffusion:
+                ["dmn:sd", solver.family == .ipndm ? "gits:ipndm" : "gits:dpm-solver++", "ays:sd15"]
+            default: []
+            }
+        return names.compactMap { try? Discretization(spelling: $0) }
+    }
+}

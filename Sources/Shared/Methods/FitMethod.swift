@@ -1,0 +1,40 @@
+import Diagnostics
+import Fitting
+import Options
+import Tensors
+
+/// A way to find a schedule. `FitMethods` lists all of them.
+package protocol FitMethod: Sendable {
+    /// The word that chooses the method, and that its schedules carry.
+    static var name: String { get }
+    /// The options that this method alone reads, for the help.
+    static var options: [OptionGroup] { get }
+    /// The quantity that the course of a fit tells.
+    static var measure: FitHistory.Measure { get }
+
+    /// Reads the method's options, and opens the files that they name. Throws `usage` if they contradict each other.
+    init(_ values: any OptionValues) throws
+
+    /// The parts that the schedule found may have of its own.
+    var learned: LearnedParts { get }
+    /// The pairs that the method itself solves, so that the first evaluations of these are its work.
+    var solvedPairs: SolvedPairs { get }
+    /// The most samples that are differentiated at once.
+    var differentiatedBatch: Int { get }
+
+    func fit<Element: TensorElement>(
+        _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
+    ) throws -> Fit
+}
+
+extension FitMethod {
+    package static var measure: FitHistory.Measure { .loss }
+    package var learned: LearnedParts { [] }
+    package var solvedPairs: SolvedPairs { .none }
+    package var differentiatedBatch: Int { 0 }
+
+    /// A failure of a problem that the method cannot solve.
+    static func unsuited(_ message: String, suggestion: String? = nil) -> Failure {
+        Failure(.usage, place: "method \(name)", message, suggestion: suggestion)
+    }
+}

@@ -1,0 +1,102 @@
+import Commands
+import Diagnostics
+import Diffusion
+import Fitting
+import Methods
+import Options
+import Schedules
+import Solvers
+import TensorStream
+
+/// All that the command line asks of a fit, parsed, checked and opened before any input is read.
+struct FitRequest {
+    let arguments: Arguments
+    /// From small to large.
+    let budgets: [Budget]
+    let method: any FitMethod
+    let loss: LossChoice
+    /// Nil for all that make sense.
+    let heuristics: [Discretization]?
+    /// The frames of the files of --start.
+    let starts: [(path: String, frames: [Frame])]
+    /// Nil if the model's usual batch is taken.
+    let batch: Int?
+    let savings: WorkSavings
+    let activations: Activations
+
+    enum Activations: String, CaseIterable { case auto, keep, recompute }
+
+    init(_ arguments: Arguments) throws {
+        self.arguments = arguments
+        budgets = try Self.budgets(arguments)
+        method = try FitMethods.chosen(by: arguments)
+        loss = try LossChoice(arguments)
+        heuristics = try arguments.stringIfGiven("heuristics").map(Self.heuristics)
+        starts = try arguments.strings("start").map { path in
+            let stream = try StreamReader.file(path, .schedule)
+            var frames: [Frame] = []
+            while let (frame, _) = try stream.next() { frames.append(frame) }
+            return (path, frames)
+        }
+        batch = arguments.batch()
+        savings = try arguments.stringIfGiven("without-savings").map(Self.savings) ?? .all
+        activations = try arguments.choice("activations", Activations.self)
+    }
+
+    // MARK: - Values with a grammar of their own
+
+    /// Returns one budget for each of --nfe, or that of --steps.
+    private static func budgets(_ arguments: Arguments) throws -> [Budget] {
+        let solver = try Solver(
+            name: arguments.stringIfGiven("solver") ?? "ipndm", order: arguments.integerIfGiven("order"),
+            variant: arguments.stringIfGiven("variant"))
+        if let steps = arguments.integerIfGiven("steps") {
+            guard !arguments.isGiven("nfe") else {
+                throw Failure.option("steps", "cannot be given together with \(spelled("nfe"))")
+            }
+            return [Budget(solver, steps: steps)]
+        }
+        // Two evaluations a step give neighbouring numbers the same budget.
+        var budgets: [Budget] = []
+        for evaluations in try evaluations(arguments.string("nfe")) {
+            let budget = try Budget(solver, evaluations: evaluations)
+            if budgets.last != budget { budgets.append(budget) }
+        }
+        return budgets
+    }
+
+    static func evaluations(_ text: String) throws -> [Int] {
+        var list: Set<Int> = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = word.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first >= 1, first <= last,
+                last <= 1000
+            else { throw Failure(.usage, "`\(text)` is not a list such as 5, 4-10 or 4,6,8") }
+            list.formUnion(first...last)
+        }
+        return list.sorted()
+    }
+
+    static func heuristics(_ text: String) throws -> [Discretization] {
+        let words = text.split(separator: ",").map(String.init)
+        guard !words.isEmpty else { throw Failure(.usage, "names no discretization") }
+        return try words.map { word in
+            guard let discretization = try Discretization(spelling: word) else {
+                throw Failure(unknown: word, choices: Discretization.spellings)
+            }
+            return discretization
+        }
+    }
+
+    /// Returns all savings but those that `text` names.
+    static func savings(_ text: String) throws -> WorkSavings {
+        var savings = WorkSavings.all
+        for word in text.split(separator: ",") {
+            guard let named = WorkSavings.named.first(where: { $0.name == word.lowercased() }) else {
+                throw Failure(unknown: String(word), choices: WorkSavings.named.map(\.name))
+            }
+            savings.remove(named.saving)
+        }
+        return savings
+    }
+}

@@ -1,0 +1,72 @@
+import Commands
+import Diagnostics
+import Options
+import Testing
+
+@Suite struct HelpTests {
+    private let command = Command(
+        name: "ld3-test", purpose: "tests", usage: ["[options]"],
+        groups: [
+            OptionGroup("things", [.flag("stream", "a stream")]),
+            OptionGroup("training of times", topic: "training", [.flag("hard", "no moves")]),
+            OptionGroup("training of model times", topic: "training", [.flag("tied", "none")]),
+            OptionGroup("GITS", topic: "gits", [.flag("metric", "a metric")]),
+        ],
+        examples: ["ld3-test"])
+
+    @Test func plainHelpLeavesTopicsOutAndNamesThem() {
+        let text = command.helpText
+        #expect(text.contains("--stream") && text.contains("--quiet"))
+        for option in ["--hard", "--tied", "--metric"] { #expect(!text.contains(option)) }
+        #expect(text.contains("  training               training of times; training of model times\n"))
+        #expect(text.contains("  gits                   GITS\n"))
+    }
+
+    @Test func aTopicShowsItsGroupsOnly() throws {
+        let text = try command.helpText(topic: "training")
+        #expect(text.contains("--hard") && text.contains("--tied"))
+        #expect(!text.contains("--stream") && !text.contains("--metric"))
+    }
+
+    @Test func allShowsEveryOption() throws {
+        let text = try command.helpText(topic: "all")
+        for option in command.options { #expect(text.contains("--\(option.name)")) }
+    }
+
+    @Test func anUnknownTopicNamesTheTopics() {
+        #expect { try command.helpText(topic: "gist") } throws: {
+            ($0 as? Failure)?.description == "--help: `gist` is none of training, gits, all; did you mean gits?"
+        }
+    }
+
+    @Test(arguments: [
+        (["--help"], nil), (["-h"], nil), (["--nonsense", "--help", "-n"], nil), (["--help", "gits"], "gits"),
+        (["-h", "all"], "all"), (["--help=training", "--version"], "training"),
+    ])
+    func helpWinsOverEverythingElse(words: [String], topic: String?) throws {
+        let expected = try topic.map { try command.helpText(topic: $0) } ?? command.helpText
+        #expect(try command.information(askedForBy: words) == expected)
+    }
+
+    @Test func wordsBehindTwoDashesAskForNothing() throws {
+        #expect(try command.information(askedForBy: ["--", "--help"]) == nil)
+        #expect(try command.information(askedForBy: ["--version", "--help"]) == "ld3-test \(version)\n")
+    }
+}
+
+@Suite struct CoordinateTests {
+    private func spelled(_ failure: Failure) -> String { failure.spellingOptions().description }
+
+    @Test func coordinatesBecomeOptions() {
+        #expect(spelled(Failure(.usage, place: "evaluations", "are too few")) == "--nfe: are too few")
+        #expect(spelled(Failure(.noInput, place: "schedule edn", "no such file")) == "--schedule edn: no such file")
+        #expect(
+            spelled(Failure(.usage, place: "steps", "without <evaluations>", suggestion: "leave <steps> out"))
+                == "--steps: without --nfe; leave --steps out")
+    }
+
+    @Test func filesKeepTheirNames() {
+        #expect(spelled(Failure(.data, place: "model.pkl", "is cut short")) == "model.pkl: is cut short")
+        #expect(spelled(Failure(.usage, place: "scheduled.json", "is wrong")) == "scheduled.json: is wrong")
+    }
+}

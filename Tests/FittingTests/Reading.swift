@@ -1,6 +1,0 @@
-import Formats
-
-extension SafetensorsFile {
-    /// The F64 tensor `name`.
-    func doubles(_ name: String) throws -> [Double] { try tensor(name).doubles() }
-}
