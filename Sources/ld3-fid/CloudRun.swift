@@ -6,7 +6,7 @@ import Tensors
 
 extension OptionGroup {
     static let clouds = OptionGroup(
-        "point clouds, where the reference holds some",
+        "point clouds, if the reference holds some",
         [
             .choice(
                 "normalize", "SCALE", cases: CloudScale.self, default: "bbox",

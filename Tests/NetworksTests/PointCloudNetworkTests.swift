@@ -39,7 +39,7 @@ import Testing
         #expect(error < 1e-5, "\(error)")
     }
 
-    /// What a file may say in its configuration, and what is refused by name.
+    /// A file whose configuration asks for something that is not computed is refused by its name.
     @Test(arguments: [
         (#""spectral_norm": true"#, "spectral_norm"), (#""sched_mode": "cosine""#, "sched_mode: `cosine`"),
         (#""model": "vae""#, "model: `vae`"), (#""num_steps": 1"#, "num_steps"),

@@ -101,7 +101,7 @@ import Testing
         #expect(try PNG.decode(Array(grid)).width == 2 * 256 + 3 * 2)
     }
 
-    /// The same clouds as an array, an archive, a plain file and a stream.
+    /// A reference may be an array, a plain file or a stream.
     @Test func everyFormOfAReference() throws {
         let clouds = try SafetensorsFile(path: Fixtures.path("pointcloud/clouds.safetensors"))
         let (samples, references) = (try clouds.tensor("sample_raw"), try clouds.tensor("ref_raw"))

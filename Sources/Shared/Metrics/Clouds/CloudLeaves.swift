@@ -20,7 +20,7 @@ struct CloudLeaves: Sendable {
     let count: Int
     /// One entry for each leaf.
     let points: [Points]
-    /// The same points one by one.
+    /// Each of these points by itself.
     let singles: [SIMD4<Float>]
     /// The lowest and the highest corners of the leaves' boxes, 16 leaves to an entry.
     let low: [Points]

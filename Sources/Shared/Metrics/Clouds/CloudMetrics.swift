@@ -51,7 +51,7 @@ package struct NeighbourAccuracy: Sendable, Equatable {
     package init(references: CloudDistances, cross: CloudDistances, samples: CloudDistances) {
         let ownReferences = (0..<references.rows).count { row in
             let own = Self.least(references.rows, but: row) { references[row, $0] }
-            // Of two clouds at one distance the reference comes first.
+            // If a reference and a sample are equally near, the reference counts as the nearest.
             return own <= Self.least(samples.rows, but: nil) { cross[$0, row] }
         }
         let ownSamples = (0..<samples.rows).count { row in
