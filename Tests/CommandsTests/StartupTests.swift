@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Commands
+import Commands
 
 @Suite struct StartupTests {
     private func startsAgain(usesLinearAlgebra: Bool, hasChosen: Bool = false, wide: Bool = true) -> Bool {

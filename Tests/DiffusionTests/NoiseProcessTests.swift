@@ -12,13 +12,13 @@ let everyProcess: [NoiseProcess] = [
     .vpDiscrete(.latentDiffusion), .vpDiscrete(.pointCloud), .flow,
 ]
 
-/// Times inside the process, away from the knots of a table.
+/// Returns times inside the process, away from the knots of a table.
 func times(of process: NoiseProcess) -> [Double] {
     [0.9304, 0.6107, 0.3137, 0.1043, 0.0123].map { process.end + $0 * (process.start - process.end) }
 }
 
 @Suite struct NoiseProcessTests {
-    /// M1.3, M1.4, M1.5, M1.7.
+    /// Values of the published formulas.
     @Test func oracles() {
         func expect(_ value: Double, _ oracle: Double) {
             #expect(abs(value - oracle) <= 2e-13 * abs(oracle))
@@ -74,7 +74,7 @@ func times(of process: NoiseProcess) -> [Double] {
         }
     }
 
-    /// Dual numbers against central differences, for every function of M1.2.
+    /// Dual numbers against central differences, for every function of time.
     @Test func derivatives() {
         for process in everyProcess {
             let functions: [(String, (Double) -> Double, (Dual) -> Dual)] = [
@@ -101,7 +101,7 @@ func times(of process: NoiseProcess) -> [Double] {
         }
     }
 
-    /// The rates are the derivatives that they claim to be (M1.1, M1.2).
+    /// The rates are the derivatives that they claim to be.
     @Test func ratesAreDerivatives() {
         for process in everyProcess {
             for t in times(of: process) {
@@ -159,7 +159,7 @@ func times(of process: NoiseProcess) -> [Double] {
         }
     }
 
-    /// M1.6: four entries of iDDPM's cosine table are dropped, and the model's input N t - 1 stays the index.
+    /// Four entries of iDDPM's cosine table are dropped, and the time N t - 1 that the model is told stays the index.
     @Test func clipping() throws {
         func bar(_ t: Double) -> Double {
             let cosine = Double.cos((t + 0.008) / 1.008 * .pi / 2)
@@ -177,8 +177,8 @@ func times(of process: NoiseProcess) -> [Double] {
         #expect(abs(process.lambda(process.start) + 5.0777557) < 1e-6)
     }
 
-    /// M1.9: log alpha against sums of log(1 - beta), the knots of the model's own VarianceSchedule in float32, and
-    /// noiseless data at the end.
+    /// The point cloud's log alpha against sums of log(1 - beta), and against the knots of the model's own VarianceSchedule,
+    /// which are in float32. Its end is the data themselves.
     @Test func pointCloud() {
         let process = NoiseProcess.vpDiscrete(.pointCloud)
         func logAlpha(_ k: Int) -> Double {

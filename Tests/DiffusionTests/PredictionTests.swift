@@ -3,7 +3,7 @@ import Tensors
 import Testing
 
 @Suite struct PredictionTests {
-    /// Each prediction and its inverse give D back, and x = alpha D + sigma e holds (M2.1).
+    /// Each prediction and its inverse give D back, and x = alpha D + sigma e holds.
     @Test func conversionsInvert() {
         let (x, data) = (0.7, -0.2)
         for process in everyProcess {
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// M1.10.
+    /// Values of improved DDPM's noise levels.
     @Test func improvedLevels() {
         let levels = ImprovedLevels.levels
         for (index, value) in [(0, 20291.1696), (1, 641.66235), (2, 320.83039), (500, 1.0123896), (999, 0.0064254128)] {

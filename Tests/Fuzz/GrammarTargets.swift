@@ -27,7 +27,7 @@ enum GrammarTargets {
                 _ = try ModelSpecification(String(decoding: $0, as: UTF8.self))
             },
             Target(name: "number lists", weight: 5, corpus: lists.map(\.bytes), words: words.map(\.bytes)) {
-                _ = try NumberList.parse($0, names: ["t", "alphas_cumprod"])
+                _ = try NumberList(parsing: $0, names: ["t", "alphas_cumprod"])
             },
         ]
     }

@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@testable import Images
+import Images
 
 @Suite struct PictureOutputTests {
     @Test func filesAreNamedBySeed() {

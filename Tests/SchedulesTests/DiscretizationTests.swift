@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct DiscretizationTests {
-    /// Names of the fixtures' noise schedules.
+    /// The processes by their names in the fixtures.
     static let processes: [(String, NoiseProcess)] = [
         ("ve", .edm), ("vp_linear", .vpLinear), ("vp_cosine", .vpCosine),
         ("vp_discrete_sd", .vpDiscrete(.stableDiffusion)), ("vp_discrete_ldm", .vpDiscrete(.latentDiffusion)),
@@ -16,12 +16,12 @@ import Testing
         ("poly_3.0", .polynomial(rho: 3)),
     ]
 
-    /// How far the official code's own float32 grids are: 1 - alpha^2 cancels in the logSNR grids of VP.
+    /// The tolerances for the official code's own logSNR grids in float32, in which 1 - alpha^2 cancels.
     static let singlePrecision = [
         "vp_linear": 2.3e-4, "vp_cosine": 6.5e-4, "vp_discrete_sd": 3.1e-5, "vp_discrete_ldm": 9.1e-6,
     ]
 
-    /// Every grid of fixtures/schedules/heuristics, N = 4...20, as Double and as the official code's float32.
+    /// Every grid of the official code for N = 4...20, as Double and in its own float32.
     @Test(arguments: processes.map(\.0)) func heuristics(name: String) throws {
         let file = try SafetensorsFile(path: Fixtures.path("schedules/heuristics.safetensors"))
         let process = try #require(Self.processes.first { $0.0 == name }?.1)
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    /// The grids of GITS' own code (fixtures/gits, M3.6).
+    /// The grids of GITS' own code.
     @Test func gitsGrids() throws {
         let file = try SafetensorsFile(path: Fixtures.path("gits/gits.safetensors"))
         for (name, discretization) in [
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    /// M3.5 and M11.3.
+    /// Values of the formulas for EDM's range.
     @Test func oracles() throws {
         func close(_ discretization: Discretization, _ steps: Int, _ expected: [Double]) throws {
             let times = try discretization.times(steps: steps, process: .edm)

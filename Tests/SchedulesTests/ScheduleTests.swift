@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 @Suite struct ScheduleTests {
-    /// A decoupled schedule with everything that a frame can say.
+    /// Returns a schedule with everything that a frame can say.
     static func rich() throws -> Schedule {
         var schedule = try Schedule(
             .logSNR, solver: Solver(.unipc, options: [.bh2]), steps: 5, process: .vpDiscrete(.stableDiffusion))
@@ -40,7 +40,7 @@ import Testing
         #expect(frame.metadata["ld3.nfe"] == "5" && frame.metadata["ld3.prediction"] == "data")
     }
 
-    /// Coefficients read off a solver give that solver's program, bit for bit, whatever the family.
+    /// Coefficients that are taken from a solver give the results of that solver, bit for bit.
     @Test func coefficientsReproduceTheSolver() throws {
         let executor = Executor<Double>(denoiser: try planeMixture())
         let start = Tensor(shape: [1, 2], elements: [60, -35.0])
@@ -166,7 +166,7 @@ import Testing
         #expect(throws: Failure.self) { try ScheduleExport(.diffusersTimesteps)(schedule) }
     }
 
-    /// Other numbers of steps, and the tail for a picture with little noise, are not learned and say so.
+    /// A list can be interpolated, and cut for a picture with little noise. The notes say that it was not learned so.
     @Test func listsAreResampledAndCut() throws {
         let schedule = Schedule(solver: try Solver(.ipndm), process: .edm, times: [64, 16, 4, 1], method: "mine")
         var export = ScheduleExport(.comfy, terminal: .keep)
@@ -200,7 +200,7 @@ import Testing
         #expect(throws: Failure.self) { try ScheduleExport(.diffusersTimesteps)(crowded) }
     }
 
-    /// What a consumer cannot carry is refused with the loss, and given up on request.
+    /// An export that a consumer cannot carry is refused and tells the loss. On request the rest is exported.
     @Test func lossIsTold() throws {
         let rich = try ScheduleTests.rich()
         for format in ScheduleExport.Format.allCases where format != .json {
@@ -217,7 +217,7 @@ import Testing
         #expect(try Schedule(json: document) == rich)
     }
 
-    /// LD3's .pt is read back, with its model times, by the checkpoint reader that knows PyTorch's own files.
+    /// The reader of PyTorch's files reads the .pt of the reference LD3 back, with its model times.
     @Test func referenceFile() throws {
         var schedule = try ScheduleTests.rich()
         schedule.coefficients = nil

@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    /// The same slope from 160 to 640 steps. With fewer steps of even size, the last ones are longer than the place in s in
+    /// That slope from 160 to 640 steps. With fewer steps of even size, the last ones are longer than the place in s in
     /// which the components part.
     @Test func onUniformGrid() throws {
         for row in Self.table + Self.others {

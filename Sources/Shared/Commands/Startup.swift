@@ -7,7 +7,7 @@ import Diagnostics
 #endif
 
 /// The work before a program's first own line, while it has one thread and has read nothing.
-enum Startup {
+package enum Startup {
     /// Gives closed standard descriptors a file that cannot be read or written as the descriptor should be. Otherwise a
     /// file that is opened later would take the place, and output would be lost in silence.
     static func openStandardDescriptors() {
@@ -36,7 +36,9 @@ enum Startup {
 
     /// Returns whether the program of `command` is to start itself again: only if it calls OpenBLAS, whose kernels nobody
     /// `hasChosen`, on a processor with 512-bit vectors.
-    static func startsAgain(_ command: Command, hasChosen: Bool, _ hasWideVectors: @autoclosure () -> Bool) -> Bool {
+    package static func startsAgain(
+        _ command: Command, hasChosen: Bool, _ hasWideVectors: @autoclosure () -> Bool
+    ) -> Bool {
         command.usesLinearAlgebra && !hasChosen && hasWideVectors()
     }
 

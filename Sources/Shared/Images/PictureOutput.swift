@@ -43,7 +43,7 @@ package final class PictureOutput {
     }
 
     /// Returns the seed as six characters at least, the sign among them, with .png.
-    static func fileName(_ seed: Int64) -> String {
+    package static func fileName(_ seed: Int64) -> String {
         let digits = String(seed.magnitude)
         let width = seed < 0 ? 5 : 6
         return (seed < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits + ".png"

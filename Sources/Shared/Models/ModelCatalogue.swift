@@ -85,7 +85,7 @@ package enum ModelCatalogue {
     }
 
     private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) throws -> Opened {
-        if process == .flow {
+        if let process, process.startsWithoutSignal {
             throw Failure(
                 .usage, place: "process", "a network in EDM coordinates cannot start a flow, where no signal is left")
         }

@@ -1,6 +1,6 @@
-/// Schedules of DMN (M8.1) as LD3's StepOptim leaves them, for N = 4...12: half log-SNRs. For N >= 8 these stopping
-/// points are what DMN means, since lower objectives belong to useless grids (DEF-14); ld3-fit --method dmn computes
-/// its own.
+/// Schedules of DMN (Xue et al. 2024) as half log-SNRs for N = 4...12, where the optimizer of the LD3 repository stops.
+/// From N = 8 on, these stopping points are used as DMN's schedules, since lower values of its objective belong to useless
+/// grids (docs/methods/dmn.md, "Schedules as data").
 enum DMNSchedules {
     static let all = [
         TabulatedSchedule(spelling: "dmn:edm", quantity: .logSNR, lists: edm),
@@ -9,7 +9,7 @@ enum DMNSchedules {
         TabulatedSchedule(spelling: "dmn:ldm", quantity: .time, lists: latentDiffusion),
     ]
 
-    /// Latent diffusion's table, N = 4...6, in t.
+    /// The table for latent diffusion, N = 4...6, in t.
     private static let latentDiffusion = [
         [1, 0.6789, 0.4639, 0.1565, 0.001],
         [1, 0.6987, 0.5318, 0.3437, 0.1267, 0.001],

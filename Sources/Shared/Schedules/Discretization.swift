@@ -3,29 +3,32 @@ import Diffusion
 import Solvers
 import Tensors
 
-/// A rule that places N + 1 times between T and t_min (M3.1), the endpoints exact; or a table of them.
+/// A rule that places N + 1 times from T to t_min, both exact, or a table of times (docs/methods/heuristics.md, "Named
+/// grids").
 package enum Discretization: Sendable, Equatable {
     /// Equal steps in t.
     case uniform
-    /// t_min + ((N - i) / N)^rho (T - t_min); rho = 2 is LD3's "quadratic".
+    /// t_i = t_min + ((N - i) / N)^rho (T - t_min). With rho = 2 it is LD3's "quadratic".
     case polynomial(rho: Double)
-    /// EDM's rho = 7 grid in s = sigma / alpha (METHODS' edmS).
+    /// EDM's grid: equal steps in the seventh root of s = sigma / alpha (Karras et al. 2022, Eq. 5).
     case edm
-    /// The same formula applied to t itself, as LD3 does on VP processes (edmT, M3.3).
+    /// EDM's formula applied to t, as the reference LD3 does on VP processes.
     case edmTime
     /// Equal steps in lambda.
     case logSNR
     /// Equal steps in the rho-th root of the time of the linear VP process with the same range of s: GITS' "time_uniform"
-    /// (M3.6).
+    /// (docs/methods/heuristics.md, "Grids of GITS").
     case vpTime(rho: Double)
-    /// s = c tan(theta) with equal steps in theta: optimal for Gaussian data of deviation c (M11.3).
+    /// s = c tan(theta) with equal steps in theta. It is optimal for Gaussian data of deviation c
+    /// (docs/methods/heuristics.md, "Arctangent").
     case arctan(deviation: Double)
-    /// A published table or the user's own list, with its own last value.
+    /// A published table or the user's own list, which may end elsewhere than at t_min.
     case tabulated(TabulatedSchedule)
 
     package static let quadratic = Discretization.polynomial(rho: 2)
 
-    /// N + 1 decreasing times of `process`, from T to t_min.
+    /// Returns N + 1 falling times of `process`. Throws a usage failure if the rule does not fit the process or the number of
+    /// steps.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
         precondition(steps >= 1)
         let (start, end) = (process.start, process.end)
@@ -64,7 +67,7 @@ package enum Discretization: Sendable, Equatable {
         return times
     }
 
-    /// The number of steps where the rule allows but one.
+    /// The number of steps if the rule allows only one.
     package var fixedSteps: Int? {
         if case .tabulated(let table) = self { return table.fixedSteps }
         return nil
@@ -79,12 +82,12 @@ package enum Discretization: Sendable, Equatable {
         }
     }
 
-    /// `steps` equal steps between two values.
+    /// Returns steps + 1 values with equal steps between two values.
     static func linear(from first: Double, to last: Double, steps: Int) -> [Double] {
         (0...steps).map { first + Double($0) / Double(steps) * (last - first) }
     }
 
-    /// Equal steps in the rho-th root (EDM Eq. 5).
+    /// Returns steps + 1 values with equal steps in their rho-th root.
     static func rooted(from first: Double, to last: Double, rho: Double, steps: Int) -> [Double] {
         linear(from: Double.pow(first, 1 / rho), to: Double.pow(last, 1 / rho), steps: steps)
             .map { Double.pow($0, rho) }
@@ -99,8 +102,8 @@ extension Discretization {
         "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
     ]
 
-    /// Parses a name of `--schedule`; nil where `spelling` is none of them (it may be a file or a published list).
-    /// Throws where the name is known and its number is not good.
+    /// Makes the discretization of a name. Returns nil if `spelling` is no name, and so may be a file. Throws a usage
+    /// failure if the name is known but its argument is not good.
     package init?(spelling: String) throws {
         let name = spelling.prefix { $0 != ":" }
         let argument = spelling.contains(":") ? String(spelling.dropFirst(name.count + 1)) : nil

@@ -2,15 +2,15 @@ import Diagnostics
 import Diffusion
 
 extension NoiseProcess {
-    /// What `--process` accepts, for help texts and errors.
+    /// The names of processes, for help texts and errors.
     package static let spellings = [
         "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
         "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT", "vp-discrete:FILE", "flow",
     ]
 
-    /// Parses what `--process` and the key ld3.process say.
+    /// Makes the process of a name. Throws a usage failure if there is no such process.
     ///
-    /// - Parameter readTable: gives the alphas_cumprod of a file for vp-discrete:FILE.
+    /// - Parameter readTable: returns the alphas_cumprod of the file of vp-discrete:FILE.
     package init(spelling: String, readTable: (String) throws -> [Double] = NoiseTable.read) throws {
         let name = spelling.prefix { $0 != ":" }
         let argument = spelling.dropFirst(name.count + 1)

@@ -2,36 +2,41 @@ import Diagnostics
 import Diffusion
 import Formats
 
-/// Lists of numbers as users keep them: text (separated by spaces, commas, semicolons or line ends, in brackets or
-/// not), JSON, npy, or one tensor of a safetensors file.
-package enum NumberList {
-    /// Reads every number of the file, in order.
+/// A list of numbers as users keep it: text (with spaces, commas, semicolons or line ends between the numbers, in brackets
+/// or not), JSON, npy, or one tensor of a safetensors file.
+package struct NumberList: Sendable {
+    /// The name under which the file keeps the list; nil for a bare list.
+    package let name: String?
+    /// The numbers in order: at least one, and none is NaN.
+    package let values: [Double]
+
+    /// Reads the list of the file at `path`.
     ///
-    /// - Parameter names: members of a JSON object or tensors of a safetensors file that may hold the list; the first
-    ///   that is there counts.
-    package static func read(path: String, names: [String]) throws -> [Double] {
-        let bytes = try contents(path: path)
-        return try locating(path) { try parse(bytes, names: names) }
+    /// - Parameter names: the members of a JSON object, or tensors of a safetensors file, that may hold the list. The first
+    ///   one that is there counts.
+    package init(path: String, names: [String]) throws {
+        let bytes = try Self.contents(path: path)
+        self = try locating(path) { try NumberList(parsing: bytes, names: names) }
     }
 
-    /// Whether `path` is a readable file that is no safetensors file or stream, which other readers take.
-    package static func isList(path: String) -> Bool {
-        guard let bytes = try? contents(path: path, limit: 9) else { return false }
-        return !bytes.isEmpty && !Safetensors.isImage(bytes)
-    }
-
-    /// Whether the file begins as a zip archive, PyTorch's container, does.
-    package static func isZip(path: String) throws -> Bool {
-        try contents(path: path, limit: 4) == [0x50, 0x4b, 3, 4]
-    }
-
-    /// The bytes of the file, at most `limit` of them.
-    package static func contents(path: String, limit: Int = .max) throws -> [UInt8] {
+    /// Returns the bytes of the file at `path`. Throws `.noInput` if it cannot be opened or is not a regular file.
+    static func contents(path: String) throws -> [UInt8] {
         let file = try MappedFile(path: path)
-        return withExtendedLifetime(file) { Array(file.bytes.prefix(limit)) }
+        return withExtendedLifetime(file) { Array(file.bytes) }
     }
 
-    package static func parse(_ bytes: [UInt8], names: [String]) throws -> [Double] {
+    /// Returns the bytes of the file at `path` if it may hold a list: nil if it is empty, no regular file that can be
+    /// opened, or safetensors.
+    static func contents(ofListAt path: String) -> [UInt8]? {
+        guard let file = try? MappedFile(path: path) else { return nil }
+        return withExtendedLifetime(file) {
+            file.bytes.isEmpty || Safetensors.isImage(file.bytes.prefix(9)) ? nil : Array(file.bytes)
+        }
+    }
+
+    /// Reads the list in the bytes of a file. `names` are those of `init(path:names:)`.
+    package init(parsing bytes: [UInt8], names: [String]) throws {
+        var name: String?
         let numbers: [Double]
         if bytes.starts(with: NPY.magic) {
             numbers = try NPY.parse(bytes, name: "list").doubles()
@@ -40,26 +45,26 @@ package enum NumberList {
             guard let tensor = names.lazy.compactMap({ name in tensors.first { $0.name == name } }).first else {
                 throw Failure(.data, "holds no tensor \(names.joined(separator: " or "))")
             }
-            numbers = try tensor.doubles()
+            (name, numbers) = (tensor.name, try tensor.doubles())
         } else if bytes.first(where: { !isSpace($0) }) == UInt8(ascii: "{") {
-            numbers = try member(of: JSONValue(parsing: bytes), names: names)
+            (name, numbers) = try Self.member(of: JSONValue(parsing: bytes), names: names)
         } else {
-            numbers = try plain(bytes)
+            numbers = try Self.plain(bytes)
         }
         guard !numbers.isEmpty, numbers.allSatisfy({ !$0.isNaN }) else {
             throw Failure(.data, numbers.isEmpty ? "holds no number" : "holds not-a-number")
         }
-        return numbers
+        (self.name, values) = (name, numbers)
     }
 
-    private static func member(of object: JSONValue, names: [String]) throws -> [Double] {
-        guard let list = names.lazy.compactMap({ object[$0]?.doubles }).first else {
+    private static func member(of object: JSONValue, names: [String]) throws -> (name: String?, values: [Double]) {
+        guard let list = names.lazy.compactMap({ name in object[name]?.doubles.map { (name, $0) } }).first else {
             throw Failure(.data, "holds no list of numbers \(names.joined(separator: " or "))")
         }
         return list
     }
 
-    /// A bracketed or bare list; a bracketed one without a comma inside a number is also JSON's form.
+    /// Returns the numbers of a text. A list in brackets is read this way too, in JSON or not.
     private static func plain(_ bytes: [UInt8]) throws -> [Double] {
         try bytes.split { isSpace($0) || [UInt8(ascii: ","), UInt8(ascii: ";")].contains($0) || isBracket($0) }
             .map { word in
@@ -76,8 +81,8 @@ package enum NumberList {
 }
 
 extension NoiseTable {
-    /// The alphas_cumprod of a file: text, JSON, npy or safetensors.
+    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors.
     package static func read(path: String) throws -> [Double] {
-        try NumberList.read(path: path, names: ["alphas_cumprod"])
+        try NumberList(path: path, names: ["alphas_cumprod"]).values
     }
 }

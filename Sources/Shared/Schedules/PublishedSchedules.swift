@@ -1,11 +1,11 @@
 import Diffusion
 
-/// Noise levels printed in papers and shipped in other tools, as named data (M8.1, M8.3, M10.11).
+/// Noise levels that are printed in papers or shipped with other tools (docs/methods/heuristics.md, "Published tables").
 package enum PublishedSchedules {
     package static let all = ays + gits + DMNSchedules.all
 
-    /// Align Your Steps, Table 3, with the longer digits of ComfyUI. Other numbers of steps by log-linear
-    /// interpolation, as ComfyUI's node does.
+    /// Align Your Steps (Sabour et al. 2024, Table 3), with the longer digits of ComfyUI. Lists for other numbers of steps
+    /// are interpolated, as in ComfyUI's node.
     static let ays = [
         sigmas(
             "ays:sd15",
@@ -23,8 +23,8 @@ package enum PublishedSchedules {
         sigmas("ays:svd", [700.00, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002]),
     ]
 
-    /// GITS: its own list for CIFAR-10 with iPNDM, ComfyUI's for Stable Diffusion at two coefficients, and those that
-    /// LD3 takes as priors.
+    /// GITS (Chen et al. 2024): its own list for CIFAR-10 with iPNDM, ComfyUI's for Stable Diffusion with two coefficients,
+    /// and those of the LD3 repository.
     static let gits = [
         TabulatedSchedule(
             spelling: "gits:cifar10", quantity: .sigma,
@@ -37,7 +37,7 @@ package enum PublishedSchedules {
         TabulatedSchedule(spelling: spelling, quantity: .sigma, lists: [values], interpolates: true)
     }
 
-    /// Interior points between Stable Diffusion's own ends.
+    /// Makes a table of lists without their ends, which are Stable Diffusion's own.
     private static func stableDiffusion(_ spelling: String, _ interiors: [[Double]]) -> TabulatedSchedule {
         TabulatedSchedule(
             spelling: spelling, quantity: .sigma, lists: interiors.map { [14.61464119] + $0 + [0.02916753] })

@@ -7,7 +7,7 @@ import TensorStream
 extension Schedule {
     package static let kind = "schedule"
 
-    /// The frame of kind schedule (docs/STREAM.md). Provenance (ld3.history) is the writer's.
+    /// Returns the frame of kind schedule (docs/STREAM.md). Its writer adds the provenance (ld3.history).
     package func frame() throws -> Frame {
         var metadata = [
             "ld3.format": "1", "ld3.kind": Self.kind, "ld3.process": process.spelling,
@@ -50,8 +50,8 @@ extension Schedule {
             throw Failure(.data, place: "ld3.order", "is no number")
         }
         let family = try required("ld3.solver")
-        let solver = try asData {
-            try Solver(name: family, order: order, variant: metadata["ld3.variant"], prefix: "ld3.")
+        let solver = try asData(prefix: "ld3.") {
+            try Solver(name: family, order: order, variant: metadata["ld3.variant"])
         }
         guard let times = try frame["t"]?.doubles() else {
             throw Failure(.data, place: "t", "is missing from the schedule")
@@ -68,18 +68,20 @@ extension Schedule {
     }
 }
 
-/// What would be a usage error on the command line is bad data in a frame.
-private func asData<Result>(_ body: () throws -> Result) throws -> Result {
+/// Runs `body`. A usage failure that leaves it becomes bad data, and its place gets `prefix`, so that "order" becomes the
+/// key `ld3.order`.
+func asData<Result>(prefix: String = "", _ body: () throws -> Result) throws -> Result {
     do {
         return try body()
-    } catch var failure as Failure {
-        if failure.status == .usage { failure.status = .data }
+    } catch var failure as Failure where failure.status == .usage {
+        failure.status = .data
+        failure.place = failure.place.map { prefix + $0 }
         throw failure
     }
 }
 
 extension CoefficientMatrices {
-    /// The F64 tensors of a schedule frame.
+    /// The coefficients as the F64 tensors of a schedule frame.
     var tensors: [NamedTensor] {
         func tensor(_ name: String, _ matrix: [[Double]]) -> NamedTensor {
             NamedTensor(name: name, shape: [matrix.count, matrix.first?.count ?? 0], doubles: matrix.flatMap { $0 })
@@ -92,7 +94,7 @@ extension CoefficientMatrices {
             }
     }
 
-    /// nil where the frame carries no coefficients.
+    /// Reads the coefficients of a frame. Returns nil if it carries none.
     init?(frame: Frame) throws {
         func matrix(_ name: String) throws -> [[Double]]? {
             guard let tensor = frame[name] else { return nil }

@@ -27,7 +27,7 @@ extension Schedule {
         return .object(members)
     }
 
-    /// Reads what `json` gives.
+    /// Reads a document of `json`.
     ///
     /// - Parameter known: the process that the user named; the document may name it too even if it is kept in a file.
     package init(json: JSONValue, process known: NoiseProcess? = nil) throws {
@@ -42,7 +42,7 @@ extension Schedule {
             throw Failure(.data, "a schedule needs times and an order")
         }
         self.init(
-            solver: try Solver(name: text("solver"), order: order, variant: text("variant")),
+            solver: try asData { try Solver(name: text("solver"), order: order, variant: text("variant")) },
             process: try NoiseProcess(named: text("process"), known: known, in: "process"), times: times,
             modelTimes: json["model_times"]?.doubles,
             coefficients: try json["coefficients"].map { try Self.coefficients($0) }, method: try text("method"))
@@ -54,9 +54,9 @@ extension Schedule {
         try validate()
     }
 
-    /// The documents of a file that holds one, or an array of them; nil where it holds something else.
-    package static func documents(path: String, process known: NoiseProcess? = nil) throws -> [Schedule]? {
-        let bytes = try NumberList.contents(path: path)
+    /// Returns the schedules of the file at `path` if its bytes are a document or an array of them, and nil if they are
+    /// something else.
+    static func documents(_ bytes: [UInt8], path: String, process known: NoiseProcess? = nil) throws -> [Schedule]? {
         guard let json = try? JSONValue(parsing: bytes) else { return nil }
         let documents = json.elements ?? [json]
         guard !documents.isEmpty, documents.allSatisfy({ $0["format"]?.string == documentFormat }) else { return nil }

@@ -2,7 +2,7 @@ import Diagnostics
 import Solvers
 
 extension Schedule {
-    /// For people: solver, where the times come from, and steps, evaluations and values together.
+    /// Returns a line for people: the solver, the origin of the times, and the numbers of steps, evaluations and values.
     package func summary() throws -> String {
         let evaluations = try evaluations()
         return "\(solver.name) along \(method): \(counted(steps, "step")), \(counted(evaluations, "evaluation")), "

@@ -3,26 +3,27 @@ import Diffusion
 import Solvers
 import Tensors
 
-/// A discretization with the solver that it belongs to: what ld3-fit writes and ld3-sample follows.
+/// Times with the solver that they belong to.
 package struct Schedule: Sendable, Equatable {
     package var solver: Solver
-    /// As `--process` spells it.
     package var process: NoiseProcess
-    /// t_0 ... t_N, falling from T to t_min.
+    /// The times t_0 to t_N, which fall from T to t_min.
     package var times: [Double]
-    /// tau_0 ... tau_N, the times at which the network is asked; equal to `times` when tied.
+    /// The times that the network is told, as many; equal to `times` if they are tied.
     package var modelTimes: [Double]
-    /// In place of the solver's own coefficients.
+    /// Learned coefficients in place of the solver's own; nil if there are none.
     package var coefficients: CoefficientMatrices?
-    /// How it was found: ld3, dmn, gits, ays, d-ode, heuristic, or the name of a discretization.
+    /// The method that found it: ld3, dmn, gits, ays, d-ode, heuristic, or the name of a discretization.
     package var method: String
-    /// The loss that was minimised, where one was.
+    /// The loss that was minimised; nil if none was.
     package var loss: String?
-    /// Validation loss of the start and of the result, for one refitted on all pairs that before it.
+    /// The validation loss of the start.
     package var lossBefore: Double?
+    /// The validation loss of the result. After a refit on all pairs it is the loss before the refit.
     package var lossAfter: Double?
-    /// Name and digest of the model, where known.
+    /// The name of the model; nil if it is not known.
     package var model: String?
+    /// The SHA-256 of the model's file; nil if it is not known.
     package var modelDigest: String?
 
     package init(
@@ -37,7 +38,7 @@ package struct Schedule: Sendable, Equatable {
         self.method = method
     }
 
-    /// The discretization of a budget of evaluations.
+    /// Makes the schedule of a discretization for a number of evaluations.
     package init(
         _ discretization: Discretization, solver: Solver, evaluations: Int, process: NoiseProcess
     ) throws {
@@ -49,14 +50,14 @@ package struct Schedule: Sendable, Equatable {
         let times = try discretization.times(steps: steps, process: process)
         self.init(solver: solver, process: process, times: times, method: discretization.spelling)
         if case .tabulated(let table) = discretization, let given = table.modelTimes {
-            // The ends are masked: the network is asked at t there.
+            // The network is told t itself at both ends.
             modelTimes = [times[0]] + given.dropFirst().dropLast() + [times[steps]]
         }
     }
 
     package var steps: Int { times.count - 1 }
 
-    /// Whether the network is asked at the solver's own times.
+    /// Whether the network is told the solver's own times.
     package var isTied: Bool { times == modelTimes }
 
     package func program() throws -> StepProgram<Double> {
@@ -68,10 +69,10 @@ package struct Schedule: Sendable, Equatable {
         return program
     }
 
-    /// Network evaluations of one sample.
+    /// Returns the network evaluations of one sample.
     package func evaluations() throws -> Int { try program().evaluations }
 
-    /// Throws `data` where the schedule is for another process.
+    /// Throws `.data` if the schedule is for another process.
     package func check(isFor process: NoiseProcess) throws {
         guard self.process == process else {
             throw Failure(
@@ -79,7 +80,7 @@ package struct Schedule: Sendable, Equatable {
         }
     }
 
-    /// Throws where the times cannot be followed.
+    /// Throws `.data` if the times cannot be followed.
     package func validate() throws {
         guard times.count >= 2, times.count == modelTimes.count else {
             throw Failure(.data, place: "t", "needs at least 2 times, and t_model as many")

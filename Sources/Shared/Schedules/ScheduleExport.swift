@@ -4,53 +4,53 @@ import Diffusion
 import Formats
 import Solvers
 
-/// A schedule written for another program, by consumer. Noise levels are s = sigma / alpha, falling.
+/// A schedule written for another program. Noise levels are s = sigma / alpha and fall.
 package struct ScheduleExport: Sendable {
     package enum Format: String, Sendable, CaseIterable {
-        /// One line for ComfyUI's ManualSigmas: fixed-point decimals only, since its parser breaks exponents.
+        /// One line for ComfyUI's ManualSigmas, without exponents, which its parser breaks.
         case comfy
         /// A Python list for the samplers of k-diffusion, A1111 and Forge.
         case kDiffusion = "kdiffusion"
-        /// `sigmas=` of diffusers' Euler scheduler, with the final value.
+        /// The argument `sigmas` of diffusers' Euler scheduler, with the last value.
         case diffusersSigmas = "diffusers-sigmas"
-        /// `timesteps=` of diffusers' schedulers: whole numbers, one a step; for vp-discrete processes.
+        /// The argument `timesteps` of diffusers' schedulers: a whole number for each step, for processes with a noise table.
         case diffusersTimesteps = "diffusers-timesteps"
-        /// `--sigmas` of stable-diffusion.cpp.
+        /// The list of sigmas of stable-diffusion.cpp.
         case stableDiffusionCPP = "sdcpp"
-        /// Everything, as ld3-sample reads it back.
+        /// The whole schedule, which our programs read back.
         case json
-        /// F64: the times [N + 1], or times and model times [2, N + 1].
+        /// The times [N + 1], or times and model times [2, N + 1], in F64.
         case npy
-        /// LD3's own file: best_t_steps = cat(t, tau) as float32.
+        /// The file of the reference LD3: times and then model times as float32.
         case ld3 = "ld3-pt"
 
         var carriesModelTimes: Bool { [.json, .npy, .ld3].contains(self) }
 
-        /// Whether it is a list of noise levels, with a last one, which a `Terminal` sets.
+        /// Whether it is a list of noise levels, the last of which a `Terminal` sets.
         package var listsSigmas: Bool { [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP].contains(self) }
     }
 
-    /// What the last value is: learned lists end at sigma_min, consumers disagree about the step to zero.
+    /// The last value. Learned lists end at sigma_min. Consumers disagree about the step to zero.
     package enum Terminal: String, Sendable, CaseIterable {
         case keep
-        /// As ComfyUI's own nodes: the last step reaches zero, the number of evaluations stays.
+        /// Zero in place of the last value, as in ComfyUI's own nodes. The number of evaluations stays.
         case replaceZero = "replace-zero"
-        /// As A1111: one more step and evaluation.
+        /// Zero after the last value, as in A1111. There is one more step and evaluation.
         case appendZero = "append-zero"
     }
 
     package var format: Format
     package var terminal: Terminal
-    /// Lets a format that cannot carry decoupled times or learned coefficients leave them out.
+    /// Whether a format that cannot carry model times or learned coefficients may leave them out.
     package var dropsModelTimes: Bool
-    /// Steps of a list that is interpolated, linearly in log sigma, instead of as learned.
+    /// The number of steps to which a list is interpolated, linearly in log sigma; nil for the learned steps.
     package var resampledSteps: Int?
-    /// Where a list begins instead, for denoising a picture that has so much noise.
+    /// The noise level at which a list begins, for a picture that has so much noise; nil for the start of the process.
     package var firstSigma: Double?
-    /// The validation loss of the same times with the network asked at them, for the message; nil where not known.
+    /// The validation loss of the times without model times of their own, for a message; nil if it is not known.
     package var tiedLoss: Double?
 
-    /// - Parameter terminal: nil for what the consumer's own lists do.
+    /// Makes an export. If `terminal` is nil, the list ends as the consumer's own lists do.
     package init(
         _ format: Format, terminal: Terminal? = nil, dropsModelTimes: Bool = false, tiedLoss: Double? = nil
     ) {
@@ -60,12 +60,12 @@ package struct ScheduleExport: Sendable {
         self.tiedLoss = tiedLoss
     }
 
-    /// The file's bytes, and what the user should know about them.
+    /// Returns the file's bytes, and what the user should know about them.
     ///
-    /// Throws a usage failure where the format would lose decoupled times or coefficients that were not given up, or
-    /// cannot express the schedule.
+    /// Throws a usage failure if the format would lose model times or coefficients that may not be left out, or cannot
+    /// express the schedule.
     package func callAsFunction(_ schedule: Schedule) throws -> (bytes: [UInt8], notes: [String]) {
-        guard schedule.process != .flow || [.json, .npy, .ld3].contains(format) else {
+        guard !schedule.process.startsWithoutSignal || [.json, .npy, .ld3].contains(format) else {
             throw Failure(.usage, place: "export \(format.rawValue)", "a flow's start has no finite sigma")
         }
         var notes = try lossNotes(schedule)
@@ -94,7 +94,8 @@ package struct ScheduleExport: Sendable {
 
     // MARK: Numbers
 
-    /// The levels resampled, then cut off at the first sigma, as asked. Throws where they do not reach so far.
+    /// Returns the levels, interpolated and begun at the first sigma if that is asked for. Throws a usage failure if they do
+    /// not reach so far.
     private func changed(_ sigmas: [Double]) throws -> [Double] {
         var sigmas = sigmas
         guard let first = sigmas.first, let last = sigmas.last else { return sigmas }
@@ -103,7 +104,7 @@ package struct ScheduleExport: Sendable {
             sigmas = [first] + TabulatedSchedule.interpolated(sigmas, steps: steps).dropFirst().dropLast() + [last]
         }
         guard let start = firstSigma else { return sigmas }
-        // A level that was rounded for print is still that level, not one more step.
+        // A level that was rounded when it was printed is that level, not one more step.
         let slack = 1e-6 * start
         guard start <= first + slack, start > last + slack else {
             throw Failure(.usage, place: "first sigma", "\(start) is not within the schedule's \(first) to \(last)")
@@ -121,9 +122,9 @@ package struct ScheduleExport: Sendable {
 
     private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
 
-    /// n = N t - 1 for every step's start, rounded: the schedulers take whole numbers and truncate others.
+    /// Returns n = N t - 1 for the start of each step, rounded, since the schedulers truncate what is no whole number.
     private func timesteps(_ schedule: Schedule) throws -> [Int] {
-        guard case .vpDiscrete(let table) = schedule.process else {
+        guard let table = schedule.process.table else {
             throw Failure(
                 .usage, place: "export \(format.rawValue)",
                 "needs a vp-discrete process, not \(schedule.process.spelling)")
@@ -150,8 +151,8 @@ package struct ScheduleExport: Sendable {
 
     // MARK: Notes
 
-    /// Throws a usage failure where schedules still to be fitted, with model times or coefficients of their own, would lose
-    /// what was not given up.
+    /// Throws a usage failure if schedules that are still to be fitted, with model times or coefficients of their own, would
+    /// lose what may not be left out.
     package func check(modelTimes: Bool, coefficients: Bool) throws {
         let lost = lost(modelTimes: modelTimes, coefficients: coefficients)
         guard lost.isEmpty || dropsModelTimes else {
@@ -159,7 +160,7 @@ package struct ScheduleExport: Sendable {
         }
     }
 
-    /// What the format cannot carry.
+    /// Returns what the format cannot carry.
     private func lost(modelTimes: Bool, coefficients: Bool) -> [String] {
         var lost: [String] = []
         if modelTimes, !format.carriesModelTimes { lost.append("model times of its own") }

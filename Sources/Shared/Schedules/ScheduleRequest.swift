@@ -3,13 +3,12 @@ import Diffusion
 import Solvers
 import TensorStream
 
-/// The times and the solver that a program is to follow: a named discretization, or a file.
+/// A request for times and a solver: a named discretization or a file, with the solver and the budget as far as they are
+/// given.
 package struct ScheduleRequest: Sendable {
-    /// --solver, --order, --variant; nil where not given.
     package var solver: String?
     package var order: Int?
     package var variant: String?
-    /// --nfe and --steps.
     package var evaluations: Int?
     package var steps: Int?
     private let source: Source
@@ -19,8 +18,11 @@ package struct ScheduleRequest: Sendable {
         case file(String, [Frame])
     }
 
+    /// Makes a request. Throws a usage failure if the budget is given twice, and the reader's failure if `schedule` is a
+    /// file that holds no schedule.
+    ///
     /// - Parameters:
-    ///   - schedule: the name of a discretization, or the path of a schedule stream.
+    ///   - schedule: the name of a discretization, or the path of a schedule stream, a JSON schedule or a list.
     ///   - process: the process that the user named, if any; a file of a schedule may name it too.
     package init(
         schedule: String, solver: String?, order: Int?, variant: String?, evaluations: Int?, steps: Int?,
@@ -30,12 +32,12 @@ package struct ScheduleRequest: Sendable {
         (self.evaluations, self.steps) = (evaluations, steps)
         if let discretization = try locating("schedule", { try Discretization(spelling: schedule) }) {
             source = .discretization(discretization)
-        } else if NumberList.isList(path: schedule),
-            let schedules = try Schedule.documents(path: schedule, process: process)
-        {
-            source = .file(schedule, try schedules.map { try $0.frame() })
-        } else if NumberList.isList(path: schedule) {
-            source = .discretization(.tabulated(try TabulatedSchedule(file: schedule)))
+        } else if let bytes = NumberList.contents(ofListAt: schedule) {
+            if let schedules = try Schedule.documents(bytes, path: schedule, process: process) {
+                source = .file(schedule, try schedules.map { try $0.frame() })
+            } else {
+                source = .discretization(.tabulated(try TabulatedSchedule(bytes, path: schedule)))
+            }
         } else {
             source = .file(schedule, try Self.frames(ofFile: schedule))
         }
@@ -61,9 +63,11 @@ package struct ScheduleRequest: Sendable {
         }
     }
 
-    /// The schedule for a process. `note` is told where solver options take the place of what a file says.
+    /// Returns the schedule for a process.
     ///
-    /// - Parameter fallback: the solver and the budget where nothing says them.
+    /// - Parameters:
+    ///   - fallback: the solver and the evaluations if nothing else says them.
+    ///   - note: is called if a given solver replaces the one that a file says.
     package func schedule(
         for process: NoiseProcess, fallback: (solver: String, evaluations: Int?), note: (String) -> Void
     ) throws -> Schedule {
@@ -81,7 +85,8 @@ package struct ScheduleRequest: Sendable {
         }
     }
 
-    /// Throws `usage` if the solver and the budget, as far as they are known without a process, do not fit each other.
+    /// Throws a usage failure if the solver and the budget, as far as they are known without a process, do not fit each
+    /// other.
     package func check(fallback: (solver: String, evaluations: Int?)) throws {
         switch source {
         case .discretization(let discretization): _ = try budget(of: discretization, fallback: fallback)
@@ -102,7 +107,7 @@ package struct ScheduleRequest: Sendable {
         return try named.plan(evaluations: budget)
     }
 
-    /// The frame that --nfe or --steps asks for; the only one where neither is given.
+    /// Returns the schedule that has the requested evaluations or steps, or the only one if nothing is requested.
     private func choose(among frames: [Frame], process: NoiseProcess) throws -> Schedule {
         let schedules = try frames.map { try Schedule(frame: $0, process: process) }
         let budgets = try schedules.map { steps == nil ? try $0.evaluations() : $0.steps }
@@ -122,8 +127,8 @@ package struct ScheduleRequest: Sendable {
 
     private func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ", ") }
 
-    /// Solver options beside a file take the place of its solver (paper Table 8); its learned coefficients belong to its
-    /// own solver and go with it.
+    /// Replaces the solver of a file by the given one (paper, Table 8). Learned coefficients belong to the file's solver and
+    /// go with it.
     private func overridden(_ schedule: Schedule, path: String, note: (String) -> Void) throws -> Schedule {
         guard solver != nil || order != nil || variant != nil else { return schedule }
         let own = schedule.solver

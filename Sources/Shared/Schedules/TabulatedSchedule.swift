@@ -4,9 +4,9 @@ import Diffusion
 import Formats
 import Tensors
 
-/// Noise levels listed by someone: a published table, or the user's own file.
+/// Listed noise levels: a published table, or the user's own file.
 package struct TabulatedSchedule: Sendable, Equatable {
-    /// What the numbers are.
+    /// The meaning of the numbers.
     package enum Quantity: String, Sendable, CaseIterable {
         /// s = sigma / alpha.
         case sigma = "sigmas"
@@ -16,14 +16,14 @@ package struct TabulatedSchedule: Sendable, Equatable {
         case time = "times"
     }
 
-    /// As `--schedule` spells it.
+    /// The name of the table, or the file.
     package let spelling: String
     package let quantity: Quantity
-    /// One list a number of steps, of steps + 1 values from noise to data.
+    /// A list for each number of steps, with steps + 1 values from noise to data.
     package let lists: [[Double]]
-    /// Whether other numbers of steps are had by log-linear interpolation (M8.3).
+    /// Whether lists for other numbers of steps are interpolated, linearly in log s.
     package let interpolates: Bool
-    /// tau_0 ... tau_N in the process' own t, where a file of LD3's tells them; for its one list.
+    /// The model times of the one list, in the process' own t, if a file of the reference LD3 tells them.
     package let modelTimes: [Double]?
 
     package init(
@@ -36,11 +36,14 @@ package struct TabulatedSchedule: Sendable, Equatable {
         self.modelTimes = modelTimes
     }
 
-    /// The number of steps where there is but one list that is not interpolated.
+    /// The number of steps if there is only one list and it is not interpolated.
     package var fixedSteps: Int? { lists.count == 1 && !interpolates ? lists[0].count - 1 : nil }
 
-    /// The times for `steps` steps of `process`. End values within 0.2 % of the process' own are set to it exactly;
-    /// published digits are few.
+    /// Returns the times for `steps` steps of `process`. Values within 0.2 % of the process' ends are set to them exactly,
+    /// since published lists have few digits.
+    ///
+    /// Throws a usage failure if there is no such list or if it starts elsewhere than the process, and `.data` if the list
+    /// does not fall.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
         var times = try values(steps: steps).map { value -> Double in
             switch quantity {
@@ -76,7 +79,8 @@ package struct TabulatedSchedule: Sendable, Equatable {
         return Self.interpolated(list, steps: steps)
     }
 
-    /// log s linear between the entries, both lists spread evenly over [0, 1] (M8.3).
+    /// Returns steps + 1 values, with log s linear between the entries of `list` (docs/methods/ays.md, "Other numbers of
+    /// steps").
     package static func interpolated(_ list: [Double], steps: Int) -> [Double] {
         let logarithms = list.map { Double.log($0) }
         return (0...steps).map { step in
@@ -91,37 +95,35 @@ package struct TabulatedSchedule: Sendable, Equatable {
 // MARK: - Files
 
 extension TabulatedSchedule {
-    /// The user's list: text, JSON, npy or safetensors, or LD3's own .pt, which holds times and model times. Without
-    /// `quantity` the name in a JSON object or safetensors file tells (sigmas, logsnrs, times), and a bare list is of
-    /// sigmas.
+    /// Reads the user's list: text, JSON, npy or safetensors, or the .pt of the reference LD3, which holds times and model
+    /// times. If `quantity` is nil, the name in a JSON object or safetensors file tells it (sigmas, logsnrs, times), and a
+    /// bare list holds sigmas.
     ///
-    /// Throws where it has fewer than two numbers, or does not fall.
+    /// Throws `.data` if it has fewer than two numbers.
     package init(file path: String, quantity: Quantity? = nil) throws {
-        if try NumberList.isZip(path: path) {
-            self = try Self.referenceResult(path)
-            return
-        }
-        var last: any Error = Failure(.data, place: path, "holds no list")
-        for candidate in quantity.map({ [$0] }) ?? Quantity.allCases {
-            do {
-                let values = try NumberList.read(path: path, names: [candidate.rawValue])
-                guard values.count >= 2 else {
-                    throw Failure(.data, place: path, "a schedule needs at least 2 values, not \(values.count)")
-                }
-                let spelling = (quantity.map { "\($0.rawValue):" } ?? "") + path
-                self.init(spelling: spelling, quantity: candidate, lists: [values])
-                return
-            } catch {
-                last = error
-            }
-        }
-        throw last
+        try self.init(NumberList.contents(path: path), path: path, quantity: quantity)
     }
 
-    /// best_t_steps = cat(t, tau) of the official trainer, in float32.
-    private static func referenceResult(_ path: String) throws -> TabulatedSchedule {
+    /// Reads the list in the bytes of the file at `path`, as `init(file:quantity:)` does.
+    init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
+        let region = ByteRegion(bytes)
+        if ZipArchive.isArchive(region) {
+            self = try locating(path) { try Self.referenceResult(CheckpointFile(region, path: path), path: path) }
+            return
+        }
+        let names = (quantity.map { [$0] } ?? Quantity.allCases).map(\.rawValue)
+        let list = try locating(path) { try NumberList(parsing: bytes, names: names) }
+        guard list.values.count >= 2 else {
+            throw Failure(.data, place: path, "a schedule needs at least 2 values, not \(list.values.count)")
+        }
+        self.init(
+            spelling: (quantity.map { "\($0.rawValue):" } ?? "") + path,
+            quantity: quantity ?? list.name.flatMap(Quantity.init(rawValue:)) ?? .sigma, lists: [list.values])
+    }
+
+    /// Reads best_t_steps, in which the reference's trainer keeps times and then model times in float32.
+    private static func referenceResult(_ source: CheckpointFile, path: String) throws -> TabulatedSchedule {
         let name = "best_t_steps"
-        let source = try CheckpointFile.open(path)
         guard source.tensorNames.contains(name) else {
             throw Failure(.data, place: path, "holds no \(name), as LD3's results do")
         }
@@ -134,7 +136,8 @@ extension TabulatedSchedule {
             spelling: path, quantity: .time, lists: [Array(values[..<count])], modelTimes: Array(values[count...]))
     }
 
-    /// Parses `sigmas:FILE`, `logsnrs:FILE`, `times:FILE` and the names of `PublishedSchedules`; nil for anything else.
+    /// Reads the file of `sigmas:FILE`, `logsnrs:FILE` or `times:FILE`, or finds a table of `PublishedSchedules`. Returns nil
+    /// for anything else.
     package init?(spelling: String) throws {
         let prefix = spelling.prefix { $0 != ":" }
         guard prefix.count < spelling.count else { return nil }

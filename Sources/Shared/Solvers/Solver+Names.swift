@@ -12,22 +12,21 @@ extension Solver {
     ///     or `uni_pc_bh1_3`.
     ///   - order: nil for the published name's or the family's default.
     ///   - variant: words of options with commas between them.
-    ///   - prefix: stands before `solver`, `order` and `variant` in messages, such as "ld3.".
-    package init(name: String, order: Int? = nil, variant: String? = nil, prefix: String = "") throws {
+    package init(name: String, order: Int? = nil, variant: String? = nil) throws {
         var options: Set<Option> = []
         for word in (variant ?? "").split(separator: ",").map(String.init) {
             guard let option = Option.all.first(where: { $0.word == word }) else {
-                throw Failure(place: "\(prefix)variant", unknown: word, choices: Option.all.map(\.word))
+                throw Failure(place: "variant", unknown: word, choices: Option.all.map(\.word))
             }
             options.insert(option)
         }
         if let family = Family.all.first(where: { $0.name == name }) {
-            try self.init(family, order: order, options: options, prefix: prefix)
+            try self.init(family, order: order, options: options)
         } else if let known = Self.published(name) {
             try self.init(
-                known.family, order: order ?? known.order, options: options.union(known.options), prefix: prefix)
+                known.family, order: order ?? known.order, options: options.union(known.options))
         } else {
-            throw Failure(place: "\(prefix)solver", unknown: name, choices: Self.spellings)
+            throw Failure(place: "solver", unknown: name, choices: Self.spellings)
         }
     }
 

@@ -10,9 +10,7 @@ package struct Solver: Sendable, Equatable {
 
     /// Makes a solver of the family's default order if `order` is nil. Throws a usage failure if the family has no such
     /// order or option, or if options exclude each other.
-    ///
-    /// - Parameter prefix: stands before `order` and `variant` in messages, such as "ld3.".
-    package init(_ family: Family, order: Int? = nil, options: Set<Option> = [], prefix: String = "") throws {
+    package init(_ family: Family, order: Int? = nil, options: Set<Option> = []) throws {
         let rules = family.rules
         let order = order ?? rules.defaultOrder
         guard rules.orders.contains(order) else {
@@ -20,18 +18,18 @@ package struct Solver: Sendable, Equatable {
             let orders =
                 range.count == 1 ? "order \(range.lowerBound)" : "orders \(range.lowerBound) to \(range.upperBound)"
             throw Failure(
-                .usage, place: "\(prefix)order", "solver \(family.name) has no order \(order)",
+                .usage, place: "order", "solver \(family.name) has no order \(order)",
                 suggestion: "it has \(orders)")
         }
         let possible = rules.options(order: order)
         if let option = Option.all.first(where: { options.contains($0) && !possible.contains($0) }) {
             throw Failure(
-                .usage, place: "\(prefix)variant",
+                .usage, place: "variant",
                 "solver \(family.name) of order \(order) has no variant `\(option.word)`")
         }
         guard !rules.exclusions.contains(where: { options.isSuperset(of: $0) }) else {
             throw Failure(
-                .usage, place: "\(prefix)variant", "the variants of solver \(family.name) exclude each other")
+                .usage, place: "variant", "the variants of solver \(family.name) exclude each other")
         }
         self.family = family
         self.order = order

@@ -39,7 +39,7 @@ protocol SolverFamily: Sendable {
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T>
 }
 
-/// What most families have in common: one evaluation a step, no options, and coefficients in lambda.
+/// Answers that suit most families: one evaluation for each step, no options, and coefficients in lambda.
 extension SolverFamily {
     var publishedNames: [(pattern: String, options: Set<Solver.Option>)] { [] }
     var defaultOrder: Int { min(3, orders.upperBound) }

@@ -20,7 +20,7 @@ package struct Transported<Element: TensorElement>: Denoiser {
 
     package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
     {
-        if case .edm = process { return try base.denoise(x, at: times, given: condition) }
+        if process.timeIsNoiseLevel { return try base.denoise(x, at: times, given: condition) }
         let scales = times.map { 1 / process.alpha($0) }
         return try base.denoise(x.scaled(bySample: scales), at: times.map(process.scaledSigma), given: condition)
     }
@@ -28,7 +28,7 @@ package struct Transported<Element: TensorElement>: Denoiser {
     package func linearize(
         _ x: Tensor<Element>, at times: [Double], given condition: Condition
     ) throws -> Linearization<Element> {
-        if case .edm = process { return try base.linearize(x, at: times, given: condition) }
+        if process.timeIsNoiseLevel { return try base.linearize(x, at: times, given: condition) }
         let variables = times.map { Dual.variable($0, index: 0, of: 1) }
         let scales = variables.map { 1.0 / process.alpha($0) }
         let sigmas = variables.map { process.scaledSigma($0) }

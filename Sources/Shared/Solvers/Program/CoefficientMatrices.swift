@@ -2,18 +2,19 @@ import Diagnostics
 import Diffusion
 import Tensors
 
-/// A recursion's coefficients as a schedule carries them (M4.0): row i - 1 makes y_i and x_i.
+/// The coefficients of a recursion as a schedule carries them: row i - 1 makes y_i and x_i.
 ///
-/// They fix the linear combinations; the times still say where the network is asked.
+/// They fix the linear combinations. The times still say what the network is told.
 package struct CoefficientMatrices: Sendable, Equatable {
     package var prediction: Prediction
-    /// Weights of x_0 ... x_{N-1} in y_i, [N][N].
+    /// The weights of x_0 to x_{N-1} in y_i, [N][N].
     package var predictorState: [[Double]]
-    /// Weights of m_0 ... m_{N-1} in y_i, [N][N].
+    /// The weights of m_0 to m_{N-1} in y_i, [N][N].
     package var predictorOutput: [[Double]]
-    /// Weights of x_0 ... x_{N-1} in x_i, [N][N]; nil where no step is corrected. A row of zeros: not corrected.
+    /// The weights of x_0 to x_{N-1} in x_i, [N][N]; nil if no step is corrected. A row of zeros belongs to a step that is
+    /// not corrected.
     package var correctorState: [[Double]]?
-    /// Weights of m_0 ... m_N in x_i, [N][N + 1].
+    /// The weights of m_0 to m_N in x_i, [N][N + 1].
     package var correctorOutput: [[Double]]?
 
     package var steps: Int { predictorState.count }
@@ -44,9 +45,7 @@ package struct CoefficientMatrices: Sendable, Equatable {
         correctorOutput = recursion.rows.map { dense($0.corrector?.outputs ?? [], count + 1) }
     }
 
-    /// The recursion with these constant coefficients; weights of zero ask for nothing.
-    ///
-    /// - Parameter modelTimes: tau_0 ... tau_N.
+    /// Returns the recursion with these constant coefficients for the model times 0 to N. Weights of zero ask for nothing.
     package func recursion<T: Real>(modelTimes: [T]) -> LinearRecursion<T> {
         precondition(modelTimes.count == steps + 1)
         var recursion = LinearRecursion(prediction: prediction, modelTimes: modelTimes)
@@ -70,7 +69,7 @@ package struct CoefficientMatrices: Sendable, Equatable {
         return result
     }
 
-    /// Throws where the matrices are not causal, of the wrong size or not finite.
+    /// Throws `.data` if a matrix has a wrong size, is not finite, or uses what is not computed yet.
     package func validate() throws {
         let count = steps
         func check(_ name: String, _ matrix: [[Double]], width: Int, reach: Int) throws {

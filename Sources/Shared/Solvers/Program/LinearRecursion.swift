@@ -1,15 +1,16 @@
 import Diffusion
 import Tensors
 
-/// The form that every solver takes (M4.0): with y_0 = x_0 and m_j = M(y_j, tau_j),
+/// The form of every solver (docs/methods/solvers.md, "Step program"). With y_0 = x_0 and the prediction m_j at y_j and
+/// model time j,
 ///
-///     y_i = sum_{j<i} A_ij x_j + sum_{j<i} P_ij m_j          the predictor; y_i is where the network looks
+///     y_i = sum_{j<i} A_ij x_j + sum_{j<i} P_ij m_j          the predictor; the network is asked at y_i
 ///     x_i = sum_{j<i} C_ij x_j + sum_{j<=i} Q_ij m_j         the corrector; without one, x_i = y_i
 ///
-/// M is the data, noise or (on the flow process) velocity prediction, converted at tau. A step of two evaluations
-/// takes two rows. Only the coefficients that are there are stored: an output that no row uses is never evaluated.
+/// m is the data, noise or velocity prediction, converted with alpha and sigma at the model time. A step with two
+/// evaluations takes two rows. Only the terms that exist are stored, so an output that no row uses is never evaluated.
 package struct LinearRecursion<Coefficient: Real>: Sendable {
-    /// Weights of earlier states and outputs, in the order of their index.
+    /// The weights of earlier states and outputs, in the order of their indices.
     package struct Combination: Sendable {
         package private(set) var states: [(index: Int, weight: Coefficient)] = []
         package private(set) var outputs: [(index: Int, weight: Coefficient)] = []
@@ -30,7 +31,7 @@ package struct LinearRecursion<Coefficient: Real>: Sendable {
             }
         }
 
-        /// Puts the state `factor` x_0 in place of the output m_0.
+        /// Puts the term `factor` x_0 in place of the output m_0.
         mutating func replaceFirstOutput(by factor: Coefficient) {
             guard let place = outputs.firstIndex(where: { $0.index == 0 }) else { return }
             add(state: 0, outputs.remove(at: place).weight * factor)
@@ -40,7 +41,7 @@ package struct LinearRecursion<Coefficient: Real>: Sendable {
     package struct Row: Sendable {
         package var predictor: Combination
         package var corrector: Combination?
-        /// Whether x_i is a solver's state, or a point within a step.
+        /// Whether x_i is the state after a step; if not, it is a point within a step.
         package var completesStep: Bool
 
         package init(predictor: Combination, corrector: Combination? = nil, completesStep: Bool = true) {
@@ -50,9 +51,9 @@ package struct LinearRecursion<Coefficient: Real>: Sendable {
         }
     }
 
-    /// What m is.
+    /// The prediction m.
     package var prediction: Prediction
-    /// tau_0 ... tau_N, one more than there are rows.
+    /// The model times 0 to N, one more than there are rows.
     package var modelTimes: [Coefficient]
     /// Row i - 1 makes y_i and x_i.
     package var rows: [Row] = []
@@ -65,7 +66,7 @@ package struct LinearRecursion<Coefficient: Real>: Sendable {
 }
 
 extension StepProgram {
-    /// The recursion as a program: outputs are evaluated when first used, so exactly the evaluations that are needed.
+    /// Makes the program of a recursion. An output is evaluated if a row uses it, and then once.
     package init(_ recursion: LinearRecursion<Coefficient>, process: NoiseProcess) {
         self.init()
         var builder = ProgramBuilder(recursion, process: process)
@@ -83,10 +84,11 @@ extension StepProgram {
 private struct ProgramBuilder<Coefficient: Real> {
     let recursion: LinearRecursion<Coefficient>
     let process: NoiseProcess
-    /// x_i and y_i by index.
+    /// The registers of x_i, by index.
     var states = [0]
+    /// The registers of y_i, by index.
     var points = [0]
-    /// m_i, where evaluated.
+    /// The registers of the m_i that are evaluated, by index.
     private var outputs: [Int: Int] = [:]
 
     init(_ recursion: LinearRecursion<Coefficient>, process: NoiseProcess) {
@@ -103,7 +105,8 @@ private struct ProgramBuilder<Coefficient: Real> {
         return program.combine(terms)
     }
 
-    /// The register of m_i = M(y_i, tau_i), evaluated once; conversions take alpha and sigma at tau (M2.1).
+    /// Returns the register of m_i, which is evaluated if it is not yet. Its conversion takes alpha and sigma at the model
+    /// time.
     private mutating func output(_ index: Int, in program: inout StepProgram<Coefficient>) -> Int {
         if let known = outputs[index] { return known }
         let time = recursion.modelTimes[index]

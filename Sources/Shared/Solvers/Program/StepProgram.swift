@@ -2,10 +2,10 @@ import Tensors
 
 /// A solver run written as data: a list of network evaluations and linear combinations over registers.
 ///
-/// Register 0 is x_T; instruction i writes register i + 1, once (static single assignment). Every solver of METHODS
-/// M4 is such a program, with coefficients that are smooth functions of the times (M4.0); conversions between
-/// predictions (M2.1) are combinations too. One executor runs any program, one adjoint runs it backwards.
-/// With `Coefficient` = Double a program carries values; with `Dual`, also their exact derivatives.
+/// Register 0 is x_T. Instruction i writes register i + 1, once (static single assignment). Every solver is such a program,
+/// with coefficients that are smooth functions of the times. Conversions between predictions are combinations too. One
+/// executor runs every program, and one adjoint runs it backwards. With `Coefficient` = Double a program carries values,
+/// with `Dual` their exact derivatives too.
 package struct StepProgram<Coefficient: Real>: Sendable {
     package typealias Register = Int
 
@@ -15,9 +15,9 @@ package struct StepProgram<Coefficient: Real>: Sendable {
     }
 
     package enum Instruction: Sendable {
-        /// The data prediction D(state; time). `step` counts solver steps from 0 and names the place in errors.
+        /// Evaluates the data prediction D(state; time). `step` counts solver steps from 0 and names the place in errors.
         case evaluate(state: Register, time: Coefficient, step: Int)
-        /// The sum of coefficient times register.
+        /// Sums coefficient times register.
         case combine([Term])
     }
 
@@ -25,19 +25,19 @@ package struct StepProgram<Coefficient: Real>: Sendable {
     /// The registers of x_0 (the start) to x_N (the result).
     package private(set) var states: [Register] = [0]
 
-    /// Whether every evaluation's output is thresholded (M4.4).
+    /// Whether the output of every evaluation is thresholded.
     package var isThresholded = false
 
     package init() {}
 
     /// The register of x_T.
     package var start: Register { 0 }
-    /// The register of the newest state; of the result once the program is complete.
+    /// The register of the newest state, which is the result once the program is complete.
     package var result: Register { states[states.count - 1] }
     package var registerCount: Int { instructions.count + 1 }
     package var steps: Int { states.count - 1 }
 
-    /// Network evaluations of one run (M4.9).
+    /// The network evaluations of one run.
     package var evaluations: Int {
         instructions.reduce(0) { count, instruction in
             if case .evaluate = instruction { return count + 1 }
@@ -57,13 +57,13 @@ package struct StepProgram<Coefficient: Real>: Sendable {
         return instructions.count
     }
 
-    /// Declares that `register` is the next state: one step is complete.
+    /// Declares that `register` is the next state and that one step is complete.
     package mutating func finishStep(_ register: Register) {
         precondition(register < registerCount)
         states.append(register)
     }
 
-    /// The same program with every coefficient mapped, `instruction` and `term` telling which (`term` is 0 for a time).
+    /// Returns the program with every coefficient mapped. `instruction` and `term` tell which one it is; `term` is 0 for a time.
     package func mapCoefficients<Other: Real>(
         _ transform: (_ coefficient: Coefficient, _ instruction: Int, _ term: Int) -> Other
     ) -> StepProgram<Other> {
@@ -84,10 +84,10 @@ package struct StepProgram<Coefficient: Real>: Sendable {
         return mapped
     }
 
-    /// The values alone.
+    /// The program with the values of its coefficients alone.
     package var values: StepProgram<Double> { mapCoefficients { coefficient, _, _ in coefficient.value } }
 
-    /// For each register the last instruction that reads it; the result and unread registers are never released.
+    /// The last instruction that reads each register. It is nil for the result and for registers that nothing reads.
     var lastUses: [Int?] {
         var uses = [Int?](repeating: nil, count: registerCount)
         for (index, instruction) in instructions.enumerated() {
