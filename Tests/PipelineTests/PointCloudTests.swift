@@ -87,6 +87,23 @@ import Testing
         #expect(images[3] == targets[3] && images[2] != targets[2])
     }
 
+    /// A served model says that it needs the shapes, and answers with the numbers that it gives at home.
+    @Test func servedModelsTakeConditions() throws {
+        let options = "-q --solver ddim --schedule uniform --steps 2"
+        let native = try Programs.shell(
+            "ld3-noise -n 2 --shape 2048,3 | ld3-teacher \(options)", environment: environment)
+        #expect(native.status == 0, "\(native.errors)")
+        let served = ["LD3_MODEL": "exec:ld3-teacher --serve --model '\(generator)'"]
+        let input = try folder.write(native.output, to: "whole")
+        let sampled = try Programs.shell(
+            "ld3-sample --allow-other-model \(options) < '\(input)'", environment: served)
+        #expect(sampled.status == 0, "\(sampled.errors)")
+        #expect(try streamRows(sampled.output, of: "image") == streamRows(native.output, of: "target"))
+        let without = try Programs.shell(
+            "ld3-noise -n 2 --shape 2048,3 | ld3-sample \(options)", environment: served)
+        #expect(without.status == 65 && without.errors.contains("no tensor `condition`"), "\(without.errors)")
+    }
+
     @Test func cloudsAreDrawn() throws {
         let input = try folder.write(try pairs(4), to: "pairs")
         let drawn = try Programs.shell(

@@ -1,3 +1,4 @@
+import Diagnostics
 import Formats
 
 /// The report of sets of clouds and their reference, as text or as JSON. The text shows distances and the
