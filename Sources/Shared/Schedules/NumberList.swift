@@ -46,7 +46,7 @@ package struct NumberList: Sendable {
                 throw Failure(.data, "holds no tensor \(names.joined(separator: " or "))")
             }
             (name, numbers) = (tensor.name, try tensor.doubles())
-        } else if bytes.first(where: { !isSpace($0) }) == UInt8(ascii: "{") {
+        } else if bytes.first(where: { !Self.isSpace($0) }) == UInt8(ascii: "{") {
             (name, numbers) = try Self.member(of: JSONValue(parsing: bytes), names: names)
         } else {
             numbers = try Self.plain(bytes)
