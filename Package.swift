@@ -110,7 +110,7 @@ let tests: [Target] =
             name: "ld3-fuzz",
             dependencies: [
                 "TestSupport", "Diagnostics", "Formats", "TensorStream", "Tensors", "Checkpoints", "Networks",
-                "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Images", "Models", "Metrics", "Commands",
+                "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Images", "Models", "Metrics", "Options", "Commands",
             ],
             path: "Tests/Fuzz"),
     ]

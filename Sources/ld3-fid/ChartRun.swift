@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Options
 import Images
 import Plots
 

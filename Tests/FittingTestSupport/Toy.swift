@@ -46,8 +46,9 @@ package struct Toy {
         func counting(_ denoiser: some Denoiser<Double>) -> CountingDenoiser<Double> {
             CountingDenoiser(denoiser, counter: counter)
         }
+        let chosen: any Denoiser<Double> = denoiser ?? self.denoiser
         return FitProblem(
-            denoiser: counting(denoiser ?? self.denoiser), process: process,
+            denoiser: counting(chosen), process: process,
             budget: Budget(solver, steps: steps), train: set(train), validation: set(validation))
     }
 }

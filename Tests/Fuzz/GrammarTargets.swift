@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Diffusion
 import Models
+import Options
 import Schedules
 import Solvers
 
