@@ -86,20 +86,33 @@ import Testing
         }
     }
 
+    /// Gradients with respect to the inner times, the model times and the noise. The recorded steps move the prediction of
+    /// the data, which the network makes at the model time, along the solver's times.
     @Test func gradients() throws {
         let (times, modelTimes) = (
             try recorded.tensor("decoupled/t").doubles(), try recorded.tensor("decoupled/t_model").doubles()
         )
-        let count = times.count
-        let variables = (times + modelTimes).enumerated().map { Dual.variable($1, index: $0, of: 2 * count) }
-        let program = try Solver(name: "ddim").program(
-            process: model.process, times: Array(variables[..<count]), modelTimes: Array(variables[count...]))
+        let (process, count) = (model.process, times.count)
+        func variable(_ value: Double, _ index: Int, in list: Int) -> Dual {
+            index == 0 || index == count - 1
+                ? Dual(value) : .variable(value, index: list * count + index, of: 2 * count)
+        }
+        let solverTimes = times.indices.map { variable(times[$0], $0, in: 0) }
+        var program = StepProgram<Dual>()
+        for step in 0..<count - 1 {
+            let (t, next) = (solverTimes[step], solverTimes[step + 1])
+            let data = program.evaluate(program.result, at: variable(modelTimes[step], step, in: 1))
+            let ratio = process.sigma(next) / process.sigma(t)
+            program.finishStep(
+                program.combine([
+                    (ratio, program.result), (process.alpha(next) - ratio * process.alpha(t), data),
+                ]))
+        }
         let trace = try executor().trace(program.values, from: tensor("noise"), policy: .keep)
         #expect(try error(trace.result.elements, "decoupled/x.f64") < 1e-5)
         // The loss is the mean of the samples' mean squares.
         let teacher = try tensor("teacher.f64")
-        let cotangent = weightedSum(
-            2 / Double(teacher.count), trace.result, -2 / Double(teacher.count), teacher)
+        let cotangent = weightedSum(2 / Double(teacher.count), trace.result, -2 / Double(teacher.count), teacher)
         let gradient = try executor().pullback(trace, cotangent: cotangent)
         let chained = gradient.chained(through: program, count: 2 * count).map { Float($0) }
         #expect(try error(gradient.start.elements, "decoupled/grad_noise") < 1e-5)

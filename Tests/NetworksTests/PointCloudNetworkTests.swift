@@ -40,13 +40,13 @@ import Testing
     }
 
     /// A file whose configuration asks for something that is not computed is refused by its name.
-    @Test(arguments: [
+    private static let refused: [(String, String)] = [
         (#""spectral_norm": true"#, "spectral_norm"), (#""sched_mode": "cosine""#, "sched_mode: `cosine`"),
         (#""model": "vae""#, "model: `vae`"), (#""num_steps": 1"#, "num_steps"),
         (#""sample_num_points": -4"#, "sample_num_points"), (#""beta_1": 0.5, "beta_T": 0.1"#, "beta_1"),
-    ])
-    func refusals(_ arguments: String, _ told: String) throws {
-        let weights = Generator(configuration: "{\"num_steps\": 9, \"beta_1\": 0.1, \"beta_T\": 0.2, \(arguments)}")
+    ]
+    @Test(arguments: refused) func refusals(_ arguments: String, _ told: String) throws {
+        let weights = Generator(configuration: "{\(arguments)}")
         var message = ""
         do { _ = try PointCloudConfiguration(weights) } catch { message = "\(error)" }
         #expect(message.contains(told), "\(message)")

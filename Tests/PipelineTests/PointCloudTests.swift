@@ -129,7 +129,7 @@ import Testing
         let seeds = NamedTensor(name: "seed", shape: [7], int64s: (0..<7).map { Int64($0) })
         let files = [
             try folder.write(NPY.serialize(references), to: "reference.npy"),
-            try folder.write(Safetensors.serialize(tensors: [renamed(references, "points")]), to: "points"),
+            try folder.write(Safetensors.serialize(metadata: [:], tensors: [renamed(references, "points")]), to: "points"),
             try folder.write(
                 Frame(
                     metadata: ["ld3.format": "1", "ld3.kind": "samples"],
@@ -176,7 +176,7 @@ import Testing
             ("ld3-fid", ["--kid", "--reference", reference, reference], [], 64, "is for pictures"),
             ("ld3-fid", ["--normalize=box", "--reference", reference, reference], [], 64, "bbox"),
             ("ld3-fid", ["--no-1nna", reference], [], 64, "is for clouds"),
-            ("ld3-fid", ["--reference", reference, flat], [], 65, "seed 0"),
+            ("ld3-fid", ["--reference", reference, flat], [], 65, "cloud 0: all points"),
             ("ld3-fid", ["--reference", reference, generator], [], 65, "generator.pt"),
         ]
         for (program, arguments, input, status, told) in cases {

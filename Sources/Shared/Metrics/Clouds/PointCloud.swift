@@ -32,11 +32,7 @@ package struct PointCloud: Sendable, Equatable {
     }
 
     private func scaledToBox() throws -> PointCloud {
-        var low = SIMD3<Float>(repeating: .infinity), high = SIMD3<Float>(repeating: -.infinity)
-        for index in 0..<count {
-            low = pointwiseMin(low, point(index))
-            high = pointwiseMax(high, point(index))
-        }
+        let (low, high) = corners
         return try moved(by: (low + high) / 2, dividedBy: (high - low).max() / 2)
     }
 
@@ -51,8 +47,19 @@ package struct PointCloud: Sendable, Equatable {
         return try moved(by: SIMD3<Float>(mean), dividedBy: Float(deviation))
     }
 
+    /// The lowest and the highest corner of the bounding box.
+    private var corners: (low: SIMD3<Float>, high: SIMD3<Float>) {
+        var low = SIMD3<Float>(repeating: .infinity), high = SIMD3<Float>(repeating: -.infinity)
+        for index in 0..<count {
+            low = pointwiseMin(low, point(index))
+            high = pointwiseMax(high, point(index))
+        }
+        return (low, high)
+    }
+
     private func moved(by shift: SIMD3<Float>, dividedBy scale: Float) throws -> PointCloud {
-        guard count > 0, scale > 0, scale.isFinite else {
+        let (low, high) = corners
+        guard count > 0, low != high, scale > 0, scale.isFinite else {
             throw Failure(.data, "all points of the cloud are in one place, so that it has no scale")
         }
         var result: [Float] = []
