@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Options
 import Images
+import Options
 import Plots
 
 extension OptionGroup {

@@ -33,7 +33,7 @@ let command = Command(
                 )
                 .withoutEffectOnNumbers(),
                 Option.flag("force", "write into a directory that is not empty").withoutEffectOnNumbers(),
-                Option.flag("stream", "write the sample stream too where -o or --grid is given")
+                Option.flag("stream", "write the sample stream too if -o or --grid is given")
                     .withoutEffectOnNumbers(),
             ]),
     ],

@@ -1,6 +1,5 @@
-import Testing
-
 import Commands
+import Testing
 
 @Suite struct StartupTests {
     private func startsAgain(usesLinearAlgebra: Bool, hasChosen: Bool = false, wide: Bool = true) -> Bool {

@@ -1,10 +1,9 @@
 import Diagnostics
 import Foundation
+import Images
 import Tensors
 import TestSupport
 import Testing
-
-import Images
 
 @Suite struct PictureOutputTests {
     @Test func filesAreNamedBySeed() {

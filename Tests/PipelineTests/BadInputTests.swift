@@ -90,7 +90,7 @@ struct BadInputTests {
             try run("--solver", "ddimm"), status: 64, telling: "--solver: `ddimm` is none of euler",
             "did you mean ddim?")
         expect(
-            try run("--variant", "bh3"), status: 64, telling: "--variant: `bh3` is none of bh1", "did you mean bh1?")
+            try run("--variant", "bh3"), status: 64, telling: "--variant: `bh3` is none of afs", "did you mean bh1?")
         expect(try run("--solver=heun", "--order=3"), status: 64, telling: "--order: solver heun has no order 3")
         expect(try run("--solver=heun", "--nfe=1"), status: 64, telling: "--nfe: 1 evaluations are too few")
         expect(
@@ -107,9 +107,10 @@ struct BadInputTests {
         expect(try run("--nfe", "0"), status: 64, telling: "--nfe")
     }
 
-    @Test func aModelThatTheInputNamesAndThatHasGone() throws {
+    @Test func aModelFileThatTheInputNamesWithoutADigest() throws {
         let result = try Programs.run("ld3-sample", ["--schedule=edm", "--nfe=2"], input: try pairs(model: "gone.pkl"))
-        expect(result, status: 66, telling: "standard input: ld3.model gone.pkl: no such file")
+        expect(
+            result, status: 65, telling: "standard input: ld3.model is `gone.pkl`, a file of which it does not record")
     }
 
     private func pairs(model: String, history: String = "[]") throws -> [UInt8] {

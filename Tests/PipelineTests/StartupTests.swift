@@ -11,14 +11,14 @@ struct StartupTests {
     func programsWithoutLinearAlgebraStartOnce(command: String) throws {
         let folder = try TemporaryFolder()
         // The program has begun its work when it writes, and waits then for its reader.
-        let result = try Programs.shell(
-            """
+        let script = """
             cd '\(folder.path)'
             ld3-noise -n 1000000 --shape 64 | sh -c 'echo $$ > id; exec \(command)' | {
                 head -c 1 > /dev/null
                 tr '\\0' '\\n' < "/proc/$(cat id)/environ"
             }
-            """)
+            """
+        let result = try withExtendedLifetime(folder) { try Programs.shell(script) }
         #expect(result.text.contains("PATH=") && !result.text.contains("LD3_STARTED_AGAIN"), "\(result.errors)")
     }
 }

@@ -53,13 +53,13 @@ struct TeacherProgramTests {
         let noise = noiseStream(
             count: 5, shape: [4],
             extra: [
-                NamedTensor(name: "prompt", shape: [5, 2], int64s: Array(0..<10)),
+                NamedTensor(name: "place", shape: [5, 2], int64s: Array(0..<10)),
                 NamedTensor(name: "loose", shape: [3], int64s: [1, 2, 3]),
             ])
         let result = try Programs.run(
             "ld3-teacher", ["--model=gaussian:shape=4", "--batch=2", "--nfe=3"], input: noise)
         let frames = try streamFrames(result.output)
-        #expect(try frames.flatMap { try $0.tensor("prompt").int64s() } == Array(0..<10))
+        #expect(try frames.flatMap { try $0.tensor("place").int64s() } == Array(0..<10))
         #expect(frames.allSatisfy { $0["loose"] == nil })
         #expect(result.errors.contains("`loose`"))
     }

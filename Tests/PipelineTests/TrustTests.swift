@@ -4,7 +4,7 @@ import TensorStream
 import TestSupport
 import Testing
 
-/// What a stream or a schedule may choose (docs/MODELS.md, "What is trusted").
+/// Tests the choices that a stream or a schedule may make (docs/MODELS.md, "What is trusted").
 @Suite struct TrustTests {
     private let folder: TemporaryFolder
 

@@ -53,7 +53,7 @@ extension OptionGroup {
         "general",
         [
             .threads, .batch,
-            Option.flag("progress", "show progress even where standard error is no terminal").withoutEffectOnNumbers(),
+            Option.flag("progress", "show progress even if standard error is no terminal").withoutEffectOnNumbers(),
             Option.flag("quiet", short: "q", "print errors only").withoutEffectOnNumbers(),
             Option.flag("help", short: "h", "print this text").withoutEffectOnNumbers(),
             Option.flag("version", "print the version").withoutEffectOnNumbers(),

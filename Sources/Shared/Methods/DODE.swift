@@ -78,9 +78,7 @@ private struct DODECorrection<Element: TensorElement> {
 
     private var solver: Solver { problem.solver }
     private var process: NoiseProcess { problem.process }
-    private var isAdamsBashforth: Bool {
-        [.ipndm, .ipndmVariable, .deisTime, .deisRho].contains(solver.family)
-    }
+    private var isAdamsBashforth: Bool { solver.isAdamsBashforth }
 
     /// Runs the recursion on the batch and adds to each row its scalar times the direction, before the next one.
     func corrected() throws -> LinearRecursion<Double> {

@@ -43,12 +43,14 @@ package struct StartChoice: Sendable {
     /// Returns the tables that were published for this very process. As starts they cost nothing but their rating.
     package static func published(for process: NoiseProcess, _ solver: Solver) -> [Discretization] {
         let names: [String] =
-            switch process {
-            case .edm(0.002, 80): ["dmn:edm", "gits:cifar10"]
-            case .vpLinear: ["dmn:vp-linear"]
-            case .vpDiscrete(let table) where table == .stableDiffusion:
+            if process == .edm {
+                ["dmn:edm", "gits:cifar10"]
+            } else if process == .vpLinear {
+                ["dmn:vp-linear"]
+            } else if process == .vpDiscrete(.stableDiffusion) {
                 ["dmn:sd", solver.family == .ipndm ? "gits:ipndm" : "gits:dpm-solver++", "ays:sd15"]
-            default: []
+            } else {
+                []
             }
         return names.compactMap { try? Discretization(spelling: $0) }
     }

@@ -62,7 +62,7 @@ package struct LD3Settings: Sendable, Equatable {
 
     /// Returns the work that the official trainer takes for a fit (docs/methods/ld3.md, "Cost").
     package func officialWork(_ budget: Budget, train: Int, validation: Int, recomputes: Bool) -> EvaluationCount {
-        let wastes = [.unipc, .dpmSolverPlusPlus].contains(budget.solver.family)
+        let wastes = budget.solver.wastesLastEvaluation
         let batches = (train + batch - 1) / batch
         let solves = 2 * (train + validation) + (batches + 1) * validation
         let backward = (train + validation) * budget.evaluations
