@@ -85,7 +85,7 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         #expect(zip(c.elements, d.elements).allSatisfy { abs($0 - $1) < 1e-12 })
     }
 
-    /// The same data seen in EDM coordinates and under VP (M1.1).
+    /// A denoiser of data under EDM's process and under VP is one function of the data.
     @Test func transportIsTheSameDenoiser() throws {
         let means = Tensor(shape: [2, 4], elements: numbers(8, seed: 5))
         let deviations = Tensor(shape: [2], elements: [0.2, 0.3])

@@ -18,7 +18,7 @@ import Testing
 
     private let denoiser = Thresholded(Identity())
 
-    /// Of five magnitudes the 99.5 % quantile lies at place 3.98: 0.02 of the second largest, 0.98 of the largest.
+    /// The 99.5 % quantile of five magnitudes lies at place 3.98: 0.02 of the second largest, 0.98 of the largest.
     @Test func values() throws {
         let x = Tensor(shape: [2, 5], elements: [0.5, -2, 3, 0, -1, 0.2, -0.9, 1, 0.1, 0])
         let limit = 0.02 * 2 + 0.98 * 3

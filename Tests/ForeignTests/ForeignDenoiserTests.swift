@@ -28,7 +28,7 @@ struct SmallMixture {
             deviations: Tensor(shape: [3, 3], elements: deviations))
     }
 
-    /// The same denoiser in Python, perhaps with a fault.
+    /// Returns a model that is the denoiser in Python, perhaps with a fault.
     func command(fault: String = "") -> String {
         "exec:python3 '\(Fixtures.path("foreign/mixture.py"))' '\(Fixtures.root)/scripts' '\(path)' \(fault)"
     }

@@ -6,7 +6,7 @@ import Options
 import Schedules
 import Solvers
 
-/// What users type: option words and the little grammars of their values.
+/// Damages what users type: option words and the little grammars of their values.
 enum GrammarTargets {
     static var all: [Target] {
         [

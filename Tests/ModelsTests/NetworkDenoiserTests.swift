@@ -30,7 +30,7 @@ struct NetworkDenoiserTests {
         }
     }
 
-    /// Not adm_uncond_iddpm: EDM rounds c_noise of such networks to whole numbers, ours is its continuous inverse (M2.2).
+    /// Not adm_uncond_iddpm: EDM rounds c_noise of such networks to whole numbers, ours is its continuous inverse.
     @Test(
         .enabled(if: Fixtures.shared("networks") != nil, "the shared fixtures are not there"),
         arguments: [

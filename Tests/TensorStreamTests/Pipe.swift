@@ -35,7 +35,7 @@ func batches(_ bytes: [UInt8], _ size: Int? = nil, known: [String] = ["noise"], 
     }
 }
 
-/// What reading all of `bytes` fails with; nil where it does not.
+/// Returns the failure of reading all of `bytes`; nil if there is none.
 func failure(_ bytes: [UInt8], _ kinds: [StreamKind] = [.noise]) throws -> Failure? {
     do {
         try reading(bytes, kinds) { stream in

@@ -112,13 +112,13 @@ import Testing
     @Test func foreignTensorsPassRowByRow() throws {
         var frame = noiseFrame([1, 2, 3], first: true)
         frame.tensors += [
-            NamedTensor(name: "prompt", type: .uint8, shape: [3, 2], bytes: [1, 2, 3, 4, 5, 6]),
+            NamedTensor(name: "mask", type: .uint8, shape: [3, 2], bytes: [1, 2, 3, 4, 5, 6]),
             NamedTensor(name: "table", shape: [2], floats: [1, 2]),
         ]
         let read = try batches(frame.image, 2)
-        #expect(read.map { $0["prompt"]?.bytes } == [[1, 2, 3, 4], [5, 6]])
+        #expect(read.map { $0["mask"]?.bytes } == [[1, 2, 3, 4], [5, 6]])
         #expect(read.map { $0["table"] } == [nil, nil])
-        #expect(try batches(frame.image, 2, .drop).map { $0["prompt"] } == [nil, nil])
+        #expect(try batches(frame.image, 2, .drop).map { $0["mask"] } == [nil, nil])
     }
 
     @Test func labelsTravel() throws {

@@ -22,22 +22,22 @@ package struct StartRace<Element: TensorElement> {
     }
 
     /// Returns all starts with their losses on all validation pairs, best first.
-    package func ratings() throws -> [RatedStart] { try run(heat: problem.validation.count) }
+    package func ratings() throws -> [RatedStart] { try run(group: problem.validation.count) }
 
     /// Returns nearly always the same best start for less work (docs/methods/ld3.md, "Work left out"): the starts are
-    /// rated in heats of eight pairs, the first ones so that they do not depend on a seed, after each of which those
+    /// rated in groups of eight pairs, the first ones so that they do not depend on a seed, after each of which those
     /// clearly behind fall out. They stay out if their leader then breaks down, unless all do.
-    package func winners() throws -> [RatedStart] { try run(heat: 8) }
+    package func winners() throws -> [RatedStart] { try run(group: 8) }
 
-    /// The best come first, then those that ran farther before those that fell out earlier. Heats do not depend on the
+    /// The best come first, then those that ran farther before those that fell out earlier. Groups do not depend on the
     /// batch.
-    private func run(heat: Int) throws -> [RatedStart] {
+    private func run(group: Int) throws -> [RatedStart] {
         let field = try problem.starts.starts(steps: problem.steps, process: problem.process) + gitsStart()
         let count = problem.validation.count
         let hard = problem.validation.hard
         var running = field.map { RatedStart(start: $0, losses: []) }
         var fallen: [RatedStart] = []
-        for pairs in Array(0..<count).chunks(of: heat) {
+        for pairs in Array(0..<count).chunks(of: group) {
             running = try running.map { try rated($0, further: pairs, of: hard) }.sorted { $0.loss < $1.loss }
             guard pairs.last != count - 1, let leader = running.first else { break }
             let behind = running.filter { $0.isClearlyBehind(leader) }
@@ -46,7 +46,7 @@ package struct StartRace<Element: TensorElement> {
         }
         guard let best = running.first, best.loss.isFinite else {
             // A start that fell behind one that broke down later may finish.
-            if heat < count { return try run(heat: count) }
+            if group < count { return try run(group: count) }
             // The first start once more, for the breakdown that names sample and step.
             if let first = field.first { _ = try problem.hardLoss(program(first), on: problem.validation) }
             throw Failure(.data, "no discretization gives a finite validation loss")
