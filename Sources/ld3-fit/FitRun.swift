@@ -25,6 +25,7 @@ struct FitRun {
         part = try samples.firstPart()
         let origin = Origin(place: stream.frames.place, metadata: part.metadata)
         model = try modelRequest.open(for: [origin]) { reporter.warn($0) }
+            .resized(to: samples.firstSampleShape("noise"))
         guard model.denoiser.hasPullback else {
             throw Failure(
                 .usage, place: "model", "\(model.name) gives no gradients, which a fit needs",

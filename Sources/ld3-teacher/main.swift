@@ -58,6 +58,8 @@ func serve(_ arguments: Arguments) throws {
         throw Failure(.usage, place: "--serve", "speaks in frames over pipes, not with a terminal")
     }
     let model = try arguments.modelRequest().open { arguments.reporter.warn($0) }
-    try DenoiseServer(denoiser: model.denoiser, process: model.process).run(
+    try DenoiseServer(
+        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.shapes
+    ).run(
         input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

@@ -28,6 +28,7 @@ package struct SolveRun {
         samples = SampleReader(stream, known: ["noise"], reporter: reporter)
         let input = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
         model = try modelRequest.open(for: [request.origin, input]) { reporter.warn($0) }
+            .resized(to: samples.firstSampleShape("noise"))
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
         program = try schedule.program()
         samples.batch = arguments.batch() ?? model.defaultBatch
@@ -44,7 +45,8 @@ package struct SolveRun {
             if batch.startsPart, batch.classes == nil, model.guidance != 1 {
                 reporter.warn("the noise carries no labels: guidance changes nothing")
             }
-            try body(batch, try model.solve(program, batch))
+            let conditioned = try model.addingConditions(to: batch)
+            try body(conditioned, try model.solve(program, conditioned))
             progress.advance(by: batch.count)
         }
         progress.finish()
