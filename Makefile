@@ -13,7 +13,7 @@ REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imag
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
     reproduce-truncation reproduce-training reproduce-bound
 
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-results build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -30,6 +30,13 @@ reproduce-demo: build
 # The paper's pixel-space tables on the user's own files: CHECKPOINT=, INCEPTION=, LPIPS= and REFERENCE=.
 $(REPRODUCTIONS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pixel $(patsubst reproduce-%,%,$@)
+
+# The paper's point cloud table on the user's own files, CHECKPOINT= and REFERENCE=, and a rehearsal without them.
+reproduce-pointcloud: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud
+
+reproduce-pointcloud-rehearsal: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud rehearsal
 
 $(REPORTS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/$@

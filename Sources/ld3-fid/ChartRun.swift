@@ -1,6 +1,5 @@
 import Commands
 import Diagnostics
-import Options
 import Images
 import Options
 import Plots

@@ -1,10 +1,10 @@
 import Commands
 import Diagnostics
-import Options
 import FeatureNetworks
 import Images
 import Metrics
 import Models
+import Options
 import TensorStream
 
 /// One run of ld3-fid: samples become features and statistics, which are saved or compared with the reference.

@@ -1,4 +1,4 @@
-// ld3-fid measures distances between the features of generated and of reference pictures.
+// ld3-fid measures distances between the features of generated and of reference pictures, and metrics of point clouds.
 import Commands
 import FeatureNetworks
 import Images
@@ -17,7 +17,7 @@ let command = Command(
             [
                 .value(
                     "reference", "WHAT",
-                    "mnist (embedded), a file of statistics, a folder of PNG files, or a file of samples or features"
+                    "mnist (embedded), a file of statistics, a folder of PNG files, or a file of samples, features or clouds"
                         + " [mnist for the embedded features, unless only --statistics is asked for]"),
                 .value(
                     "features", "NET", default: "mnist32",
@@ -45,6 +45,7 @@ let command = Command(
                 ).withoutEffectOnNumbers(),
                 .flag("merge", "add the given files of statistics up, whatever their order"),
             ]),
+        .clouds,
         OptionGroup("output", [Option.flag("json", "print one JSON document").withoutEffectOnNumbers()]),
         .chart,
     ],
@@ -56,5 +57,11 @@ let command = Command(
     ], usesLinearAlgebra: true)
 
 runProgram(command) { arguments in
-    if arguments.isGiven("chart") { try ChartRun(arguments).run() } else { try FidRun(arguments).run() }
+    if arguments.isGiven("chart") {
+        try ChartRun(arguments).run()
+    } else if try CloudRun.isMeant(arguments) {
+        try CloudRun(arguments).run()
+    } else {
+        try FidRun(arguments).run()
+    }
 }

@@ -1,9 +1,9 @@
 import Commands
 import Diagnostics
-import Options
 import Fitting
 import Formats
 import Images
+import Options
 import Plots
 import Schedules
 import TensorStream

@@ -23,11 +23,13 @@ struct FitRun {
         var request = try FitRequest(arguments)
         output = try FitOutput(request)
         let reporter = arguments.reporter
+        let modelRequest = try arguments.modelRequest()
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
         part = try samples.firstPart()
         let origin = Origin(place: stream.frames.place, metadata: part.metadata)
-        model = try arguments.modelRequest().open(for: [origin]) { reporter.warn($0) }
+        model = try modelRequest.open(for: [origin]) { reporter.warn($0) }
+            .resized(to: samples.firstSampleShape("noise"))
         if let stepper = model.stepper { request = try request.fitting(stepper) }
         gradient = try request.gradient(of: model)
         self.request = request

@@ -65,7 +65,8 @@ struct FitSession<Element: TensorElement> {
         case .recompute: .recompute
         case .auto:
             try .fitting(
-                denoiser, at: model.process.start, batch: max(16, request.method.differentiatedBatch),
+                denoiser, at: model.process.start, given: train.pairs.condition.rows([0]),
+                batch: max(16, request.method.differentiatedBatch),
                 evaluations: request.budgets.map(\.evaluations).max() ?? 1)
         }
     }

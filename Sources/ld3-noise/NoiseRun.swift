@@ -1,8 +1,8 @@
 import Commands
 import Diagnostics
-import Options
 import Formats
 import Models
+import Options
 import TensorStream
 import Tensors
 

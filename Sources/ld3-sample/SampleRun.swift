@@ -1,8 +1,8 @@
 import Commands
 import Diagnostics
-import Options
 import Formats
 import Images
+import Options
 import TensorStream
 
 /// One run of ld3-sample: every batch is solved, then handed to the stream, the folder and the grid that were asked for.

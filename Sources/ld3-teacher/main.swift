@@ -61,6 +61,8 @@ func serve(_ arguments: Arguments) throws {
     guard model.stepper == nil else {
         throw Failure(.usage, place: "--serve", "offers a denoiser, and \(model.name) is a sampler")
     }
-    try DenoiseServer(denoiser: model.denoiser, process: model.process).run(
+    try DenoiseServer(
+        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.shapes
+    ).run(
         input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

@@ -123,6 +123,20 @@ func times(of process: NoiseProcess) -> [Double] {
         }
         #expect(throws: Failure.self) { try NoiseProcess(spelling: "vp-discrete:no-such-file") }
     }
+
+    /// A point cloud model's own noise levels are part of the name; the published ones need no numbers.
+    @Test func pointCloudLevels() throws {
+        let process = try NoiseProcess(spelling: "vp-discrete:point-cloud:40,0.001,0.05")
+        #expect(process.spelling == "vp-discrete:point-cloud:40,0.001,0.05")
+        #expect((process.start, process.end) == (1, 0))
+        // The second knot has two factors 1 - beta.
+        let second = 0.5 * (Double.log1p(-0.001) + Double.log1p(-0.001 - 0.049 / 39))
+        #expect(abs(process.logAlpha(2.0 / 40) - second) < 1e-15)
+        #expect(try NoiseProcess(spelling: "vp-discrete:point-cloud:100,0.0001,0.02") == .vpDiscrete(.pointCloud))
+        for text in ["", "100", "1,0.1,0.2", "9,0.2,0.1", "9,0,0.1", "9,0.1,1", "9,0.1,x", "9,0.1,0.2,3"] {
+            #expect(throws: Failure.self, "\(text)") { try NoiseProcess(spelling: "vp-discrete:point-cloud:\(text)") }
+        }
+    }
 }
 
 @Suite struct NoiseTableTests {

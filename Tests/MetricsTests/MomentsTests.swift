@@ -81,7 +81,7 @@ import Testing
         var accumulator = MomentsAccumulator(dimension: 5)
         let failure = #expect(throws: Failure.self) { try accumulator.add(bad, seeds: [7, 8, 9]) }
         #expect(failure?.place == "seed 8")
-        #expect(failure?.status == .internal)
+        #expect(failure?.status == .data)
     }
 
     @Test func seedRanges() throws {

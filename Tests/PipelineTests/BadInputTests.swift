@@ -75,9 +75,6 @@ struct BadInputTests {
             "did you mean cifar10?")
         expect(try run(Self.gaussian, "--guidance", "2"), status: 64, telling: "no classes")
         expect(try run("--model", "exec:echo gone >&2; exit 9"), status: 74, telling: "status 9", "gone")
-        let lost = try Programs.run(
-            "ld3-teacher", [], input: noise, environment: ["LD3_SHARE": folder.file("none")])
-        #expect(lost.status == 65 || lost.status == 66, "\(lost.errors)")
     }
 
     /// A word that is no value of its option is refused, and the nearest one is suggested.

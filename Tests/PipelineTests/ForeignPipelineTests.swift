@@ -63,7 +63,7 @@ struct ForeignPipelineTests {
 
     @Test func withoutPullbackAFitStopsWithOneLine() throws {
         let result = try fit(foreign + " no-pullback")
-        #expect(result.status != 0 && result.output.isEmpty)
+        #expect(result.status == 64 && result.output.isEmpty)
         #expect(result.errors.split(separator: "\n").count == 1 && result.errors.contains("ld3.pullback false"))
     }
 

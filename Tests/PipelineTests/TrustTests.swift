@@ -174,6 +174,33 @@ import Testing
         #expect(try streamFrames(shape.output)[0].tensor("noise").shape == [1, 3])
     }
 
+    /// A denoiser that names a table of noise levels does not choose a file either.
+    @Test(.enabled(if: Programs.exists("python3"), "python3 is not there"))
+    func aDenoiserChoosesNoTable() throws {
+        let table = try folder.write(Array("0.99 0.9 0.5 secret".utf8), to: "table.txt")
+        let script = try folder.write(
+            Array(
+                """
+                import sys
+                sys.path.insert(0, sys.argv[1])
+                from ld3_stream import Frame
+                Frame({"ld3.format": "1", "ld3.kind": "model", "ld3.shape": "[8]", "ld3.pullback": "false",
+                       "ld3.process": "vp-discrete:\(table)"}).write()
+                sys.stdin.read()
+                """.utf8), to: "child.py")
+        let result = try run(
+            .noiseToTeacher, [:], options: ["--model", "exec:python3 \(script) \(Fixtures.root)/scripts"])
+        expectRefused(result, telling: "vp-discrete", "--process")
+        #expect(!result.errors.contains("secret"))
+    }
+
+    /// A child does not learn LD3_MODEL, which may be the child itself.
+    @Test func aChildDoesNotInheritTheModel() throws {
+        let result = try run(
+            .noiseToTeacher, [:], environment: ["LD3_MODEL": "exec:echo model=$LD3_MODEL. >&2; exit 3"])
+        #expect(result.status == 74 && result.errors.contains("model=."), "\(result.errors)")
+    }
+
     @Test func anExportOpensNothing() throws {
         let table = try folder.write(Array("0.99 0.9 0.5".utf8), to: "table.txt")
         for file in [

@@ -30,6 +30,13 @@ private func sample(_ generator: GaussianNoise, seed: Int64, count: Int) -> [Flo
         #expect(generator.next() == 4_123_659_995)
     }
 
+    /// Numbers computed by another implementation of docs/STREAM.md.
+    @Test func conditionNoise() {
+        let expected: [Float] = [-0.28926347, -0.7942412, 1.4198756, -0.931796, 0.5808582]
+        let values = GaussianNoise.conditionNoise(seed: 7, count: 5)
+        #expect(zip(values, expected).allSatisfy { abs($0 - $1) < 1e-6 }, "\(values)")
+    }
+
     @Test func elementsDoNotDependOnTheCount() {
         let long = sample(.philox, seed: 3, count: 103)
         for count in [1, 2, 3, 4, 5, 102] { #expect(sample(.philox, seed: 3, count: count) == Array(long[..<count])) }

@@ -53,7 +53,7 @@ package struct CheckpointFile: WeightSource {
         }
         let dictionary = try StateDictionary(document)
         (tensorNames, tensors, key) = (dictionary.names, dictionary.tensors, dictionary.key)
-        configuration = try document.configuration(of: dictionary.root)?.text
+        configuration = try (document.configuration(of: dictionary.root) ?? document.trainingArguments())?.text
         foreignGlobals = document.foreignGlobals.map(\.description)
         try checkStorages()
     }

@@ -21,16 +21,22 @@ package struct ModelDescription: Sendable {
     /// The specification of the noise process; nil if the caller does not know it.
     package let process: String?
     package let tensors: [Entry]
+    /// The architecture as the caller names it.
+    private let knownArchitecture: String?
     /// The classes outside the allow-list that the file names. They were not looked into.
     package let foreignClasses: [String]
 
     /// Describes the file at `path` under the name `name`, or its path if that is nil. `process` is called with the
-    /// configuration that the file carries. Throws what `CheckpointFile.open` throws, and `.data` if the configuration
-    /// is not JSON.
-    package init(path: String, name: String? = nil, process: (JSONValue?) throws -> String? = { _ in nil }) throws {
+    /// configuration that the file carries. `architecture` is the name of one that the file itself does not tell. Throws
+    /// what `CheckpointFile.open` throws, and `.data` if the configuration is not JSON.
+    package init(
+        path: String, name: String? = nil, architecture: String? = nil,
+        process: (JSONValue?) throws -> String? = { _ in nil }
+    ) throws {
         let source = try CheckpointFile.open(path)
         let file = source as? CheckpointFile
         self.name = name ?? path
+        knownArchitecture = architecture
         container = (file?.container ?? .safetensors).rawValue
         key = file?.key
         foreignClasses = file?.foreignGlobals ?? []
@@ -47,6 +53,7 @@ package struct ModelDescription: Sendable {
 
     /// The preconditioner and the network, for example `EDMPrecond, SongUNet`; nil if the file does not tell them.
     package var architecture: String? {
+        if let knownArchitecture { return knownArchitecture }
         guard let configuration else { return nil }
         let arguments = configuration["init_kwargs"]
         let names = [

@@ -10,6 +10,8 @@ package struct Command: Sendable {
     package var groups: [OptionGroup]
     /// The name of positional arguments; nil if none are taken.
     package var positional: String?
+    /// Other words for topics of the help, such as the name of a method whose options have another topic.
+    package var topicAliases: [String: String]
     /// Whole command lines.
     package var examples: [String]
     /// Whether the program multiplies or decomposes matrices by OpenBLAS.
@@ -18,13 +20,14 @@ package struct Command: Sendable {
     /// Makes a command of `groups` and, behind them, the groups of options that every program has.
     package init(
         name: String, purpose: String, usage: [String], positional: String? = nil, groups: [OptionGroup],
-        examples: [String], usesLinearAlgebra: Bool = false
+        topicAliases: [String: String] = [:], examples: [String], usesLinearAlgebra: Bool = false
     ) {
         self.name = name
         self.purpose = purpose
         self.usage = usage
         self.positional = positional
         self.groups = groups + [.general]
+        self.topicAliases = topicAliases
         self.examples = examples
         self.usesLinearAlgebra = usesLinearAlgebra
     }

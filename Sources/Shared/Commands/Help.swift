@@ -31,7 +31,7 @@ extension Command {
     /// the topics, if there is no such topic.
     package func helpText(topic: String) throws -> String {
         if topic == Self.everything { return text(heading + lines(of: groups)) }
-        let chosen = groups.filter { $0.topic == topic }
+        let chosen = groups.filter { $0.topic == topicAliases[topic] ?? topic }
         guard !chosen.isEmpty else {
             throw Failure(place: "--help", unknown: topic, choices: topics.map(\.name) + [Self.everything])
         }
@@ -87,21 +87,17 @@ extension Option {
 private func helpLines(_ names: String, _ sentence: String) -> [String] {
     let (column, width) = (25, 80)
     var lines: [String] = []
-    var line = names.padded(to: column)
+    var line = names.aligned(left: column)
     if names.count >= column {
         lines.append(names)
-        line = "".padded(to: column)
+        line = "".aligned(left: column)
     }
     for word in sentence.split(separator: " ") {
         if line.count + 1 + word.count > width {
             lines.append(line)
-            line = "".padded(to: column)
+            line = "".aligned(left: column)
         }
         line += (line.count == column ? "" : " ") + word
     }
     return lines + [line]
-}
-
-extension String {
-    fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

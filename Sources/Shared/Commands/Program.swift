@@ -1,5 +1,6 @@
 import Diagnostics
 import Engine
+import Solvers
 
 #if canImport(Glibc)
     import Glibc
@@ -29,9 +30,22 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
         try Descriptor.close(Descriptor.standardOutput)
     } catch {
         Publishing.removeUnfinished()
-        let failure = (error as? Failure ?? Failure(.internal, "\(error)")).spellingOptions()
-        if failure.status != .readerGone { Reporter(program: command.name).error(failure) }
-        exit(failure.status.rawValue)
+        exit(told(error, by: Reporter(program: command.name)).rawValue)
     }
     exit(ExitStatus.done.rawValue)
+}
+
+/// Tells the user what ended the program, and returns the exit status.
+private func told(_ error: any Error, by reporter: Reporter) -> ExitStatus {
+    switch error {
+    case let breakdown as NetworkBreakdown:
+        reporter.error("\(breakdown)")
+        return .internal
+    case let failure as Failure:
+        if failure.status != .readerGone { reporter.error("\(failure.spellingOptions())") }
+        return failure.status
+    default:
+        reporter.error("\(error)")
+        return .internal
+    }
 }

@@ -26,9 +26,11 @@ package struct SolveRun {
         fallback: (solver: String, evaluations: Int?)
     ) throws {
         let reporter = arguments.reporter
+        let modelRequest = try arguments.modelRequest()
         samples = SampleReader(stream, known: ["noise"], reporter: reporter)
         let input = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
-        model = try arguments.modelRequest().open(for: [request.origin, input]) { reporter.warn($0) }
+        model = try modelRequest.open(for: [request.origin, input]) { reporter.warn($0) }
+            .resized(to: samples.firstSampleShape("noise"))
         let request = try model.stepper.map { try request.ofSampler(evaluations: $0.stepper.evaluations) } ?? request
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
         course = TimeLists(times: schedule.times, modelTimes: schedule.modelTimes)
@@ -53,7 +55,10 @@ package struct SolveRun {
             if batch.startsPart, batch.classes == nil, model.guidance != 1 {
                 reporter.warn("the noise carries no labels: guidance changes nothing")
             }
-            try body(batch, try program.map { try model.solve($0, batch) } ?? model.sample(along: course, batch))
+            let conditioned = try model.addingConditions(to: batch)
+            try body(
+                conditioned,
+                try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned))
             progress.advance(by: batch.count)
         }
         progress.finish()

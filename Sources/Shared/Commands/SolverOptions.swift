@@ -63,9 +63,11 @@ extension Arguments {
 
     /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
     package func modelRequest() throws -> ModelRequest {
-        ModelRequest(
+        let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout") ?? ModelCatalogue.childTimeout)
+        try request.check()
+        return request
     }
 }

@@ -27,7 +27,7 @@ package final class Reporter: Sendable {
         if !isQuiet { print("\(program): \(message)") }
     }
 
-    package func error(_ failure: Failure) { print("\(program): \(failure)") }
+    package func error(_ text: String) { print("\(program): \(text)") }
 
     /// Shows `text` as the state of the work: in place on a terminal, else as a line of its own.
     func showProgress(_ text: String) {

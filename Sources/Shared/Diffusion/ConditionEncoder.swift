@@ -4,4 +4,11 @@ package protocol ConditionEncoder: Sendable {
     ///
     /// A prompt that comes several times is encoded once. Tensors that `given` has already are kept as they are.
     func encode(_ given: Condition, seeds: [Int64]) throws -> Condition
+
+    /// The tensors that are made and that the stages behind find in the stream.
+    var written: [String] { get }
+}
+
+extension ConditionEncoder {
+    package var written: [String] { [] }
 }

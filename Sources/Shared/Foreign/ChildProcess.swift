@@ -1,5 +1,6 @@
 import Diagnostics
 import Dispatch
+import Foundation
 import Synchronization
 
 #if canImport(Glibc)
@@ -136,10 +137,12 @@ private func spawnShell(_ command: String, standard: [Int32]) throws -> pid_t {
     posix_spawnattr_setsigmask(&attributes, &mask)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
-    // The child gets our environment; start-up has already taken its own OPENBLAS_CORETYPE out of it.
+    // The child gets our environment without LD3_MODEL, which may be the child itself. Start-up has already taken its own
+    // OPENBLAS_CORETYPE out of it.
     var identifier: pid_t = 0
+    let variables = ProcessInfo.processInfo.environment.filter { $0.key != "LD3_MODEL" }.map { "\($0.key)=\($0.value)" }
     let code = withCStrings(["/bin/sh", "-c", command]) { arguments in
-        posix_spawn(&identifier, "/bin/sh", &actions, &attributes, arguments, environ)
+        withCStrings(variables) { posix_spawn(&identifier, "/bin/sh", &actions, &attributes, arguments, $0) }
     }
     guard code == 0 else { throw Failure(.inputOutput, place: "/bin/sh", systemError(code)) }
     return identifier

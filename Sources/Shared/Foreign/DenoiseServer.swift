@@ -7,10 +7,13 @@ import Tensors
 package struct DenoiseServer {
     private let denoiser: any Denoiser<Float>
     private let process: NoiseProcess
+    /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name.
+    private let conditionShapes: [String: [Int]]
 
-    package init(denoiser: any Denoiser<Float>, process: NoiseProcess) {
+    package init(denoiser: any Denoiser<Float>, process: NoiseProcess, conditionShapes: [String: [Int]] = [:]) {
         self.denoiser = denoiser
         self.process = process
+        self.conditionShapes = conditionShapes
     }
 
     /// Writes the model frame, then an answer to each request until the end of input. If a request cannot be answered, the answer
@@ -18,7 +21,7 @@ package struct DenoiseServer {
     package func run(input: Int32, output: Int32) throws {
         let introduction = ModelFrame(
             process: process.spelling, sampleShape: denoiser.sampleShape, hasPullback: denoiser.hasPullback,
-            labelCount: denoiser.labelCount)
+            labelCount: denoiser.labelCount, conditionShapes: conditionShapes.isEmpty ? nil : conditionShapes)
         try introduction.frame.write(to: output, place: "standard output")
         let reader = FrameReader(descriptor: input, place: "standard input")
         while let frame = try reader.next() {

@@ -12,7 +12,7 @@ package final class MappedFile: @unchecked Sendable {
 
     /// Throws `.noInput` if the file cannot be opened or is not a regular file.
     package init(path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
         defer { close(descriptor) }
         var status = stat()

@@ -13,7 +13,7 @@ import Diagnostics
 /// Throws `.noInput` if the file cannot be opened or is no regular file, `.inputOutput` if it cannot be read.
 package func modelDigest(ofFile path: String) throws -> String {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemMessage()) }
+    guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -37,11 +37,9 @@ private func readBytes(_ descriptor: Int32, at offset: Int, count: Int, path: St
             let got = pread(descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
             if got < 0 && errno == EINTR { continue }
             guard got > 0 else {
-                throw Failure(.inputOutput, place: path, got == 0 ? "shrank while it was read" : systemMessage())
+                throw Failure(.inputOutput, place: path, got == 0 ? "shrank while it was read" : systemError())
             }
             filled += got
         }
     }
 }
-
-private func systemMessage() -> String { String(cString: strerror(errno)) }

@@ -17,9 +17,9 @@ package final class PictureOutput {
         if let folder { try OutputFolder.check(folder, allowingFiles: force) }
     }
 
-    /// Writes the pictures of a batch [B, 1 or 3, H, W]. Throws `data` if a seed comes again.
+    /// Writes the pictures of a batch [B, 1 or 3, H, W], or of clouds [B, N, 3]. Throws `data` if a seed comes again.
     package func add(_ batch: Tensor<Float>, seeds: [Int64]) throws {
-        let images = try quantization.images(batch, seeds: seeds)
+        let images = try quantization.drawings(batch, seeds: seeds)
         if gridFile != nil { gridImages += images }
         guard let folder else { return }
         try OutputFolder.make(folder)

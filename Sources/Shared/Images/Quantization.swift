@@ -26,8 +26,8 @@ package enum Quantization: String, Sendable, CaseIterable {
         return batch.map { Float(level($0)) }
     }
 
-    /// Throws `data` if samples of `shape` are no pictures.
-    package func check(sampleShape shape: [Int]) throws { _ = try images(Tensor(shape: [0] + shape), seeds: []) }
+    /// Throws `data` if samples of `shape` are neither pictures nor clouds.
+    package func check(sampleShape shape: [Int]) throws { _ = try drawings(Tensor(shape: [0] + shape), seeds: []) }
 
     /// Returns the pictures of a batch [B, 1 or 3, H, W]. Throws `.data` if samples have another shape, or if an
     /// element is NaN.

@@ -38,9 +38,8 @@ extension FitProblem {
         let asked = denoiser.thresholded(if: thresholds)
         return Tensor.concatenate(
             try Array(indices.indices).chunks(of: resources.batch).map { chunk in
-                try asked.denoise(
-                    states.gather(chunk), at: chunk.map { times[$0] },
-                    given: train.pairs.condition.rows(chunk.map { indices[$0] }))
+                try executor(asked, chunk.map { indices[$0] })
+                    .denoise(states.gather(chunk), at: chunk.map { times[$0] })
             })
     }
 
@@ -49,7 +48,14 @@ extension FitProblem {
         train.pairs.noise.gather(indices).scaled(by: process.priorScale)
     }
 
-    func executor(_ indices: [Int]) -> Executor<Element> {
-        Executor(denoiser: denoiser, given: train.pairs.condition.rows(indices))
+    func executor(_ indices: [Int]) -> Executor<Element> { executor(denoiser, indices) }
+
+    private func executor(_ denoiser: any Denoiser<Element>, _ indices: [Int]) -> Executor<Element> {
+        func executor(_ denoiser: some Denoiser<Element>) -> Executor<Element> {
+            Executor(
+                denoiser: denoiser, given: train.pairs.condition.rows(indices),
+                seeds: indices.map { train.pairs.seeds[$0] })
+        }
+        return executor(denoiser)
     }
 }

@@ -25,7 +25,7 @@ package struct MomentsAccumulator {
     }
 
     /// Adds features [B, D] of samples with these seeds; nil if the samples have none. Throws `.data` if a seed was
-    /// there before, `.internal` if a feature is not finite.
+    /// there before, and if a feature is not finite.
     package mutating func add(_ features: Tensor<Float>, seeds newSeeds: [Int64]?) throws {
         precondition(features.sampleCount == dimension)
         if let newSeeds {
@@ -37,7 +37,7 @@ package struct MomentsAccumulator {
         if let bad = features.firstNonFinite() {
             let sample = bad / dimension
             let name = newSeeds.map { "seed \($0[sample])" } ?? "sample \(first + sample)"
-            throw Failure(.internal, place: name, "feature \(bad % dimension) is not a finite number")
+            throw Failure(.data, place: name, "feature \(bad % dimension) is not a finite number")
         }
         for sample in 0..<features.batch {
             let values = features.doubles(sample: sample)

@@ -1,7 +1,9 @@
+import Checkpoints
 import Diagnostics
 import Diffusion
 import Foreign
 import Formats
+import Networks
 import Schedules
 import Tensors
 
@@ -53,7 +55,11 @@ package enum ModelCatalogue {
             let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
             return try network(path, process: process, architecture: nil, threads: threads)
         case .checkpoint(let path):
-            return try network(path, process: process, architecture: architecture, threads: threads)
+            let weights = try CheckpointFile.open(path)
+            guard PointCloudConfiguration.describes(weights) else {
+                return try network(path, process: process, architecture: architecture, threads: threads)
+            }
+            return try pointCloud(weights, path: path, process: process, threads: threads)
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)
             return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
@@ -101,9 +107,20 @@ package enum ModelCatalogue {
             batch: networkBatch(denoiser))
     }
 
+    private static func pointCloud(
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, threads: Int?
+    ) throws -> Opened {
+        let model = try PointCloudModel(weights, path: path, pool: ThreadPool(threads: threads))
+        try model.check(process)
+        return Opened(
+            sha256: try modelDigest(ofFile: path), process: model.process, denoiser: model.denoiser,
+            batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
+            conditionEncoder: model.encoder)
+    }
+
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
         let own = try denoiser.model.process.map { spelling in
-            try locating("ld3.process of \(name)") { try NoiseProcess(spelling: spelling) }
+            try locating(name) { try NoiseProcess(named: spelling, known: process, in: "ld3.process") }
         }
         if let own, let process, own != process {
             throw Failure(
@@ -146,13 +163,14 @@ private struct Opened {
     var stepper: ForeignStepper?
     var batch: Int
     var conditionInputs = ConditionInputs()
+    var conditionEncoder: (any ConditionEncoder)?
 
     func model(name: String, guidance: Double) -> Model {
         Model(
             identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
             denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
             stepper: stepper, decoder: IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
-            conditionEncoder: nil,
+            conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: batch)
     }
 }

@@ -1,24 +1,25 @@
 import Diagnostics
 import Diffusion
+import Foundation
 import Schedules
 import TensorStream
 
 /// Decides which model a program works with: the one that the user names, else the one that its input names, else the embedded
 /// one.
 package struct ModelRequest: Sendable {
-    /// --model
+    /// The name of the model that the user names.
     package var name: String?
-    /// --process
+    /// The process that the user names.
     package var process: NoiseProcess?
-    /// --guidance
+    /// The weight of classifier-free guidance that the user gives.
     package var guidance: Double?
-    /// --allow-other-model
+    /// Whether a model with another digest than that of the input is accepted.
     package var allowsOther: Bool
-    /// --architecture
+    /// A file that tells the architecture of a checkpoint.
     package var architecture: String?
-    /// --threads; nil for one a core.
+    /// The number of threads; nil for one on each core.
     package var threads: Int?
-    /// --child-timeout
+    /// The seconds within which a denoiser in another process must introduce itself.
     package var childTimeout: Int
 
     package init(
@@ -32,6 +33,25 @@ package struct ModelRequest: Sendable {
         self.architecture = architecture
         self.threads = threads
         self.childTimeout = childTimeout
+    }
+
+    /// Checks what can be checked before the input is read. Throws `usage` if the name is wrong, `noInput` if a file that the
+    /// user names does not exist.
+    package func check() throws {
+        func requireFile(_ path: String) throws {
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw Failure(.noInput, place: path, "no such file or directory")
+            }
+        }
+        if let architecture { try requireFile(architecture) }
+        guard let name else { return }
+        switch try ModelSpecification(name) {
+        case .embedded, .gaussian, .random, .foreign: break
+        case .checkpoint(let path), .mixture(let path), .points(let path):
+            _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
+                try requireFile(path)
+            }
+        }
     }
 
     /// Opens the model for inputs from `origins`. If the user names none, the first origin that names one decides.

@@ -10,8 +10,8 @@ import TensorStream
 
 /// Decides whether a model that a stream or a schedule names may be opened (docs/MODELS.md, "What is trusted").
 ///
-/// Data never runs a command and never chooses which file is opened, except for the file that made the data: its recorded
-/// digest proves that it is that file.
+/// Data never runs a command and never chooses which file is opened, except for the file that made the data, which its recorded
+/// digest tells from other files.
 enum Trust {
     /// Returns what `origin` names, if it may be opened.
     ///

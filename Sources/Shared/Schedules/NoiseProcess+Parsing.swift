@@ -5,7 +5,7 @@ extension NoiseProcess {
     /// The names of processes, for help texts and errors.
     package static let spellings = [
         "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
-        "vp-discrete:point-cloud", "vp-discrete:FILE", "flow",
+        "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT", "vp-discrete:FILE", "flow",
     ]
 
     /// Makes the process of a name. Throws a usage failure if there is no such process.
@@ -26,7 +26,9 @@ extension NoiseProcess {
             switch argument {
             case "sd": self = .vpDiscrete(.stableDiffusion)
             case "ldm": self = .vpDiscrete(.latentDiffusion)
-            case "point-cloud": self = .vpDiscrete(.pointCloud)
+            case "point-cloud": self = LinearNoiseLevels.pointCloud.process
+            case _ where argument.hasPrefix("point-cloud:"):
+                self = try Self.levels(argument.dropFirst("point-cloud:".count), in: spelling).process
             default:
                 let path = String(argument)
                 self = .vpDiscrete(try NoiseTable(name: path, alphasCumprod: readTable(path)))
@@ -68,6 +70,18 @@ extension NoiseProcess {
             throw Failure(.usage, "`\(spelling)` needs two times, T > END", suggestion: "for example interval:1,0")
         }
         return .interval(start: start, end: end)
+    }
+
+    private static func levels(_ argument: Substring, in spelling: String) throws -> LinearNoiseLevels {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false)
+        guard numbers.count == 3, let count = Int(numbers[0]), let first = Double(numbers[1]),
+            let last = Double(numbers[2]), let levels = LinearNoiseLevels(count: count, first: first, last: last)
+        else {
+            throw Failure(
+                .usage, "`\(spelling)` needs a count from 2 and two noise levels, 0 < BETA1 <= BETAT < 1",
+                suggestion: "for example vp-discrete:point-cloud:200,0.0001,0.05")
+        }
+        return levels
     }
 
     private static func edmRange(_ argument: Substring, in spelling: String) throws -> NoiseProcess {

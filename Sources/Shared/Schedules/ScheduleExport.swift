@@ -82,7 +82,8 @@ package struct ScheduleExport: Sendable {
         let bytes: [UInt8]
         switch format {
         case .comfy: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", "))
-        case .kDiffusion, .diffusersSigmas: bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
+        case .kDiffusion, .diffusersSigmas:
+            bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
         case .stableDiffusionCPP: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ","))
         case .diffusersTimesteps:
             let steps = try timesteps(schedule)

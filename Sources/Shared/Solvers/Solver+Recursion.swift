@@ -48,7 +48,7 @@ extension Solver {
                 throw Failure(
                     .usage,
                     "solver \(name) is singular at the start of the \(process.spelling) process, where alpha = 0",
-                    suggestion: "use euler, heun, ipndm or ipndm-v")
+                    suggestion: "use ddim, euler, heun, ipndm or ipndm-v")
             }
         }
         if process.endsWithoutNoise, end == process.end {

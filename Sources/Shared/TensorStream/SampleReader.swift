@@ -43,6 +43,12 @@ package final class SampleReader {
         return pending?.part ?? stream.part
     }
 
+    /// Returns the shape of a sample in the tensor `name` of the first samples; nil if there are none.
+    package func firstSampleShape(_ name: String) throws -> [Int]? {
+        _ = try firstPart()
+        return pending?[name].map { Array($0.shape.dropFirst()) }
+    }
+
     /// Returns the next samples, or nil at the end. An empty part is one empty batch. Throws what `StreamReader.next` throws, and
     /// `data` if a tensor is missing or has another number of rows.
     package func next() throws -> SampleBatch? {

@@ -25,7 +25,10 @@ for frame in frames():
         with open(sys.argv[2], "a") as log:
             log.writelines(prompts[index] + "\n" if index >= 0 else "-\n" for index in frame["prompt"].values())
     x, times = list(frame["x"].values()), list(frame["t"].values())
-    means = list(frame["condition"].values()) if "condition" in frame else [0.0] * len(x)
+    if "condition" not in frame:
+        Frame({"ld3.format": "1", "ld3.kind": "denoised", "ld3.error": "no condition"}).write()
+        sys.exit(1)
+    means = list(frame["condition"].values())
     gains = [0.25 / (0.25 + times[i // 2]**2) for i in range(len(x))]
     answer = Frame({"ld3.format": "1", "ld3.kind": "denoised"})
     shape = [len(times), 2]

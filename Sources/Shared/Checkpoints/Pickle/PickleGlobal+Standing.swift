@@ -57,7 +57,7 @@ extension PickleGlobal {
     ]
 
     private static let allowed: Set<PickleGlobal> = dictionaries.union([
-        .init("collections", "deque"), .init("types", "SimpleNamespace"),
+        .init("collections", "deque"), .init("types", "SimpleNamespace"), .init("argparse", "Namespace"),
         .init("copyreg", "_reconstructor"), .init("copy_reg", "_reconstructor"), .init("_codecs", "encode"),
         .init("numpy", "dtype"), .init("numpy", "ndarray"),
         .init("numpy.core.multiarray", "scalar"), .init("numpy._core.multiarray", "scalar"),

@@ -50,7 +50,8 @@ package struct CountingDenoiser<Element: TensorElement>: Denoiser {
     package var hasPullback: Bool { model.hasPullback }
     package var labelCount: Int { model.labelCount }
 
-    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element> {
+    package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
+    {
         counter.add(forwards: x.batch)
         return try model.denoise(x, at: times, given: condition)
     }

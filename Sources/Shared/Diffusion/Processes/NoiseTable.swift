@@ -7,7 +7,7 @@ import Tensors
 /// Entries with lambda < -5.1 at the tail are dropped, and T is the last knot that is kept. The time N t - 1 that a model
 /// is told stays n exactly. The first knot of the point cloud's table is the data themselves, at t = 0.
 package struct NoiseTable: Sendable, Equatable {
-    /// The name of a known table (sd, ldm or point-cloud), or of the file that the table was read from.
+    /// The name of a known table (sd, ldm or point-cloud with its numbers), or of the file that the table was read from.
     package let name: String
     /// The number of entries before any are dropped. The data are not counted.
     package let count: Int
@@ -60,18 +60,17 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
-    /// Point clouds (Luo and Hu 2021): 100 betas, linear from 1e-4 to 0.02, preceded by the data.
-    package static let pointCloud = NoiseTable()
+    /// Point clouds (Luo and Hu 2021): 100 betas from 1e-4 to 0.02, preceded by the data.
+    package static let pointCloud = NoiseTable(.pointCloud)
 
-    private init() {
+    /// The table of a point cloud model (Luo and Hu 2021): linear betas, preceded by the data. The defaults are called point-cloud, others
+    /// `point-cloud:K,BETA1,BETAT`.
+    package init(_ levels: LinearNoiseLevels) {
         // The negative zero makes sigma = sqrt(-expm1(2 a)) and s = sqrt(expm1(-2 a)) positive zeros.
         var values = [-0.0]
-        for k in 0..<100 {
-            let beta = 1e-4 + (0.02 - 1e-4) * Double(k) / 99
-            values.append(values[k] + 0.5 * Double.log1p(-beta))
-        }
-        name = "point-cloud"
-        count = 100
+        for k in 0..<levels.count { values.append(values[k] + 0.5 * Double.log1p(-levels.level(k))) }
+        name = levels.name
+        count = levels.count
         firstKnot = 0
         logAlphas = values
     }

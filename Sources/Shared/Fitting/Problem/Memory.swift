@@ -8,14 +8,16 @@ extension ActivationPolicy {
     /// Returns `keep` if `evaluations` linearizations of `batch` samples fit in half of the free memory, else
     /// `recompute` (paper, App. D.3). The size of one is measured: the growth of the process when a second one is held
     /// beside the first.
+    ///
+    /// - Parameter condition: that of one sample.
     package static func fitting<Element: TensorElement>(
-        _ denoiser: any Denoiser<Element>, at time: Double, batch: Int, evaluations: Int
+        _ denoiser: any Denoiser<Element>, at time: Double, given condition: Condition, batch: Int, evaluations: Int
     ) throws -> ActivationPolicy {
         guard let free = freeMemory() else { return .recompute }
         let x = Tensor<Element>(shape: [1] + denoiser.sampleShape)
-        let first = try denoiser.linearize(x, at: [time], given: .none)
+        let first = try denoiser.linearize(x, at: [time], given: condition)
         let before = residentMemory() ?? 0
-        let second = try denoiser.linearize(x, at: [time], given: .none)
+        let second = try denoiser.linearize(x, at: [time], given: condition)
         let growth = max((residentMemory() ?? .max) - before, 0)
         return withExtendedLifetime((first, second)) {
             let (need, overflow) = growth.multipliedReportingOverflow(by: batch * evaluations)

@@ -71,7 +71,7 @@ package struct GITS: FitMethod {
         for chunk in Array(0..<min(warmUp, problem.train.count)).chunks(of: problem.resources.batch) {
             let trajectory = try TeacherTrajectory(
                 problem.denoiser, process: problem.process, times: times, start: problem.startStates(chunk),
-                given: problem.train.pairs.condition.rows(chunk))
+                given: problem.train.pairs.condition.rows(chunk), seeds: chunk.map { problem.train.pairs.seeds[$0] })
             addCosts(of: trajectory, to: &costs)
         }
         return path(costs, steps: problem.steps).map { times[$0] }

@@ -20,11 +20,13 @@ package struct TeacherTrajectory<Element: TensorElement>: Sendable {
     /// Solves from `start` = x_T along `times` with iPNDM of order 4.
     package init(
         _ denoiser: some Denoiser<Element>, process: NoiseProcess, times: [Double], start: Tensor<Element>,
-        given condition: Condition
+        given condition: Condition, seeds: [Int64]? = nil
     ) throws {
         let program = try Solver(.ipndm, order: 4).program(process: process, times: times)
         var registers: [Int: Tensor<Element>] = [:]
-        _ = try Executor(denoiser: denoiser, given: condition).run(program, from: start) { registers[$0] = $1 }
+        _ = try Executor(denoiser: denoiser, given: condition, seeds: seeds).run(program, from: start) {
+            registers[$0] = $1
+        }
         let scaled = zip(program.states, times).compactMap { register, time in
             registers[register]?.scaled(by: 1 / process.alpha(time))
         }

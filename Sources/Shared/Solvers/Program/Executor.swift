@@ -69,6 +69,16 @@ package struct Executor<Element: TensorElement> {
         return value
     }
 
+    /// Returns D(x; t) of states [B, sample shape], each at its own time. Throws `NetworkBreakdown`.
+    package func denoise(_ states: Tensor<Element>, at times: [Double]) throws -> Tensor<Element> {
+        let value = try denoiser.denoise(states, at: times, given: condition)
+        if let bad = value.firstNonFinite() {
+            let sample = bad / value.sampleCount
+            throw breakdown(ofSample: sample, step: 0, time: times[sample], isGradient: false)
+        }
+        return value
+    }
+
     /// Throws `NetworkBreakdown` if the output of the network is not finite.
     func requireFinite(_ value: Tensor<Element>, step: Int, time: Double) throws {
         guard let bad = value.firstNonFinite() else { return }

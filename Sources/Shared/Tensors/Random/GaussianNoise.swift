@@ -67,6 +67,15 @@ package enum GaussianNoise: String, CaseIterable, Sendable {
         return Int((UInt64(word) * UInt64(classes)) >> 32)
     }
 
+    /// Returns the normal numbers from which a model draws the condition of the sample with this seed. They come from the
+    /// seed's own Philox sequence beside the noise.
+    package static func conditionNoise(seed: Int64, count: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+            fillPhilox(UnsafeMutableBufferPointer(rebasing: buffer[..<count]), Philox(seed: seed), stream: 4)
+            filled = count
+        }
+    }
+
     /// Fills the elements 4c ... 4c+3 from block c: each of the pairs of words (0, 1) and (2, 3) makes a cosine and a
     /// sine.
     private static func fillPhilox(

@@ -26,7 +26,7 @@ package struct Philox: Sendable {
     }
 
     /// Returns the words of block `index` in the sequence `stream`: 0 is for the noise, 1 for the label, 2 and 3 for a
-    /// move.
+    /// move, 4 for a condition.
     package func words(block index: UInt64, stream: UInt32 = 0) -> SIMD4<UInt32> {
         words(at: SIMD4(UInt32(truncatingIfNeeded: index), UInt32(index >> 32), stream, 0))
     }

@@ -1,0 +1,31 @@
+import Diagnostics
+import Diffusion
+import Formats
+import TensorStream
+import Tensors
+
+extension Model {
+    /// Returns the model for samples of `shape`, if it can work on them; else the model as it is, which refuses them
+    /// when they come.
+    package func resized(to shape: [Int]?) -> Model {
+        guard let shape, shape != sampleShape, let resizable = denoiser as? any ResizableDenoiser<Float>,
+            let resized = resizable.resized(to: shape)
+        else { return self }
+        return Model(
+            identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
+            decoder: IdentityDecoder(shape: shape), conditionEncoder: conditionEncoder,
+            conditionInputs: conditionInputs, defaultBatch: defaultBatch)
+    }
+
+    /// Returns the batch with the tensors that the model's encoder makes and that streams carry, so that no later stage
+    /// makes them again. Throws what the encoder throws.
+    package func addingConditions(to batch: SampleBatch) throws -> SampleBatch {
+        guard let conditionEncoder, batch.count > 0,
+            conditionEncoder.written.contains(where: { batch[$0] == nil })
+        else { return batch }
+        let condition = try condition(of: batch)
+        return conditionEncoder.written.reduce(batch) { result, name in
+            condition.tensors[name].map { result.setting(NamedTensor(name: name, tensor: $0)) } ?? result
+        }
+    }
+}

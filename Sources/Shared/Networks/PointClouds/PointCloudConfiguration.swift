@@ -1,0 +1,96 @@
+import Diagnostics
+import Formats
+
+/// The arguments with which a point cloud model of Luo and Hu 2021 was trained, as far as they decide what it computes.
+///
+/// Sizes are not among them: they follow from the shapes of the tensors.
+package struct PointCloudConfiguration: Sendable, Equatable {
+    /// How the numbers z of a shape are drawn.
+    package enum Prior: String, Sendable, CaseIterable {
+        case flow
+        /// z itself is normal.
+        case gaussian
+    }
+
+    /// The name of the architecture, in `config` of a safetensors file.
+    package static let architecture = "DiffusionPointCloud"
+    /// The beginning of the denoiser's tensor names.
+    static let denoiserPrefix = "diffusion.net."
+    /// The beginning of the flow's tensor names.
+    static let flowPrefix = "flow."
+
+    /// nil for an autoencoder, which draws no shapes.
+    package var prior: Prior?
+    package var isResidual = true
+    /// K, the number of noise levels.
+    package var levelCount: Int
+    /// The first noise level, beta_1.
+    package var firstLevel: Double
+    /// The last noise level, beta_K.
+    package var lastLevel: Double
+    /// The points of a training cloud; the network takes any number.
+    package var pointCount = 2048
+
+    /// Whether these are the weights of a point cloud model.
+    package static func describes(_ weights: any WeightSource) -> Bool {
+        weights.shape(of: "\(denoiserPrefix)layers.0._hyper_gate.weight") != nil
+    }
+
+    /// Reads the arguments that the file carries; the tensors tell what the arguments do not.
+    ///
+    /// Throws `data` if an argument asks for something that is not computed here, which is named.
+    package init(_ weights: any WeightSource) throws {
+        let arguments = try weights.configuration.map { try JSONValue(parsing: $0) } ?? .null
+        if arguments["spectral_norm"]?.boolean == true {
+            throw Failure(.data, place: "configuration: spectral_norm", "is true, and such weights are not read")
+        }
+        if let mode = arguments["sched_mode"]?.string, mode != "linear" {
+            throw Failure(.data, place: "configuration: sched_mode", unknown: mode, choices: ["linear"])
+        }
+        (levelCount, firstLevel, lastLevel) = try Self.levels(arguments, weights)
+        isResidual = arguments["residual"]?.boolean ?? true
+        if let count = arguments["sample_num_points"], count != .null {
+            guard let number = count.integer, (1...1 << 20).contains(number) else {
+                throw Failure(.data, place: "configuration: sample_num_points", "is not a reasonable count")
+            }
+            pointCount = number
+        }
+        prior = try Self.prior(arguments, weights)
+    }
+
+    private static func prior(_ arguments: JSONValue, _ weights: any WeightSource) throws -> Prior? {
+        let hasFlow = weights.shape(of: "\(flowPrefix)chain.0.net_s_t.0.weight") != nil
+        guard let name = arguments["model"]?.string else { return hasFlow ? .flow : nil }
+        guard let prior = Prior(rawValue: name) else {
+            throw Failure(
+                .data, place: "configuration: model", unknown: name, choices: Prior.allCases.map(\.rawValue))
+        }
+        return prior
+    }
+
+    /// The three numbers of the linear noise levels: the arguments', or those of the buffer that training keeps.
+    private static func levels(
+        _ arguments: JSONValue, _ weights: any WeightSource
+    ) throws -> (count: Int, first: Double, last: Double) {
+        let buffer = "diffusion.var_sched.betas"
+        let stored = weights.shape(of: buffer) == nil ? nil : try weights.floats(buffer)
+        func number(_ key: String, _ place: Int?) throws -> Double {
+            if let value = arguments[key]?.double { return value }
+            guard let stored, let place, stored.indices.contains(place) else {
+                throw Failure(.data, place: "configuration", "has no \(key), and there is no tensor `\(buffer)`")
+            }
+            // The shortest decimal: the buffer holds 0.0001 rounded to Float.
+            return Double("\(stored[place])") ?? Double(stored[place])
+        }
+        let first = try number("beta_1", 1)
+        let last = try number("beta_T", stored.map { $0.count - 1 })
+        guard let count = arguments["num_steps"]?.integer ?? stored.map({ $0.count - 1 }),
+            (2...1 << 16).contains(count), first > 0, last >= first, last < 1
+        else {
+            throw Failure(
+                .data, place: "configuration",
+                "num_steps, beta_1 and beta_T are no noise levels that rise within (0, 1)")
+        }
+        return (count, first, last)
+    }
+}
