@@ -19,7 +19,7 @@ let modules: [Target] = [
     module(
         "Schedules",
         uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Diffusion", "Solvers"]),
-    module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion"]),
+    module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion", "Solvers"]),
     module(
         "Models",
         uses: [
@@ -40,7 +40,7 @@ let modules: [Target] = [
         "Fitting",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion",
-            "Solvers", "Schedules", "Models", "Images", "Plots", "Metrics",
+            "Solvers", "Schedules", "Foreign", "Models", "Images", "Plots", "Metrics",
         ]),
     module(
         "Methods",

@@ -9,6 +9,12 @@ A stage that doubles the noise:
         frame.write()
 
 A frame maps tensor names to `Tensor`s; `frame.metadata` is its metadata, present on the first frame of a part.
+
+A model of your own, which a program starts with --model 'exec:python3 model.py' (docs/STREAM.md, "Foreign samplers"):
+
+    from ld3_stream import serve
+    serve({"ld3.shape": "[2]", "ld3.interval": "[1, 0]"},
+          {"step": lambda f: {"state": f["state"] * (f["t_next"] / f["t"])[:, None]}})
 """
 import array
 import json
@@ -115,3 +121,42 @@ def _whole(data, due, number):
     if len(data) < due:
         raise EOFError(f"frame {number} ends early: {len(data)} of {due} bytes")
     return data
+
+
+# request -> kind of the answer
+ANSWERS = {"denoise": "denoised", "start": "started", "step": "stepped", "finish": "finished", "loss": "losses"}
+
+
+def serve(metadata, functions, pullback=None, output=None):
+    """Speaks for a model on standard input and output until the input ends; needs NumPy.
+
+    metadata: keys of the model frame, such as ld3.shape and ld3.interval; the rest is added.
+    functions: for each request that is answered a function of its tensors, a dict of NumPy arrays, that returns the answer's.
+    pullback: None, or a function(function, tensors, cotangents, names) for requests with cotangents. `cotangents` are the
+    arrays by the names of the answer's tensors. It returns the cotangent of each input that `names` lists, by name.
+    output: where answers go if not to standard output, which a library may print to.
+    """
+    own = {"ld3.format": "1", "ld3.kind": "model", "ld3.answers": json.dumps(list(functions)),
+           "ld3.pullback": "false" if pullback is None else "true"}
+    Frame({**own, **metadata}).write(output)
+    for frame in frames():
+        kind = frame.metadata["ld3.kind"]
+        answer = Frame({"ld3.format": "1", "ld3.kind": ANSWERS.get(kind, kind)})
+        try:
+            told = {name: tensor.numpy() for name, tensor in frame.items()}
+            cotangents = {name[10:]: told.pop(name) for name in list(told) if name.startswith("cotangent.")}
+            answer.update(functions[kind](told))
+            if cotangents:
+                names = [name for name in told if told[name].dtype.kind == "f" and _has_cotangent(name)]
+                pulled = pullback(functions[kind], told, cotangents, names)
+                answer.update({name + "_cotangent": value for name, value in pulled.items()})
+        except Exception as error:
+            answer = Frame({"ld3.format": "1", "ld3.kind": ANSWERS.get(kind, kind),
+                            "ld3.error": f"{type(error).__name__}: {error}"})
+            answer.write(output)
+            raise
+        answer.write(output)
+
+
+def _has_cotangent(name):
+    return name in ("noise", "state", "sample", "t", "t_next", "t_model") or name.startswith("state.")

@@ -24,7 +24,7 @@ struct FitOutput {
         let isTerminal = Descriptor.isTerminal(Descriptor.standardOutput)
         format =
             arguments.isGiven("format") ? try arguments.choice("format", Format.self) : isTerminal ? .text : .stream
-        export = try arguments.export()
+        export = request.export
         if let export {
             guard request.budgets.count == 1 || export.format.isText else {
                 throw Failure(.usage, place: "export \(export.format.rawValue)", "holds one schedule only")

@@ -12,7 +12,7 @@ import TensorStream
 struct FitRequest {
     let arguments: Arguments
     /// From small to large.
-    let budgets: [Budget]
+    var budgets: [Budget]
     let method: any FitMethod
     let loss: LossChoice
     /// Nil for all that make sense.
@@ -23,12 +23,19 @@ struct FitRequest {
     let batch: Int?
     let savings: WorkSavings
     let activations: Activations
+    /// Nil if the schedule is not to be exported.
+    let export: ScheduleExport?
 
     enum Activations: String, CaseIterable { case auto, keep, recompute }
 
     init(_ arguments: Arguments) throws {
         self.arguments = arguments
-        budgets = try Self.budgets(arguments)
+        budgets = try Self.budgets(
+            arguments,
+            solver: Solver(
+                name: arguments.stringIfGiven("solver") ?? "ipndm", order: arguments.integerIfGiven("order"),
+                variant: arguments.stringIfGiven("variant")))
+        export = try arguments.export()
         method = try FitMethods.chosen(by: arguments)
         loss = try LossChoice(arguments)
         heuristics = try arguments.stringIfGiven("heuristics").map(Self.heuristics)
@@ -46,10 +53,7 @@ struct FitRequest {
     // MARK: - Values with a grammar of their own
 
     /// Returns one budget for each of --nfe, or that of --steps.
-    private static func budgets(_ arguments: Arguments) throws -> [Budget] {
-        let solver = try Solver(
-            name: arguments.stringIfGiven("solver") ?? "ipndm", order: arguments.integerIfGiven("order"),
-            variant: arguments.stringIfGiven("variant"))
+    static func budgets(_ arguments: Arguments, solver: Solver) throws -> [Budget] {
         if let steps = arguments.integerIfGiven("steps") {
             guard !arguments.isGiven("nfe") else {
                 throw Failure.option("steps", "cannot be given together with \(spelled("nfe"))")

@@ -2,7 +2,9 @@ import Commands
 import Diagnostics
 import Diffusion
 import Fitting
+import Foreign
 import Models
+import Solvers
 import TensorStream
 import Tensors
 
@@ -14,9 +16,11 @@ struct FitRun {
     private let part: StreamPart
     private let train: Pairs<Float>
     private let validation: Pairs<Float>
+    /// Nil if the gradients are the denoiser's own.
+    private let gradient: FitSampler<Double>.Gradient?
 
     init(_ arguments: Arguments) throws {
-        request = try FitRequest(arguments)
+        var request = try FitRequest(arguments)
         output = try FitOutput(request)
         let reporter = arguments.reporter
         let modelRequest = try arguments.modelRequest()
@@ -26,11 +30,9 @@ struct FitRun {
         let origin = Origin(place: stream.frames.place, metadata: part.metadata)
         model = try modelRequest.open(for: [origin]) { reporter.warn($0) }
             .resized(to: samples.firstSampleShape("noise"))
-        guard model.denoiser.hasPullback else {
-            throw Failure(
-                .usage, place: "model", "\(model.name) gives no gradients, which a fit needs",
-                suggestion: "its `model` frame says ld3.pullback false")
-        }
+        if let stepper = model.stepper { request = try request.fitting(stepper) }
+        gradient = try request.gradient(of: model)
+        self.request = request
         let pairs = try Pairs(samples.all(), model: model)
         (train, validation) = try locating(stream.frames.place) {
             try pairs.split(
@@ -39,14 +41,56 @@ struct FitRun {
     }
 
     func run() throws {
+        if let stepper = model.stepper {
+            try run(session(stepper))
+        } else if gradient == .differences {
+            try run(sessionByDifferences())
+        } else {
+            try runWithDenoiser()
+        }
+    }
+
+    /// A sampler's samples are taken in the precision in which it answers.
+    private func session(_ stepper: ForeignStepper) throws -> FitSession<Double> {
+        let counter = EvaluationCounter()
+        let denoiser = AbsentDenoiser<Double>(sampleShape: model.sampleShape, labelCount: model.labelCount)
+        let sampler = FitSampler<Double>(
+            stepper, gradient: gradient ?? .pullback, takesModelTimes: stepper.stepper.takesModelTimes,
+            evaluations: stepper.stepper.evaluations, counter: counter)
+        return try FitSession(
+            request, model: model, denoiser: CountingDenoiser(denoiser, counter: counter), sampler: { _ in sampler },
+            train: train.converted(), validation: validation.converted())
+    }
+
+    /// The denoiser under the budget's solver is one sampler, whose evaluations the denoiser counts.
+    private func sessionByDifferences() throws -> FitSession<Float> {
+        let denoiser = counting(model.denoiser)
+        let process = model.process
+        return try FitSession(
+            request, model: model, denoiser: denoiser,
+            sampler: { budget in
+                FitSampler<Float>(
+                    SolverSampler(budget.solver, process: process, denoiser: denoiser), gradient: .differences,
+                    takesModelTimes: true, evaluations: 1, counter: EvaluationCounter())
+            }, train: train, validation: validation)
+    }
+
+    private func counting<Element>(_ denoiser: some Denoiser<Element>) -> CountingDenoiser<Element> {
+        CountingDenoiser(denoiser, counter: EvaluationCounter())
+    }
+
+    private func runWithDenoiser() throws {
         // Single precision would blur the optimum of a model whose every number is known exactly.
         if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
             try run(
                 FitSession(
-                    request, model: model, denoiser: gaussian.converted(to: Double.self), train: train.converted(),
+                    request, model: model, denoiser: counting(gaussian.converted(to: Double.self)),
+                    train: train.converted(),
                     validation: validation.converted()))
         } else {
-            try run(FitSession(request, model: model, denoiser: model.denoiser, train: train, validation: validation))
+            try run(
+                FitSession(
+                    request, model: model, denoiser: counting(model.denoiser), train: train, validation: validation))
         }
     }
 

@@ -14,6 +14,8 @@ struct FitSession<Element: TensorElement> {
     private let request: FitRequest
     private let model: Model
     private let denoiser: CountingDenoiser<Element>
+    /// The sampler that is fitted in the place of the denoiser with the solver of a budget, if any.
+    private let sampler: (Budget) -> FitSampler<Element>?
     private let train: FittingSet<Element>
     private let validation: FittingSet<Element>
     /// The schedules of --start.
@@ -21,18 +23,25 @@ struct FitSession<Element: TensorElement> {
     private var resources = FitResources()
 
     init(
-        _ request: FitRequest, model: Model, denoiser: some Denoiser<Element>, train: Pairs<Element>,
+        _ request: FitRequest, model: Model, denoiser: CountingDenoiser<Element>,
+        sampler: @escaping (Budget) -> FitSampler<Element>? = { _ in nil }, train: Pairs<Element>,
         validation: Pairs<Element>
     ) throws {
         func set(_ pairs: Pairs<Element>) throws -> FittingSet<Element> {
-            FittingSet(
+            if let stepper = request.ownLoss(of: model),
+                let loss = ForeignLoss(stepper, to: pairs.converted()) as? any Loss<Element>
+            {
+                return FittingSet(pairs, loss: loss)
+            }
+            return FittingSet(
                 pairs,
                 loss: try request.loss.loss(
                     to: pairs.targets, noiseSize: model.sampleShape.reduce(1, *), decoder: model.decoder))
         }
         self.request = request
         self.model = model
-        self.denoiser = CountingDenoiser(denoiser, counter: EvaluationCounter())
+        self.denoiser = denoiser
+        self.sampler = sampler
         self.train = try set(train)
         self.validation = try set(validation)
         given = try request.starts.flatMap { path, frames in
@@ -50,7 +59,8 @@ struct FitSession<Element: TensorElement> {
     }
 
     private func policy(_ denoiser: some Denoiser<Element>) throws -> ActivationPolicy {
-        switch request.activations {
+        guard denoiser.hasPullback else { return .recompute }
+        return switch request.activations {
         case .keep: .keep
         case .recompute: .recompute
         case .auto:
@@ -68,7 +78,8 @@ struct FitSession<Element: TensorElement> {
         var fits: [Fit] = []
         for budget in request.budgets {
             var problem = FitProblem(
-                denoiser: denoiser, process: model.process, budget: budget, train: train, validation: validation)
+                denoiser: denoiser, sampler: sampler(budget), process: model.process, budget: budget, train: train,
+                validation: validation)
             problem.resources = resources
             if let heuristics = request.heuristics { problem.starts = StartChoice(heuristics: heuristics) }
             problem.starts.given = (given + (fits.last.map { [$0.neighbour] } ?? []))
@@ -80,7 +91,7 @@ struct FitSession<Element: TensorElement> {
             (train, validation) = (problem.train, problem.validation)
             var fit = try solve(problem)
             if request.method.solvedPairs != .none { fit.work = fit.work + firstOutputs }
-            fit.schedule.loss = request.loss.name.rawValue
+            fit.schedule.loss = request.ownLoss(of: model) == nil ? request.loss.name.rawValue : ForeignLoss.name
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
             fits.append(fit)

@@ -25,6 +25,7 @@ let command = Command(
                     "heuristics", "LIST", kind: .checked { _ = try FitRequest.heuristics($0) },
                     "the discretizations to start from [all that make sense]"),
                 .value("start", "FILE", "start from this schedule if it is better than the heuristics").repeatable(),
+                .gradient,
                 .integer("seed", in: 0...Int.max, default: "0", "of the order of the pairs"),
             ]),
         OptionGroup(

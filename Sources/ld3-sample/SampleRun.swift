@@ -30,7 +30,7 @@ struct SampleRun {
         if tellsVolume, !solver.model.denoiser.hasPullback {
             throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
         }
-        pictures = try Self.pictures(arguments, sampleShape: solver.model.sampleShape)
+        pictures = try Self.pictures(arguments, sampleShape: solver.model.targetShape)
         reporter = arguments.reporter
     }
 
@@ -52,6 +52,9 @@ struct SampleRun {
             if tellsVolume {
                 let volumes = try solver.logDeterminants(batch)
                 samples = samples.setting(NamedTensor(name: "log_determinant", shape: [batch.count], doubles: volumes))
+            }
+            if let losses = try solver.model.losses(image, batch) {
+                samples = samples.setting(NamedTensor(name: "loss", shape: [batch.count], doubles: losses))
             }
             try writer.write(samples, metadata: solver.model.metadata)
         }

@@ -58,6 +58,9 @@ func serve(_ arguments: Arguments) throws {
         throw Failure(.usage, place: "--serve", "speaks in frames over pipes, not with a terminal")
     }
     let model = try arguments.modelRequest().open { arguments.reporter.warn($0) }
+    guard model.stepper == nil else {
+        throw Failure(.usage, place: "--serve", "offers a denoiser, and \(model.name) is a sampler")
+    }
     try DenoiseServer(
         denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.shapes
     ).run(

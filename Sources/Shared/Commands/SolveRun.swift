@@ -8,7 +8,9 @@ import Tensors
 /// The part that ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
 package struct SolveRun {
     package let model: Model
-    private let program: StepProgram<Double>
+    private let course: TimeLists
+    /// Nil for a sampler in another process.
+    private let program: StepProgram<Double>?
     private let samples: SampleReader
     private let reporter: Reporter
     /// Steps, evaluations and number of times; told when the first part of the input has proved sound.
@@ -29,8 +31,16 @@ package struct SolveRun {
         let input = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
         model = try modelRequest.open(for: [request.origin, input]) { reporter.warn($0) }
             .resized(to: samples.firstSampleShape("noise"))
+        let request = try model.stepper.map { try request.ofSampler(evaluations: $0.stepper.evaluations) } ?? request
         let schedule = try request.schedule(for: model.process, fallback: fallback) { reporter.note($0) }
-        program = try schedule.program()
+        course = TimeLists(times: schedule.times, modelTimes: schedule.modelTimes)
+        program = try model.stepper == nil ? schedule.program() : nil
+        if let stepper = model.stepper {
+            try locating(request.origin.place) { try schedule.validate() }
+            if !schedule.isTied, !stepper.stepper.takesModelTimes {
+                reporter.warn("the sampler takes no model times; those of the schedule change nothing")
+            }
+        }
         samples.batch = arguments.batch() ?? model.defaultBatch
         self.reporter = reporter
         summary = "\(model.name), \(try schedule.summary())"
@@ -46,12 +56,19 @@ package struct SolveRun {
                 reporter.warn("the noise carries no labels: guidance changes nothing")
             }
             let conditioned = try model.addingConditions(to: batch)
-            try body(conditioned, try model.solve(program, conditioned))
+            let solution =
+                try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned)
+            try body(conditioned, solution)
             progress.advance(by: batch.count)
         }
         progress.finish()
     }
 
-    /// Returns log |det d sample / d start| of every sample of a batch.
-    package func logDeterminants(_ batch: SampleBatch) throws -> [Double] { try model.logDeterminants(program, batch) }
+    /// Returns log |det d sample / d start| of every sample of a batch. Throws `usage` if the model is a sampler.
+    package func logDeterminants(_ batch: SampleBatch) throws -> [Double] {
+        guard let program else {
+            throw Failure(.usage, "the model \(model.name) is a sampler, whose state we do not know")
+        }
+        return try model.logDeterminants(program, batch)
+    }
 }

@@ -18,6 +18,8 @@ package struct ModelFrame {
     /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name; nil if it does not say
     /// which it needs.
     package var conditionShapes: [String: [Int]]?
+    /// What a sampler says of itself; nil for a denoiser.
+    package var stepper: StepperDescription?
 
     package var frame: Frame {
         var metadata = [
@@ -55,7 +57,9 @@ package struct ModelFrame {
         guard let shape = try? JSONValue(parsing: text).integers, isSampleShape(shape) else {
             throw Failure(.inputOutput, "ld3.shape of the model frame is `\(text)`, not a list of positive sizes")
         }
-        guard let pullback = ["true": true, "false": false][frame.metadata["ld3.pullback"] ?? ""] else {
+        let stepper = try StepperDescription(frame, noiseShape: shape)
+        let said = frame.metadata["ld3.pullback"] ?? (stepper == nil ? "" : "false")
+        guard let pullback = ["true": true, "false": false][said] else {
             throw Failure(.inputOutput, "ld3.pullback of the model frame is neither true nor false")
         }
         guard let labels = Int(frame.metadata["ld3.labels"] ?? "0"), (0...1 << 31).contains(labels) else {
@@ -64,6 +68,7 @@ package struct ModelFrame {
         self.init(
             process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels,
             conditionShapes: try Self.conditionShapes(frame.metadata["ld3.conditions"]))
+        self.stepper = stepper
     }
 
     private static func conditionShapes(_ text: String?) throws -> [String: [Int]]? {
@@ -158,7 +163,7 @@ struct DenoiseAnswer {
     }
 }
 
-private func requireKind(_ kind: String, of frame: Frame, status: ExitStatus = .inputOutput) throws {
+func requireKind(_ kind: String, of frame: Frame, status: ExitStatus = .inputOutput) throws {
     let actual = frame.metadata["ld3.kind"] ?? "none"
     guard actual == kind else { throw Failure(status, "a frame of kind \(actual) where \(kind) was due") }
     let format = frame.metadata["ld3.format"] ?? "1"
@@ -167,7 +172,7 @@ private func requireKind(_ kind: String, of frame: Frame, status: ExitStatus = .
 
 extension Frame {
     /// Returns the float tensor `name`. Fails with `status` if it is missing or has not the shape `shape`.
-    fileprivate func tensor<Element: TensorElement>(
+    func tensor<Element: TensorElement>(
         _ name: String, shape: [Int], status: ExitStatus
     ) throws -> Tensor<Element> {
         guard let tensor = self[name] else { throw Failure(status, "the frame has no tensor `\(name)`") }

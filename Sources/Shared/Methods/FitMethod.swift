@@ -21,6 +21,8 @@ package protocol FitMethod: Sendable {
     var solvedPairs: SolvedPairs { get }
     /// The most samples that are differentiated at once.
     var differentiatedBatch: Int { get }
+    /// Whether the method fits a sampler that owns its network and its state, of which only the times can be chosen.
+    static var fitsSamplers: Bool { get }
 
     func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
@@ -29,6 +31,7 @@ package protocol FitMethod: Sendable {
 
 extension FitMethod {
     package static var measure: FitHistory.Measure { .loss }
+    package static var fitsSamplers: Bool { false }
     package var learned: LearnedParts { [] }
     package var solvedPairs: SolvedPairs { .none }
     package var differentiatedBatch: Int { 0 }

@@ -8,6 +8,7 @@ import Tensors
 package struct HeuristicFit: FitMethod {
     package static let name = "heuristic"
     package static let options: [OptionGroup] = []
+    package static let fitsSamplers = true
 
     package init() {}
     package init(_ values: any OptionValues) {}

@@ -6,19 +6,21 @@ import Tensors
 /// Rates the starts of a problem by their hard validation losses.
 package struct StartRace<Element: TensorElement> {
     private let problem: FitProblem<Element>
-    private let program: (Start) throws -> StepProgram<Double>
+    private let course: (Start) throws -> Course
 
     /// Rates the starts as the problem's solver runs along them.
     package init(_ problem: FitProblem<Element>) {
         self.problem = problem
-        let (solver, process) = (problem.solver, problem.process)
-        program = { try solver.program(process: process, times: $0.times, modelTimes: $0.modelTimes ?? $0.times) }
+        course = { try problem.course($0) }
     }
 
     /// Rates the starts as a fit of the family reads them.
     package init(_ problem: FitProblem<Element>, _ family: TimesFamily) {
         self.problem = problem
-        program = { try family.program(family.parameters($0)) }
+        course = { start in
+            guard problem.sampler != nil else { return .program(try family.program(family.parameters(start))) }
+            return .times(family.course(family.parameters(start)))
+        }
     }
 
     /// Returns all starts with their losses on all validation pairs, best first.
@@ -48,7 +50,7 @@ package struct StartRace<Element: TensorElement> {
             // A start that fell behind one that broke down later may finish.
             if group < count { return try run(group: count) }
             // The first start once more, for the breakdown that names sample and step.
-            if let first = field.first { _ = try problem.hardLoss(program(first), on: problem.validation) }
+            if let first = field.first { _ = try problem.hardLoss(course(first), on: problem.validation) }
             throw Failure(.data, "no discretization gives a finite validation loss")
         }
         return running + fallen
@@ -58,7 +60,7 @@ package struct StartRace<Element: TensorElement> {
     private func rated(
         _ runner: RatedStart, further pairs: [Int], of set: FittingSet<Element>
     ) throws -> RatedStart {
-        let losses = try unlessBroken { try problem.pairSolver.losses(program(runner.start), set, at: pairs) ?? [] }
+        let losses = try unlessBroken { try problem.pairSolver.losses(course(runner.start), set, at: pairs) ?? [] }
         let broken = [Double](repeating: .infinity, count: pairs.count)
         return RatedStart(start: runner.start, losses: runner.losses + (losses ?? broken))
     }

@@ -35,7 +35,9 @@ package struct TimesSettings: Sendable {
     package var keepsModelTimes: Bool { isTied || windowRate == 0 }
 
     /// Throws `usage` if lambda mode is asked for on a process whose lambda is infinite at an end.
-    package func family(_ process: NoiseProcess, _ budget: Budget) throws -> TimesFamily {
+    ///
+    /// - Parameter tied: whether model times cannot be told, whatever is asked for.
+    package func family(_ process: NoiseProcess, _ budget: Budget, tied: Bool = false) throws -> TimesFamily {
         guard mode != .lambda || process.hasFiniteLogSNR else {
             throw Failure(
                 .usage, place: "mode lambda",
@@ -45,6 +47,6 @@ package struct TimesSettings: Sendable {
             process: process, steps: budget.steps, mode: mode ?? (process.learnsInLogSNR ? .lambda : .time))
         parameterization.windowRate = windowRate
         parameterization.windowOfLogits = windowOfLogits
-        return TimesFamily(solver: budget.solver, parameterization: parameterization, isTied: isTied)
+        return TimesFamily(solver: budget.solver, parameterization: parameterization, isTied: isTied || tied)
     }
 }

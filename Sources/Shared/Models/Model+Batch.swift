@@ -51,6 +51,25 @@ extension Model {
         try solve(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)
     }
 
+    /// Returns the samples of a batch, [B, target shape]. Throws `usage` unless the model is a sampler.
+    package func sample(along course: TimeLists, _ batch: SampleBatch) throws -> Tensor<Float> {
+        guard let stepper else { throw Failure(.usage, place: "model", "\(name) is no sampler") }
+        let input = try samplerInput(of: batch)
+        return try stepper.sample(input, times: course.times, modelTimes: course.modelTimes).converted()
+    }
+
+    /// Returns the sampler's own loss of each sample to the batch's tensor `target`, [B]; nil if there is no loss or no target.
+    package func losses(_ samples: Tensor<Float>, _ batch: SampleBatch) throws -> [Double]? {
+        guard let stepper, stepper.hasLoss, batch["target"] != nil else { return nil }
+        let elements = try batch.floats("target", sampleShape: targetShape)
+        let targets = Tensor<Float>(shape: samples.shape, elements: elements)
+        return try stepper.losses(samples.converted(), to: targets.converted(), samplerInput(of: batch))
+    }
+
+    private func samplerInput(of batch: SampleBatch) throws -> SamplerInput<Double> {
+        SamplerInput(noise: try noise(of: batch).converted(), given: try condition(of: batch), seeds: batch.seeds)
+    }
+
     /// Returns the logarithm of the factor by which the solution changes volume at every sample of a batch, [B].
     package func logDeterminants(_ program: StepProgram<Double>, _ batch: SampleBatch) throws -> [Double] {
         try logDeterminants(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)

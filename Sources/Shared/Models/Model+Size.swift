@@ -12,7 +12,7 @@ extension Model {
             let resized = resizable.resized(to: shape)
         else { return self }
         return Model(
-            identity: identity, process: process, guidance: guidance, denoiser: resized,
+            identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
             decoder: IdentityDecoder(shape: shape), conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: defaultBatch)
     }

@@ -1,4 +1,5 @@
 import Diffusion
+import Foreign
 import TensorStream
 import Tensors
 
@@ -10,6 +11,8 @@ package struct Model: Sendable {
     package let guidance: Double
     /// D(x; t) in the process' own states and times.
     package let denoiser: any Denoiser<Float>
+    /// The sampler in another process that stands in the place of a denoiser and a solver; nil for a denoiser.
+    package let stepper: ForeignStepper?
     /// Turns solutions into pictures; it changes nothing for a model whose states are pictures.
     package let decoder: any Decoder<Float>
     /// Makes what the network reads from prompts, classes or seeds; nil if it reads what the stream has.

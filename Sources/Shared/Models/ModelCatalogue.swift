@@ -31,7 +31,14 @@ package enum ModelCatalogue {
                 ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
                 threads: threads, childTimeout: childTimeout)
         }
+        guard opened.stepper != nil || opened.process.hasNoiseLevels else {
+            throw Failure(
+                .usage, place: "process", "\(opened.process.spelling) is of a sampler, and \(name) is a denoiser")
+        }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
+        guard opened.stepper == nil else {
+            throw Failure(.usage, place: "guidance", "the model \(name) is a sampler, which guides itself if at all")
+        }
         guard opened.denoiser.labelCount > 0 else {
             throw Failure(.usage, place: "guidance", "the model \(name) has no classes to guide towards")
         }
@@ -69,8 +76,13 @@ package enum ModelCatalogue {
             let digest = try modelDigest(ofFile: path)
             return Opened(sha256: digest, process: ownOrEDM, denoiser: denoiser, batch: analyticBatch(denoiser))
         case .foreign(let command):
-            let denoiser = try ForeignDenoiser(command: command, introducesItselfWithin: childTimeout)
-            return try foreign(denoiser, name: name, process: process)
+            let model = try ForeignModel.open(command: command, introducesItselfWithin: childTimeout) { spelling in
+                try locating("ld3.process of \(name)") { try NoiseProcess(spelling: spelling) }
+            }
+            switch model {
+            case .denoiser(let denoiser): return try foreign(denoiser, name: name, process: process)
+            case .stepper(let stepper): return try foreign(stepper, process: process)
+            }
         }
     }
 
@@ -120,6 +132,19 @@ package enum ModelCatalogue {
             conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
     }
 
+    private static func foreign(_ stepper: ForeignStepper, process: NoiseProcess?) throws -> Opened {
+        if let process, process != stepper.process {
+            throw Failure(
+                .usage, place: "process",
+                "the sampler's own is \(stepper.process.spelling), not \(process.spelling)")
+        }
+        let shapes = stepper.model.conditionShapes
+        let denoiser = AbsentDenoiser<Float>(sampleShape: stepper.noiseShape, labelCount: stepper.model.labelCount)
+        return Opened(
+            sha256: nil, process: stepper.process, denoiser: denoiser, stepper: stepper, batch: networkBatch(denoiser),
+            conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
+    }
+
     /// 64 samples of 1x32x32, 21 of 3x32x32, 5 of 3x64x64.
     private static func networkBatch(_ denoiser: any Denoiser<Float>) -> Int {
         max(1, min(64, (1 << 16) / max(1, denoiser.sampleShape.reduce(1, *))))
@@ -135,6 +160,7 @@ private struct Opened {
     var sha256: String?
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
+    var stepper: ForeignStepper?
     var batch: Int
     var conditionInputs = ConditionInputs()
     var conditionEncoder: (any ConditionEncoder)?
@@ -143,7 +169,8 @@ private struct Opened {
         Model(
             identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
             denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
-            decoder: IdentityDecoder(shape: denoiser.sampleShape), conditionEncoder: conditionEncoder,
+            stepper: stepper, decoder: IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
+            conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: batch)
     }
 }

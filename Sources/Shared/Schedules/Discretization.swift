@@ -33,6 +33,7 @@ package enum Discretization: Sendable, Equatable {
         precondition(steps >= 1)
         let (start, end) = (process.start, process.end)
         var times: [Double]
+        try requireKnownNoiseLevels(process)
         switch self {
         case .tabulated(let table):
             return try table.times(steps: steps, process: process)
@@ -71,6 +72,20 @@ package enum Discretization: Sendable, Equatable {
     package var fixedSteps: Int? {
         if case .tabulated(let table) = self { return table.fixedSteps }
         return nil
+    }
+
+    /// Throws `usage` if the rule reads noise levels and the process has none.
+    private func requireKnownNoiseLevels(_ process: NoiseProcess) throws {
+        guard !process.hasNoiseLevels else { return }
+        switch self {
+        case .uniform, .polynomial: return
+        case .tabulated(let table) where table.quantity == .time: return
+        default:
+            throw Failure(
+                .usage, place: "discretization \(spelling)",
+                "needs noise levels, which a sampler with the times \(process.spelling) keeps to itself",
+                suggestion: "use uniform, quadratic, polynomial:RHO or times:FILE")
+        }
     }
 
     private func requireFiniteLogSNR(_ process: NoiseProcess) throws {

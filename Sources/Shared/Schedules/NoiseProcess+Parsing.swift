@@ -21,6 +21,7 @@ extension NoiseProcess {
         case ("vp-linear", false): self = .vpLinear
         case ("vp-cosine", false): self = .vpCosine
         case ("flow", false): self = .flow
+        case ("interval", true): self = try Self.interval(argument, in: spelling)
         case ("vp-discrete", true) where !argument.isEmpty:
             switch argument {
             case "sd": self = .vpDiscrete(.stableDiffusion)
@@ -73,6 +74,14 @@ extension NoiseProcess {
                 suggestion: "for example vp-discrete:point-cloud:200,0.0001,0.05")
         }
         return levels
+    }
+
+    private static func interval(_ argument: Substring, in spelling: String) throws -> NoiseProcess {
+        let ends = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        guard ends.count == 2, let start = ends[0], let end = ends[1], start.isFinite, end.isFinite, start > end else {
+            throw Failure(.usage, "`\(spelling)` needs two times, T > END", suggestion: "for example interval:1,0")
+        }
+        return .interval(start: start, end: end)
     }
 
     private static func edmRange(_ argument: Substring, in spelling: String) throws -> NoiseProcess {

@@ -15,7 +15,7 @@ extension Schedule {
             .init("steps", .integer(steps)), .init("process", .string(process.spelling)),
             .init("parameterization", .string("time")), .init("times", Self.list(times)),
             .init("model_times", isTied ? .null : Self.list(modelTimes)),
-            .init("sigmas", Self.list(times.map { process.scaledSigma($0) })), .init("terminal", "keep"),
+            .init("sigmas", process.hasNoiseLevels ? Self.list(times.map { process.scaledSigma($0) }) : .null), .init("terminal", "keep"),
             .init("method", .string(method)),
         ]
         if let loss { members.append(.init("loss", .string(loss))) }

@@ -70,7 +70,9 @@ package struct Schedule: Sendable, Equatable {
     }
 
     /// Returns the network evaluations of one sample.
-    package func evaluations() throws -> Int { try program().evaluations }
+    package func evaluations() throws -> Int {
+        try solver.isForeign ? solver.evaluations(steps: steps) : program().evaluations
+    }
 
     /// Throws `.data` if the schedule is for another process.
     package func check(isFor process: NoiseProcess) throws {
@@ -99,6 +101,7 @@ package struct Schedule: Sendable, Equatable {
             throw Failure(
                 .data, place: "t", "reaches outside process \(process.spelling), which starts at \(process.start)")
         }
+        guard !solver.isForeign else { return try requireEnds() }
         if let coefficients {
             guard coefficients.steps == steps else {
                 throw Failure(.data, place: "predictor_state", "has \(coefficients.steps) rows for \(steps) steps")
@@ -114,6 +117,19 @@ package struct Schedule: Sendable, Equatable {
         }
         guard weights.allSatisfy(\.isFinite) else {
             throw Failure(.data, place: "t", "gives coefficients that are not finite with solver \(solver.name)")
+        }
+    }
+
+    /// Throws `data` if the times do not go from one end of the process to the other, as the steps of a sampler in another
+    /// process must.
+    private func requireEnds() throws {
+        guard coefficients == nil else {
+            throw Failure(.data, place: "predictor_state", "has no meaning for the solver \(solver.name)")
+        }
+        guard times[0] == process.start, times[steps] == process.end else {
+            throw Failure(
+                .data, place: "t",
+                "goes from \(times[0]) to \(times[steps]), the sampler from \(process.start) to \(process.end)")
         }
     }
 }

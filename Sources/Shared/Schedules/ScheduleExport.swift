@@ -24,6 +24,9 @@ package struct ScheduleExport: Sendable {
         /// The file of the reference LD3: times and then model times as float32.
         case ld3 = "ld3-pt"
 
+        /// Whether it tells noise levels rather than times.
+        package var needsNoiseLevels: Bool { ![.json, .npy, .ld3].contains(self) }
+
         var carriesModelTimes: Bool { [.json, .npy, .ld3].contains(self) }
 
         /// Whether it is a list of noise levels, the last of which a `Terminal` sets.
@@ -67,6 +70,11 @@ package struct ScheduleExport: Sendable {
     package func callAsFunction(_ schedule: Schedule) throws -> (bytes: [UInt8], notes: [String]) {
         guard !schedule.process.startsWithoutSignal || [.json, .npy, .ld3].contains(format) else {
             throw Failure(.usage, place: "export \(format.rawValue)", "a flow's start has no finite sigma")
+        }
+        guard schedule.process.hasNoiseLevels || !format.needsNoiseLevels else {
+            throw Failure(
+                .usage, place: "export \(format.rawValue)", "the sampler's times have no noise levels",
+                suggestion: "export json or npy")
         }
         var notes = try lossNotes(schedule)
         let sigmas =

@@ -63,6 +63,20 @@ package struct ScheduleRequest: Sendable {
         }
     }
 
+    /// Returns this request for a sampler in another process, which is its own solver. Throws `usage` if another is
+    /// asked for.
+    ///
+    /// - Parameter evaluations: the network evaluations of one step.
+    package func ofSampler(evaluations: Int) throws -> ScheduleRequest {
+        let given = [("solver", solver), ("order", order.map(String.init)), ("variant", variant)]
+        if let (name, _) = given.first(where: { $0.1 != nil }) {
+            throw Failure(.usage, place: name, "cannot be chosen: the model is a sampler, which is its own solver")
+        }
+        var request = self
+        (request.solver, request.order) = ("foreign", evaluations)
+        return request
+    }
+
     /// Returns the schedule for a process.
     ///
     /// - Parameters:

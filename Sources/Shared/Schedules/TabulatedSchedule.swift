@@ -57,8 +57,10 @@ package struct TabulatedSchedule: Sendable, Equatable {
         else {
             throw Failure(
                 .usage, place: "discretization \(spelling)",
-                "starts at sigma = \(process.scaledSigma(times[0])), the process \(process.spelling) at "
-                    + "\(process.scaledSigma(process.start))",
+                process.hasNoiseLevels
+                    ? "starts at sigma = \(process.scaledSigma(times[0])), the process \(process.spelling) at "
+                        + "\(process.scaledSigma(process.start))"
+                    : "starts at t = \(times[0]), the sampler at \(process.start)",
                 suggestion: "it was made for another model")
         }
         times[0] = process.start

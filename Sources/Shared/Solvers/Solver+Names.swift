@@ -20,7 +20,7 @@ extension Solver {
             }
             options.insert(option)
         }
-        if let family = Family.all.first(where: { $0.name == name }) {
+        if let family = Family.known.first(where: { $0.name == name }) {
             try self.init(family, order: order, options: options)
         } else if let known = Self.published(name) {
             try self.init(
@@ -51,7 +51,7 @@ extension Solver {
     /// The name for people: "ipndm 3", "unipc 3 bh1", "heun".
     package var name: String {
         var words = [family.name]
-        if family.orders.count > 1 { words.append(String(order)) }
+        if family.orders.count > 1, !isForeign { words.append(String(order)) }
         if !variant.isEmpty { words.append(variant) }
         return words.joined(separator: " ")
     }

@@ -36,6 +36,13 @@ extension Solver {
 
     /// Throws if the coefficients would be infinite at an end of the process. `end` is t_N.
     private func requireApplicable(_ process: NoiseProcess, end: Double) throws {
+        guard family.rules.hasCoefficients else {
+            throw Failure(.usage, "solver \(name) is a sampler's own, in another process, and takes no denoiser")
+        }
+        guard process.hasNoiseLevels else {
+            throw Failure(
+                .usage, "solver \(name) needs noise levels, which the times \(process.spelling) do not tell")
+        }
         if process.startsWithoutSignal {
             guard family.rules.startsWithoutSignal, !options.contains(.analyticFirst) else {
                 throw Failure(

@@ -19,6 +19,8 @@ protocol SolverFamily: Sendable {
     /// Returns the options with those added that hold if nothing else is said.
     func completed(_ options: Set<Solver.Option>) -> Set<Solver.Option>
 
+    /// Whether it is a recursion with coefficients of ours.
+    var hasCoefficients: Bool { get }
     /// Whether the coefficients are finite if the process starts at alpha = 0.
     var startsWithoutSignal: Bool { get }
     /// Whether the coefficients are finite if the process ends at sigma = 0.
@@ -44,6 +46,7 @@ extension SolverFamily {
     var publishedNames: [(pattern: String, options: Set<Solver.Option>)] { [] }
     var defaultOrder: Int { min(3, orders.upperBound) }
     var exclusions: [Set<Solver.Option>] { [] }
+    var hasCoefficients: Bool { true }
     var startsWithoutSignal: Bool { false }
     var endsWithoutNoise: Bool { false }
     var isAdamsBashforth: Bool { false }

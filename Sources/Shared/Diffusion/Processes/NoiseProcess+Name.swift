@@ -8,6 +8,7 @@ extension NoiseProcess {
         case .vpCosine: "vp-cosine"
         case .vpDiscrete(let table): "vp-discrete:\(table.name)"
         case .flow: "flow"
+        case .interval(let start, let end): "interval:\(start),\(end)"
         }
     }
 }

@@ -16,6 +16,9 @@ package enum NoiseProcess: Sendable, Equatable {
     case vpDiscrete(NoiseTable)
     /// Rectified flow: alpha = 1 - t and sigma = t on [0, 1] (Liu et al. 2023).
     case flow
+    /// The times of a sampler in another process, which falls from `start` to `end` and keeps its noise levels to itself.
+    /// Every noise level is NaN.
+    case interval(start: Double, end: Double)
 
     /// EDM's process over its own range, sigma from 80 to 0.002.
     package static let edm = NoiseProcess.edm(minimum: 0.002, maximum: 80)
@@ -27,6 +30,7 @@ package enum NoiseProcess: Sendable, Equatable {
         case .vpLinear, .flow: 1
         case .vpCosine: Cosine.start
         case .vpDiscrete(let table): table.start
+        case .interval(let start, _): start
         }
     }
 
@@ -37,7 +41,14 @@ package enum NoiseProcess: Sendable, Equatable {
         case .vpLinear, .vpCosine: 1e-3
         case .vpDiscrete(let table): table.end
         case .flow: 0
+        case .interval(_, let end): end
         }
+    }
+
+    /// Whether alpha and sigma are known.
+    package var hasNoiseLevels: Bool {
+        if case .interval = self { return false }
+        return true
     }
 
     /// Whether no signal is left at the start: alpha = 0 there, and s is infinite.
@@ -82,6 +93,7 @@ extension NoiseProcess {
         case .vpCosine: T.log(T.cos(Cosine.angle(t))) - Cosine.logCosineAtZero
         case .vpDiscrete(let table): table.logAlpha(t)
         case .flow: T.log1p(-t)
+        case .interval: T(.nan)
         }
     }
 
@@ -93,6 +105,7 @@ extension NoiseProcess {
         case .vpCosine: -Cosine.rate * T.tan(Cosine.angle(t))
         case .vpDiscrete(let table): T(table.slope(at: t.value))
         case .flow: -1.0 / (1.0 - t)
+        case .interval: T(.nan)
         }
     }
 
@@ -164,6 +177,7 @@ extension NoiseProcess {
             return Cosine.time(angle: T.acos(T.exp(logAlpha(lambda: lambda) + Cosine.logCosineAtZero)))
         case .vpDiscrete(let table):
             return table.time(logAlpha: logAlpha(lambda: lambda))
+        case .interval: return T(.nan)
         }
     }
 

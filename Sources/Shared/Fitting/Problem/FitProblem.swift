@@ -6,7 +6,10 @@ import Tensors
 /// One schedule to be found: a budget, a model, and pairs to train on and to validate with. Every `FitMethod` starts
 /// here.
 package struct FitProblem<Element: TensorElement>: Sendable {
+    /// Absent, with the counter alone of use, if there is a sampler.
     package let denoiser: CountingDenoiser<Element>
+    /// The sampler that is fitted in the place of the denoiser with a solver, if any.
+    package let sampler: FitSampler<Element>?
     package let process: NoiseProcess
     package let budget: Budget
     package var train: FittingSet<Element>
@@ -15,22 +18,26 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var resources = FitResources()
 
     package init(
-        denoiser: CountingDenoiser<Element>, process: NoiseProcess, budget: Budget, train: FittingSet<Element>,
-        validation: FittingSet<Element>
+        denoiser: CountingDenoiser<Element>, sampler: FitSampler<Element>? = nil, process: NoiseProcess, budget: Budget,
+        train: FittingSet<Element>, validation: FittingSet<Element>
     ) {
+        self.sampler = sampler
         self.denoiser = denoiser
         self.process = process
         self.budget = budget
         self.train = train
         self.validation = validation
         starts = StartChoice(process, budget.solver)
+        if sampler != nil { starts.triesGITS = false }
     }
 
     package var solver: Solver { budget.solver }
     package var steps: Int { budget.steps }
 
     package var pairSolver: PairSolver<Element> {
-        PairSolver(denoiser, startScale: process.priorScale, resources: resources)
+        var solver = PairSolver(denoiser, startScale: process.priorScale, resources: resources)
+        solver.sampler = sampler
+        return solver
     }
 
     package func student<Family: ProgramFamily>(_ family: Family) -> Student<Element, Family> {
@@ -43,7 +50,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     /// Computes D(x_T; T) of the pairs that `solved` names, once for every number of steps. An analytic first step
     /// needs none. The validation pairs' are computed always, since the starts are rated on them.
     package mutating func keepFirstOutputs(of solved: SolvedPairs = .all) throws {
-        guard resources.savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst) else { return }
+        guard sampler == nil, resources.savings.contains(.firstEvaluation), !solver.options.contains(.analyticFirst)
+        else { return }
         let asked = denoiser.thresholded(if: solver.options.contains(.thresholding))
         func outputs(_ set: FittingSet<Element>) throws -> Tensor<Element> {
             try set.firstOutputs
@@ -56,7 +64,27 @@ package struct FitProblem<Element: TensorElement>: Sendable {
 
     /// Returns the mean loss of a program on the set's own noises. Throws `NetworkBreakdown`.
     package func hardLoss(_ program: StepProgram<Double>, on set: FittingSet<Element>) throws -> Double {
-        mean(try pairSolver.losses(program, set.hard) ?? [])
+        try hardLoss(.program(program), on: set)
+    }
+
+    /// Returns the mean loss along a course on the set's own noises. Throws `NetworkBreakdown`.
+    package func hardLoss(_ course: Course, on set: FittingSet<Element>) throws -> Double {
+        mean(try pairSolver.losses(course, set.hard) ?? [])
+    }
+
+    /// Returns what runs along the times of a schedule: the sampler, or the schedule's solver.
+    package func course(_ schedule: Schedule) throws -> Course {
+        guard sampler == nil else {
+            return .times(TimeLists(times: schedule.times, modelTimes: schedule.modelTimes))
+        }
+        return .program(try schedule.program())
+    }
+
+    /// Returns what runs along the times of a start.
+    package func course(_ start: Start) throws -> Course {
+        guard sampler == nil else { return .times(TimeLists(times: start.times, modelTimes: start.modelTimes)) }
+        return .program(
+            try solver.program(process: process, times: start.times, modelTimes: start.modelTimes ?? start.times))
     }
 
     /// Returns the mean loss of a program on the validation pairs' own noises, infinity if the network breaks down.
@@ -70,7 +98,7 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package func tiedLoss(_ schedule: Schedule) throws -> Double? {
         guard !schedule.isTied || schedule.coefficients != nil, schedule.steps == steps else { return nil }
         return try unlessBroken {
-            try hardLoss(solver.program(process: process, times: schedule.times), on: validation)
+            try hardLoss(course(Start(name: "tied", times: schedule.times)), on: validation)
         }
     }
 }

@@ -2,12 +2,14 @@ import Diffusion
 import Solvers
 import Tensors
 
-/// Solves pairs along step programs, in batches, and takes their losses.
+/// Solves pairs along step programs, or along the times of a sampler, in batches, and takes their losses.
 package struct PairSolver<Element: TensorElement>: Sendable {
     package let denoiser: any Denoiser<Element>
     /// x_T is this times the moved noise.
     package let startScale: Double
     package var resources: FitResources
+    /// The sampler that is fitted in the place of the denoiser with a solver, if any.
+    package var sampler: FitSampler<Element>?
 
     package init(_ denoiser: some Denoiser<Element>, startScale: Double, resources: FitResources = FitResources()) {
         self.denoiser = denoiser
@@ -18,9 +20,17 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     /// Returns the results and D(x_T; T) of the pairs at `indices`, solved as one batch from `noises`, [B, sample
     /// shape].
     package func solve(
-        _ program: StepProgram<Double>, _ set: FittingSet<Element>, _ indices: [Int], from noises: Tensor<Element>,
+        _ course: Course, _ set: FittingSet<Element>, _ indices: [Int], from noises: Tensor<Element>,
         firstOutputs: Tensor<Element>?
     ) throws -> (results: Tensor<Element>, firstOutputs: Tensor<Element>) {
+        let program: StepProgram<Double>
+        switch course {
+        case .program(let found): program = found
+        case .times(let course):
+            guard let sampler else { preconditionFailure("times without a sampler to run along them") }
+            let results = try sampler.sample(samplerInput(set, indices, from: noises), along: course)
+            return (results, results)
+        }
         var first = firstOutputs
         let known = program.evaluatesStart ? firstOutputs.map { [1: $0] } ?? [:] : [:]
         let results = try executor(set, indices).run(program, from: noises.scaled(by: startScale), known: known) {
@@ -30,10 +40,10 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     }
 
     private func results(
-        _ program: StepProgram<Double>, _ set: FittingSet<Element>, _ indices: [Int]
+        _ course: Course, _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> Tensor<Element> {
         try solve(
-            program, set, indices, from: set.movedNoises.gather(indices),
+            course, set, indices, from: set.movedNoises.gather(indices),
             firstOutputs: set.firstOutputs?.gather(indices)
         ).results
     }
@@ -41,7 +51,15 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     /// Returns the results of all pairs, [P, target shape].
     package func results(_ program: StepProgram<Double>, _ set: FittingSet<Element>) throws -> Tensor<Element> {
         Tensor.concatenate(
-            try Array(0..<set.count).chunks(of: resources.batch).map { try results(program, set, $0) })
+            try Array(0..<set.count).chunks(of: resources.batch).map { try results(.program(program), set, $0) })
+    }
+
+    /// Returns the losses of the pairs along a step program, as for a course.
+    package func losses(
+        _ program: StepProgram<Double>, _ set: FittingSet<Element>, at indices: [Int]? = nil,
+        abandoningAbove bound: Double = .infinity
+    ) throws -> [Double]? {
+        try losses(.program(program), set, at: indices, abandoningAbove: bound)
     }
 
     /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features
@@ -50,7 +68,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     /// - Parameter bound: losses are never negative, so the work is given up, and nil returned, once their sum must
     ///   exceed this.
     package func losses(
-        _ program: StepProgram<Double>, _ set: FittingSet<Element>, at indices: [Int]? = nil,
+        _ course: Course, _ set: FittingSet<Element>, at indices: [Int]? = nil,
         abandoningAbove bound: Double = .infinity
     ) throws -> [Double]? {
         let indices = indices ?? Array(0..<set.count)
@@ -58,11 +76,17 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         var losses: [Double] = []
         // With a bound the sum is looked at more often.
         for chunk in indices.chunks(of: bound.isFinite ? min(resources.batch, 4) : resources.batch) {
-            losses += try set.loss.values(results(program, set, chunk), pairs: chunk).map(infiniteIfNaN)
+            losses += try set.loss.values(results(course, set, chunk), pairs: chunk).map(infiniteIfNaN)
             // The margin covers the rounding of a sum taken in another order.
             if losses.count < indices.count, losses.reduce(0, +) > bound * (1 + 1e-12) { return nil }
         }
         return losses
+    }
+
+    /// Returns what the function below does, of a course that is a program; nil for another.
+    package func firstOutputs(_ set: FittingSet<Element>, along course: Course) throws -> Tensor<Element>? {
+        guard case .program(let program) = course else { return nil }
+        return try firstOutputs(set, program: program)
     }
 
     /// Returns D(x_T; T) of every moved noise of the set; nil if the program does not evaluate it, or if it is not
@@ -73,6 +97,13 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         else { return nil }
         return try set.firstOutputs(
             denoiser.thresholded(if: program.isThresholded), at: start, startScale: startScale, batch: resources.batch)
+    }
+
+    func samplerInput(
+        _ set: FittingSet<Element>, _ indices: [Int], from noises: Tensor<Element>
+    ) -> SamplerInput<Element> {
+        SamplerInput(
+            noise: noises, given: set.pairs.condition.rows(indices), seeds: indices.map { set.pairs.seeds[$0] })
     }
 
     func executor(_ set: FittingSet<Element>, _ indices: [Int]) -> Executor<Element> {

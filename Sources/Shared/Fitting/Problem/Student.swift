@@ -69,7 +69,7 @@ package struct StudentGradients<Element: TensorElement>: Sendable {
     /// The gradient of each sample's own loss in its moved noise, whatever the batch, [B, sample shape].
     package let noises: Tensor<Element>?
 
-    fileprivate var isFinite: Bool {
+    var isFinite: Bool {
         parameters.allSatisfy(\.isFinite) && noises.map { $0.firstNonFinite() == nil } ?? true
     }
 }

@@ -17,7 +17,9 @@ extension Fit {
         let process = schedule.process
         func points(_ times: [Double]) -> [Point] {
             times.enumerated().map { index, time in
-                Point(Double(index) / Double(times.count - 1) * Double(schedule.steps), 2 * process.lambda(time))
+                Point(
+                    Double(index) / Double(times.count - 1) * Double(schedule.steps),
+                    process.hasNoiseLevels ? 2 * process.lambda(time) : time)
             }
         }
         let isDecoupled = schedule.modelTimes != schedule.times
@@ -26,7 +28,7 @@ extension Fit {
         }
         if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
         series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
-        return Panel(title: "discretization", horizontal: "step", vertical: "log-SNR", series: series)
+        return Panel(title: "discretization", horizontal: "step", vertical: process.hasNoiseLevels ? "log-SNR" : "t", series: series)
     }
 
     private var course: Panel {

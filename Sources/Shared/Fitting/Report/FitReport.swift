@@ -10,7 +10,7 @@ extension Fit {
     private var lines: [String] {
         let process = schedule.process
         var lines = [summary, ""]
-        lines.append(" i          t    t_model    log-SNR       step")
+        lines.append(" i          t    t_model" + (process.hasNoiseLevels ? "    log-SNR       step" : ""))
         for index in schedule.times.indices {
             let time = schedule.times[index]
             // Lambda is half the log-SNR.
@@ -20,7 +20,7 @@ extension Fit {
             lines.append(
                 String(index).aligned(right: 2) + compact(time, width: 11)
                     + compact(schedule.modelTimes[index], width: 11)
-                    + decimal(level, places: 3, width: 11) + step)
+                    + (process.hasNoiseLevels ? decimal(level, places: 3, width: 11) + step : ""))
         }
         lines.append("")
         let most = starts.first?.pairs

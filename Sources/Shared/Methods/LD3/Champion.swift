@@ -19,7 +19,7 @@ package struct Champion: Sendable, Equatable {
         let order = isAbortable ? losses.indices.sorted { losses[$0] > losses[$1] } : Array(losses.indices)
         let bound = isAbortable ? losses.reduce(0, +) : .infinity
         let ordered = try unlessBroken {
-            try student.solver.losses(student.program(parameters), validation, at: order, abandoningAbove: bound)
+            try student.solver.losses(student.course(parameters), validation, at: order, abandoningAbove: bound)
         }
         guard let ordered = ordered ?? nil, ordered.allSatisfy(\.isFinite) else { return (nil, false) }
         var challenger = Champion(parameters: parameters, losses: ordered)

@@ -9,6 +9,7 @@ import Tensors
 /// LD3, polished: Algorithm 1 of the paper from the best start, then Gauss-Newton steps on the hard loss.
 package struct LD3: FitMethod {
     package static let name = "ld3"
+    package static let fitsSamplers = true
 
     private let times: TimesSettings
     private let settings: @Sendable (_ dimension: Int, _ evaluations: Int) -> LD3Settings
@@ -22,7 +23,7 @@ package struct LD3: FitMethod {
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
         let before = problem.work
-        let family = try times.family(problem.process, problem.budget)
+        let family = try times.family(problem.process, problem.budget, tied: problem.sampler?.takesModelTimes == false)
         let starts = try StartRace(problem, family).winners()
         var settings = settings(problem.denoiser.sampleShape.reduce(1, *), problem.budget.evaluations)
         // A single step has no times to learn.
@@ -39,7 +40,7 @@ package struct LD3: FitMethod {
         let schedule = Schedule(
             solver: problem.solver, process: problem.process, times: lists.times, modelTimes: lists.modelTimes,
             method: Self.name)
-        let lossAfter = try found.loss ?? problem.hardLoss(schedule.program(), on: problem.validation)
+        let lossAfter = try found.loss ?? problem.hardLoss(problem.course(schedule), on: problem.validation)
         var fit = Fit(schedule, starts: starts, lossAfter: lossAfter, work: problem.work - before)
         fit.history = log.history
         let official = settings.officialWork(

@@ -57,11 +57,11 @@ package struct LD3Trainer<Element: TensorElement> {
         noiseMoves = NoiseMoves(settings, student.solver)
         generator = SplitMix(seed: settings.seed)
         best = Champion(parameters: initial, losses: [])
-        let program = try student.program(initial)
-        self.train.firstOutputs = try train.firstOutputs ?? student.solver.firstOutputs(train, program: program)
+        let course = try student.course(initial)
+        self.train.firstOutputs = try train.firstOutputs ?? student.solver.firstOutputs(train, along: course)
         self.validation.firstOutputs =
-            try validation.firstOutputs ?? student.solver.firstOutputs(validation, program: program)
-        best.losses = try initialLosses ?? student.solver.losses(program, self.validation) ?? []
+            try validation.firstOutputs ?? student.solver.firstOutputs(validation, along: course)
+        best.losses = try initialLosses ?? student.solver.losses(course, self.validation) ?? []
     }
 
     /// Runs all passes and returns the parameters of least validation loss.
@@ -70,7 +70,7 @@ package struct LD3Trainer<Element: TensorElement> {
         for number in 0..<settings.passes {
             parameters = best.parameters
             if !student.solver.resources.savings.contains(.knownLosses) {
-                best.losses = try student.solver.losses(student.program(best.parameters), validation) ?? []
+                best.losses = try student.solver.losses(student.course(best.parameters), validation) ?? []
             }
             // After the last pass nothing is trained, or chosen, on noises that have moved.
             let pass = Pass(
@@ -102,7 +102,7 @@ package struct LD3Trainer<Element: TensorElement> {
             if let slopes = gradients.noises {
                 let student = student
                 try noiseMoves.moveTraining(&train, batch, along: slopes, from: gradients.losses) {
-                    try student.program(solvedAt)
+                    try student.course(solvedAt)
                 }
             }
         }
@@ -155,7 +155,7 @@ package struct LD3Trainer<Element: TensorElement> {
     /// result is nil, or the breakdown is thrown if the fit has found nothing yet.
     private mutating func gradients(_ batch: [Int], _ pass: Pass) throws -> StudentGradients<Element>? {
         func gradients() throws -> StudentGradients<Element>? {
-            try student.gradients(parameters, train, at: batch, ofNoises: pass.movesNoises)
+            try student.gradients(alongCourse: parameters, train, at: batch, ofNoises: pass.movesNoises)
         }
         if let found = try unlessBroken(gradients) ?? nil { return found }
         if train.putBack(batch), let found = try unlessBroken(gradients) ?? nil { return found }
@@ -178,15 +178,15 @@ package struct LD3Trainer<Element: TensorElement> {
 
     /// Moves the validation noises at the best parameters, so that the next pass meets the best soft loss.
     private mutating func moveValidationNoises() throws {
-        let program = try student.program(best.parameters)
+        let course = try student.course(best.parameters)
         noiseMoves.begin()
         for indices in Array(0..<validation.count).chunks(of: student.solver.resources.batch) {
             let found = try unlessBroken {
-                try student.gradients(best.parameters, validation, at: indices, ofNoises: true)
+                try student.gradients(alongCourse: best.parameters, validation, at: indices, ofNoises: true)
             }
             guard let gradients = found ?? nil, let slopes = gradients.noises else { continue }
             let losses = try noiseMoves.moveTested(
-                &validation, indices, along: slopes, from: gradients.losses, program)
+                &validation, indices, along: slopes, from: gradients.losses, course)
             for (position, index) in indices.enumerated() { best.losses[index] = losses[position] }
         }
     }

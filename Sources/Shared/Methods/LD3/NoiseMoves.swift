@@ -29,13 +29,13 @@ struct NoiseMoves<Element: TensorElement> {
     }
 
     /// Moves the noises of the training pairs at `indices`. If moves are tested, only those do that lower their loss
-    /// under `program`; otherwise all do, but none farther than where the slope alone would have halved its loss.
+    /// along `course`; otherwise all do, but none farther than where the slope alone would have halved its loss.
     mutating func moveTraining(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
-        _ program: () throws -> StepProgram<Double>
+        _ course: () throws -> Course
     ) throws {
         if testsMoves {
-            _ = try moveTested(&set, indices, along: slopes, from: losses, program())
+            _ = try moveTested(&set, indices, along: slopes, from: losses, course())
             return
         }
         let shares = indices.indices.map { row in
@@ -50,24 +50,24 @@ struct NoiseMoves<Element: TensorElement> {
     /// Moves each noise whose loss that lowers, and returns the losses after that, [B].
     mutating func moveTested(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
-        _ program: StepProgram<Double>
+        _ course: Course
     ) throws -> [Double] {
-        let after = try move(&set, indices, along: slopes, from: losses, program)
+        let after = try move(&set, indices, along: slopes, from: losses, course)
         accepted += zip(after, losses).count { $0 < $1 }
         return after
     }
 
     private func move(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
-        _ program: StepProgram<Double>
+        _ course: Course
     ) throws -> [Double] {
         let moved = moved(set, indices, along: slopes)
-        let solved = try unlessBroken { try solver.solve(program, set, indices, from: moved, firstOutputs: nil) }
+        let solved = try unlessBroken { try solver.solve(course, set, indices, from: moved, firstOutputs: nil) }
         guard let solved else {
             // One by one, so that the batch does not decide which noises move.
             guard indices.count > 1 else { return losses }
             return try indices.indices.map { row in
-                try move(&set, [indices[row]], along: slopes.samples(row..<row + 1), from: [losses[row]], program)[0]
+                try move(&set, [indices[row]], along: slopes.samples(row..<row + 1), from: [losses[row]], course)[0]
             }
         }
         let after = try set.loss.values(solved.results, pairs: indices)

@@ -16,10 +16,19 @@ package protocol Sampler<Element>: Sendable {
     /// Throws `NetworkBreakdown` if a network returns NaN or infinity.
     func sample(_ input: SamplerInput<Element>, times: [Double], modelTimes: [Double]) throws -> Tensor<Element>
 
+    /// Returns the samples along each of several lists of times, which may share steps with the first.
+    func samples(_ input: SamplerInput<Element>, along courses: [TimeLists]) throws -> [Tensor<Element>]
+
     /// Returns the samples, and a closure that pulls a cotangent of them back.
     func linearize(
         _ input: SamplerInput<Element>, times: [Double], modelTimes: [Double]
     ) throws -> SamplerLinearization<Element>
+}
+
+extension Sampler {
+    package func samples(_ input: SamplerInput<Element>, along courses: [TimeLists]) throws -> [Tensor<Element>] {
+        try courses.map { try sample(input, times: $0.times, modelTimes: $0.modelTimes) }
+    }
 }
 
 /// The samples that are asked for, one row for each.
@@ -28,6 +37,10 @@ package struct SamplerInput<Element: TensorElement>: Sendable {
     package var noise: Tensor<Element>
     package var condition: Condition
     package var seeds: [Int64]
+    /// Whether a pullback is to tell the cotangent of the noise, which may be work.
+    package var wantsNoiseCotangent = true
+
+    package var count: Int { seeds.count }
 
     package init(noise: Tensor<Element>, given condition: Condition = .none, seeds: [Int64]) {
         precondition(noise.batch == seeds.count)
