@@ -13,8 +13,9 @@ A frame maps tensor names to `Tensor`s; `frame.metadata` is its metadata, presen
 A model of your own, which a program starts with --model 'exec:python3 model.py' (docs/STREAM.md, "Foreign samplers"):
 
     from ld3_stream import serve
-    serve({"ld3.shape": "[2]", "ld3.interval": "[1, 0]"},
-          {"step": lambda f: {"state": f["state"] * (f["t_next"] / f["t"])[:, None]}})
+    def step(f):
+        return {"state": (f["state"] * (f["t_next"] / f["t"])[:, None]).astype("float32")}
+    serve({"ld3.shape": "[2]", "ld3.interval": "[1, 0]"}, {"step": step})
 """
 import array
 import json

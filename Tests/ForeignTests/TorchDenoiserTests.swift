@@ -75,8 +75,8 @@ struct TorchDenoiserTests {
         let command =
             "\(Python.command) \(Fixtures.root)/scripts/torch_denoiser.py \(folder.file("net.py")):load --shape 3"
         let result = try Programs.shell(
-            "ld3-noise -n 8 --shape 3 | ld3-teacher -q --nfe 6 --process edm:0.002,0.9 --model "
-                + "'exec:\(command) --process edm:0.002,0.9' | ld3-fit -q --nfe 3 --rounds 1,1 --format text")
+            "ld3-noise -n 8 --shape 3 | ld3-teacher -q --nfe 6 | ld3-fit -q --nfe 3 --rounds 1,1 --format text",
+            environment: ["LD3_MODEL": "exec:\(command) --process edm:0.002,0.9"])
         #expect(result.status == 0 && result.text.contains("ipndm"), "\(result.errors)")
     }
 

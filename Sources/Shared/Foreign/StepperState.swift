@@ -31,7 +31,7 @@ struct StepperState: Sendable, Equatable {
     /// another type or shape.
     init(_ frame: Frame, after former: StepperState) throws {
         for tensor in frame.tensors where Self.holds(tensor.name) {
-            guard former.tensors.contains(where: { $0.name == tensor.name }) else {
+            guard former.tensors.contains(where: { [$0.name, "\($0.name)_cotangent"].contains(tensor.name) }) else {
                 throw Failure(.inputOutput, "`\(tensor.name)` is not in the state that was started")
             }
         }
