@@ -54,6 +54,13 @@ let modules: [Target] = [
             "Diagnostics", "Options", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers",
             "Schedules", "Models",
         ]),
+    module(
+        "FitRequests",
+        uses: [
+            "Diagnostics", "Options", "TensorStream", "Diffusion", "Solvers", "Schedules", "Foreign", "Models",
+            "Fitting",
+            "Methods", "Commands",
+        ]),
 ]
 
 let programs: [Target] = [
@@ -62,6 +69,7 @@ let programs: [Target] = [
     program(
         "ld3-fit",
         uses: [
+            "FitRequests",
             "Formats", "Tensors", "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Models", "Images", "Plots",
             "Metrics", "Fitting", "Methods",
         ]),

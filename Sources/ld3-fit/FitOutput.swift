@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import FitRequests
 import Fitting
 import Formats
 import Images

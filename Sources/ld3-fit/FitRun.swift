@@ -1,6 +1,7 @@
 import Commands
 import Diagnostics
 import Diffusion
+import FitRequests
 import Fitting
 import Foreign
 import Models

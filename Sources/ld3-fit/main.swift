@@ -1,5 +1,6 @@
 // ld3-fit: learns the discretization of a solver from a teacher's pairs, or finds a baseline's.
 import Commands
+import FitRequests
 import Fitting
 import Methods
 import Options

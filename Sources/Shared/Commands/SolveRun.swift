@@ -56,9 +56,9 @@ package struct SolveRun {
                 reporter.warn("the noise carries no labels: guidance changes nothing")
             }
             let conditioned = try model.addingConditions(to: batch)
-            try body(
-                conditioned,
-                try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned))
+            let solution =
+                try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned)
+            try body(conditioned, solution)
             progress.advance(by: batch.count)
         }
         progress.finish()

@@ -18,7 +18,7 @@ package struct ModelFrame {
     /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name; nil if it does not say
     /// which it needs.
     package var conditionShapes: [String: [Int]]?
-    /// What a sampler says of itself; nil for a denoiser.
+    /// The frame in which a sampler introduced itself; nil for a denoiser.
     package var stepper: StepperDescription?
 
     package var frame: Frame {

@@ -3,7 +3,7 @@ import Diffusion
 import Formats
 import TensorStream
 
-/// What a sampler in another process says of itself in its model frame, beyond what a denoiser says.
+/// The part of a model frame that only a sampler in another process has.
 package struct StepperDescription: Sendable, Equatable {
     /// A question that a sampler may answer, by the kind of its frame.
     package enum Request: String, Sendable, CaseIterable {

@@ -64,14 +64,6 @@ extension NoiseProcess {
         }
     }
 
-    private static func interval(_ argument: Substring, in spelling: String) throws -> NoiseProcess {
-        let ends = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-        guard ends.count == 2, let start = ends[0], let end = ends[1], start.isFinite, end.isFinite, start > end else {
-            throw Failure(.usage, "`\(spelling)` needs two times, T > END", suggestion: "for example interval:1,0")
-        }
-        return .interval(start: start, end: end)
-    }
-
     private static func levels(_ argument: Substring, in spelling: String) throws -> LinearNoiseLevels {
         let numbers = argument.split(separator: ",", omittingEmptySubsequences: false)
         guard numbers.count == 3, let count = Int(numbers[0]), let first = Double(numbers[1]),
@@ -82,6 +74,14 @@ extension NoiseProcess {
                 suggestion: "for example vp-discrete:point-cloud:200,0.0001,0.05")
         }
         return levels
+    }
+
+    private static func interval(_ argument: Substring, in spelling: String) throws -> NoiseProcess {
+        let ends = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        guard ends.count == 2, let start = ends[0], let end = ends[1], start.isFinite, end.isFinite, start > end else {
+            throw Failure(.usage, "`\(spelling)` needs two times, T > END", suggestion: "for example interval:1,0")
+        }
+        return .interval(start: start, end: end)
     }
 
     private static func edmRange(_ argument: Substring, in spelling: String) throws -> NoiseProcess {

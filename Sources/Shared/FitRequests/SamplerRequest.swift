@@ -12,7 +12,7 @@ import Solvers
 // Fits of which only the times can be chosen: of samplers in another process, and of denoisers by differences.
 
 extension Option {
-    static let gradient = Option.choice(
+    package static let gradient = Option.choice(
         "gradient", cases: FitSampler<Double>.Gradient.self,
         "pullback, or differences of losses, for a model without gradients; for methods that fit the times alone "
             + "[pullback; differences for a sampler that has none]")
@@ -21,7 +21,7 @@ extension Option {
 extension FitRequest {
     /// Returns this request for a model that is a sampler, which has its own solver. Throws `usage` if it asks for something that
     /// only a denoiser has.
-    func fitting(_ stepper: ForeignStepper) throws -> FitRequest {
+    package func fitting(_ stepper: ForeignStepper) throws -> FitRequest {
         if let name = ["solver", "order", "variant"].first(where: arguments.isGiven) {
             throw Failure.option(name, "cannot be chosen: the model is a sampler, which is its own solver")
         }
@@ -41,7 +41,7 @@ extension FitRequest {
     }
 
     /// Returns the sampler whose own loss is to be taken: it has one, and no other is asked for.
-    func ownLoss(of model: Model) -> ForeignStepper? {
+    package func ownLoss(of model: Model) -> ForeignStepper? {
         guard let stepper = model.stepper, stepper.hasLoss, !arguments.isGiven("loss") else { return nil }
         return stepper
     }
@@ -60,7 +60,7 @@ extension FitRequest {
     }
 
     /// Returns the way to the gradients, or nil if they are the denoiser's own. Throws `usage` if there is none.
-    func gradient(of model: Model) throws -> FitSampler<Double>.Gradient? {
+    package func gradient(of model: Model) throws -> FitSampler<Double>.Gradient? {
         let asked =
             arguments.isGiven("gradient")
             ? try arguments.choice("gradient", FitSampler<Double>.Gradient.self) : nil

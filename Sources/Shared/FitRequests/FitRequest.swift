@@ -9,26 +9,26 @@ import Solvers
 import TensorStream
 
 /// All that the command line asks of a fit, parsed, checked and opened before any input is read.
-struct FitRequest {
-    let arguments: Arguments
+package struct FitRequest {
+    package let arguments: Arguments
     /// From small to large.
-    var budgets: [Budget]
-    let method: any FitMethod
-    let loss: LossChoice
+    package var budgets: [Budget]
+    package let method: any FitMethod
+    package let loss: LossChoice
     /// Nil for all that make sense.
-    let heuristics: [Discretization]?
+    package let heuristics: [Discretization]?
     /// The frames of the files of --start.
-    let starts: [(path: String, frames: [Frame])]
+    package let starts: [(path: String, frames: [Frame])]
     /// Nil if the model's usual batch is taken.
-    let batch: Int?
-    let savings: WorkSavings
-    let activations: Activations
+    package let batch: Int?
+    package let savings: WorkSavings
+    package let activations: Activations
     /// Nil if the schedule is not to be exported.
-    let export: ScheduleExport?
+    package let export: ScheduleExport?
 
-    enum Activations: String, CaseIterable { case auto, keep, recompute }
+    package enum Activations: String, CaseIterable { case auto, keep, recompute }
 
-    init(_ arguments: Arguments) throws {
+    package init(_ arguments: Arguments) throws {
         self.arguments = arguments
         budgets = try Self.budgets(
             arguments,
@@ -53,7 +53,7 @@ struct FitRequest {
     // MARK: - Values with a grammar of their own
 
     /// Returns one budget for each of --nfe, or that of --steps.
-    static func budgets(_ arguments: Arguments, solver: Solver) throws -> [Budget] {
+    package static func budgets(_ arguments: Arguments, solver: Solver) throws -> [Budget] {
         if let steps = arguments.integerIfGiven("steps") {
             guard !arguments.isGiven("nfe") else {
                 throw Failure.option("steps", "cannot be given together with \(spelled("nfe"))")
@@ -69,7 +69,7 @@ struct FitRequest {
         return budgets
     }
 
-    static func evaluations(_ text: String) throws -> [Int] {
+    package static func evaluations(_ text: String) throws -> [Int] {
         var list: Set<Int> = []
         for word in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = word.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
@@ -81,7 +81,7 @@ struct FitRequest {
         return list.sorted()
     }
 
-    static func heuristics(_ text: String) throws -> [Discretization] {
+    package static func heuristics(_ text: String) throws -> [Discretization] {
         let words = text.split(separator: ",").map(String.init)
         guard !words.isEmpty else { throw Failure(.usage, "names no discretization") }
         return try words.map { word in
@@ -93,7 +93,7 @@ struct FitRequest {
     }
 
     /// Returns all savings but those that `text` names.
-    static func savings(_ text: String) throws -> WorkSavings {
+    package static func savings(_ text: String) throws -> WorkSavings {
         var savings = WorkSavings.all
         for word in text.split(separator: ",") {
             guard let named = WorkSavings.named.first(where: { $0.name == word.lowercased() }) else {
