@@ -67,6 +67,14 @@ struct ForeignPipelineTests {
         #expect(result.errors.split(separator: "\n").count == 1 && result.errors.contains("ld3.pullback false"))
     }
 
+    @Test func differencesFitADenoiserWithoutPullback() throws {
+        let result = try fit(foreign + " no-pullback", "--gradient differences --rounds 1,1 --format json")
+        #expect(result.status == 0, "\(result.errors)")
+        let json = try JSONValue(parsing: result.output)
+        #expect(json["pullbacks"]?.integer == 0)
+        #expect(try #require(json["loss_after"]?.double) < #require(json["loss_before"]?.double))
+    }
+
     @Test func aChildThatDiesWhileFittingIsTold() throws {
         let pairs = "ld3-noise --seeds 0-19 --shape 3 | ld3-teacher -q --model '\(native)'"
         let result = try Programs.shell(
