@@ -19,29 +19,30 @@ struct SampleRun {
         let request = try arguments.scheduleRequest(defaultSchedule: nil, fallback: fallback)
         let wantsPictures = arguments.isGiven("output") || arguments.isGiven("grid")
         let wantsStream = arguments.flag("stream") || !wantsPictures
-        writer = wantsStream ? try .standardOutput(.samples, entry: arguments.provenance) : nil
-        solver = try SolveRun(arguments, request, .standardInput(.noise, .pairs), fallback: fallback)
         tellsVolume = arguments.flag("log-determinant")
         if tellsVolume, !wantsStream {
             throw Failure(
                 .usage, place: "--log-determinant", "goes to the sample stream, which is not written",
                 suggestion: "add --stream")
         }
+        let quantization: Quantization = try arguments.choice("quantize")
+        pictures =
+            try wantsPictures
+            ? PictureOutput(
+                folder: arguments.stringIfGiven("output"), gridFile: arguments.stringIfGiven("grid"),
+                quantization: quantization, force: arguments.flag("force")) : nil
+        writer = wantsStream ? try .standardOutput(.samples, entry: arguments.provenance) : nil
+        solver = try SolveRun(arguments, request, .standardInput(.noise, .pairs), fallback: fallback)
         if tellsVolume, !solver.model.denoiser.hasPullback {
             throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
         }
-        pictures = try Self.pictures(arguments, sampleShape: solver.model.targetShape)
         reporter = arguments.reporter
-    }
-
-    /// The output of -o and --grid; nil if neither is given.
-    private static func pictures(_ arguments: Arguments, sampleShape: [Int]) throws -> PictureOutput? {
-        let (folder, gridFile) = (arguments.stringIfGiven("output"), arguments.stringIfGiven("grid"))
-        guard folder != nil || gridFile != nil else { return nil }
-        let quantization: Quantization = try arguments.choice("quantize")
-        try locating(folder == nil ? "--grid" : "--output") { try quantization.check(sampleShape: sampleShape) }
-        return try PictureOutput(
-            folder: folder, gridFile: gridFile, quantization: quantization, force: arguments.flag("force"))
+        if wantsPictures {
+            let shape = solver.model.targetShape
+            try locating(arguments.isGiven("output") ? "--output" : "--grid") {
+                try quantization.check(sampleShape: shape)
+            }
+        }
     }
 
     func run() throws {

@@ -147,9 +147,8 @@ func times(of process: NoiseProcess) -> [Double] {
             (NoiseTable.stableDiffusion, try file.tensor("alphas_cumprod/sd").doubles()),
             (.latentDiffusion, try file.tensor("alphas_cumprod/ldm").doubles()),
         ]
-        if let path = Fixtures.shared("solvers/vp_discrete.safetensors") {
-            recorded.append((.stableDiffusion, try SafetensorsFile(path: path).tensor("alphas_cumprod").doubles()))
-        }
+        let solvers = try SafetensorsFile(path: Fixtures.path("solvers/vp_discrete.safetensors"))
+        recorded.append((.stableDiffusion, try solvers.tensor("alphas_cumprod").doubles()))
         for (table, values) in recorded {
             #expect(values.count == 1000)
             for (n, value) in values.enumerated() {

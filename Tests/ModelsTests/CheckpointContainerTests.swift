@@ -1,5 +1,6 @@
 import Checkpoints
 import Formats
+import Foundation
 import Models
 import Tensors
 import TestSupport
@@ -26,17 +27,34 @@ struct CheckpointContainerTests {
         #expect(try relativeError(value.elements, recorded.floats("D_nolabel")) <= 2e-5)
     }
 
-    /// Weights in half precision are widened exactly: the recorded outputs are those of the widened weights.
-    @Test(
-        .enabled(if: Fixtures.shared("networks/ckpt") != nil, "the shared fixtures are not there"),
-        arguments: ["f16", "bf16"])
-    func halfPrecisionWeightsAreWidenedExactly(type: String) throws {
-        let folder = try #require(Fixtures.shared("networks"))
-        let model = try ModelCatalogue.open("\(folder)/ckpt/ddpmpp_uncond_edm.\(type).safetensors")
-        let recorded = try SafetensorsFile(path: "\(folder)/ddpmpp_uncond_edm.io.safetensors")
+    /// Weights in half precision are widened exactly: the recorded outputs are PyTorch's with the same rounded weights.
+    @Test(arguments: [(DataType.float16, "f16"), (.bfloat16, "bf16")])
+    func halfPrecisionWeightsAreWidenedExactly(type: DataType, name: String) throws {
+        let networks = Fixtures.path("networks")
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            try rounded("\(networks)/ddpmpp_uncond_edm.weights.safetensors", to: type), to: "half.safetensors")
+        let model = try ModelCatalogue.open(path)
+        let recorded = try SafetensorsFile(path: "\(networks)/ddpmpp_uncond_edm.io.safetensors")
         let x: Tensor<Float> = try recorded.tensor("x").tensor()
         let value = try model.denoiser.denoise(x, at: recorded.tensor("sigma").doubles(), given: .none)
-        #expect(try relativeError(value.elements, recorded.floats("D_\(type)_weights")) <= 2e-5)
+        #expect(try relativeError(value.elements, recorded.floats("D_\(name)_weights")) <= 2e-5)
+    }
+
+    /// Returns the file with all weights rounded to a type of 16 bits, to nearest, ties to even.
+    private func rounded(_ path: String, to type: DataType) throws -> [UInt8] {
+        let (metadata, tensors) = try Safetensors.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+        let halves = try tensors.map { tensor in
+            let bytes = try tensor.floats().flatMap { value -> [UInt8] in
+                let wide = value.bitPattern
+                let narrow =
+                    type == .float16
+                    ? Float16(value).bitPattern : UInt16(truncatingIfNeeded: (wide + 0x7fff + (wide >> 16 & 1)) >> 16)
+                return [UInt8(truncatingIfNeeded: narrow), UInt8(narrow >> 8)]
+            }
+            return NamedTensor(name: tensor.name, type: type, shape: tensor.shape, bytes: bytes)
+        }
+        return Safetensors.serialize(metadata: metadata, tensors: halves)
     }
 
     @Test func embeddedModelIsDescribed() throws {

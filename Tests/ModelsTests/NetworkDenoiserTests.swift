@@ -32,14 +32,13 @@ struct NetworkDenoiserTests {
 
     /// Not adm_uncond_iddpm: EDM rounds c_noise of such networks to whole numbers, ours is its continuous inverse.
     @Test(
-        .enabled(if: Fixtures.shared("networks") != nil, "the shared fixtures are not there"),
         arguments: [
             ("ddpmpp_uncond_edm", 5e-5), ("ddpmpp_uncond_vp", 1e-3), ("ddpmpp_cond_edm", 5e-5),
             ("ncsnpp_uncond_edm", 5e-4), ("ncsnpp_uncond_ve", 2e-3), ("ncsnpp_skip_edm", 2e-5),
             ("adm_cond_edm", 2e-5),
         ])
     func checkpointsMatchPyTorch(name: String, tolerance: Double) throws {
-        let folder = try #require(Fixtures.shared("networks"))
+        let folder = Fixtures.path("networks")
         let model = try ModelCatalogue.open("\(folder)/\(name).weights.safetensors")
         let recorded = try SafetensorsFile(path: "\(folder)/\(name).io.safetensors")
         let x: Tensor<Float> = try recorded.tensor("x").tensor()

@@ -129,7 +129,8 @@ import Testing
         let seeds = NamedTensor(name: "seed", shape: [7], int64s: (0..<7).map { Int64($0) })
         let files = [
             try folder.write(NPY.serialize(references), to: "reference.npy"),
-            try folder.write(Safetensors.serialize(metadata: [:], tensors: [renamed(references, "points")]), to: "points"),
+            try folder.write(
+                Safetensors.serialize(metadata: [:], tensors: [renamed(references, "points")]), to: "points"),
             try folder.write(
                 Frame(
                     metadata: ["ld3.format": "1", "ld3.kind": "samples"],

@@ -130,4 +130,19 @@ struct SampleProgramTests {
             }
         }
     }
+
+    /// Outputs that cannot be written are refused before the input is read: reading none would be status 65.
+    @Test func outputsAreCheckedBeforeTheInput() throws {
+        let full = try TemporaryFolder()
+        try full.write([1], to: "file")
+        let cases: [(options: [String], status: Int32)] = [
+            (["--grid", full.file("none/grid.png")], 73), (["-o", full.path], 73),
+            (["--log-determinant", "-o", full.file("new")], 64), (["--model", full.file("none.pkl")], 66),
+        ]
+        for (options, status) in cases {
+            let result = try Programs.run("ld3-sample", ["--schedule=edm", "--nfe=2"] + options, input: [])
+            #expect(result.status == status, "\(options): \(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1 && result.output.isEmpty)
+        }
+    }
 }

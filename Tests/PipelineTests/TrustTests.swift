@@ -174,9 +174,11 @@ import Testing
         #expect(try streamFrames(shape.output)[0].tensor("noise").shape == [1, 3])
     }
 
-    /// A denoiser that names a table of noise levels does not choose a file either.
-    @Test(.enabled(if: Programs.exists("python3"), "python3 is not there"))
-    func aDenoiserChoosesNoTable() throws {
+    /// A denoiser or a sampler that names a table of noise levels does not choose a file either.
+    @Test(
+        .enabled(if: Programs.exists("python3"), "python3 is not there"),
+        arguments: ["", #", "ld3.answers": '["step"]'"#])
+    func aModelInAnotherProcessChoosesNoTable(answers: String) throws {
         let table = try folder.write(Array("0.99 0.9 0.5 secret".utf8), to: "table.txt")
         let script = try folder.write(
             Array(
@@ -185,7 +187,7 @@ import Testing
                 sys.path.insert(0, sys.argv[1])
                 from ld3_stream import Frame
                 Frame({"ld3.format": "1", "ld3.kind": "model", "ld3.shape": "[8]", "ld3.pullback": "false",
-                       "ld3.process": "vp-discrete:\(table)"}).write()
+                       "ld3.process": "vp-discrete:\(table)"\(answers)}).write()
                 sys.stdin.read()
                 """.utf8), to: "child.py")
         let result = try run(

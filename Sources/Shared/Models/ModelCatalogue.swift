@@ -77,7 +77,7 @@ package enum ModelCatalogue {
             return Opened(sha256: digest, process: ownOrEDM, denoiser: denoiser, batch: analyticBatch(denoiser))
         case .foreign(let command):
             let model = try ForeignModel.open(command: command, introducesItselfWithin: childTimeout) { spelling in
-                try locating("ld3.process of \(name)") { try NoiseProcess(spelling: spelling) }
+                try locating(name) { try NoiseProcess(named: spelling, known: process, in: "ld3.process") }
             }
             switch model {
             case .denoiser(let denoiser): return try foreign(denoiser, name: name, process: process)
