@@ -1,24 +1,19 @@
 import TestSupport
 import Testing
 
-/// The environment with which the kernel started a process stays to be read, whatever the process has changed since.
-struct StartupTests {
-    @Test(arguments: [
-        "ld3-noise -n 1000000 --shape 64",
-        "ld3-teacher -q --batch 1 --model gaussian:shape=64",
-        "ld3-sample -q --batch 1 --model gaussian:shape=64 --schedule edm --nfe 2",
-    ])
-    func programsWithoutLinearAlgebraStartOnce(command: String) throws {
-        let folder = try TemporaryFolder()
-        // The program has begun its work when it writes, and waits then for its reader.
-        let script = """
-            cd '\(folder.path)'
-            ld3-noise -n 1000000 --shape 64 | sh -c 'echo $$ > id; exec \(command)' | {
-                head -c 1 > /dev/null
-                tr '\\0' '\\n' < "/proc/$(cat id)/environ"
-            }
-            """
-        let result = try withExtendedLifetime(folder) { try Programs.shell(script) }
-        #expect(result.text.contains("PATH=") && !result.text.contains("LD3_STARTED_AGAIN"), "\(result.errors)")
+#if canImport(Glibc)
+    /// The C library's loader writes a line for each program that it starts, if it is asked to.
+    struct StartupTests {
+        @Test(arguments: [
+            "ld3-noise -n 1 --shape 8",
+            "ld3-teacher -q --model gaussian:shape=8",
+            "ld3-sample -q --model gaussian:shape=8 --schedule edm --nfe 2",
+        ])
+        func programsWithoutLinearAlgebraStartOnce(command: String) throws {
+            let result = try Programs.shell(
+                "ld3-noise -n 1 --shape 8 | LD_DEBUG=files \(command) > /dev/null")
+            let starts = result.errors.split(separator: "\n").filter { $0.contains("initialize program: ld3-") }
+            #expect(result.status == 0 && starts.count == 1, "\(result.errors.suffix(2000))")
+        }
     }
-}
+#endif
