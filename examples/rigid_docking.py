@@ -50,6 +50,8 @@ def level(t, ends):
 
 
 def start(f):
+    if "label" not in f or (f["label"] < 0).any():
+        raise ValueError("each sample needs a label, which says the receptor: ld3-noise --labels draws them")
     return {"state": np.concatenate([MOVE[1] * f["noise"][:, :3], unit(f["noise"][:, 3:])], 1)}
 
 
@@ -63,11 +65,12 @@ def score(x, label, t):
     turned = turned * np.where(turned[..., :1].real < 0, -1, 1)
     sine = np.sqrt((turned[..., 1:] ** 2).sum(-1) + TINY)
     angle = 2 * np.arctan(sine / turned[..., 0])
-    # IGSO(3) is series(angle) exp(-angle^2 / 2 width) / sin(angle / 2); three images are enough for such widths.
-    images = [(1 - 2 * abs(i), angle + 2 * np.pi * i, np.exp(-2 * np.pi * i * (angle + np.pi * i) / width))
-              for i in (0, -1, 1)]
-    series = sum(sign * a * e for sign, a, e in images)
-    slope = sum(sign * (1 - a * a / width) * e for sign, a, e in images) / series - 0.5 / np.tan(angle / 2)
+    # IGSO(3) is series(angle) exp(-angle^2 / 2 width) / sin(angle / 2). The series sums over the angles that differ by whole
+    # turns, and for such widths the angle and its two neighbours are enough.
+    terms = [(1 - 2 * abs(i), angle + 2 * np.pi * i, np.exp(-2 * np.pi * i * (angle + np.pi * i) / width))
+             for i in (0, -1, 1)]
+    series = sum(sign * a * e for sign, a, e in terms)
+    slope = sum(sign * (1 - a * a / width) * e for sign, a, e in terms) / series - 0.5 / np.tan(angle / 2)
     logit = (np.log(SHARES[label]) - (apart ** 2).sum(-1) / variance / 2
              + np.log(series / np.sin(angle / 2)) - angle ** 2 / width / 2)
     share = np.exp(logit - logit.real.max(1, keepdims=True))
