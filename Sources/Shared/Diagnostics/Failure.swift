@@ -7,7 +7,7 @@ package enum ExitStatus: Int32, Sendable {
     case data = 65
     /// An input or model that does not exist or cannot be opened.
     case noInput = 66
-    /// A defect of these programs, or a network that returned NaN or infinity.
+    /// A defect of these programs, or a network that returned NaN, infinity or a number that the stream cannot hold.
     case `internal` = 70
     /// An output cannot be created, or a directory is not empty.
     case cannotCreate = 73

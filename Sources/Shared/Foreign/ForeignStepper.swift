@@ -79,7 +79,9 @@ package final class ForeignStepper: Sampler {
     private func start(_ input: SamplerInput<Double>) throws -> StepperState {
         let noise = noise(input)
         guard stepper.answers.contains(.start) else {
-            return StepperState(noise: input.noise.scaled(by: process.priorScale).converted())
+            let state = StepperState(noise: input.noise.scaled(by: process.priorScale).converted())
+            try requireFinite(state, input, step: 0, time: process.start)
+            return state
         }
         let state = try ask(.start, [noise], input) { try StepperState($0, batch: input.count) }
         try requireFinite(state, input, step: 0, time: process.start)

@@ -19,6 +19,12 @@ package enum FitMethods {
     /// The groups of options of all methods, in the order of the table.
     package static var options: [OptionGroup] { all.flatMap { $0.options } }
 
+    /// The names of the options that only other methods than this one read.
+    package static func optionNames(notOf method: any FitMethod.Type) -> [String] {
+        let own = Set(method.options.flatMap(\.options).map(\.name))
+        return options.flatMap(\.options).map(\.name).filter { !own.contains($0) }
+    }
+
     /// Returns the method that is asked for. Throws `usage` if its options contradict each other.
     package static func chosen(by values: any OptionValues) throws -> any FitMethod {
         let name = try values.string("method")
