@@ -52,7 +52,8 @@ def level(t, ends):
 def start(f):
     if "label" not in f or (f["label"] < 0).any():
         raise ValueError("each sample needs a label, which says the receptor: ld3-noise --labels draws them")
-    return {"state": np.concatenate([MOVE[1] * f["noise"][:, :3], unit(f["noise"][:, 3:])], 1)}
+    noise = f["noise"].astype(np.result_type(f["noise"], np.float64))  # as all later states; or complex
+    return {"state": np.concatenate([MOVE[1] * noise[:, :3], unit(noise[:, 3:])], 1)}
 
 
 def score(x, label, t):

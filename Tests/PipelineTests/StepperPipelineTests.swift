@@ -97,7 +97,15 @@ struct StepperPipelineTests {
     @Test(arguments: [
         ("--solver euler", "--solver"), ("--method dmn", "--method"), ("--method gits", "--method"),
         ("--method ays", "--method"), ("--method d-ode", "--method"), ("--method ggdm", "--method"),
-        ("--learn times,coefficients", "--learn"), ("--polish 2", "--polish"), ("--mode lambda", "--mode"),
+        ("--learn times,coefficients", "--learn"), ("--learn times", "--method ld3 learns times and model times"),
+        ("--mode lambda", "--mode"), ("--loss perceptual", "--loss: perceptual compares"), ("--features mnist32", "--features"),
+        ("--lpips-weights vgg.pth", "--lpips-weights"), ("--lpips-linear vgg.pth", "--lpips-linear"),
+        ("--compat-divisor", "--compat-divisor"), ("--ridge 1", "--ridge"),
+        ("--own-coefficients", "--own-coefficients"),
+        ("--method heuristic --radius 1", "--radius"), ("--without-savings r2,r3", "--without-savings"),
+        ("--gradient differences --latent-step 1", "--latent-step"),
+        ("--gradient differences --latent-decay 1", "--latent-decay"),
+        ("--gradient differences --soft-validation", "--soft-validation"),
         ("--export comfy --drop-model-times", "--export"), ("--gradient differences --radius 0.1", "--radius"),
         ("--activations keep", "--activations"),
     ])
@@ -105,6 +113,43 @@ struct StepperPipelineTests {
         let file = folder.file("pairs.ld3")
         #expect(try shell("\(pairs) > \(file)").status == 0)
         expectOneLine(try shell("ld3-fit -q --nfe 3 \(options) < \(file)"), status: 64, told)
+    }
+
+    @Test(arguments: ["window 0.1", "compat-window", "model-learning-rate 0.1", "model-learning-rate-floor 0.1"])
+    func optionsOfModelTimesAreRefusedIfThereAreNone(option: String) throws {
+        let fit = try shell("\(pairs) | ld3-fit -q --nfe 3 --\(option)", "tied")
+        #expect(fit.status == 64 && fit.output.isEmpty, "\(fit.errors)")
+        #expect(fit.errors.contains("is about model times, which the sampler does not take"), "\(fit.errors)")
+    }
+
+    /// The polish goes on from what the passes have found, with the sampler's gradients and without.
+    @Test(arguments: ["", "no-pullback", "no-loss"])
+    func thePolishLowersTheValidationLoss(words: String) throws {
+        func lossAfter(_ options: String) throws -> Double {
+            let fit = try shell("\(pairs) | ld3-fit -q --nfe 3 \(options)", words)
+            #expect(fit.status == 0, "\(fit.errors)")
+            return try #require(streamFrames(fit.output).first?.metadata["ld3.loss_after"].flatMap { Double($0) })
+        }
+        #expect(try lossAfter("") < 0.5 * lossAfter("--polish 0"))
+    }
+
+    /// Noises move only if the sampler tells their gradients, which is said whatever the options ask for.
+    @Test func noisesThatStayAreTold() throws {
+        let told = "noises stay where they are"
+        let (moving, still) = (
+            try shell("\(pairs) | ld3-fit --nfe 3 --radius 0.5"),
+            try shell("\(pairs) | ld3-fit --nfe 3 --radius 0.5", "still")
+        )
+        #expect(moving.status == 0 && !moving.errors.contains(told), "\(moving.errors)")
+        #expect(still.status == 0 && still.errors.ranges(of: told).count == 1, "\(still.errors)")
+    }
+
+    /// Samples are finite in F64, but the stream holds F32.
+    @Test func samplesBeyondF32NameTheSeed() throws {
+        for program in ["ld3-sample --schedule uniform --nfe 3", "ld3-teacher --schedule uniform --steps 3"] {
+            let result = try shell("ld3-noise --seeds 7 | \(program) -q", "huge")
+            expectOneLine(result, status: 70, "seed 7: the sampler's sample holds a number beyond the range of F32")
+        }
     }
 
     @Test(arguments: ["shape", "type", "die", "missing", "cotangent-shape"])
@@ -207,11 +252,69 @@ struct StepperPipelineTests {
             let schedule = folder.file("six.safetensors")
             let pairs = "ld3-noise --seeds 0-9 --labels balanced | ld3-teacher -q --schedule uniform --steps 18"
             let fit = try Programs.shell(
-                "\(pairs) | ld3-fit -q --nfe 6 --rounds 20,30 --validate-every 1 > \(schedule)", environment: variables)
+                "\(pairs) | ld3-fit -q --nfe 6 > \(schedule)", environment: variables)
             #expect(fit.status == 0, "\(fit.errors)")
             let reached = try docking(schedule, variables)
             #expect(reached.rms <= 2.5 && reached.within2 >= 0.95, "\(reached)")
         }
+    }
+
+    /// -1 means no label, and no receptor either.
+    @Test(.enabled(if: Python.imports("numpy"), "python3 with numpy is not there ($PYTHON names another)"))
+    func aPoseWithoutAReceptorIsRefused() throws {
+        let model = ["LD3_MODEL": "exec:\(Python.command) '\(Fixtures.root)/examples/rigid_docking.py'"]
+        let unlabel = try folder.write(
+            """
+            import sys
+            sys.path.insert(0, sys.argv[1])
+            from ld3_stream import frames
+            for frame in frames():
+                frame["label"] = 0 * frame["label"].numpy() - 1
+                frame.write()
+            """.utf8, to: "unlabel.py")
+        for noise in [
+            "ld3-noise --seeds 0-3",
+            "ld3-noise --seeds 0-3 --labels balanced | \(Python.command) \(unlabel) '\(Fixtures.root)/scripts'",
+        ] {
+            let result = try Programs.shell(
+                "\(noise) | ld3-teacher -q --schedule uniform --steps 2", environment: model)
+            #expect(result.status == 74 && result.output.isEmpty, "\(result.errors)")
+            #expect(result.errors.contains("ld3-noise --labels draws them"), "\(result.errors)")
+        }
+    }
+
+    /// scripts/ld3_stream.py says which types it cannot give or take; the order of bytes is the stream's.
+    @Test(.enabled(if: Python.imports("numpy"), "python3 with numpy is not there ($PYTHON names another)"))
+    func typesOfTheStreamInPython() throws {
+        let script = try folder.write(
+            """
+            import array, sys
+            sys.path.insert(0, sys.argv[1])
+            import numpy
+            from ld3_stream import Tensor
+            def told(function):
+                try:
+                    return function()
+                except TypeError as error:
+                    return error
+            print(told(Tensor("BF16", (2,), bytes(4)).numpy))
+            print(told(Tensor("F16", (2,), bytes(4)).values))
+            print(told(lambda: Tensor.of(numpy.zeros(2, complex))))
+            print(told(lambda: Tensor.of(array.array("u", "ab"))))
+            print(list(Tensor.of(numpy.array([1, -2], ">f4")).values()), Tensor("F16", (1,), b"\\x00\\x3c").numpy())
+            print(Tensor.of(array.array("f", [1]), ()).shape)
+            """.utf8, to: "types.py")
+        let result = try Programs.shell("\(Python.command) \(script) '\(Fixtures.root)/scripts'")
+        #expect(
+            result.text == """
+                NumPy has no type for BF16: the tensor's bytes are in its `data`
+                array.array has no type for F16: the tensor's bytes are in its `data`
+                a stream has no type for `complex128` of NumPy
+                a stream has no type for `u` of array.array
+                [1.0, -2.0] [1.]
+                ()
+
+                """, "\(result.errors)")
     }
 
     @Test(.enabled(if: Python.imports("numpy"), "python3 with numpy is not there ($PYTHON names another)"))

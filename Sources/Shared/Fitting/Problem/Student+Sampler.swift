@@ -35,7 +35,9 @@ extension Student {
         _ sampler: FitSampler<Element>, _ input: SamplerInput<Element>, _ parameters: [Double],
         _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> CourseGradients {
-        let linearization = try sampler.linearize(input, along: timesFamily.course(parameters))
+        let course = timesFamily.course(parameters)
+        guard course.falls else { return (indices.map { _ in .infinity }, { nil }) }
+        let linearization = try sampler.linearize(input, along: course)
         let loss = try set.loss.gradients(linearization.samples, pairs: indices)
         return (
             loss.values.map(infiniteIfNaN),
@@ -96,11 +98,14 @@ extension Student {
         return Jacobian(columns: columns.map { Tensor(shape: [indices.count, 1], elements: $0.map { Element($0) }) })
     }
 
+    /// Returns the losses along each course; infinities if the times of one do not fall, as none may that a sampler runs
+    /// along.
     private func losses(
         _ sampler: FitSampler<Element>, _ input: SamplerInput<Element>, along courses: [TimeLists],
         _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> [[Double]] {
-        try sampler.samples(input, along: courses).map {
+        guard courses.allSatisfy(\.falls) else { return courses.map { _ in indices.map { _ in .infinity } } }
+        return try sampler.samples(input, along: courses).map {
             try set.loss.values($0, pairs: indices).map(infiniteIfNaN)
         }
     }
