@@ -7,11 +7,11 @@ package enum ExitStatus: Int32, Sendable {
     case data = 65
     /// An input or model that does not exist or cannot be opened.
     case noInput = 66
-    /// A defect of these programs, or a network that returned NaN, infinity or a number that the stream cannot hold.
+    /// A defect of these programs, or a network that returned NaN or infinity.
     case `internal` = 70
     /// An output cannot be created, or a directory is not empty.
     case cannotCreate = 73
-    /// Reading or writing failed; a foreign denoiser died or answered wrongly.
+    /// Reading or writing failed; a denoiser or sampler in another process died or answered wrongly.
     case inputOutput = 74
     case interrupted = 130
     /// The reader of the output has gone; nothing is printed.

@@ -51,19 +51,11 @@ extension Model {
         try solve(program, from: noise(of: batch), given: condition(of: batch), seeds: batch.seeds)
     }
 
-    /// Returns the samples of a batch, [B, target shape]. Throws `usage` unless the model is a sampler, and `internal`, naming
-    /// the seed, if a number is too large for the stream's F32.
+    /// Returns the samples of a batch, [B, target shape]. Throws `usage` unless the model is a sampler.
     package func sample(along course: TimeLists, _ batch: SampleBatch) throws -> Tensor<Float> {
         guard let stepper else { throw Failure(.usage, place: "model", "\(name) is no sampler") }
         let input = try samplerInput(of: batch)
-        let samples: Tensor<Float> =
-            try stepper.sample(input, times: course.times, modelTimes: course.modelTimes).converted()
-        if let bad = samples.firstNonFinite() {
-            throw Failure(
-                .internal, place: "seed \(input.seeds[bad / samples.sampleCount])",
-                "the sampler's sample holds a number beyond the range of F32, in which samples are written")
-        }
-        return samples
+        return try stepper.floatSamples(input, along: course)
     }
 
     /// Returns the sampler's own loss of each sample to the batch's tensor `target`, [B]; nil if there is no loss or no target.

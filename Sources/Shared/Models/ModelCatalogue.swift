@@ -19,7 +19,7 @@ package enum ModelCatalogue {
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
-    ///   - childTimeout: the seconds within which a denoiser in another process must introduce itself.
+    ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(

@@ -19,7 +19,7 @@ package struct ModelRequest: Sendable {
     package var architecture: String?
     /// The number of threads; nil for one on each core.
     package var threads: Int?
-    /// The seconds within which a denoiser in another process must introduce itself.
+    /// The seconds within which a model in another process must introduce itself.
     package var childTimeout: Int
 
     package init(
