@@ -4,7 +4,7 @@ installed, with its weights; run it by the Python of DiffDock's environment.
     export LD3_MODEL='exec:python3 examples/diffdock_stepper.py --diffdock ~/DiffDock \\
         --model-dir ~/DiffDock/workdir/v1.1/score_model --complexes complexes.csv'
     ld3-noise --seeds 0-9 --labels balanced | ld3-teacher --schedule uniform --steps 18 > pairs.ld3
-    ld3-fit --nfe 6 --rounds 20,30 --validate-every 1 < pairs.ld3 > six.safetensors
+    ld3-fit --nfe 6 < pairs.ld3 > six.safetensors
     ld3-noise --seeds 100-139 --labels 0 | ld3-sample --schedule six.safetensors > poses.ld3
 
 `complexes.csv` has the columns of DiffDock's --protein_ligand_csv. The label of a sample is its row there. A sample is the

@@ -3,7 +3,7 @@
 
     export LD3_MODEL='exec:python3 examples/rigid_docking.py'
     ld3-noise --seeds 0-9 --labels balanced | ld3-teacher --schedule uniform --steps 18 > pairs.ld3
-    ld3-fit --nfe 6 --rounds 20,30 --validate-every 1 < pairs.ld3 > six.safetensors
+    ld3-fit --nfe 6 < pairs.ld3 > six.safetensors
     ld3-noise --seeds 100-199 --labels balanced | ld3-teacher --schedule uniform --steps 18 |
         ld3-sample --schedule six.safetensors > poses.ld3        # its tensor `loss` tells how far each pose is
 
@@ -52,8 +52,9 @@ def level(t, ends):
 def start(f):
     if "label" not in f or (f["label"] < 0).any():
         raise ValueError("each sample needs a label, which says the receptor: ld3-noise --labels draws them")
-    noise = f["noise"].astype(np.result_type(f["noise"], np.float64))  # as all later states; or complex
-    return {"state": np.concatenate([MOVE[1] * noise[:, :3], unit(noise[:, 3:])], 1)}
+    # In F64 (or complex), as all later states are, whatever NumPy's own rule for a product with F32 is.
+    place = f["noise"][:, :3].astype(np.result_type(f["noise"], np.float64))
+    return {"state": np.concatenate([MOVE[1] * place, unit(f["noise"][:, 3:])], 1)}
 
 
 def score(x, label, t):
