@@ -109,7 +109,7 @@ import Testing
             print(told(lambda: Tensor.of(array.array("u", "ab"))))
             print(list(Tensor.of(numpy.array([1, -2], ">f4")).values()), Tensor("F16", (1,), b"\\x00\\x3c").numpy())
             print(Tensor.of(array.array("f", [1]), ()).shape)
-            """.utf8, to: "types.py")
+            """.utf8, to: "types_in_python.py")
         let result = try Programs.shell("\(Python.command) \(script) '\(Fixtures.root)/scripts'")
         #expect(
             result.text == """
