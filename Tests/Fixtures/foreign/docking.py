@@ -64,7 +64,8 @@ def graph(atoms, turning, pocket):
     bonds = torch.tensor([[i, i + 1] for i in range(atoms - 1)]).T
     mask = np.array([[j > i for j in range(atoms)] for i in turning])
     result = Graph({
-        "ligand": Store(x=torch.arange(atoms)[:, None], pos=chain, edge_mask=torch.tensor([i in turning for i in range(atoms - 1)]),
+        "ligand": Store(x=torch.arange(atoms)[:, None], pos=chain,
+                        edge_mask=torch.tensor([i in turning for i in range(atoms - 1)]),
                         mask_rotate=mask, num_nodes=atoms),
         ("ligand", "ligand"): Store(edge_index=bonds, num_edges=atoms - 1)})
     result.pocket, result.parts = torch.tensor(pocket), [result]
