@@ -99,7 +99,7 @@ struct NumberText {
     private static func requireDecimalPoints(_ text: String, _ rows: [[String]]) throws {
         let words = text.split { isSpace($0) || $0 == ";" || $0 == "[" || $0 == "]" }
             .map { $0.hasSuffix(",") ? $0.dropLast() : $0 }.filter { !$0.isEmpty }
-        guard words.count > 1, let comma = words.first(where: isDecimalComma) else { return }
+        guard rows.count < 2, words.count > 1, let comma = words.first(where: isDecimalComma) else { return }
         let numbers = rows.flatMap { $0 }.compactMap { try? number($0) }
         let pairs = zip(numbers, numbers.dropFirst())
         guard words.allSatisfy(isDecimalComma) || !(pairs.allSatisfy(<) || pairs.allSatisfy(>)) else { return }

@@ -49,7 +49,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
             guard let time = quantity.time(of: value, process) else {
                 throw failure(
                     .usage, "holds \(quantity.rawValue), which the process \(process.spelling) does not have",
-                    suggestion: "use times:FILE")
+                    suggestion: "the <process> of the model may have them")
             }
             return time
         }
@@ -144,7 +144,7 @@ extension TabulatedSchedule {
         let position = "number \(index + 1), \(word(index, values)), follows \(word(index - 1, values))"
         throw failure(
             .data, "must \(quantity.falls ? "fall" : "rise"), but \(position)",
-            suggestion: Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
+            suggestion: index > 1 && Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
     }
 
     /// Returns the failure of a list that starts elsewhere than the process.
