@@ -95,7 +95,7 @@ extension TabulatedSchedule {
         guard time <= free else { return time }
         guard time >= 0 else {
             throw failure(
-                .data, "ends at \(quantity.singular) = \(word(lists[0].count - 1, [value]))",
+                .data, "ends at \(quantity.singular) = \(words.last ?? shortest(value))",
                 suggestion: "no noise is left at \(quantity.value(of: free, process) ?? free)")
         }
         return free
