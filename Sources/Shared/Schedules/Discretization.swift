@@ -30,10 +30,14 @@ package enum Discretization: Sendable, Equatable {
     /// Returns N + 1 falling times of `process`. Throws a usage failure if the rule does not fit the process or the number of
     /// steps.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
-        precondition(steps >= 1)
+        try requireKnownNoiseLevels(process)
+        guard steps >= 1 else {
+            throw Failure(
+                .data, place: "discretization \(spelling)", "makes no step of the process \(process.spelling)",
+                suggestion: "a step needs two times")
+        }
         let (start, end) = (process.start, process.end)
         var times: [Double]
-        try requireKnownNoiseLevels(process)
         switch self {
         case .tabulated(let table):
             return try table.times(steps: steps, process: process)
@@ -77,9 +81,9 @@ package enum Discretization: Sendable, Equatable {
         }
     }
 
-    /// The number of steps if the rule allows only one.
-    package var fixedSteps: Int? {
-        if case .tabulated(let table) = self { return table.fixedSteps }
+    /// Returns the number of steps if the rule allows only one. `process` is nil if it is not known yet.
+    package func fixedSteps(process: NoiseProcess?) -> Int? {
+        if case .tabulated(let table) = self { return table.fixedSteps(process: process) }
         return nil
     }
 
@@ -123,7 +127,7 @@ package enum Discretization: Sendable, Equatable {
 extension Discretization {
     package static let spellings = [
         "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "ays:NAME",
-        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE", "timesteps:FILE",
     ]
 
     /// Makes the discretization of a name. Returns nil if `spelling` is no name, and so may be a file. Throws a usage
