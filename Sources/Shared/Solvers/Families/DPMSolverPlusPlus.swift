@@ -13,6 +13,8 @@ struct DPMSolverPlusPlus: SolverFamily {
         [.noise] + (order == 3 ? [.exactThird] : []) + [.noLowerOrderFinal, .thresholding]
     }
 
+    func startsWithoutSignal(_ solver: Solver) -> Bool { !solver.options.contains(.noise) }
+
     func comfySampler(_ solver: Solver) -> String? {
         switch solver.order {
         case 1: "euler"
@@ -28,16 +30,16 @@ struct DPMSolverPlusPlus: SolverFamily {
         let noise = solver.options.contains(.noise)
         var recursion = LinearRecursion(prediction: noise ? .noise : .data, modelTimes: modelTimes)
         for i in 1...grid.steps {
-            let order = solver.multistepOrder(i, of: grid.steps)
-            let h = grid.lambda[i] - grid.lambda[i - 1]
+            let order = solver.multistepOrder(i, grid)
+            let h = grid.rise(from: i - 1, to: i)
             let u = noise ? h : -h
             let scale = noise ? -grid.sigma[i] : -grid.alpha[i]
             var row = LinearRecursion<T>.Combination()
             row.add(
                 state: i - 1, noise ? grid.alpha[i] / grid.alpha[i - 1] : grid.sigma[i] / grid.sigma[i - 1])
-            row.add(output: i - 1, scale * T.expm1(u))
+            row.add(output: i - 1, noise && grid.endsWithoutNoise(step: i) ? noiseStep(grid, i) : scale * T.expm1(u))
             if order == 2 {
-                let r = (grid.lambda[i - 1] - grid.lambda[i - 2]) / h
+                let r = grid.ratio(from: i - 2, to: i - 1, by: h)
                 row.addDifference(0.5 * scale * T.expm1(u) / r, i - 1, i - 2)
             } else if order == 3 {
                 let isExact = solver.options.contains(.exactThird)
@@ -48,6 +50,11 @@ struct DPMSolverPlusPlus: SolverFamily {
         return recursion
     }
 
+    /// Returns the weight of the noise prediction in a last step to sigma = 0, where e^h is infinite: alpha_i (s_i - s_{i-1}).
+    private func noiseStep<T: Real>(_ grid: TimeGrid<T>, _ i: Int) -> T {
+        -grid.alpha[i] * grid.sigma[i - 1] / grid.alpha[i - 1]
+    }
+
     /// Adds the terms of order 3. With D1_0 = (m0 - m1) / r0, D1_1 = (m1 - m2) / r1 and g = r0 / (r0 + r1) these are
     /// D1 = D1_0 + g (D1_0 - D1_1) and D2 = (D1_0 - D1_1) / (r0 + r1). The published code takes half of D2, the Taylor
     /// series (`isExact`) the whole.
@@ -55,8 +62,8 @@ struct DPMSolverPlusPlus: SolverFamily {
         to row: inout LinearRecursion<T>.Combination, _ grid: TimeGrid<T>, step i: Int, h: T, u: T, scale: T,
         isExact: Bool
     ) {
-        let r0 = (grid.lambda[i - 1] - grid.lambda[i - 2]) / h
-        let r1 = (grid.lambda[i - 2] - grid.lambda[i - 3]) / h
+        let r0 = grid.ratio(from: i - 2, to: i - 1, by: h)
+        let r1 = grid.ratio(from: i - 3, to: i - 2, by: h)
         let phi = psi(u, count: 2)
         let second = (isExact ? 2.0 : 1.0) * phi[1] / (r0 + r1)
         let g = r0 / (r0 + r1)
