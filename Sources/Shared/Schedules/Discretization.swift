@@ -73,9 +73,9 @@ package enum Discretization: Sendable, Equatable {
         return times
     }
 
-    /// The number of steps if the rule allows only one.
-    package var fixedSteps: Int? {
-        if case .tabulated(let table) = self { return table.fixedSteps }
+    /// Returns the number of steps if the rule allows only one. `process` is nil if it is not known yet.
+    package func fixedSteps(process: NoiseProcess?) -> Int? {
+        if case .tabulated(let table) = self { return table.fixedSteps(process: process) }
         return nil
     }
 
@@ -118,8 +118,8 @@ package enum Discretization: Sendable, Equatable {
 
 extension Discretization {
     package static let spellings = [
-        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "shift:K", "ays:NAME",
-        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "shift:K",
+        "ays:NAME", "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE", "timesteps:FILE",
     ]
 
     /// Makes the discretization of a name. Returns nil if `spelling` is no name, and so may be a file. Throws a usage
