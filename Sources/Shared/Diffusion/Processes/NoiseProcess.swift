@@ -136,7 +136,7 @@ extension NoiseProcess {
         switch self {
         case .edm: t
         case .flow(let shift): shifted(t, by: shift)
-        default: T.sqrt(-T.expm1(2.0 * logAlpha(t)))
+        default: T.sqrt(remaining(-T.expm1(2.0 * logAlpha(t))))
         }
     }
 
@@ -147,7 +147,7 @@ extension NoiseProcess {
         switch self {
         case .edm: lambda = -T.log(t)
         case .flow(let shift): lambda = T.log1p(-t) - T.log(t) - Double.log(shift)
-        default: lambda = -0.5 * T.log(T.expm1(-2.0 * logAlpha(t)))
+        default: lambda = -0.5 * T.log(remaining(T.expm1(-2.0 * logAlpha(t))))
         }
         return lambda.value.isInfinite ? T(lambda.value) : lambda
     }
@@ -157,7 +157,7 @@ extension NoiseProcess {
         switch self {
         case .edm: t
         case .flow(let shift): shift * t / (1.0 - t)
-        default: T.sqrt(T.expm1(-2.0 * logAlpha(t)))
+        default: T.sqrt(remaining(T.expm1(-2.0 * logAlpha(t))))
         }
     }
 
@@ -215,6 +215,9 @@ extension NoiseProcess {
 
 /// Returns K t / (1 + (K - 1) t), which carries [0, 1] to itself with K times the odds t / (1 - t).
 package func shifted<T: Real>(_ t: T, by shift: Double) -> T { shift * t / (1.0 + (shift - 1) * t) }
+
+/// Returns a noise power, or the constant 0 if rounding has carried t past the time without noise.
+private func remaining<T: Real>(_ power: T) -> T { power.value < 0 ? 0.0 : power }
 
 /// Returns log(1 + e^x) without overflow.
 func softplus<T: Real>(_ x: T) -> T {
