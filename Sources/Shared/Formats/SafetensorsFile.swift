@@ -12,7 +12,10 @@ package struct SafetensorsFile: WeightSource {
     /// Throws `.noInput` if the file cannot be opened, `.data` if it is corrupt; both name the path.
     package init(path: String) throws {
         let file = try MappedFile(path: path)
-        let (header, start) = try locating(path) { try Safetensors.header(of: file.bytes) }
+        let (header, start) = try locating(path) {
+            try FileKind.refuse(file.bytes, wanted: "a safetensors file", accepted: [.safetensors])
+            return try Safetensors.header(of: file.bytes)
+        }
         self.path = path
         self.file = file
         metadata = header.metadata

@@ -1,5 +1,6 @@
 import CPNG
 import Diagnostics
+import Formats
 
 /// Reads and writes PNG files through libpng's simplified interface, which reports errors as values.
 ///
@@ -17,7 +18,8 @@ package enum PNG {
 
     /// Returns the picture. Throws `.data` if the bytes are no PNG that is read here; the caller adds the file's name.
     package static func decode(_ bytes: [UInt8]) throws -> Image {
-        try bytes.withUnsafeBytes { source in
+        try FileKind.refuse(bytes, wanted: "a PNG file", accepted: [.png], hint: "pictures are read as PNG files")
+        return try bytes.withUnsafeBytes { source in
             var control = png_image()
             control.version = png_uint_32(PNG_IMAGE_VERSION)
             defer { png_image_free(&control) }

@@ -6,10 +6,10 @@ import Formats
 /// NumPy and the FID tools, whose files hold `mu` and `sigma`, can read them. The name of the feature network is the
 /// metadata key `features` of a .safetensors file, or the bytes of the array `features` in an .npz file.
 extension FeatureStatistics {
-    /// Reads .npz or .safetensors, by the suffix of `path`. Throws `.noInput` if the file cannot be opened, `.data` if
+    /// Reads .npz or .safetensors, whichever the file is. Throws `.noInput` if the file cannot be opened, `.data` if
     /// it holds no statistics.
     package init(file path: String) throws {
-        self = try path.lowercased().hasSuffix(".npz") ? Self.read(npz: path) : Self.read(safetensors: path)
+        self = try NPZFile.isMeant(by: path) ? Self.read(npz: path) : Self.read(safetensors: path)
     }
 
     /// Whether the suffix of `path` is one that `serialized(for:)` takes.

@@ -32,7 +32,7 @@ package enum SampleInput {
         if PictureFolder.isFolder(path) {
             return .pictures(FolderPictures(try PictureFolder(path), batch: settings.batch))
         }
-        if path.lowercased().hasSuffix(".npz") { return try archive(path, settings) }
+        if try NPZFile.isMeant(by: path) { return try archive(path, settings) }
         if try holdsStream(path) { return try stream(.file(path, .samples, .features), settings) }
         return .statistics(try FeatureStatistics(file: path))
     }
@@ -72,9 +72,9 @@ package enum SampleInput {
         let file = try MappedFile(path: path)
         if file.bytes.starts(with: NPY.magic) { return true }
         return try locating(path) {
-            if file.bytes.starts(with: PNG.signature) {
-                throw Failure(.data, "is one picture", suggestion: "give the folder that holds the pictures")
-            }
+            try FileKind.refuse(
+                file.bytes, wanted: "a set of samples", accepted: [.safetensors],
+                hint: "sets are folders of PNG files, streams, .npy, .npz and safetensors files")
             let (header, _) = try Safetensors.firstHeader(in: file.bytes)
             let kind = header.metadata["ld3.kind"].flatMap { StreamKind(rawValue: $0) }
             return kind != nil && kind != .statistics

@@ -89,9 +89,7 @@ package enum ModelCatalogue {
     private static func network(
         _ path: String, process: NoiseProcess?, architecture: String?, threads: Int?
     ) throws -> Opened {
-        let document = try architecture.map { file in
-            try locating(file) { try JSONValue(parsing: try Descriptor.contents(of: file, limit: 1 << 20)) }
-        }
+        let document = try architecture.map { try JSONValue(file: $0) }
         let model = try NetworkModel(file: path, architecture: document, pool: ThreadPool(threads: threads))
         return try network(model, digest: try modelDigest(ofFile: path), process: process)
     }

@@ -1,6 +1,5 @@
 import Diagnostics
 import Diffusion
-import Foundation
 import Schedules
 import TensorStream
 
@@ -38,18 +37,13 @@ package struct ModelRequest: Sendable {
     /// Checks what can be checked before the input is read. Throws `usage` if the name is wrong, `noInput` if a file that the
     /// user names does not exist.
     package func check() throws {
-        func requireFile(_ path: String) throws {
-            guard FileManager.default.fileExists(atPath: path) else {
-                throw Failure(.noInput, place: path, "no such file or directory")
-            }
-        }
-        if let architecture { try requireFile(architecture) }
+        if let architecture { try Descriptor.requireFile(architecture) }
         guard let name else { return }
         switch try ModelSpecification(name) {
         case .embedded, .gaussian, .random, .foreign: break
         case .checkpoint(let path), .mixture(let path), .points(let path):
             _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
-                try requireFile(path)
+                try Descriptor.requireFile(path)
             }
         }
     }

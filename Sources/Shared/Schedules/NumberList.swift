@@ -36,6 +36,7 @@ package struct NumberList: Sendable {
 
     /// Reads the list in the bytes of a file. `names` are those of `init(path:names:)`.
     package init(parsing bytes: [UInt8], names: [String]) throws {
+        try FileKind.refuse(bytes, wanted: "a list of numbers", accepted: [.npy, .safetensors, .json, .text])
         var name: String?
         let numbers: [Double]
         if bytes.starts(with: NPY.magic) {

@@ -30,6 +30,7 @@ extension Solver {
         try requireApplicable(process)
         let grid = TimeGrid(process: process, times: times)
         var recursion = family.rules.recursion(self, grid, modelTimes: modelTimes)
+        if times[times.count - 1].value <= process.noiseFreeTime { recursion.endWithoutNoise(grid) }
         if options.contains(.analyticFirst) { skipFirstEvaluation(&recursion, grid) }
         return recursion
     }
@@ -59,5 +60,24 @@ extension Solver {
         let (alpha, sigma) = (grid.alpha[0], grid.sigma[0])
         let factor = 1.0 / T.sqrt(alpha * alpha + sigma * sigma)
         for index in recursion.rows.indices { recursion.rows[index].predictor.replaceFirstOutput(by: factor) }
+    }
+}
+
+extension LinearRecursion {
+    /// Replaces the last step of a solver, which ends without noise, by one evaluation and a step of first order: the result
+    /// is the data prediction. Other coefficients of this step may be infinite, since lambda is.
+    fileprivate mutating func endWithoutNoise(_ grid: TimeGrid<Coefficient>) {
+        rows.removeLast(rows.reversed().dropFirst().prefix { !$0.completesStep }.count + 1)
+        modelTimes.removeLast(modelTimes.count - rows.count - 2)
+        let last = rows.count
+        var row = Combination()
+        if prediction == .data {
+            row.add(output: last, 1.0)
+        } else {
+            let weights = grid.process.stateWithoutNoise(from: grid.times[grid.steps - 1])
+            row.add(state: last, weights.state)
+            row.add(output: last, weights.slope)
+        }
+        rows.append(.init(predictor: row))
     }
 }

@@ -18,6 +18,12 @@ extension NoiseProcess {
         return (target / alpha(t), target)
     }
 
+    /// Returns the weights of x and of the slope, both at time t, that lead along the slope to the state without noise. It is
+    /// the data prediction.
+    package func stateWithoutNoise<T: Real>(from t: T) -> (state: T, slope: T) {
+        isFlow ? (1.0, sigma(t)) : (1.0 / alpha(t), -scaledSigma(t))
+    }
+
     /// Returns the variable of the ODE: t, or sigma on a flow, whatever its shift.
     package func odeTime<T: Real>(_ t: T) -> T { isFlow ? sigma(t) : t }
 

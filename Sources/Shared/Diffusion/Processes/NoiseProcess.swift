@@ -57,8 +57,15 @@ package enum NoiseProcess: Sendable, Equatable {
     /// Whether no signal is left at the start: alpha = 0 there, and s is infinite.
     package var startsWithoutSignal: Bool { alpha(start) == 0 }
 
-    /// Whether no noise is left at the end: sigma = 0 there, and lambda is infinite.
-    package var endsWithoutNoise: Bool { sigma(end) == 0 }
+    /// The time at which no noise is left: sigma = 0, alpha = 1, and lambda is infinite. It is the end of the process or lies
+    /// below it. NaN if the noise levels are not known.
+    package var noiseFreeTime: Double {
+        switch self {
+        case .edm, .vpLinear, .vpCosine, .flow: 0
+        case .vpDiscrete(let table): table.time(logAlpha: 0)
+        case .interval: .nan
+        }
+    }
 
     /// Whether lambda is finite at both ends.
     package var hasFiniteLogSNR: Bool { lambda(start).isFinite && lambda(end).isFinite }
@@ -136,7 +143,7 @@ extension NoiseProcess {
         switch self {
         case .edm: t
         case .flow(let shift): shifted(t, by: shift)
-        default: T.sqrt(remaining(-T.expm1(2.0 * logAlpha(t))))
+        default: T.sqrt(-T.expm1(2.0 * logAlpha(t)))
         }
     }
 
@@ -147,7 +154,7 @@ extension NoiseProcess {
         switch self {
         case .edm: lambda = -T.log(t)
         case .flow(let shift): lambda = T.log1p(-t) - T.log(t) - Double.log(shift)
-        default: lambda = -0.5 * T.log(remaining(T.expm1(-2.0 * logAlpha(t))))
+        default: lambda = -0.5 * T.log(T.expm1(-2.0 * logAlpha(t)))
         }
         return lambda.value.isInfinite ? T(lambda.value) : lambda
     }
@@ -157,7 +164,7 @@ extension NoiseProcess {
         switch self {
         case .edm: t
         case .flow(let shift): shift * t / (1.0 - t)
-        default: T.sqrt(remaining(T.expm1(-2.0 * logAlpha(t))))
+        default: T.sqrt(T.expm1(-2.0 * logAlpha(t)))
         }
     }
 
@@ -215,9 +222,6 @@ extension NoiseProcess {
 
 /// Returns K t / (1 + (K - 1) t), which carries [0, 1] to itself with K times the odds t / (1 - t).
 package func shifted<T: Real>(_ t: T, by shift: Double) -> T { shift * t / (1.0 + (shift - 1) * t) }
-
-/// Returns a noise power, or the constant 0 if rounding has carried t past the time without noise.
-private func remaining<T: Real>(_ power: T) -> T { power.value < 0 ? 0.0 : power }
 
 /// Returns log(1 + e^x) without overflow.
 func softplus<T: Real>(_ x: T) -> T {

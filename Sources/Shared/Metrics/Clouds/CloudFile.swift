@@ -112,7 +112,7 @@ package struct CloudFile {
 
     /// Returns nil if the file holds something else than clouds. Throws `noInput` if it cannot be opened.
     fileprivate init?(path: String) throws {
-        if path.lowercased().hasSuffix(".npz") {
+        if try NPZFile.isMeant(by: path) {
             guard let array = try Self.archived(path) else { return nil }
             content = .array(array)
             return

@@ -44,10 +44,9 @@ func vandermondeSolution<T: Real>(nodes: [T], values: [T]) -> [T] {
 extension Solver {
     /// Returns the order of step i = 1...N of a multistep solver, which starts and ends low (docs/methods/solvers.md,
     /// "Order of a step").
-    func multistepOrder<T: Real>(_ i: Int, _ grid: TimeGrid<T>) -> Int {
-        if grid.endsWithoutNoise(step: i) { return 1 }
+    func multistepOrder(_ i: Int, of steps: Int) -> Int {
         if i < order { return i }
-        return options.contains(.noLowerOrderFinal) ? order : min(order, grid.steps + 1 - i)
+        return options.contains(.noLowerOrderFinal) ? order : min(order, steps + 1 - i)
     }
 }
 

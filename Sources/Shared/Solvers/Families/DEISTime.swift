@@ -13,10 +13,9 @@ struct DEISTime: SolverFamily {
     func comfySampler(_ solver: Solver) -> String? { "deis" }
 
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
-        func points(_ i: Int) -> Int { grid.endsWithoutNoise(step: i) ? 1 : min(i, solver.order) }
-        if grid.process.startsWithoutSignal { return dataRecursion(grid, modelTimes, points: points) }
+        if grid.process.startsWithoutSignal { return dataRecursion(grid, modelTimes, order: solver.order) }
         let vpTime = VPTime(grid.process)
-        return adamsBashforth(grid, modelTimes, points: points) { nodes, from, to in
+        return adamsBashforth(grid, modelTimes, points: { min($0, solver.order) }) { nodes, from, to in
             lagrangeIntegrals(
                 nodes: nodes.map(vpTime.time), from: vpTime.time(from), to: vpTime.time(to), density: vpTime.rate)
         }
@@ -25,21 +24,15 @@ struct DEISTime: SolverFamily {
     /// Returns the recursion x_i = (sigma_i / sigma_{i-1}) x_{i-1} + sigma_i times the integral of D / sigma^2 over the step,
     /// for alpha = 1 - sigma.
     private func dataRecursion<T: Real>(
-        _ grid: TimeGrid<T>, _ modelTimes: [T], points: (_ step: Int) -> Int
+        _ grid: TimeGrid<T>, _ modelTimes: [T], order: Int
     ) -> LinearRecursion<T> {
         var recursion = LinearRecursion(prediction: .data, modelTimes: modelTimes)
         for i in 1...grid.steps {
             var row = LinearRecursion<T>.Combination()
-            let nodes = (0..<points(i)).map { grid.sigma[i - 1 - $0] }
-            if grid.endsWithoutNoise(step: i) {
-                row.add(output: i - 1, 1.0)
-            } else {
-                row.add(state: i - 1, grid.sigma[i] / grid.sigma[i - 1])
-                let integrals = inverseSquareIntegrals(nodes: nodes, from: grid.sigma[i], to: grid.sigma[i - 1])
-                for (back, integral) in integrals.enumerated() {
-                    row.add(output: i - 1 - back, grid.sigma[i] * integral)
-                }
-            }
+            let nodes = (0..<min(i, order)).map { grid.sigma[i - 1 - $0] }
+            row.add(state: i - 1, grid.sigma[i] / grid.sigma[i - 1])
+            let integrals = inverseSquareIntegrals(nodes: nodes, from: grid.sigma[i], to: grid.sigma[i - 1])
+            for (back, integral) in integrals.enumerated() { row.add(output: i - 1 - back, grid.sigma[i] * integral) }
             recursion.rows.append(.init(predictor: row))
         }
         return recursion

@@ -30,14 +30,14 @@ struct DPMSolverPlusPlus: SolverFamily {
         let noise = solver.options.contains(.noise)
         var recursion = LinearRecursion(prediction: noise ? .noise : .data, modelTimes: modelTimes)
         for i in 1...grid.steps {
-            let order = solver.multistepOrder(i, grid)
+            let order = solver.multistepOrder(i, of: grid.steps)
             let h = grid.rise(from: i - 1, to: i)
             let u = noise ? h : -h
             let scale = noise ? -grid.sigma[i] : -grid.alpha[i]
             var row = LinearRecursion<T>.Combination()
             row.add(
                 state: i - 1, noise ? grid.alpha[i] / grid.alpha[i - 1] : grid.sigma[i] / grid.sigma[i - 1])
-            row.add(output: i - 1, noise && grid.endsWithoutNoise(step: i) ? noiseStep(grid, i) : scale * T.expm1(u))
+            row.add(output: i - 1, scale * T.expm1(u))
             if order == 2 {
                 let r = grid.ratio(from: i - 2, to: i - 1, by: h)
                 row.addDifference(0.5 * scale * T.expm1(u) / r, i - 1, i - 2)
@@ -48,11 +48,6 @@ struct DPMSolverPlusPlus: SolverFamily {
             recursion.rows.append(.init(predictor: row))
         }
         return recursion
-    }
-
-    /// Returns the weight of the noise prediction in a last step to sigma = 0, where e^h is infinite: alpha_i (s_i - s_{i-1}).
-    private func noiseStep<T: Real>(_ grid: TimeGrid<T>, _ i: Int) -> T {
-        -grid.alpha[i] * grid.sigma[i - 1] / grid.alpha[i - 1]
     }
 
     /// Adds the terms of order 3. With D1_0 = (m0 - m1) / r0, D1_1 = (m1 - m2) / r1 and g = r0 / (r0 + r1) these are

@@ -29,9 +29,8 @@ struct UniPC: SolverFamily {
         let options = solver.options
         for i in 1...grid.steps {
             let step = UniPCStep(
-                grid, step: i, order: solver.multistepOrder(i, grid), isFirstVariant: options.contains(.bh1))
-            var corrects = i < grid.steps ? !options.contains(.noCorrector) : options.contains(.correctLast)
-            if grid.endsWithoutNoise(step: i) { corrects = false }
+                grid, step: i, order: solver.multistepOrder(i, of: grid.steps), isFirstVariant: options.contains(.bh1))
+            let corrects = i < grid.steps ? !options.contains(.noCorrector) : options.contains(.correctLast)
             recursion.rows.append(.init(predictor: step.predictor, corrector: corrects ? step.corrector : nil))
         }
         return recursion

@@ -31,7 +31,4 @@ struct TimeGrid<T: Real> {
 
     /// Whether step i = 1...N begins or ends where lambda is infinite.
     func isUnbounded(step i: Int) -> Bool { rise(from: i - 1, to: i).value.isInfinite }
-
-    /// Whether step i = 1...N ends where no noise is left, so that it ends at the data prediction.
-    func endsWithoutNoise(step i: Int) -> Bool { sigma[i].value == 0 }
 }
