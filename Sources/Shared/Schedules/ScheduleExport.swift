@@ -218,6 +218,9 @@ package struct ScheduleExport: Sendable {
         let evaluations = terminal == .appendZero ? ", one evaluation more than learned" : ""
         var notes = ["\(values) values, \(steps) steps\(ending)\(evaluations)"]
         if resampledSteps != nil { notes.append("interpolated, not learned for this number of steps") }
+        if schedule.process.startsWithoutSignal {
+            notes.append("the sigmas are shifted already: set the program's own shift to 1")
+        }
         if let firstSigma { notes.append("for a start with noise \(firstSigma), which it was not learned for") }
         if let sampler = schedule.solver.comfySampler {
             notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")
