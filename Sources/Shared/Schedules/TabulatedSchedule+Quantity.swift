@@ -23,6 +23,12 @@ extension TabulatedSchedule {
             }
         }
 
+        /// The names under which files keep such numbers.
+        var names: [String] { self == .time ? [rawValue, singular] : [rawValue] }
+
+        /// The column of a table that holds model times beside times.
+        static let modelTimesColumn = "t_model"
+
         /// Whether the numbers fall from noise to data.
         var falls: Bool { self != .logSNR }
 
@@ -39,11 +45,13 @@ extension TabulatedSchedule {
 
         /// Returns the t of a number, or nil if the process has no such numbers.
         func time(of value: Double, _ process: NoiseProcess) -> Double? {
-            guard process.hasNoiseLevels || self == .time else { return nil }
+            guard self != .time else { return value }
+            guard process.hasNoiseLevels else { return nil }
+            let end = process.noiseFreeTime
             return switch self {
             case .time: value
-            case .sigma: process.time(listedSigma: value)
-            case .logSNR: process.time(lambda: value)
+            case .sigma: value == 0 ? end : max(process.time(listedSigma: value), end)
+            case .logSNR: value == .infinity ? end : max(process.time(lambda: value), end)
             case .timestep: process.time(timestep: value)
             }
         }

@@ -43,18 +43,19 @@ package struct TabulatedSchedule: Sendable, Equatable {
     /// does not fall in noise or holds a number that the process does not have.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
         let values = try values(steps: steps, process)
+        try requireValid(values)
         try requireOrder(values)
         var times = try values.map { value in
             guard let time = quantity.time(of: value, process) else {
                 throw failure(
                     .usage, "holds \(quantity.rawValue), which the process \(process.spelling) does not have",
-                    suggestion: "use times:FILE")
+                    suggestion: "the <process> of the model may have them")
             }
             return time
         }
         guard Self.isStart(times[0], of: process) else { throw otherStart(values[0], process) }
         times[0] = process.start
-        if Self.isClose(times[steps], process.end) { times[steps] = process.end }
+        times[steps] = try end(times[steps], values[steps], process)
         for (index, time) in times.enumerated() where index > 0 && !(times[index - 1] > time) {
             throw failure(
                 .data, "must fall in noise, but \(word(index, values)) follows \(word(index - 1, values))")
@@ -84,6 +85,33 @@ extension TabulatedSchedule {
     private static func isStart(_ time: Double, of process: NoiseProcess) -> Bool {
         let level = process.scaledSigma(process.start)
         return level.isFinite ? isClose(process.scaledSigma(time), level) : isClose(time, process.start)
+    }
+
+    /// Returns the last time, set to the end of the process if it is close, or to the time without noise if it is 0. Throws
+    /// `.data` if it lies below that.
+    private func end(_ time: Double, _ value: Double, _ process: NoiseProcess) throws -> Double {
+        if Self.isClose(time, process.end) { return process.end }
+        let free = process.noiseFreeTime
+        guard time < free else { return time }
+        guard time >= 0 else {
+            throw failure(
+                .data, "ends at \(quantity.singular) = \(word(lists[0].count - 1, [value]))",
+                suggestion: "no noise is left at \(quantity.value(of: free, process) ?? free)")
+        }
+        return free
+    }
+
+    /// Throws `.data` if a value is infinite or a sigma negative. The log-SNR is infinite where there is no signal or no noise.
+    private func requireValid(_ values: [Double]) throws {
+        guard quantity != .logSNR else { return }
+        for (index, value) in values.enumerated() {
+            guard value.isFinite, quantity != .sigma || value >= 0 else {
+                throw failure(
+                    .data,
+                    "number \(index + 1), \(word(index, values)), is \(value.isFinite ? "negative" : "infinite")",
+                    suggestion: value.isFinite ? "no sigma is below 0, where no noise is left" : nil)
+            }
+        }
     }
 
     private func values(steps: Int, _ process: NoiseProcess) throws -> [Double] {
@@ -116,7 +144,7 @@ extension TabulatedSchedule {
         let position = "number \(index + 1), \(word(index, values)), follows \(word(index - 1, values))"
         throw failure(
             .data, "must \(quantity.falls ? "fall" : "rise"), but \(position)",
-            suggestion: Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
+            suggestion: index > 1 && Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
     }
 
     /// Returns the failure of a list that starts elsewhere than the process.
