@@ -73,6 +73,15 @@ package enum Discretization: Sendable, Equatable {
         return times
     }
 
+    /// Returns the times, or nil if the rule does not fit the process or the number of steps.
+    package func timesIfDefined(steps: Int, process: NoiseProcess) throws -> [Double]? {
+        do {
+            return try times(steps: steps, process: process)
+        } catch let failure as Failure where failure.status == .usage {
+            return nil
+        }
+    }
+
     /// Returns the number of steps if the rule allows only one. `process` is nil if it is not known yet.
     package func fixedSteps(process: NoiseProcess?) -> Int? {
         if case .tabulated(let table) = self { return table.fixedSteps(process: process) }
