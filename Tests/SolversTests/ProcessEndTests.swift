@@ -8,23 +8,6 @@ import Testing
 
 /// Processes that start without signal or end without noise.
 @Suite struct ProcessEndTests {
-    /// The solvers that need a finite lambda at the start.
-    static let inLambda = ["unipc", "dpm-solver++", "dpm-solver++s", "dpm-solver", "deis-tab"]
-
-    /// Solvers that divide by alpha refuse the flow. The others reach t = 0.
-    @Test func flow() throws {
-        let gaussian = GaussianDenoiser<Double>(sampleShape: [1], mean: 0.3, deviation: 0.4, process: .flow)
-        let times = try Discretization.uniform.times(steps: 400, process: .flow)
-        // Exact map of the flow: x_0 = m + c z for z standard normal.
-        for name in ["euler", "ddim", "heun", "ipndm2", "ipndm_v3"] {
-            let result = try run(Solver(name: name), gaussian, process: .flow, times: times, from: [1.5])
-            #expect(abs(result[0] - (0.3 + 0.4 * 1.5)) < (name == "euler" || name == "ddim" ? 5e-3 : 1e-3), "\(name)")
-        }
-        for name in Self.inLambda {
-            #expect(throws: Failure.self) { try Solver(name: name).program(process: .flow, times: times) }
-        }
-    }
-
     /// DDIM along k / 100 on Gaussian data has a closed form. Its last state is D.
     @Test func pointCloud() throws {
         let process = NoiseProcess.vpDiscrete(.pointCloud)

@@ -120,13 +120,16 @@ package enum ModelCatalogue {
         let own = try denoiser.model.process.map { spelling in
             try locating(name) { try NoiseProcess(named: spelling, known: process, in: "ld3.process") }
         }
-        if let own, let process, own != process {
+        let isShifted = own != nil && process?.unshifted == own
+        if let own, let process, own != process, !isShifted {
             throw Failure(
                 .usage, place: "process", "the denoiser's own process is \(own.spelling), not \(process.spelling)")
         }
+        let served: any Denoiser<Float> =
+            if isShifted, let process { Unshifted(denoiser, under: process) } else { denoiser }
         let shapes = denoiser.model.conditionShapes
         return Opened(
-            sha256: nil, process: own ?? process ?? .edm, denoiser: denoiser, batch: networkBatch(denoiser),
+            sha256: nil, process: process ?? own ?? .edm, denoiser: served, batch: networkBatch(served),
             conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
     }
 

@@ -19,6 +19,9 @@ package enum Discretization: Sendable, Equatable {
     /// Equal steps in the rho-th root of the time of the linear VP process with the same range of s: GITS' "time_uniform"
     /// (docs/methods/heuristics.md, "Grids of GITS").
     case vpTime(rho: Double)
+    /// Equal steps in u, where (t - t_min) / (T - t_min) = K u / (1 + (K - 1) u): the grid of flow models with the shift K
+    /// (Esser et al. 2024, Eq. 23).
+    case shift(Double)
     /// s = c tan(theta) with equal steps in theta. It is optimal for Gaussian data of deviation c
     /// (docs/methods/heuristics.md, "Arctangent").
     case arctan(deviation: Double)
@@ -45,6 +48,8 @@ package enum Discretization: Sendable, Equatable {
             times = Self.linear(from: start, to: end, steps: steps)
         case .polynomial(let rho):
             times = (0...steps).map { end + Double.pow(Double(steps - $0) / Double(steps), rho) * (start - end) }
+        case .shift(let shift):
+            times = (0...steps).map { end + shifted(Double(steps - $0) / Double(steps), by: shift) * (start - end) }
         case .edmTime:
             times = Self.rooted(from: start, to: end, rho: 7, steps: steps)
         case .edm:
@@ -91,13 +96,13 @@ package enum Discretization: Sendable, Equatable {
     private func requireKnownNoiseLevels(_ process: NoiseProcess) throws {
         guard !process.hasNoiseLevels else { return }
         switch self {
-        case .uniform, .polynomial: return
+        case .uniform, .polynomial, .shift: return
         case .tabulated(let table) where table.quantity == .time: return
         default:
             throw Failure(
                 .usage, place: "discretization \(spelling)",
                 "needs noise levels, which a sampler with the times \(process.spelling) keeps to itself",
-                suggestion: "use uniform, quadratic, polynomial:RHO or times:FILE")
+                suggestion: "use uniform, quadratic, polynomial:RHO, shift:K or times:FILE")
         }
     }
 
@@ -106,7 +111,7 @@ package enum Discretization: Sendable, Equatable {
             throw Failure(
                 .usage, place: "discretization \(spelling)",
                 "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
-                suggestion: "use uniform, quadratic, polynomial:RHO, edm-time or arctan:C")
+                suggestion: "use uniform, shift:K, quadratic, polynomial:RHO, edm-time or arctan:C")
         }
     }
 
@@ -126,8 +131,8 @@ package enum Discretization: Sendable, Equatable {
 
 extension Discretization {
     package static let spellings = [
-        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "ays:NAME",
-        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE", "timesteps:FILE",
+        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "shift:K",
+        "ays:NAME", "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE", "timesteps:FILE",
     ]
 
     /// Makes the discretization of a name. Returns nil if `spelling` is no name, and so may be a file. Throws a usage
@@ -143,6 +148,7 @@ extension Discretization {
         case ("logsnr", nil): self = .logSNR
         case ("polynomial", _): self = .polynomial(rho: try Self.positive(argument, in: spelling))
         case ("vp-time", _): self = .vpTime(rho: try Self.positive(argument ?? "1", in: spelling))
+        case ("shift", _): self = .shift(try Self.positive(argument, in: spelling))
         case ("arctan", _): self = .arctan(deviation: try Self.positive(argument, in: spelling))
         default:
             guard let table = try TabulatedSchedule(spelling: spelling) else { return nil }
@@ -154,7 +160,7 @@ extension Discretization {
         guard let argument, let number = Double(argument), number > 0, number.isFinite else {
             throw Failure(
                 .usage, "`\(spelling)` needs a positive number after the colon",
-                suggestion: "for example polynomial:3 or arctan:0.5")
+                suggestion: "for example polynomial:3, shift:3 or arctan:0.5")
         }
         return number
     }
@@ -168,6 +174,7 @@ extension Discretization {
         case .edmTime: "edm-time"
         case .logSNR: "logsnr"
         case .vpTime(let rho): "vp-time:\(rho)"
+        case .shift(let shift): "shift:\(shift)"
         case .arctan(let deviation): "arctan:\(deviation)"
         case .tabulated(let table): table.spelling
         }

@@ -49,6 +49,9 @@ extension ScheduleExport {
         let evaluations = isAppended ? ", one evaluation more than learned" : ""
         let sizes = lists.map { "\(counted($0.count, "value")), \(counted($0.count - 1, "step"))" }
         var notes = [sizes.joined(separator: " and ") + ending + evaluations]
+        if schedule.process.startsWithoutSignal {
+            notes.append("the sigmas are shifted already: set the program's own shift to 1")
+        }
         guard namesSolver else { return notes }
         if let sampler = schedule.solver.comfySampler {
             notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")

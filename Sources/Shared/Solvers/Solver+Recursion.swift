@@ -45,11 +45,12 @@ extension Solver {
                 .usage, "solver \(name) needs noise levels, which the times \(process.spelling) do not tell")
         }
         if process.startsWithoutSignal {
-            guard family.rules.startsWithoutSignal, !options.contains(.analyticFirst) else {
+            guard family.rules.startsWithoutSignal(self), !options.contains(.analyticFirst) else {
                 throw Failure(
                     .usage,
-                    "solver \(name) is singular at the start of the \(process.spelling) process, where alpha = 0",
-                    suggestion: "use ddim, euler, heun, ipndm or ipndm-v")
+                    "solver \(name) takes the data from the noise prediction, which is impossible where alpha = 0, at the "
+                        + "start of process \(process.spelling)",
+                    suggestion: "use dpm-solver++, dpm-solver++s, unipc or ipndm without this variant")
             }
         }
     }

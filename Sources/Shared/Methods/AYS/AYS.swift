@@ -49,6 +49,7 @@ package struct AYS: FitMethod {
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
         let (process, steps, pairs) = (problem.process, problem.steps, problem.train.pairs)
+        try requireFiniteLogSNR(problem)
         guard pairs.targets.shape == pairs.noise.shape else {
             throw Self.unsuited("needs targets in the model's own space")
         }

@@ -5,7 +5,6 @@ import Tensors
 struct Heun: SolverFamily {
     let name = "heun"
     let orders = 2...2
-    let startsWithoutSignal = true
 
     func comfySampler(_ solver: Solver) -> String? { "heun" }
     func evaluations(_ solver: Solver, steps: Int) -> Int { 2 * steps }
