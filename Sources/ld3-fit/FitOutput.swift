@@ -57,7 +57,7 @@ struct FitOutput {
             try writer?.write(
                 frame.tensors, from: part, count: count, metadata: metadata.merging(frame.metadata) { _, new in new })
         case .json: break
-        case .text: try Descriptor.write(Descriptor.standardOutput, (count == nil ? "\n" : "") + fit.text)
+        case .text: try Descriptor.write(Descriptor.standardOutput, (count == nil ? "\n" : "") + (try fit.text()))
         }
     }
 

@@ -68,6 +68,15 @@ package enum Discretization: Sendable, Equatable {
         return times
     }
 
+    /// Returns the times, or nil if the rule does not fit the process or the number of steps.
+    package func timesIfDefined(steps: Int, process: NoiseProcess) throws -> [Double]? {
+        do {
+            return try times(steps: steps, process: process)
+        } catch let failure as Failure where failure.status == .usage {
+            return nil
+        }
+    }
+
     /// The number of steps if the rule allows only one.
     package var fixedSteps: Int? {
         if case .tabulated(let table) = self { return table.fixedSteps }

@@ -10,7 +10,7 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var curvaturePairs = 10
     /// The steps for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
-    /// The weight of the squared moves of the family's offsets away from the start's, relative to the training loss at
+    /// The weight of the squared moves of the family's coefficient offsets away from the start's, relative to the training loss at
     /// which a run begins. If the fit comes to rest and has not begun to overfit, it goes on from its best iterate with
     /// a tenth of it, once.
     package var ridge = 1e-2
@@ -76,10 +76,11 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         var damping = settings.damping
         var stepsWithoutGain = 0
         var curvature: Curvature?
-        let easing = free.contains(where: family.offsets.contains) ? [1, 0.1] : [1]
+        let easing = free.contains(where: family.coefficientOffsets.contains) ? [1, 0.1] : [1]
         var ridges = easing.map {
             Ridge(
-                weight: $0 * settings.ridge * current.trainingLoss, center: center ?? initial, offsets: family.offsets)
+                weight: $0 * settings.ridge * current.trainingLoss, center: center ?? initial,
+                offsets: family.coefficientOffsets)
         }
         for number in 1...max(settings.steps, 1) {
             if stepsWithoutGain >= settings.patience {

@@ -13,13 +13,13 @@ package struct LD3Settings: Sendable, Equatable {
     package var learningRate = 0.005
     package var smallestLearningRate = 5e-5
     package var momentum = 0.9
-    /// The learning rate of the model offsets.
+    /// The learning rate of the model time parameters.
     package var modelLearningRate: Double
     package var smallestModelLearningRate = 1e-6
     /// Training steps without a better validation loss before the best parameters return and the learning rates fall.
     package var patience = 5
     package var decay = 0.8
-    /// Falls at the smallest learning rate of the model offsets before training ends.
+    /// Falls at the smallest learning rate of the model time parameters before training ends.
     package var lastFalls = 5
     package var gradientLimit = 1.0
     /// How far a noise may move, and how far along its own loss' gradient it steps. Radius 0 is the hard loss.

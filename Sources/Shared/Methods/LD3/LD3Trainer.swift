@@ -112,12 +112,12 @@ package struct LD3Trainer<Element: TensorElement> {
     private mutating func step(along gradient: [Double], _ pass: Pass) {
         let count = student.family.parameterization.steps + 1
         var xi = Array(parameters.prefix(count))
-        var offsets = Array(parameters.dropFirst(count))
+        var shifts = Array(parameters.dropFirst(count))
         rmsprop.step(&xi, gradient: clipped(Array(gradient.prefix(count)), to: settings.gradientLimit))
         if pass.learnsModelTimes {
-            sgd.step(&offsets, gradient: clipped(Array(gradient.dropFirst(count)), to: settings.gradientLimit))
+            sgd.step(&shifts, gradient: clipped(Array(gradient.dropFirst(count)), to: settings.gradientLimit))
         }
-        parameters = xi + offsets
+        parameters = xi + shifts
     }
 
     /// Compares the parameters with the best so far whenever that is due. After too many steps without a gain the best
