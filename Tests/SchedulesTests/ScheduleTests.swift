@@ -126,7 +126,7 @@ import Testing
             try folder.write(NPY.serialize(tensor), to: "a.npy"),
         ] {
             let table = try TabulatedSchedule(file: path)
-            #expect(table.quantity == .sigma && table.fixedSteps == 3)
+            #expect(table.quantity == .sigma && table.fixedSteps(process: nil) == 3)
             #expect(try table.times(steps: 3, process: .edm) == sigmas)
         }
         let logs = try folder.write(#"{"logsnrs": [-4.382026634673881, 0, 6.214608098422191]}"#.utf8, to: "c.json")

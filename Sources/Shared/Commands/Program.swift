@@ -42,6 +42,9 @@ private func told(_ error: any Error, by command: Command) -> ExitStatus {
     case let breakdown as NetworkBreakdown:
         reporter.error("\(breakdown)")
         return .internal
+    case let breakdown as SolverBreakdown:
+        reporter.error("\(breakdown)")
+        return .data
     case let failure as Failure:
         if failure.status != .readerGone { reporter.error("\(failure.spellingOptions(of: command))") }
         return failure.status

@@ -68,9 +68,9 @@ package enum Discretization: Sendable, Equatable {
         return times
     }
 
-    /// The number of steps if the rule allows only one.
-    package var fixedSteps: Int? {
-        if case .tabulated(let table) = self { return table.fixedSteps }
+    /// Returns the number of steps if the rule allows only one. `process` is nil if it is not known yet.
+    package func fixedSteps(process: NoiseProcess?) -> Int? {
+        if case .tabulated(let table) = self { return table.fixedSteps(process: process) }
         return nil
     }
 
@@ -114,7 +114,7 @@ package enum Discretization: Sendable, Equatable {
 extension Discretization {
     package static let spellings = [
         "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "ays:NAME",
-        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE", "timesteps:FILE",
     ]
 
     /// Makes the discretization of a name. Returns nil if `spelling` is no name, and so may be a file. Throws a usage

@@ -15,7 +15,8 @@ extension Schedule {
             .init("steps", .integer(steps)), .init("process", .string(process.spelling)),
             .init("parameterization", .string("time")), .init("times", Self.list(times)),
             .init("model_times", isTied ? .null : Self.list(modelTimes)),
-            .init("sigmas", process.hasNoiseLevels ? Self.list(times.map { process.scaledSigma($0) }) : .null), .init("terminal", "keep"),
+            .init("sigmas", process.hasNoiseLevels ? Self.list(times.map { process.listedSigma($0) }) : .null),
+            .init("terminal", "keep"),
             .init("method", .string(method)),
         ]
         if let loss { members.append(.init("loss", .string(loss))) }

@@ -60,12 +60,29 @@ package struct Schedule: Sendable, Equatable {
     /// Whether the network is told the solver's own times.
     package var isTied: Bool { times == modelTimes }
 
+    /// Returns the step program. Throws `.data` if a coefficient is not finite.
     package func program() throws -> StepProgram<Double> {
         guard let coefficients else {
-            return try solver.program(process: process, times: times, modelTimes: modelTimes)
+            return try requireFinite(solver.program(process: process, times: times, modelTimes: modelTimes))
         }
         var program = StepProgram(coefficients.recursion(modelTimes: modelTimes), process: process)
         program.isThresholded = solver.options.contains(.thresholding)
+        return try requireFinite(program)
+    }
+
+    /// Throws `.data` if a coefficient or a time of the program is not finite.
+    private func requireFinite(_ program: StepProgram<Double>) throws -> StepProgram<Double> {
+        let numbers = program.instructions.flatMap { instruction -> [Double] in
+            switch instruction {
+            case .evaluate(_, let time, _): [time]
+            case .combine(let terms): terms.map(\.coefficient)
+            }
+        }
+        guard numbers.allSatisfy(\.isFinite) else {
+            throw Failure(
+                .data, place: "t", "gives coefficients that are not finite with solver \(solver.name)",
+                suggestion: "two times may be too close, or the last one too far from the others")
+        }
         return program
     }
 
@@ -96,6 +113,10 @@ package struct Schedule: Sendable, Equatable {
                 throw Failure(.data, place: "t", "must fall; t[\(index + 1)] = \(pair.1) follows \(pair.0)")
             }
         }
+        guard !(times[steps] < process.noiseFreeTime) else {
+            throw Failure(
+                .data, place: "t", "ends at \(times[steps]), below \(process.noiseFreeTime), where no noise is left")
+        }
         let upper = process.start * (1 + 1e-6)
         guard times[0] <= upper else {
             throw Failure(
@@ -108,16 +129,7 @@ package struct Schedule: Sendable, Equatable {
             }
             try coefficients.validate()
         }
-        let program = try program()
-        let weights = program.instructions.flatMap { instruction -> [Double] in
-            switch instruction {
-            case .evaluate(_, let time, _): [time]
-            case .combine(let terms): terms.map(\.coefficient)
-            }
-        }
-        guard weights.allSatisfy(\.isFinite) else {
-            throw Failure(.data, place: "t", "gives coefficients that are not finite with solver \(solver.name)")
-        }
+        _ = try program()
     }
 
     /// Throws `data` if the times do not go from one end of the process to the other, as the steps of a sampler in another

@@ -4,7 +4,7 @@ import Diffusion
 import Formats
 import Solvers
 
-/// A schedule written for another program. Noise levels are s = sigma / alpha and fall.
+/// A schedule written for another program. Noise levels are s = sigma / alpha, or sigma on a flow, and fall.
 package struct ScheduleExport: Sendable {
     package enum Format: String, Sendable, CaseIterable {
         /// One line for ComfyUI's ManualSigmas, without exponents, which its parser breaks.
@@ -13,7 +13,8 @@ package struct ScheduleExport: Sendable {
         case kDiffusion = "kdiffusion"
         /// The argument `sigmas` of diffusers' Euler scheduler, with the last value.
         case diffusersSigmas = "diffusers-sigmas"
-        /// The argument `timesteps` of diffusers' schedulers: a whole number for each step, for processes with a noise table.
+        /// The argument `timesteps` of diffusers' schedulers, for each step: a whole number for processes with a noise table, 1000 t
+        /// for flows.
         case diffusersTimesteps = "diffusers-timesteps"
         /// The list of sigmas of stable-diffusion.cpp.
         case stableDiffusionCPP = "sdcpp"
@@ -68,9 +69,6 @@ package struct ScheduleExport: Sendable {
     /// Throws a usage failure if the format would lose model times or coefficients that may not be left out, or cannot
     /// express the schedule.
     package func callAsFunction(_ schedule: Schedule) throws -> (bytes: [UInt8], notes: [String]) {
-        guard !schedule.process.startsWithoutSignal || [.json, .npy, .ld3].contains(format) else {
-            throw Failure(.usage, place: "export \(format.rawValue)", "a flow's start has no finite sigma")
-        }
         guard schedule.process.hasNoiseLevels || !format.needsNoiseLevels else {
             throw Failure(
                 .usage, place: "export \(format.rawValue)", "the sampler's times have no noise levels",
@@ -78,7 +76,7 @@ package struct ScheduleExport: Sendable {
         }
         var notes = try lossNotes(schedule)
         let sigmas =
-            format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []
+            format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.listedSigma($0) })) : []
         let bytes: [UInt8]
         switch format {
         case .comfy: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", "))
@@ -86,8 +84,7 @@ package struct ScheduleExport: Sendable {
             bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
         case .stableDiffusionCPP: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ","))
         case .diffusersTimesteps:
-            let steps = try timesteps(schedule)
-            bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
+            bytes = line("[" + (try timesteps(schedule)).joined(separator: ", ") + "]")
         case .json: bytes = Array(try schedule.json().indentedText.utf8)
         case .npy: bytes = try array(schedule)
         case .ld3:
@@ -109,8 +106,7 @@ package struct ScheduleExport: Sendable {
         var sigmas = sigmas
         guard let first = sigmas.first, let last = sigmas.last else { return sigmas }
         if let steps = resampledSteps {
-            guard last > 0 else { throw Failure(.usage, place: "resampled steps", "needs a last sigma above zero") }
-            sigmas = [first] + TabulatedSchedule.interpolated(sigmas, steps: steps).dropFirst().dropLast() + [last]
+            sigmas = try resampled(sigmas, steps: steps)
         }
         guard let start = firstSigma else { return sigmas }
         // A level that was rounded when it was printed is that level, not one more step.
@@ -119,6 +115,21 @@ package struct ScheduleExport: Sendable {
             throw Failure(.usage, place: "first sigma", "\(start) is not within the schedule's \(first) to \(last)")
         }
         return [start] + sigmas.filter { $0 < start - slack }
+    }
+
+    /// Returns the levels, interpolated linearly in log sigma. A last step to 0, whose logarithm is infinite, stays the last
+    /// step.
+    private func resampled(_ sigmas: [Double], steps: Int) throws -> [Double] {
+        let positive = sigmas.filter { $0 > 0 }
+        let inner = steps - (sigmas.count - positive.count)
+        guard positive.count > 1, inner > 0 else {
+            throw Failure(
+                .usage, place: "resampled steps", "a list of \(sigmas.count) values that ends at 0 cannot have \(steps)"
+            )
+        }
+        let ends = (first: positive[0], last: positive[positive.count - 1])
+        return [ends.first] + TabulatedSchedule.interpolated(positive, steps: inner).dropFirst().dropLast()
+            + [ends.last] + sigmas.dropFirst(positive.count)
     }
 
     private func terminated(_ sigmas: [Double]) -> [Double] {
@@ -131,22 +142,24 @@ package struct ScheduleExport: Sendable {
 
     private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
 
-    /// Returns n = N t - 1 for the start of each step, rounded, since the schedulers truncate what is no whole number.
-    private func timesteps(_ schedule: Schedule) throws -> [Int] {
-        guard let table = schedule.process.table else {
+    /// Returns the time step at the start of each step: n = N t - 1 for a noise table, rounded, since the schedulers truncate
+    /// what is no whole number, and 1000 t on a flow.
+    private func timesteps(_ schedule: Schedule) throws -> [String] {
+        let process = schedule.process
+        let exact = schedule.times.compactMap { process.timestep($0) }
+        guard exact.count == schedule.times.count else {
             throw Failure(
                 .usage, place: "export \(format.rawValue)",
-                "needs a vp-discrete process, not \(schedule.process.spelling)")
+                "needs a process with time steps, vp-discrete or flow, not \(process.spelling)")
         }
-        let steps = schedule.times.dropLast().map { time in
-            min(max(Int((Double(table.count) * time - 1).rounded()), 0), table.count - 1)
-        }
+        guard let table = process.table else { return exact.dropLast().map { decimal($0, atMost: 12) } }
+        let steps = exact.dropLast().map { min(max(Int($0.rounded()), 0), table.count - 1) }
         for (step, next) in zip(steps, steps.dropFirst()) where step <= next {
             throw Failure(
                 .usage, place: "export \(format.rawValue)", "two steps round to time step \(next)",
                 suggestion: "export diffusers-sigmas")
         }
-        return steps
+        return steps.map(String.init)
     }
 
     private func array(_ schedule: Schedule) throws -> [UInt8] {

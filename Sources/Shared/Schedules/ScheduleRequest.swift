@@ -87,7 +87,7 @@ package struct ScheduleRequest: Sendable {
     ) throws -> Schedule {
         switch source {
         case .discretization(let discretization):
-            let (solver, steps) = try budget(of: discretization, fallback: fallback)
+            let (solver, steps) = try budget(of: discretization, process: process, fallback: fallback)
             return try Schedule(discretization, solver: solver, steps: steps, process: process)
         case .file(let path, let frames):
             let chosen = try locating(path) { () -> Schedule in
@@ -103,17 +103,19 @@ package struct ScheduleRequest: Sendable {
     /// other.
     package func check(fallback: (solver: String, evaluations: Int?)) throws {
         switch source {
-        case .discretization(let discretization): _ = try budget(of: discretization, fallback: fallback)
+        case .discretization(let discretization):
+            _ = try budget(of: discretization, process: nil, fallback: fallback)
         case .file: if let solver { _ = try Solver(name: solver, order: order, variant: variant) }
         }
     }
 
     /// Returns the solver and the number of steps along a named discretization.
     private func budget(
-        of discretization: Discretization, fallback: (solver: String, evaluations: Int?)
+        of discretization: Discretization, process: NoiseProcess?, fallback: (solver: String, evaluations: Int?)
     ) throws -> (solver: Solver, steps: Int) {
         let named = try Solver(name: solver ?? fallback.solver, order: order, variant: variant)
-        if let steps = steps ?? (evaluations == nil ? discretization.fixedSteps : nil) { return (named, steps) }
+        let fixed = evaluations == nil ? discretization.fixedSteps(process: process) : nil
+        if let steps = steps ?? fixed { return (named, steps) }
         guard let budget = evaluations ?? fallback.evaluations else {
             throw Failure(
                 .usage, place: "evaluations", "is required with a named schedule", suggestion: "or <steps>")

@@ -23,8 +23,6 @@ protocol SolverFamily: Sendable {
     var hasCoefficients: Bool { get }
     /// Whether the coefficients are finite if the process starts at alpha = 0.
     var startsWithoutSignal: Bool { get }
-    /// Whether the coefficients are finite if the process ends at sigma = 0.
-    var endsWithoutNoise: Bool { get }
     /// Whether a step follows a weighted mean of this and earlier slopes.
     var isAdamsBashforth: Bool { get }
     /// Whether the reference implementation of LD3 evaluates the network once more, at the end, and drops the result.
@@ -48,7 +46,6 @@ extension SolverFamily {
     var exclusions: [Set<Solver.Option>] { [] }
     var hasCoefficients: Bool { true }
     var startsWithoutSignal: Bool { false }
-    var endsWithoutNoise: Bool { false }
     var isAdamsBashforth: Bool { false }
     var wastesLastEvaluation: Bool { false }
 

@@ -18,6 +18,12 @@ extension NoiseProcess {
         return (target / alpha(t), target)
     }
 
+    /// Returns the weights of x and of the slope, both at time t, that lead along the slope to the state without noise. It is
+    /// the data prediction.
+    package func stateWithoutNoise<T: Real>(from t: T) -> (state: T, slope: T) {
+        self == .flow ? (1.0, t) : (1.0 / alpha(t), -scaledSigma(t))
+    }
+
     /// Returns the weights of x and of the slope in dx/dt.
     package func derivative<T: Real>(_ t: T) -> (state: T, slope: T) {
         self == .flow ? (0.0, -1.0) : (logAlphaRate(t), noiseRate(t))

@@ -54,8 +54,15 @@ package enum NoiseProcess: Sendable, Equatable {
     /// Whether no signal is left at the start: alpha = 0 there, and s is infinite.
     package var startsWithoutSignal: Bool { alpha(start) == 0 }
 
-    /// Whether no noise is left at the end: sigma = 0 there, and lambda is infinite.
-    package var endsWithoutNoise: Bool { sigma(end) == 0 }
+    /// The time at which no noise is left: sigma = 0, alpha = 1, and lambda is infinite. It is the end of the process or lies
+    /// below it. NaN if the noise levels are not known.
+    package var noiseFreeTime: Double {
+        switch self {
+        case .edm, .vpLinear, .vpCosine, .flow: 0
+        case .vpDiscrete(let table): table.time(logAlpha: 0)
+        case .interval: .nan
+        }
+    }
 
     /// Whether lambda is finite at both ends.
     package var hasFiniteLogSNR: Bool { lambda(start).isFinite && lambda(end).isFinite }

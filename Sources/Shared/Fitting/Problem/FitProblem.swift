@@ -120,11 +120,11 @@ package enum SolvedPairs: Sendable {
     case all
 }
 
-/// Returns what `body` returns, or nil if the network breaks down on the way.
+/// Returns what `body` returns, or nil if the network or the solver breaks down on the way.
 package func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
     do {
         return try body()
-    } catch is NetworkBreakdown {
+    } catch is any Breakdown {
         return nil
     }
 }

@@ -168,7 +168,7 @@ package struct LD3Trainer<Element: TensorElement> {
             if let found = try gradients() { return found }
             let seeds = batch.map { "\(train.pairs.seeds[$0])" }.joined(separator: ", ")
             reason = Failure(.data, place: "seeds \(seeds)", "the loss or its gradient has NaN or infinity")
-        } catch let breakdown as NetworkBreakdown {
+        } catch let breakdown as any Breakdown {
             reason = breakdown
         }
         guard best.parameters != initial else { throw reason }

@@ -6,7 +6,6 @@ struct Euler: SolverFamily {
     let name = "euler"
     let orders = 1...1
     let startsWithoutSignal = true
-    let endsWithoutNoise = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
     func comfySampler(_ solver: Solver) -> String? { "euler" }

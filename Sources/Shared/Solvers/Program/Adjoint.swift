@@ -60,7 +60,9 @@ extension Executor {
             case _ where known[index + 1] != nil:
                 registers.append(known[index + 1])
             case .combine(let terms):
-                registers.append(combine(terms, registers))
+                let state = combine(terms, registers)
+                try requireFinite(state, at: index, of: program)
+                registers.append(state)
             case .evaluate(let state, let time, let step):
                 let times = [Double](repeating: time, count: start.batch)
                 let input = read(registers, state)

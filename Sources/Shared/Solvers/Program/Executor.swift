@@ -39,6 +39,7 @@ package struct Executor<Element: TensorElement> {
                 switch instruction {
                 case .combine(let terms):
                     value = combine(terms, registers)
+                    try requireFinite(value, at: index, of: program)
                 case .evaluate(let state, let time, let step):
                     let times = [Double](repeating: time, count: start.batch)
                     value = try denoiser.denoise(read(registers, state), at: times, given: condition)
@@ -77,6 +78,14 @@ package struct Executor<Element: TensorElement> {
             throw breakdown(ofSample: sample, step: 0, time: times[sample], isGradient: false)
         }
         return value
+    }
+
+    /// Throws `SolverBreakdown` if the state that instruction `index` made is not finite.
+    func requireFinite(_ state: Tensor<Element>, at index: Int, of program: StepProgram<Double>) throws {
+        guard let bad = state.firstNonFinite() else { return }
+        let sample = bad / state.sampleCount
+        let step = program.states.dropFirst().prefix { $0 <= index }.count
+        throw SolverBreakdown(seed: seeds?[sample], sample: sample, step: step)
     }
 
     /// Throws `NetworkBreakdown` if the output of the network is not finite.
