@@ -31,15 +31,21 @@ struct FidRun {
         wantsKernel = arguments.flag("kid")
         let count = try arguments.integer("neighbours")
         neighbours = arguments.flag("precision-recall") ? count : nil
+        if neighbours == nil { try arguments.refuse(["neighbours"], "is for --precision-recall") }
         setSize = arguments.integerIfGiven("set-size")
         merges = arguments.flag("merge")
         printsJSON = arguments.flag("json")
         network = try arguments.string("features")
         input = try arguments.choice("input")
+        if network == FeatureCatalogue.embedded { try arguments.refuse(["input"], "is for Inception of --features") }
         threads = arguments.threads()
         let isEmbedded = network == FeatureCatalogue.embedded
         let assumed = isEmbedded && statisticsFile == nil ? Self.embeddedReference : nil
         reference = arguments.stringIfGiven("reference") ?? assumed
+        if reference == nil {
+            try arguments.refuse(
+                ["json", "kid", "precision-recall", "set-size"], "is about a comparison, and there is no --reference")
+        }
         settings = SampleInput.Settings(
             quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
             hasSeeds: !arguments.flag("no-seeds"), reporter: arguments.reporter)

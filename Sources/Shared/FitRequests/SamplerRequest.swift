@@ -22,10 +22,10 @@ extension FitRequest {
     /// Returns this request for a model that is a sampler, which has its own solver. Throws `usage` if it asks for something that
     /// only a denoiser has.
     package func fitting(_ stepper: ForeignStepper) throws -> FitRequest {
-        try refuse(
+        try arguments.refuse(
             ["solver", "order", "variant"], "cannot be chosen: the model is a sampler, which is its own solver")
         try requireSamplerMethod("the model is a sampler, which tells its samples alone")
-        try refuse(["activations"], "are the sampler's own")
+        try arguments.refuse(["activations"], "are the sampler's own")
         try refuseUselessOptions(stepper)
         if let export, export.format.needsNoiseLevels, !stepper.process.hasNoiseLevels {
             throw Failure.option(
@@ -39,21 +39,18 @@ extension FitRequest {
     }
 
     private func refuseUselessOptions(_ stepper: ForeignStepper) throws {
-        let method = type(of: method)
-        try refuse(
-            FitMethods.optionNames(notOf: method), "is of another method than \(spelled("method")) \(method.name)")
         guard loss.name == .l2 || loss.name == .l1 else {
             throw Failure.option(
                 "loss", "\(loss.name.rawValue) compares pictures of ours; a sampler takes l2, l1 or its own loss")
         }
-        try refuse(["lpips-weights", "lpips-linear"], "is for a loss lpips, which a sampler does not take")
+        try arguments.refuse(["lpips-weights", "lpips-linear"], "is for a loss lpips, which a sampler does not take")
         if takesOwnLoss(of: stepper) {
-            try refuse(
+            try arguments.refuse(
                 ["compat-divisor"], "is for the losses l2 and l1, and the sampler has its own",
                 suggestion: "\(spelled("loss")) l2 takes ours")
         }
         if !stepper.stepper.takesModelTimes {
-            try refuse(
+            try arguments.refuse(
                 ["window", "compat-window", "model-learning-rate", "model-learning-rate-floor"],
                 "is about model times, which the sampler does not take")
         }
@@ -68,13 +65,6 @@ extension FitRequest {
     }
 
     private func takesOwnLoss(of stepper: ForeignStepper) -> Bool { stepper.hasLoss && !arguments.isGiven("loss") }
-
-    /// Throws `usage` if one of these options is given.
-    private func refuse(_ names: [String], _ reason: String, suggestion: String? = nil) throws {
-        if let name = names.first(where: arguments.isGiven) {
-            throw Failure.option(name, reason, suggestion: suggestion)
-        }
-    }
 
     private func requireSamplerMethod(_ reason: String) throws {
         guard !type(of: method).fitsSamplers else { return }
@@ -105,10 +95,10 @@ extension FitRequest {
         let gradient = asked ?? (hasPullback ? .pullback : .differences)
         if gradient == .differences {
             try requireSamplerMethod("\(spelled("gradient")) differences tells slopes in the times alone")
-            try refuse(
+            try arguments.refuse(
                 ["radius", "soft-validation", "latent-step", "latent-decay"],
                 "moves noises along their gradients, which differences do not give")
-            try refuse(["activations"], "are kept for gradients of the network, which differences do not take")
+            try arguments.refuse(["activations"], "are kept for gradients of the network, which differences do not take")
         }
         if model.stepper == nil, gradient == .pullback { return nil }
         if method is LD3 {

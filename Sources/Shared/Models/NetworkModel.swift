@@ -9,13 +9,14 @@ import Tensors
 package struct NetworkModel {
     package let configuration: NetworkConfiguration
     let denoiser: NetworkDenoiser
+    /// What the user should know about the choice of the weights.
+    let remarks: [String]
 
     /// - Parameters:
     ///   - architecture: JSON with `precond` and `init_kwargs`, for a file that does not tell its architecture.
     ///
-    /// Throws `noInput` if the file cannot be opened, `data` if it is corrupt or its architecture is unknown.
-    init(file path: String, architecture: JSONValue?, pool: ThreadPool) throws {
-        let weights = try CheckpointFile.open(path)
+    /// Throws `data`, naming the path, if the weights are corrupt or the architecture is unknown.
+    init(_ weights: any WeightSource, path: String, architecture: JSONValue?, pool: ThreadPool) throws {
         try self.init(
             weights: weights, configuration: try locating(path) { try Self.configuration(of: weights, architecture) },
             place: path, pool: pool)
@@ -31,6 +32,8 @@ package struct NetworkModel {
     private init(weights: any WeightSource, configuration: NetworkConfiguration, place: String, pool: ThreadPool) throws
     {
         self.configuration = configuration
+        let weights = try locating(place) { try PixelNetworks.named(weights, for: configuration) }
+        remarks = weights.remarks.map { "\(place) \($0)" }
         guard let preconditioning = Self.preconditionings[configuration.preconditioning] else {
             throw Failure(
                 .data, place: "\(place): configuration: precond", unknown: configuration.preconditioning,
@@ -63,11 +66,11 @@ package struct NetworkModel {
         of weights: any WeightSource, _ architecture: JSONValue?
     ) throws -> NetworkConfiguration {
         if let architecture { return try locating("architecture") { try NetworkConfiguration(architecture) } }
-        guard let json = weights.configuration else {
+        guard let document = try weights.document else {
             throw Failure(
                 .data, "does not tell its architecture",
                 suggestion: "give it with <architecture> FILE.json: precond and init_kwargs as EDM names them")
         }
-        return try NetworkConfiguration(json: json)
+        return try NetworkConfiguration(document)
     }
 }
