@@ -1,5 +1,7 @@
+import Checkpoints
 import Diagnostics
 import Diffusion
+import Formats
 import Schedules
 import Solvers
 import TestSupport
@@ -143,6 +145,20 @@ import Testing
         let failure = try #require(try failure(text.utf8))
         #expect("\(failure)".contains(message), "\(failure)")
         #expect(failure.status == .data || failure.status == .usage)
+    }
+
+    /// Model times stand beside times in an object too, and other arrays of an archive are not looked at.
+    @Test func otherLists() throws {
+        let folder = try TemporaryFolder()
+        let object = try folder.write(
+            "{\"times\": [80, 5, 0.002], \"model_times\": [80, 5.5, 0.002]}".utf8, to: "a.json")
+        #expect(try TabulatedSchedule(file: object).modelTimes == [80, 5.5, 0.002])
+        let arrays = [
+            NamedTensor(name: "others", shape: [2, 2, 2], floats: [Float](repeating: 1, count: 8)),
+            NamedTensor(name: "sigmas", shape: [3], doubles: [80, 5, 0.002]),
+        ]
+        let archive = try folder.write(NPZFile.serialize(arrays), to: "a.npz")
+        #expect(try TabulatedSchedule(file: archive).times(steps: 2, process: .edm) == [80, 5, 0.002])
     }
 
     /// A list of one time step that is no step.
