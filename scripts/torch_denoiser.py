@@ -49,6 +49,8 @@ def load(name):
     """The callable that `file.py:name` or `package.module:name` says."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):
+        # What lies beside the file may be imported by it.
+        sys.path.insert(0, os.path.dirname(os.path.abspath(place)))
         spec = importlib.util.spec_from_file_location("denoiser", place)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

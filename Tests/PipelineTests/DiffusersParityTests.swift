@@ -66,7 +66,7 @@ struct DiffusersParityTests {
             for index, t in enumerate(scheduler.timesteps):
                 sigma = scheduler.sigmas[index].expand(len(x))
                 x = scheduler.step(network(x, sigma, None)[0], t, x, return_dict=False)[0]
-        print(abs(x.numpy() - read(samples, "sample")).max())
+        print(abs(x.numpy() - read(samples, "image")).max())
         """
 
     @Test(arguments: [

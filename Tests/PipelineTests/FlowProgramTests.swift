@@ -50,7 +50,7 @@ import Testing
     @Test func shiftsAgree() throws {
         let sample = "\(Self.noise) | ld3-sample -q \(Self.model) --solver unipc --nfe 5"
         let outputs = try ["--process flow --schedule shift:3", "--process flow:shift=3 --schedule uniform"].map {
-            try streamFrames(Programs.shell("\(sample) \($0)").output).flatMap { try $0.tensor("sample").floats() }
+            try streamFrames(Programs.shell("\(sample) \($0)").output).flatMap { try $0.tensor("image").floats() }
         }
         #expect(outputs[0].count == 16 && outputs[1].count == 16)
         #expect(zip(outputs[0], outputs[1]).allSatisfy { abs($0 - $1) < 1e-6 })
