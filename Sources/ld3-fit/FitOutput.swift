@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Diffusion
 import FitRequests
 import Fitting
 import Formats
@@ -30,7 +31,7 @@ struct FitOutput {
             arguments.isGiven("format") ? try arguments.choice("format", Format.self) : isTerminal ? .text : .stream
         export = request.export
         if let export {
-            guard request.budgets.count == 1 || export.format.isText else {
+            guard request.budgets.count == 1 || export.format.holdsSeveral else {
                 throw Failure(.usage, place: "export \(export.format.rawValue)", "holds one schedule only")
             }
             let learned = request.method.learned
@@ -43,6 +44,11 @@ struct FitOutput {
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
         plotFile = arguments.stringIfGiven("plot")
         if let plotFile { try Publishing.check(plotFile) }
+    }
+
+    /// Throws `usage` if the schedules of these budgets cannot be exported, whatever the fit finds.
+    func check(_ process: NoiseProcess, _ budgets: [Budget]) throws {
+        for budget in budgets { try export?.check(process: process, steps: budget.steps) }
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.
@@ -60,7 +66,7 @@ struct FitOutput {
             try writer?.write(
                 frame.tensors, from: part, count: count, metadata: metadata.merging(frame.metadata) { _, new in new })
         case .json: break
-        case .text: try Descriptor.write(Descriptor.standardOutput, (count == nil ? "\n" : "") + fit.text)
+        case .text: try Descriptor.write(Descriptor.standardOutput, (count == nil ? "\n" : "") + (try fit.text()))
         }
     }
 

@@ -103,7 +103,7 @@ struct FitSession<Element: TensorElement> {
 
     private func checkStarts(_ problem: FitProblem<Element>) throws {
         guard request.heuristics != nil,
-            problem.starts.starts(steps: problem.steps, process: model.process).isEmpty
+            try problem.starts.starts(steps: problem.steps, process: model.process).isEmpty
         else { return }
         throw Failure.option(
             "heuristics", "gives no falling times of \(model.process.spelling) for \(problem.steps) steps",

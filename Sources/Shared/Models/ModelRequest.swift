@@ -56,7 +56,7 @@ package struct ModelRequest: Sendable {
     package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
         let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
         let inputName = origin?.metadata[Key.model]
-        if name == nil, let origin, let inputName { _ = try Trust.model(named: inputName, by: origin) }
+        if name == nil, let origin, let inputName { try Trust.check(inputName, by: origin) }
         let isInputsModel = name == nil || name == inputName
         let model = try ModelCatalogue.open(
             name ?? inputName ?? ModelSpecification.embeddedName,

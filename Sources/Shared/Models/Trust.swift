@@ -13,11 +13,11 @@ import TensorStream
 /// Data never runs a command and never chooses which file is opened, except for the file that made the data, which its recorded
 /// digest tells from other files.
 enum Trust {
-    /// Returns what `origin` names, if it may be opened.
+    /// Checks that the model which `origin` names may be opened.
     ///
     /// Throws `data` if it is a command, a file without a recorded digest or a file with another digest, and `noInput` if
     /// there is no such regular file. The digest is compared before anything else reads the file.
-    static func model(named name: String, by origin: Origin) throws -> ModelSpecification {
+    static func check(_ name: String, by origin: Origin) throws {
         let specification = try locating("\(origin.place): \(Key.model)") { () -> ModelSpecification in
             do {
                 return try ModelSpecification(name)
@@ -33,7 +33,6 @@ enum Trust {
         case .foreign:
             throw refusal(of: name, by: origin, "a command, which data cannot run")
         }
-        return specification
     }
 
     private static func checkDigest(ofFile path: String, name: String, against origin: Origin) throws {

@@ -18,7 +18,7 @@ package struct NumberList: Sendable {
     /// Reads the list of the file at `path`.
     ///
     /// - Parameter names: the members of a JSON object, tensors of a safetensors file, or columns of a table that may hold the
-    ///   list. The first one that is there counts; case does not.
+    ///   list. The first one that is there counts. Case does not, nor a plural's s.
     package init(path: String, names: [String]) throws {
         let bytes = try Self.contents(path: path)
         self = try locating(path) { try NumberList(parsing: bytes, names: names) }
@@ -116,7 +116,8 @@ package struct NumberList: Sendable {
         of names: [String], among items: [Item], name: (Item) -> String
     ) -> (name: String, item: Item)? {
         for wanted in names {
-            if let item = items.first(where: { name($0).lowercased() == wanted.lowercased() }) { return (wanted, item) }
+            let forms = [wanted, wanted.hasSuffix("s") ? String(wanted.dropLast()) : wanted]
+            if let item = items.first(where: { forms.contains(name($0).lowercased()) }) { return (wanted, item) }
         }
         return nil
     }

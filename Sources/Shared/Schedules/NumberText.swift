@@ -43,6 +43,7 @@ struct NumberText {
     private static func rows(_ text: String) throws -> [[String]] {
         var rows: [[String]] = [[]]
         var word = ""
+        var depth = 0
         func finishWord() {
             if !word.isEmpty { rows[rows.count - 1].append(word) }
             word = ""
@@ -54,6 +55,8 @@ struct NumberText {
         for character in text {
             if character == "[" || character == "]" {
                 finishRow()
+                depth += character == "[" ? 1 : -1
+                guard depth >= 0 else { throw Failure(.data, "closes a bracket that was not opened") }
             } else if isSeparator(character) {
                 finishWord()
             } else {
@@ -61,6 +64,7 @@ struct NumberText {
             }
         }
         finishRow()
+        guard depth == 0 else { throw Failure(.data, "does not close a bracket", suggestion: "is the file whole?") }
         return rows.dropLast()
     }
 
@@ -99,7 +103,7 @@ struct NumberText {
     private static func requireDecimalPoints(_ text: String, _ rows: [[String]]) throws {
         let words = text.split { isSpace($0) || $0 == ";" || $0 == "[" || $0 == "]" }
             .map { $0.hasSuffix(",") ? $0.dropLast() : $0 }.filter { !$0.isEmpty }
-        guard words.count > 1, let comma = words.first(where: isDecimalComma) else { return }
+        guard rows.count < 2, words.count > 1, let comma = words.first(where: isDecimalComma) else { return }
         let numbers = rows.flatMap { $0 }.compactMap { try? number($0) }
         let pairs = zip(numbers, numbers.dropFirst())
         guard words.allSatisfy(isDecimalComma) || !(pairs.allSatisfy(<) || pairs.allSatisfy(>)) else { return }

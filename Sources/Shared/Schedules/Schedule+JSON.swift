@@ -20,8 +20,8 @@ extension Schedule {
             .init("method", .string(method)),
         ]
         if let loss { members.append(.init("loss", .string(loss))) }
-        if let lossBefore { members.append(.init("loss_before", .number(lossBefore))) }
-        if let lossAfter { members.append(.init("loss_after", .number(lossAfter))) }
+        if let lossBefore, lossBefore.isFinite { members.append(.init("loss_before", .number(lossBefore))) }
+        if let lossAfter, lossAfter.isFinite { members.append(.init("loss_after", .number(lossAfter))) }
         if let model { members.append(.init("model", .string(model))) }
         if let modelDigest { members.append(.init("model_sha256", .string(modelDigest))) }
         if let coefficients { members.append(.init("coefficients", Self.object(coefficients))) }

@@ -99,6 +99,16 @@ package struct Schedule: Sendable, Equatable {
         }
     }
 
+    /// What a user should know if the times stop above the end of the process; nil if they reach it.
+    package var noteOnEnd: String? {
+        let (last, end) = (times[steps], process.end)
+        guard process.hasNoiseLevels, last > end else { return nil }
+        func level(_ t: Double) -> String { compact(process.listedSigma(t), digits: 6) }
+        return
+            "the times end at sigma = \(level(last)), above the end of process \(process.spelling), \(level(end)): the "
+            + "samples keep this noise, unless another model goes on from there or a last 0 is added"
+    }
+
     /// Throws `.data` if the times cannot be followed.
     package func validate() throws {
         guard times.count >= 2, times.count == modelTimes.count else {

@@ -13,9 +13,9 @@ extension TabulatedSchedule {
     }
 
     /// Reads the list in the bytes of the file at `path`, as `init(file:quantity:)` does.
-    init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
+    package init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
         let kind = FileKind(start: bytes)
-        if kind == .torch || kind == .pickle {
+        if [.torch, .pickle, .zip].contains(kind) {
             self = try locating(path) { try Self.referenceResult(bytes, path: path, isPickle: kind == .pickle) }
             return
         }

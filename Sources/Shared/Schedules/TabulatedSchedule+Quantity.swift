@@ -23,15 +23,8 @@ extension TabulatedSchedule {
             }
         }
 
-        /// The names under which files keep such numbers, in small letters.
-        var names: [String] {
-            switch self {
-            case .time: ["times", "time", "t"]
-            case .sigma: ["sigmas", "sigma"]
-            case .logSNR: ["logsnrs", "logsnr"]
-            case .timestep: ["timesteps", "timestep"]
-            }
-        }
+        /// The names under which files keep such numbers.
+        var names: [String] { self == .time ? [rawValue, singular] : [rawValue] }
 
         /// The column of a table that holds model times beside times.
         static let modelTimesColumn = "t_model"

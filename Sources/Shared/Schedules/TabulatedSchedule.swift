@@ -49,7 +49,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
             guard let time = quantity.time(of: value, process) else {
                 throw failure(
                     .usage, "holds \(quantity.rawValue), which the process \(process.spelling) does not have",
-                    suggestion: "use times:FILE")
+                    suggestion: "the <process> of the model may have them")
             }
             return time
         }
@@ -92,10 +92,10 @@ extension TabulatedSchedule {
     private func end(_ time: Double, _ value: Double, _ process: NoiseProcess) throws -> Double {
         if Self.isClose(time, process.end) { return process.end }
         let free = process.noiseFreeTime
-        guard time < free else { return time }
+        guard time <= free else { return time }
         guard time >= 0 else {
             throw failure(
-                .data, "ends at \(quantity.singular) = \(word(lists[0].count - 1, [value]))",
+                .data, "ends at \(quantity.singular) = \(words.last ?? shortest(value))",
                 suggestion: "no noise is left at \(quantity.value(of: free, process) ?? free)")
         }
         return free
@@ -144,7 +144,7 @@ extension TabulatedSchedule {
         let position = "number \(index + 1), \(word(index, values)), follows \(word(index - 1, values))"
         throw failure(
             .data, "must \(quantity.falls ? "fall" : "rise"), but \(position)",
-            suggestion: Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
+            suggestion: index > 1 && Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
     }
 
     /// Returns the failure of a list that starts elsewhere than the process.

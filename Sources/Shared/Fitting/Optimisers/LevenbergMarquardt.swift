@@ -10,7 +10,7 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
     package var curvaturePairs = 10
     /// The steps for which a Gauss-Newton matrix serves, brought up to date by the gradients in between (BFGS).
     package var curvatureInterval = 3
-    /// The weight of the squared moves of the family's offsets away from the start's, relative to the training loss at
+    /// The weight of the squared moves of the family's coefficient offsets away from the start's, relative to the training loss at
     /// which a run begins. If the fit comes to rest and has not begun to overfit, it goes on from its best iterate with
     /// a tenth of it, once.
     package var ridge = 1e-2
@@ -60,9 +60,11 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     private var family: Family { objective.student.family }
     private var free: [Int] { objective.free }
 
-    /// Returns the iterate of least validation loss from `initial`, towards whose offsets, or those of `center`, the
-    /// ridge pulls. Parameters outside their bounds start on them. Throws `NetworkBreakdown` if the network breaks down
-    /// at `initial`.
+    /// Fits from `initial` and returns the iterate of least validation loss. Throws `NetworkBreakdown` if the network breaks
+    /// down at `initial`.
+    ///
+    /// The ridge pulls the coefficient offsets towards those of `center`, or of `initial` if `center` is nil. Parameters that
+    /// are out of bounds are first put on their bounds.
     ///
     /// - Parameter validationLoss: that of `initial`, if it is known.
     package func run(
@@ -76,10 +78,11 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         var damping = settings.damping
         var stepsWithoutGain = 0
         var curvature: Curvature?
-        let easing = free.contains(where: family.offsets.contains) ? [1, 0.1] : [1]
+        let easing = free.contains(where: family.coefficientOffsets.contains) ? [1, 0.1] : [1]
         var ridges = easing.map {
             Ridge(
-                weight: $0 * settings.ridge * current.trainingLoss, center: center ?? initial, offsets: family.offsets)
+                weight: $0 * settings.ridge * current.trainingLoss, center: center ?? initial,
+                offsets: family.coefficientOffsets)
         }
         for number in 1...max(settings.steps, 1) {
             if stepsWithoutGain >= settings.patience {
@@ -146,8 +149,10 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         return try step(from: current, gradient, matrix, &damping, ridge, isLast: isLast)
     }
 
-    /// A parameter on its bound moves with the bound, which the gradient does not know. If no step of all parameters
-    /// helps, those that move the bound stay.
+    /// Takes a step that lowers the loss, or returns nil if there is none.
+    ///
+    /// The gradient does not know that a parameter on its bound moves with the bound. If no step of all parameters lowers the
+    /// loss, this tries one in which the parameters that move the bound stay.
     private func step(
         from current: State, _ gradient: [Double], _ curvature: [Double], _ damping: inout Double, _ ridge: Ridge,
         isLast: Bool

@@ -66,7 +66,7 @@ struct TrainingObjective<Element: TensorElement, Family: ProgramFamily> {
     private static var gradientChunk: Int { 10 }
 }
 
-/// Holds the offsets of a family to those of a start: `weight` times the sum of their squared moves.
+/// Holds the coefficient offsets of a family to those of a start: `weight` times the sum of their squared moves.
 struct Ridge {
     var weight: Double
     var center: [Double]

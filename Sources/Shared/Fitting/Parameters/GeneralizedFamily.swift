@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Solvers
 import Tensors
@@ -14,7 +15,10 @@ package struct GeneralizedFamily: ProgramFamily {
 
     /// Throws `usage` for a solver whose first evaluation is not at the start.
     package init(_ times: TimesFamily, keepsSums: Bool = false) throws {
-        multistep = try MultistepTimes(times)
+        guard let multistep = try MultistepTimes(times) else {
+            throw Failure(.usage, "the coefficients of solver \(times.solver.name) cannot be learned")
+        }
+        self.multistep = multistep
         self.keepsSums = keepsSums
     }
 
@@ -22,7 +26,7 @@ package struct GeneralizedFamily: ProgramFamily {
     package var evaluations: Int { multistep.evaluations }
     package var coefficientCount: Int { (1...evaluations).reduce(0) { $0 + $1 + 1 } }
     package var parameterCount: Int { times.parameterCount + coefficientCount }
-    package var offsets: Range<Int> { times.parameterCount..<parameterCount }
+    package var coefficientOffsets: Range<Int> { times.parameterCount..<parameterCount }
 
     package func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T> { try form(parameters).program }
 

@@ -3,8 +3,8 @@ import Tensors
 
 /// LD3's trainable parameters and the two lists of times that they stand for (paper, Sec. 4.3).
 ///
-/// `xi` and `modelOffsets` (the paper's xi^c) hold N + 1 values each. `xi[0]` is dead, and a common shift of the
-/// others changes nothing: N - 1 degrees of freedom. The offsets at both ends are masked.
+/// `xi` and `modelTimeParameters` (the paper's xi^c) hold N + 1 values each. `xi[0]` is dead, and a common shift of the
+/// others changes nothing: N - 1 degrees of freedom. The model time parameters at both ends are masked.
 package struct Parameterization: Sendable {
     /// The variable in which the steps are a softmax of `xi`.
     package enum Mode: String, Sendable, CaseIterable {
@@ -34,12 +34,12 @@ package struct Parameterization: Sendable {
     ///
     /// The window is a constant for differentiation and the clamp has derivative 1 on its bounds
     /// (docs/methods/ld3.md, "Model times").
-    package func timeLists<T: Real>(_ xi: [T], _ modelOffsets: [T]) -> (times: [T], modelTimes: [T]) {
-        precondition(modelOffsets.count == steps + 1)
+    package func timeLists<T: Real>(_ xi: [T], _ modelTimeParameters: [T]) -> (times: [T], modelTimes: [T]) {
+        precondition(modelTimeParameters.count == steps + 1)
         let levels = levels(xi)
         let window = window(levels: levels.map(\.value), xi: xi.map(\.value))
-        let moved = zip(levels, modelOffsets).map { level, offset in
-            level + clamp(offset, to: window)
+        let moved = zip(levels, modelTimeParameters).map { level, shift in
+            level + clamp(shift, to: window)
         }
         return (levels.map(time(ofLevel:)).pinned(to: process), moved.map(time(ofLevel:)).pinned(to: process))
     }
@@ -54,7 +54,7 @@ package struct Parameterization: Sendable {
         return [1] + logits.map { $0 - mean + 1 }
     }
 
-    /// Returns the offsets of given model times from given times. Offsets outside the window are cut when they are
+    /// Returns the shifts of given model times from given times. Shifts outside the window are cut when they are
     /// read.
     package func inverse(modelTimes: [Double], times: [Double]) -> [Double] {
         precondition(times.count == steps + 1 && modelTimes.count == steps + 1)
@@ -92,8 +92,8 @@ package struct Parameterization: Sendable {
         return windowRate * smallest
     }
 
-    private func clamp<T: Real>(_ offset: T, to window: Double) -> T {
-        offset.value > window ? T(window) : offset.value < -window ? T(-window) : offset
+    private func clamp<T: Real>(_ shift: T, to window: Double) -> T {
+        shift.value > window ? T(window) : shift.value < -window ? T(-window) : shift
     }
 }
 

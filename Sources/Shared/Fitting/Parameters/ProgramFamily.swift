@@ -14,7 +14,7 @@ package protocol ProgramFamily: Sendable {
     /// them.
     func indices(of parts: LearnedParts) -> [Int]
     /// The parameters that a ridge holds to those of a start.
-    var offsets: Range<Int> { get }
+    var coefficientOffsets: Range<Int> { get }
     /// Moves parameters outside their bounds, where they have no gradient and would be stuck, onto the bounds.
     func project(_ parameters: inout [Double])
     /// Returns the parameters that move a bound on which another parameter lies, although gradients take it as fixed.

@@ -2,12 +2,12 @@ import Diagnostics
 import Solvers
 import Tensors
 
-/// LD3's family: a solver whose times and model times are learned. The parameters are xi and the model offsets, N + 1
+/// LD3's family: a solver whose times and model times are learned. The parameters are xi and the model time parameters, N + 1
 /// each (paper, Sec. 4.3).
 package struct TimesFamily: ProgramFamily {
     package let solver: Solver
     package let parameterization: Parameterization
-    /// Whether the model times equal the times: the offsets are then without effect.
+    /// Whether the model times equal the times: their own parameters are then without effect.
     package let isTied: Bool
 
     package init(solver: Solver, parameterization: Parameterization, isTied: Bool) {
@@ -17,7 +17,7 @@ package struct TimesFamily: ProgramFamily {
     }
 
     package var parameterCount: Int { 2 * (steps + 1) }
-    package var offsets: Range<Int> { parameterCount..<parameterCount }
+    package var coefficientOffsets: Range<Int> { parameterCount..<parameterCount }
     private var steps: Int { parameterization.steps }
 
     /// Returns N + 1 times and as many model times.
@@ -43,20 +43,20 @@ package struct TimesFamily: ProgramFamily {
 
     package func parameters(_ start: Start) -> [Double] { parameters(times: start.times, modelTimes: start.modelTimes) }
 
-    /// xi_0 and the masked ends of the model offsets have no effect. A common shift of xi changes nothing: the last
+    /// xi_0 and the masked ends of the model time parameters have no effect. A common shift of xi changes nothing: the last
     /// entry stays.
     package func indices(of parts: LearnedParts) -> [Int] {
         (parts.contains(.times) ? Array(1..<max(steps, 1)) : [])
             + (parts.contains(.modelTimes) && !isTied ? Array(steps + 2..<2 * steps + 1) : [])
     }
 
-    /// Cuts the model offsets to their window.
+    /// Cuts the model time parameters to their window.
     package func project(_ parameters: inout [Double]) {
         let window = window(parameters)
         for index in steps + 1..<parameters.count { parameters[index] = min(max(parameters[index], -window), window) }
     }
 
-    /// The times move the window on whose bound a model offset lies.
+    /// The times move the window on whose bound a model time parameter lies.
     package func boundMovers(at parameters: [Double]) -> [Int] {
         let window = window(parameters)
         let touches = window > 0 && parameters[steps + 2..<2 * steps + 1].contains { abs($0) >= window }
@@ -75,19 +75,17 @@ package struct MultistepTimes: ProgramFamily {
     /// The network evaluations, which are the rows of the form.
     package let evaluations: Int
 
-    /// Throws `usage` for a solver whose first evaluation is not at the start.
-    package init(_ times: TimesFamily) throws {
+    /// Makes no family, but nil, for a solver whose first evaluation is not at the start.
+    package init?(_ times: TimesFamily) throws {
         self.times = times
         let uniform = [Double](repeating: 1, count: times.parameterization.steps + 1)
         let program = try times.program(uniform + uniform.map { _ in 0 })
-        guard program.evaluatesStart else {
-            throw Failure(.usage, "the coefficients of solver \(times.solver.name) cannot be learned")
-        }
+        guard program.evaluatesStart else { return nil }
         evaluations = program.evaluations
     }
 
     package var parameterCount: Int { times.parameterCount }
-    package var offsets: Range<Int> { times.offsets }
+    package var coefficientOffsets: Range<Int> { times.coefficientOffsets }
 
     package func form<T: Real>(_ parameters: [T]) throws -> MultistepForm<T> {
         MultistepForm(try times.program(parameters))

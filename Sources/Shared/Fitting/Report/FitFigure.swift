@@ -28,7 +28,9 @@ extension Fit {
         }
         if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
         series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
-        return Panel(title: "discretization", horizontal: "step", vertical: process.hasNoiseLevels ? "log-SNR" : "t", series: series)
+        return Panel(
+            title: "discretization", horizontal: "step", vertical: process.hasNoiseLevels ? "log-SNR" : "t",
+            series: series)
     }
 
     private var course: Panel {

@@ -5,11 +5,11 @@ import Solvers
 
 extension Fit {
     /// The schedule for people: a table of its steps, and how it came about.
-    package var text: String { lines.joined(separator: "\n") + "\n" }
+    package func text() throws -> String { try lines().joined(separator: "\n") + "\n" }
 
-    private var lines: [String] {
+    private func lines() throws -> [String] {
         let process = schedule.process
-        var lines = [summary, ""]
+        var lines = [try summary(), ""]
         lines.append(" i          t    t_model" + (process.hasNoiseLevels ? "    log-SNR       step" : ""))
         for index in schedule.times.indices {
             let time = schedule.times[index]
@@ -42,8 +42,8 @@ extension Fit {
     }
 
     /// Steps, evaluations and number of values, always together.
-    private var summary: String {
-        let evaluations = (try? schedule.evaluations()) ?? schedule.steps
+    private func summary() throws -> String {
+        let evaluations = try schedule.evaluations()
         let coefficients = schedule.coefficients == nil ? "" : ", learned coefficients"
         return "\(schedule.solver.name): \(counted(schedule.steps, "step")), \(counted(evaluations, "evaluation")), "
             + "\(counted(schedule.times.count, "time")); method \(schedule.method)\(coefficients)"

@@ -25,14 +25,13 @@ package struct StartChoice: Sendable {
     }
 
     /// Returns the given starts and the discretizations whose times fall.
-    package func starts(steps: Int, process: NoiseProcess) -> [Start] {
+    package func starts(steps: Int, process: NoiseProcess) throws -> [Start] {
         func falls(_ times: [Double]) -> Bool { zip(times, times.dropFirst()).allSatisfy { $0 > $1 } }
         var starts = given.filter { $0.times.count == steps + 1 && falls($0.times) }
         var seen = starts.map(\.times)
         for discretization in heuristics {
-            // Some need a finite log-SNR at both ends, which not every process has.
-            guard let times = try? discretization.times(steps: steps, process: process), !seen.contains(times),
-                falls(times)
+            guard let times = try discretization.timesIfDefined(steps: steps, process: process),
+                !seen.contains(times), falls(times)
             else { continue }
             seen.append(times)
             starts.append(Start(name: discretization.spelling, times: times))

@@ -22,7 +22,7 @@ package struct DMN: FitMethod {
     ) throws -> Fit {
         let (process, steps) = (problem.process, problem.steps)
         return try baseline(problem) {
-            if steps > 7, let times = try? published(problem)?.times(steps: steps, process: process) {
+            if steps > 7, let times = try published(problem)?.timesIfDefined(steps: steps, process: process) {
                 return try schedule(problem, times: times)
             }
             let isPixel = process.timeIsNoiseLevel

@@ -18,7 +18,7 @@ struct Polish<Element: TensorElement> {
         _ family: TimesFamily, from trained: [Double], loss: Double?
     ) throws -> (parameters: [Double], loss: Double?) {
         // A solver that does not evaluate x_T has no multistep form, and neither has a sampler.
-        guard steps > 0, problem.sampler == nil, let multistep = try? MultistepTimes(family) else {
+        guard steps > 0, problem.sampler == nil, let multistep = try MultistepTimes(family) else {
             return (trained, loss)
         }
         var settings = LevenbergMarquardtSettings()
