@@ -47,7 +47,7 @@ struct NoiseRun {
         radius = try arguments.double("move")
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
         if let rows = source.rows, rows != seeds.count {
-            throw Failure(.usage, place: "--from", "has \(rows) rows for \(seeds.count) seeds")
+            throw Failure(.usage, place: "--from", "has \(counted(rows, "row")) for \(counted(seeds.count, "seed"))")
         }
         writer = try StreamWriter.standardOutput(.noise, entry: arguments.provenance)
     }

@@ -43,7 +43,7 @@ struct Lottery {
 }
 
 func fuzz(first: Int, count: Int, record: RunRecord) throws {
-    let files = try FileTargets.all() + [ArchitectureTarget.make()]
+    let files = try FileTargets.all() + StatisticsTargets.all() + [ArchitectureTarget.make()]
     let lottery = Lottery(files + (try ListTargets.all()) + (try StreamTargets().all()) + GrammarTargets.all)
     var accepted = [Int](repeating: 0, count: lottery.targets.count)
     var refused = accepted

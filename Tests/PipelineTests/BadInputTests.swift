@@ -89,7 +89,7 @@ struct BadInputTests {
         expect(
             try run("--variant", "bh3"), status: 64, telling: "--variant: `bh3` is none of afs", "did you mean bh1?")
         expect(try run("--solver=heun", "--order=3"), status: 64, telling: "--order: solver heun has no order 3")
-        expect(try run("--solver=heun", "--nfe=1"), status: 64, telling: "--nfe: 1 evaluations are too few")
+        expect(try run("--solver=heun", "--nfe=1"), status: 64, telling: "--nfe: 1 evaluation is too few")
         expect(
             try run("--process", "vp"), status: 64, telling: "--process: `vp` is none of edm", "did you mean vp-linear?"
         )

@@ -119,7 +119,7 @@ extension ModelDescription {
             "\(name): \(container)" + (key.map { ", weights under `\($0)`" } ?? ""),
             "architecture  \(architecture ?? "not told by the file")",
             "process       \(process ?? "not told by the file")",
-            "parameters    \(parameterCount) in \(tensors.count) tensors (\(typeSummary))",
+            "parameters    \(parameterCount) in \(counted(tensors.count, "tensor")) (\(typeSummary))",
         ]
         if !foreignClasses.isEmpty { lines.append("not read      \(foreignClasses.joined(separator: ", "))") }
         lines += remarks.map { "note          \($0)" }

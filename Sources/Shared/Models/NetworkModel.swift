@@ -34,11 +34,7 @@ package struct NetworkModel {
         self.configuration = configuration
         let weights = try locating(place) { try PixelNetworks.named(weights, for: configuration) }
         remarks = weights.remarks.map { "\(place) \($0)" }
-        guard let preconditioning = Self.preconditionings[configuration.preconditioning] else {
-            throw Failure(
-                .data, place: "\(place): configuration: precond", unknown: configuration.preconditioning,
-                choices: Self.preconditionings.keys.sorted())
-        }
+        let preconditioning = try locating(place) { try Self.preconditioning(configuration.preconditioning) }
         let network = try locating(place) {
             try PixelNetworks.open(weights: weights, configuration: configuration, pool: pool)
         }
@@ -46,6 +42,15 @@ package struct NetworkModel {
         denoiser = NetworkDenoiser(
             network: network, preconditioning: preconditioning,
             sampleShape: [configuration.imageChannels, size, size], labelCount: configuration.labelDimension)
+    }
+
+    /// Returns the preconditioning of a class. Throws `.data`, naming the class, if it is unknown.
+    private static func preconditioning(_ name: String) throws -> Preconditioning {
+        guard let preconditioning = preconditionings[name] else {
+            throw Failure(
+                .data, place: "configuration: precond", unknown: name, choices: preconditionings.keys.sorted())
+        }
+        return preconditioning
     }
 
     private static let preconditionings: [String: Preconditioning] = [
@@ -71,6 +76,8 @@ package struct NetworkModel {
                 .data, "does not tell its architecture",
                 suggestion: "give it with <architecture> FILE.json: precond and init_kwargs as EDM names them")
         }
+        // The pickle of another network tells its class, and nothing else that is known here.
+        if let name = document["precond"]?.string { _ = try preconditioning(name) }
         return try NetworkConfiguration(document)
     }
 }

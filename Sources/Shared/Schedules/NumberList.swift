@@ -159,10 +159,20 @@ package struct NumberList: Sendable {
 }
 
 extension NoiseTable {
-    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors.
+    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors. A failure quotes nothing of the file.
     package static func read(path: String) throws -> [Double] {
-        var list = try NumberList(path: path, names: ["alphas_cumprod"])
-        try locating(path) { try list.requireOneRow() }
-        return list.values
+        let bytes = try NumberList.contents(path: path)
+        return try locating(path) {
+            try FileKind.refuse(
+                bytes, wanted: "a list of alphas_cumprod", accepted: [.npy, .safetensors, .json, .text])
+            do {
+                var list = try NumberList(parsing: bytes, names: ["alphas_cumprod"])
+                try list.requireOneRow()
+                return list.values
+            } catch is Failure {
+                throw Failure(
+                    .data, "holds no list of alphas_cumprod", suggestion: "text, JSON, npy and safetensors are read")
+            }
+        }
     }
 }
