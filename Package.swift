@@ -28,7 +28,7 @@ let modules: [Target] = [
             "Solvers", "Schedules", "Foreign",
         ],
         exclude: ["Resources"]),
-    module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
+    module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
     module("Plots", uses: ["Diagnostics", "Images"]),
     module(
         "Metrics",
