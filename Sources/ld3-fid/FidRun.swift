@@ -42,7 +42,7 @@ struct FidRun {
         reference = arguments.stringIfGiven("reference") ?? assumed
         settings = SampleInput.Settings(
             quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
-            reporter: arguments.reporter)
+            hasSeeds: !arguments.flag("no-seeds"), reporter: arguments.reporter)
         try checkUsage()
     }
 
@@ -80,7 +80,7 @@ struct FidRun {
             try ReferenceComparison(with: set(name, evaluator), wantsKernel: wantsKernel, neighbours: neighbours)
         }
         try inputs.forEach(SampleInput.checkPresence)
-        let sets = try merges ? merged() : inputs.flatMap { try evaluator.sets($0, size: setSize) }
+        let sets = try merges ? merged() : inputs.flatMap { try evaluator.sets($0, size: setSize, for: comparison) }
         if let statisticsFile, let set = sets.first {
             try Publishing.publish(statisticsFile, bytes: set.features.statistics.serialized(for: statisticsFile))
         }
@@ -104,6 +104,7 @@ struct FidRun {
 
     private func merged() throws -> [NamedSet] {
         let parts = try inputs.map { path in (place: path, statistics: try FeatureStatistics(file: path)) }
-        return [NamedSet(name: "merged", features: FeatureSet(statistics: try FeatureStatistics.merge(parts)))]
+        let merged = try FeatureStatistics.merge(parts, hasSeeds: settings.hasSeeds)
+        return [NamedSet(name: "merged", features: FeatureSet(statistics: merged))]
     }
 }

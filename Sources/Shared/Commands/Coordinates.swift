@@ -9,6 +9,7 @@ private let optionOfCoordinate = [
     "export": "--export", "resampled steps": "--resample", "first sigma": "--from-sigma", "method": "--method",
     "features": "--features", "description": "--describe", "force": "--force", "noise file": "--from",
     "dropped model times": "--drop-model-times", "tied times": "--tied", "mode": "--mode",
+    "no seeds": "--no-seeds",
 ]
 
 extension Failure {
