@@ -29,12 +29,20 @@ struct CloudRun {
     /// Options that mean something for pictures alone.
     private static let pictureOptions = [
         "statistics", "merge", "no-seeds", "features", "input", "quantize", "kid", "precision-recall", "neighbours",
+        "logarithmic", "batch",
     ]
 
     /// Whether the reference holds clouds. Throws `usage` if it does not and an option is for clouds.
     static func isMeant(_ arguments: Arguments) throws -> Bool {
-        if let reference = arguments.stringIfGiven("reference"), CloudFile.holdsClouds(reference) { return true }
-        if let option = OptionGroup.clouds.options.first(where: { arguments.isGiven($0.name) }) {
+        let reference = arguments.stringIfGiven("reference")
+        let option = OptionGroup.clouds.options.first { arguments.isGiven($0.name) }
+        do {
+            if let reference, try CloudFile.holdsClouds(reference) { return true }
+        } catch {
+            // References of pictures are read, and refused, elsewhere.
+            if option != nil, reference != FidRun.embeddedReference { throw error }
+        }
+        if let option {
             throw Failure(
                 .usage, place: "--\(option.name)", "is for clouds, and the reference holds none",
                 suggestion: "clouds are compared with the clouds of --reference")

@@ -31,7 +31,7 @@ enum PictureLayout {
         let shape = array.shape
         let sizes = shape.dropFirst()
         var remedy = "pictures are [N, 1, H, W] or [N, 3, H, W]"
-        if CloudFile.isCloud(Array(sizes)) {
+        if isCloudShape(Array(sizes)) {
             remedy = "clouds are compared with a file of clouds as --reference, and have no statistics"
         } else if shape.count == 4, [1, 3].contains(shape[3]) {
             remedy = "its channels stand last: move them, as numpy.moveaxis(x, -1, 1) does"
