@@ -44,7 +44,7 @@ import Testing
         let bytes = NamedTensor(name: "a", type: .uint8, shape: [2, 1, 3, 1], bytes: numbers.map { UInt8($0) })
         let samples = numbers.map { Float($0) / 127.5 - 1 }
         let floats = NamedTensor(name: "a", shape: [2, 1, 1, 3], floats: samples)
-        let last = NamedTensor(name: "a", shape: [2, 3, 2, 1], floats: samples + samples)
+        let last = NamedTensor(name: "a", shape: [2, 2, 3, 1], floats: samples + samples)
         for array in [wide, bytes, floats] { #expect(try levels(source(array)) == expected) }
         #expect(try levels(source(last)) == expected + expected)
         #expect(try source(floats).isQuantized && !source(wide).isQuantized)
@@ -87,13 +87,13 @@ import Testing
             let failure = #expect(throws: Failure.self) { try source(array) }
             let told = failure?.suggestion ?? ""
             #expect(failure?.status == .data && failure?.message.contains(message) == true, "\(message)")
-            #expect(told.contains(remedy), "\(message): \(told)")
+            #expect(remedy.isEmpty || told.contains(remedy), "\(message): \(told)")
         }
     }
 
     @Test func valuesFarBeyondTheRangeAreTold() throws {
         let values = (0..<400).map { Float($0 % 200) / 100 - 1 }
-        let usual = NamedTensor(name: "a", shape: [1, 1, 20, 20], floats: values + [])
+        let usual = NamedTensor(name: "a", shape: [1, 1, 20, 20], floats: values)
         #expect(try source(usual).warning == nil)
         // One outlier of a few steps is no other scale.
         let outlier = NamedTensor(name: "a", shape: [1, 1, 20, 20], floats: values.dropLast() + [5])

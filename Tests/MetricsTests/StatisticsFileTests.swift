@@ -40,8 +40,9 @@ import Testing
         let distance = try edm.distance(to: compressed).value
         #expect(abs(distance - expected) < 1e-8 * max(1, expected))
         #expect(edm.count == nil)
-        let fortran = try FeatureStatistics(file: Fixtures.path("\(folder)/fortran_order.npz"))
-        #expect(fortran.covariance == (try contents.tensor("fortran_order/sigma").doubles()))
+        // Its matrix is not symmetric, so that the order of its elements can be told.
+        let fortran = try NPZFile(path: Fixtures.path("\(folder)/fortran_order.npz"))
+        #expect(try fortran.array("sigma").doubles() == contents.tensor("fortran_order/sigma").doubles())
         let guided = try FeatureStatistics(file: Fixtures.path("\(folder)/guided_diffusion_style.npz"))
         #expect(guided.mean == (try contents.tensor("guided_diffusion_style/mu").doubles()))
         #expect(guided.dimension == 48)

@@ -190,7 +190,7 @@ import Testing
         let unit = try shell("\(other("mean=0.5,std=0.01")) | ld3-fid")
         #expect(
             unit.status == 0 && unit.errors.contains("samples span [-1, 1]; values x of [0, 1] are saved as 2 x - 1"))
-        let wide = try shell("\(other("mean=0,std=1")) | ld3-fid")
+        let wide = try shell("\(other("mean=0,std=4")) | ld3-fid")
         #expect(wide.status == 0 && wide.errors.contains("are far beyond, and are clipped"), "\(wide.errors)")
         #expect(!(try shell("\(sampling("0-9")) | ld3-fid").errors).contains("beyond,"))
     }

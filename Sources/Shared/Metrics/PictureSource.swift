@@ -114,8 +114,9 @@ package final class StreamPictures: PictureSource {
 
     package func next() throws -> PictureBatch? {
         while let samples = try reader.next() {
-            guard samples.count > 0, let image = samples["image"] else { continue }
+            guard samples.count > 0 else { continue }
             return try locating(samples.part.place ?? "samples") {
+                guard let image = samples["image"] else { throw Failure(.data, "no tensor named `image`") }
                 try PictureLayout.channelsFirst.check(image)
                 guard image.type.isFloat else {
                     let levels = try Tensor(shape: image.shape, elements: image.levels())
