@@ -103,7 +103,10 @@ struct FidRun {
     }
 
     private func merged() throws -> [NamedSet] {
-        let parts = try inputs.map { path in (place: path, statistics: try FeatureStatistics(file: path)) }
-        return [NamedSet(name: "merged", features: FeatureSet(statistics: try FeatureStatistics.merge(parts)))]
+        let statistics = try StatisticsMerge.merged(inputs)
+        if let gaps = statistics.moments?.seeds.gaps, !gaps.isEmpty {
+            settings.reporter.warn("\(gaps.brief) of the merged range \(gaps.count == 1 ? "is" : "are") in no part")
+        }
+        return [NamedSet(name: "merged", features: FeatureSet(statistics: statistics))]
     }
 }
