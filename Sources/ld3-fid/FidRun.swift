@@ -109,8 +109,10 @@ struct FidRun {
     }
 
     private func merged() throws -> [NamedSet] {
-        let parts = try inputs.map { path in (place: path, statistics: try FeatureStatistics(file: path)) }
-        let merged = try FeatureStatistics.merge(parts, hasSeeds: settings.hasSeeds)
-        return [NamedSet(name: "merged", features: FeatureSet(statistics: merged))]
+        let statistics = try StatisticsMerge.merged(inputs, hasSeeds: settings.hasSeeds)
+        if let gaps = statistics.moments?.seeds.gaps, !gaps.isEmpty {
+            settings.reporter.warn("\(gaps.brief) of the merged range \(gaps.count == 1 ? "is" : "are") in no part")
+        }
+        return [NamedSet(name: "merged", features: FeatureSet(statistics: statistics))]
     }
 }

@@ -6,6 +6,9 @@ package struct SeedRanges: Sendable, Equatable {
 
     package init() {}
 
+    /// `ranges` must rise and leave gaps between them.
+    init(rising ranges: [ClosedRange<Int64>]) { self.ranges = ranges }
+
     /// Makes a set from inclusive pairs, [R, 2] in row-major order, as files hold them. Throws `.data` if a range is
     /// reversed or overlaps another, or if the number of ends is odd.
     package init(pairs: [Int64]) throws {
