@@ -70,10 +70,11 @@ package struct SeedRanges: Sendable, Equatable {
     }
 
     private static func repetition(of seed: Int64) -> Failure {
-        Failure(
-            .data, "seed \(seed) occurs twice",
-            suggestion: "if the numbers of the samples are no seeds, give <no seeds>")
+        Failure(.data, "seed \(seed) occurs twice", suggestion: remedy)
     }
+
+    /// The remedy if seeds come twice that are none.
+    static let remedy = "if the numbers of the samples are no seeds, give <no seeds>"
 
     /// Returns the index of the first range that begins above `seed`.
     private func place(of seed: Int64) -> Int {

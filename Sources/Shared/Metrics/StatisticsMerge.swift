@@ -69,7 +69,8 @@ package enum StatisticsMerge {
             let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
             throw Failure(
                 .data, place: path,
-                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too")
+                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
+                suggestion: path == other ? nil : SeedRanges.remedy)
         }
     }
 }
