@@ -7,7 +7,7 @@ enum StatisticsTargets {
         let folder = try TemporaryFolder()
         let moments = Moments(
             dimension: 2, count: 3, sum: [1, 2], outer: [2, 1, 1, 3], seeds: try SeedRanges(pairs: [0, 2]))
-        let statistics = try FeatureStatistics(moments, features: "mnist32-features")
+        let statistics = FeatureStatistics(moments, features: "mnist32-features")
         let words =
             ["\"F64\"", "[2,2]", "[2]", "-1", "\"mu\"", "\"sigma\"", "\"count\"", "null"].map(\.bytes)
             + [[0, 0, 0, 0, 0, 0, 0xf8, 0x7f], [0, 0, 0, 0, 0, 0, 0xf0, 0xff]]
