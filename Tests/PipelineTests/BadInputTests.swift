@@ -44,7 +44,7 @@ struct BadInputTests {
             metadata: ["ld3.format": "1", "ld3.kind": "noise", "ld3.count": "1"],
             tensors: [NamedTensor(name: "noise", shape: [1, 4], floats: [1, 2, 3, 4])])
         expect(try run(seedless.image), status: 65, telling: "seed")
-        expect(try run([UInt8]("hello, is this a stream?".utf8)), status: 65, telling: "frame 1")
+        expect(try run([UInt8]("hello, is this a stream?".utf8)), status: 65, telling: "is text, not a tensor stream")
         // If a producer dies, the samples that came are written, then the failure is told.
         let short = try run(noiseStream(count: 3, shape: [4], declared: 9))
         #expect(short.status == 65 && short.errors.contains("after sample 3 of 9"), "\(short.errors)")

@@ -113,7 +113,7 @@ import Testing
             ("ld3-fid none", 65, ["no PNG file, but 1 other file (.jpg); pictures must be converted to PNG"]),
             ("ld3-fid nowhere", 66, ["nowhere"]),
             ("ld3-fid wide", 65, ["wide: features of shape [1099511627776] are no vectors of at most 8192 numbers"]),
-            ("ld3-fid 1.png", 65, ["ld3-fid: 1.png: is one picture; give the folder"]),
+            ("ld3-fid 1.png", 65, ["ld3-fid: 1.png: is a PNG picture", "sets are folders of PNG files"]),
             ("ld3-fid --reference minst mixed", 66, ["--reference minst: no such file", "did you mean mnist?"]),
             ("ld3-fid --features mnist --reference mnist mixed", 66, ["--features mnist: no such", "mean mnist32?"]),
             ("ld3-noise -n 3 --shape 1,32,32 | ld3-fid", 65, ["noise"]),
@@ -122,12 +122,16 @@ import Testing
             ("ld3-fid --statistics a.txt mixed", 64, ["a.txt"]), ("ld3-fid --merge", 64, ["--merge"]),
             (
                 "\(sampling("0-9")) | ld3-fid -q --statistics a.npz; ld3-fid --merge a.npz a.npz", 65,
-                ["a.npz", "twice; if the numbers of the samples are no seeds, give --no-seeds"]
+                ["a.npz", "is given twice"]
+            ),
+            (
+                "cp a.npz b.npz; ld3-fid --merge a.npz b.npz", 65,
+                ["seeds 0-9 are in ", ".npz too; if the numbers of the samples are no seeds, give --no-seeds"]
             ),
             ("\(sampling("0-0")) | ld3-fid", 65, ["1 sample has no covariance"]),
             ("ld3-fid < /dev/null", 65, ["empty"]),
             ("printf 'x,y\\n1,a\\n' | ld3-fid --chart c.png", 65, ["standard input: line 2", "`a`"]),
-            ("ld3-fid --chart c.png < /dev/null", 65, ["no table"]),
+            ("ld3-fid --chart c.png < /dev/null", 65, ["is empty"]),
             ("ld3-fid --chart nowhere/c.png < /dev/null", 73, ["nowhere/c.png"]),
             ("ld3-fid --chart c.png --kid < /dev/null", 64, ["--kid"]),
             ("ld3-fid --chart c.png t.csv", 64, ["standard input"]), ("ld3-fid --logarithmic", 64, ["--chart"]),
