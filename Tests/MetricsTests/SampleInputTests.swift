@@ -26,7 +26,7 @@ private struct ChannelMeans: FeatureNetwork {
     }
 }
 
-/// What is accepted as a set of samples, and what it gives.
+/// Every form of a set of samples, and the samples that it gives.
 @Suite struct SampleInputTests {
     private let folder: TemporaryFolder
 

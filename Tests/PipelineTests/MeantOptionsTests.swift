@@ -31,7 +31,7 @@ struct MeantOptionsTests {
         #expect(refused.status == 65 && refused.output.isEmpty)
         #expect(try run("--process=vp-linear", "--allow-other-model").status == 0)
         #expect(try run("--process=edm").status == 0)
-        // The same process in other words.
+        // This is the pairs' process in other words.
         #expect(try run("--process=edm:0.002,80").status == 0)
         // A model of another name has the process of the pairs no less.
         #expect(try run("--model=gaussian:shape=4,std=0.50").status == 0)

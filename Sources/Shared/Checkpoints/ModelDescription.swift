@@ -26,7 +26,7 @@ package struct ModelDescription: Sendable {
     private let knownArchitecture: String?
     /// The tensors of element types that are not read.
     package let unread: [UnreadTensor]
-    /// What the user should know about the choice among several sets of weights.
+    /// A note for the user about the choice among several sets of weights.
     package let remarks: [String]
     /// The classes outside the allow-list that the file names. They were not looked into.
     package let foreignClasses: [String]

@@ -6,7 +6,8 @@ private let optionOfCoordinate = [
     "evaluations": "--nfe", "steps": "--steps", "schedule": "--schedule", "solver": "--solver", "order": "--order",
     "variant": "--variant", "model": "--model", "process": "--process", "guidance": "--guidance",
     "architecture": "--architecture", "other model": "--allow-other-model", "introduction time": "--child-timeout",
-    "export": "--export", "resampled steps": "--resample", "first sigma": "--from-sigma", "sigma range": "--range", "cut sigma": "--split", "method": "--method",
+    "export": "--export", "resampled steps": "--resample", "first sigma": "--from-sigma", "sigma range": "--range",
+    "cut sigma": "--split", "method": "--method",
     "features": "--features", "description": "--describe", "force": "--force", "noise file": "--from",
     "dropped model times": "--drop-model-times", "tied times": "--tied", "mode": "--mode",
     "no seeds": "--no-seeds",
@@ -27,7 +28,7 @@ extension Failure {
             }
             failure.message = failure.message.replacing("<\(coordinate)>", with: words)
             guard let suggestion = failure.suggestion, suggestion.contains("<\(coordinate)>") else { continue }
-            // What another program can do is told with its name.
+            // A message about an option of another program names that program.
             let isUseful = isKnown || suggestion.contains("ld3-")
             failure.suggestion = isUseful ? suggestion.replacing("<\(coordinate)>", with: option) : nil
         }

@@ -98,7 +98,8 @@ extension FitRequest {
             try arguments.refuse(
                 ["radius", "soft-validation", "latent-step", "latent-decay"],
                 "moves noises along their gradients, which differences do not give")
-            try arguments.refuse(["activations"], "are kept for gradients of the network, which differences do not take")
+            try arguments.refuse(
+                ["activations"], "are kept for gradients of the network, which differences do not take")
         }
         if model.stepper == nil, gradient == .pullback { return nil }
         if method is LD3 {

@@ -33,7 +33,8 @@ package enum Safetensors {
         let (header, start) = try firstHeader(in: image)
         guard image.count - start == header.bufferLength else {
             throw Failure(
-                .data, "has \(counted(image.count - start, "byte")) of data where its header says \(header.bufferLength)")
+                .data,
+                "has \(counted(image.count - start, "byte")) of data where its header says \(header.bufferLength)")
         }
         return (header, start)
     }

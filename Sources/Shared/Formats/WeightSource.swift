@@ -25,7 +25,7 @@ package protocol WeightSource: Sendable {
     func withFloats(_ name: String, _ body: (UnsafeBufferPointer<Float>) throws -> Void) throws
     /// The tensors of unknown element types, which are not among `tensorNames`.
     var unread: [UnreadTensor] { get }
-    /// What the user should know about the choice of these weights, such as averages that are not used.
+    /// A note for the user about the choice of these weights, such as averages that are not used.
     var remarks: [String] { get }
     /// The architecture as JSON (`precond`, `init_kwargs`, or `architecture`); nil if the file does not tell it.
     var configuration: String? { get }

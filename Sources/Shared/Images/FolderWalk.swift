@@ -32,7 +32,7 @@ struct FolderWalk {
         try enter("", below: [])
     }
 
-    /// What was found besides pictures, as messages print it: "2 other files (.jpg), 1 hidden file or folder"; nil if
+    /// The other things that were found, as messages print them: "2 other files (.jpg), 1 hidden file or folder"; nil if
     /// there was nothing.
     var rest: String? {
         var parts: [String] = []

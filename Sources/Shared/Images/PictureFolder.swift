@@ -10,7 +10,7 @@ package struct PictureFolder: Sendable {
     /// The numbers by which the files are named, which are their seeds; nil if a name is not a number, or if two are
     /// the same number.
     package let seeds: [Int64]?
-    /// What else the folder holds, such as "2 other files (.jpg)"; nil if there is nothing else.
+    /// The other contents of the folder, such as "2 other files (.jpg)"; nil if there is nothing else.
     package let rest: String?
 
     /// Lists the files. Throws `.noInput` if the folder cannot be read, `.data` if it holds no PNG file; the message

@@ -3,7 +3,7 @@ import Formats
 import Images
 import Tensors
 
-/// Where an array of pictures [N, ...] has its channels.
+/// The place of the channels in an array of pictures [N, ...].
 enum PictureLayout {
     case channelsFirst, channelsLast
 

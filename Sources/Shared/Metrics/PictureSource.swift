@@ -27,7 +27,7 @@ package protocol PictureSource: AnyObject {
     var count: Int? { get }
     /// Whether samples became 8-bit levels on the way.
     var isQuantized: Bool { get }
-    /// What looks wrong about the pictures that were given so far; nil if nothing does.
+    /// A warning about the pictures that were given so far; nil if they look right.
     var warning: String? { get }
     /// Returns the next pictures; nil at the end.
     func next() throws -> PictureBatch?

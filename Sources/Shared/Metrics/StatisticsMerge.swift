@@ -23,7 +23,7 @@ package enum StatisticsMerge {
         return total
     }
 
-    /// What decides the place of a file in the sum.
+    /// The numbers that decide the place of a file in the sum.
     private struct Part {
         let path: String
         let seeds: SeedRanges
@@ -46,7 +46,8 @@ package enum StatisticsMerge {
             (seeds, count, sum) = try locating(path) {
                 let seeds = try hasSeeds ? SeedRanges(pairs: array("seeds")?.int64s() ?? []) : SeedRanges()
                 return (
-                    seeds, try array("count")?.int64s().first ?? 0, try seeds.isEmpty ? array("sum")?.doubles() ?? [] : []
+                    seeds, try array("count")?.int64s().first ?? 0,
+                    try seeds.isEmpty ? array("sum")?.doubles() ?? [] : []
                 )
             }
         }
@@ -69,7 +70,8 @@ package enum StatisticsMerge {
             let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
             throw Failure(
                 .data, place: path,
-                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
+                path == other
+                    ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
                 suggestion: path == other ? nil : SeedRanges.remedy)
         }
     }

@@ -9,7 +9,7 @@ import Tensors
 package struct NetworkModel {
     package let configuration: NetworkConfiguration
     let denoiser: NetworkDenoiser
-    /// What the user should know about the choice of the weights.
+    /// A note for the user about the choice of the weights.
     let remarks: [String]
 
     /// - Parameters:

@@ -13,7 +13,7 @@ struct StateDictionary {
 
     /// The tensors of element types that are not read.
     private(set) var unread: [UnreadTensor] = []
-    /// What the user should know about the choice among several sets of weights.
+    /// A note for the user about the choice among several sets of weights.
     private(set) var remarks: [String] = []
 
     private let document: PickleDocument

@@ -172,7 +172,8 @@ extension ZipDirectory {
             }
             let limit = storedCount.multipliedReportingOverflow(by: ZipArchive.maximumRatio)
             guard !isDeflated || limit.overflow || count <= limit.partialValue else {
-                throw Failure(.data, place: name, "claims \(counted(count, "byte")) from \(storedCount): no deflate does that")
+                throw Failure(
+                    .data, place: name, "claims \(counted(count, "byte")) from \(storedCount): no deflate does that")
             }
         }
 
