@@ -42,18 +42,6 @@ package final class ForeignStepper: Sampler {
         return try finish(states(input, along: course)[course.steps], input, course).values()
     }
 
-    /// Returns the samples along `course` as a stream holds them, [B, sample shape]. A number that Float cannot hold is
-    /// infinity, and so a breakdown.
-    package func floatSamples(_ input: SamplerInput<Double>, along course: TimeLists) throws -> Tensor<Float> {
-        let samples: Tensor<Float> =
-            try sample(input, times: course.times, modelTimes: course.modelTimes).converted()
-        if let bad = samples.firstNonFinite() {
-            throw breakdown(
-                input, sample: bad / samples.sampleCount, step: course.steps - 1, time: course.times[course.steps])
-        }
-        return samples
-    }
-
     /// Returns the samples along each course. A step that a course shares with the first one from the start on is taken once.
     package func samples(_ input: SamplerInput<Double>, along courses: [TimeLists]) throws -> [Tensor<Double>] {
         guard input.count > 0, let first = courses.first else {
@@ -132,7 +120,8 @@ package final class ForeignStepper: Sampler {
         return answer
     }
 
-    /// Makes samples of the last state, and pulls a cotangent of them back if there is one.
+    /// Makes samples of the last state, and pulls a cotangent of them back if there is one. A number that Float, the type of
+    /// samples in a stream, cannot hold is infinity, and so a breakdown.
     func finish(
         _ state: StepperState, _ input: SamplerInput<Double>, _ course: TimeLists, cotangent: Tensor<Double>? = nil,
         sampleType: DataType? = nil
@@ -140,7 +129,10 @@ package final class ForeignStepper: Sampler {
         let shape = [input.count] + stepper.sampleShape
         guard stepper.answers.contains(.finish) else {
             let only = try checkingSample(state.tensors.first { $0.name == "state" }, "state", shape)
-            return FinishedSamples(tensor: only, cotangents: cotangent.map { ["state": $0.reshaped(only.shape)] })
+            let finished = FinishedSamples(
+                tensor: only, cotangents: cotangent.map { ["state": $0.reshaped(only.shape)] })
+            try requireFinite(finished, input, course)
+            return finished
         }
         var tensors = state.tensors
         if let cotangent, let sampleType {
@@ -152,13 +144,17 @@ package final class ForeignStepper: Sampler {
                 tensor: try checkingSample(frame["sample"], "sample", shape),
                 cotangents: try cotangent.map { _ in try NamedCotangents(frame, of: state.floats) })
         }
-        let values = try answer.values()
-        if let bad = values.firstNonFinite() {
-            throw breakdown(
-                input, sample: bad / values.sampleCount, step: course.steps - 1,
-                time: course.times[course.steps])
-        }
+        try requireFinite(answer, input, course)
         return answer
+    }
+
+    private func requireFinite(
+        _ finished: FinishedSamples, _ input: SamplerInput<Double>, _ course: TimeLists
+    ) throws {
+        let values = try finished.values().converted(to: Float.self)
+        guard let bad = values.firstNonFinite() else { return }
+        throw breakdown(
+            input, sample: bad / values.sampleCount, step: course.steps - 1, time: course.times[course.steps])
     }
 
     private func checkingSample(_ tensor: NamedTensor?, _ name: String, _ shape: [Int]) throws -> NamedTensor {
