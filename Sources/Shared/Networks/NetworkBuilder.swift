@@ -25,7 +25,7 @@ package struct NetworkBuilder {
 
     // MARK: - Weights
 
-    private func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
+    func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
 
     /// Returns the tensor `name` of the file. Throws `.data` if the file lacks it or holds it with another shape.
     package mutating func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
@@ -35,8 +35,9 @@ package struct NetworkBuilder {
         guard let found = weights.shape(of: full) else {
             throw Failure(.data, place: full, "the model file lacks this tensor")
         }
-        // The weights of a convolution along one axis, as guided-diffusion's attention has them, lack our last 1.
-        guard found == shape || found + [1] == shape && shape.last == 1 else {
+        // A convolution along one axis lacks our last 1, and a layer that one file has as a matrix is a 1x1 convolution in
+        // another.
+        guard found.withoutLastOnes == shape.withoutLastOnes else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
         return Parameter(name: full, shape: shape, access: { body in try weights.withFloats(full, body) })
@@ -142,4 +143,9 @@ package struct NetworkBuilder {
         if sources.values.count == 1, sources.shape.segments.count == 1 { return sources.values[0] }
         return graph.add(Concatenation.outputShape(sources)) { Concatenation(sources, output: $0) }
     }
+}
+
+extension [Int] {
+    /// The sizes without the ones at the end.
+    fileprivate var withoutLastOnes: [Int] { Array(reversed().drop { $0 == 1 }.reversed()) }
 }

@@ -25,6 +25,11 @@ package final class CompiledNetwork: Sendable {
     /// next operation, fewer would leave work items with few tiles.
     private static let chunkImages = 4
 
+    /// Returns the images of a graph of this size that go through it together; nil if each runs on one thread.
+    package static func imagesTogether(_ graph: Graph) -> Int? {
+        graph.multiplications < smallNetwork ? nil : chunkImages
+    }
+
     /// - Parameters:
     ///   - differentiable: inputs whose cotangents the pullback returns.
     ///   - imagesTogether: images that go through the graph together; nil lets the network's size decide.
