@@ -12,21 +12,22 @@ extension NetworkBuilder {
 
     /// Adds the layer `name` of each pixel by itself.
     mutating func pixelwise(
-        _ name: String, _ input: Value, segments: [Int], residual: Value? = nil, imageBias: Value? = nil
+        _ name: String, _ input: Value, segments: [Int], residual: Value? = nil, imageBias: Value? = nil,
+        biased: Bool = true
     ) throws -> Value {
         try convolution(
             name, Sources(input), segments: segments, window: Window(1),
-            options: .init(imageBias: imageBias, residual: residual))
+            options: .init(imageBias: imageBias, residual: residual), biased: biased)
     }
 
-    /// Adds several layers of each pixel as one. Each gives a segment of `channels`, and has a bias if the file has one.
-    mutating func pixelwise(together names: [String], _ input: Value, channels: Int) throws -> Value {
+    /// Adds several layers of each pixel as one. Each gives a segment of `channels`.
+    mutating func pixelwise(together names: [String], _ input: Value, channels: Int, biased: Bool) throws -> Value {
         let window = Window(1)
         let weights = try names.map { try kernelWeights($0 + ".weight", for: Sources(input), channels: channels, window) }
-        let biases = try names.compactMap { has($0 + ".bias") ? try parameter($0 + ".bias", [channels]) : nil }
+        let biases = biased ? try names.map { try parameter($0 + ".bias", [channels]) } : []
         return convolution(
             Sources(input), segments: names.map { _ in channels }, window: window, weight: .joined(weights),
-            bias: biases.count == names.count ? .joined(biases) : nil)
+            bias: biased ? .joined(biases) : nil)
     }
 
     /// Adds the attention of a map to itself.

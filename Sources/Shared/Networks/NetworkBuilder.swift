@@ -57,13 +57,14 @@ package struct NetworkBuilder {
     /// - Parameters:
     ///   - segments: the numbers of output channels; more than one if the output is to be taken apart.
     ///   - order: row i of the weights used is row `order[i]` of the file's.
+    ///   - biased: whether the layer may have a bias.
     package mutating func convolution(
         _ name: String, _ sources: Sources, segments: [Int], window: Window, options: Convolution.Options = .init(),
-        order: [Int]? = nil
+        order: [Int]? = nil, biased: Bool = true
     ) throws -> Value {
         let channels = segments.reduce(0, +)
         var weight = try kernelWeights(name + ".weight", for: sources, channels: channels, window)
-        var bias = has(name + ".bias") ? try parameter(name + ".bias", [channels]) : nil
+        var bias = biased && has(name + ".bias") ? try parameter(name + ".bias", [channels]) : nil
         if let order {
             weight = weight.reordered(rows: order)
             bias = bias?.reordered(rows: order)

@@ -68,7 +68,8 @@ struct AutoencoderBuilder {
     private mutating func attention(_ name: String, _ x: Value) throws -> Value {
         let channels = x.shape.channels
         let qkv = try builder.pixelwise(
-            together: ["q", "k", "v"].map { "\(name).\($0)" }, norm("\(name).norm", x, silu: false), channels: channels)
+            together: ["q", "k", "v"].map { "\(name).\($0)" }, norm("\(name).norm", x, silu: false), channels: channels,
+            biased: true)
         let mixed = builder.selfAttention(qkv, heads: 1)
         return try builder.pixelwise("\(name).proj_out", mixed, segments: [channels], residual: x)
     }

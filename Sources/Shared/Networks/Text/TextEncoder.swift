@@ -66,7 +66,7 @@ package struct TextEncoder: Sendable {
         let width = x.shape.channels
         guard naming == .fused else {
             return try builder.pixelwise(
-                together: ["q_proj", "k_proj", "v_proj"].map { name + $0 }, x, channels: width)
+                together: ["q_proj", "k_proj", "v_proj"].map { name + $0 }, x, channels: width, biased: true)
         }
         let weight = try builder.parameter("\(name)in_proj_weight", [3 * width, width])
         let bias = try builder.parameter("\(name)in_proj_bias", [3 * width])

@@ -24,10 +24,11 @@ struct ContextBranch {
     mutating func add(_ name: String, channels: Int, to network: inout NetworkBuilder) throws -> Value {
         let output: Value
         if tokens == 1 {
-            let values = try builder.pixelwise("\(name).to_v", input, segments: [channels])
+            let values = try builder.pixelwise("\(name).to_v", input, segments: [channels], biased: false)
             output = try builder.pixelwise("\(name).to_out.0", values, segments: [channels])
         } else {
-            output = try builder.pixelwise(together: ["\(name).to_k", "\(name).to_v"], input, channels: channels)
+            output = try builder.pixelwise(
+                together: ["\(name).to_k", "\(name).to_v"], input, channels: channels, biased: false)
         }
         outputs.append(output)
         received.append(network.input(output.shape))
@@ -52,14 +53,14 @@ extension GuidedUNetBuilder {
         let channels = x.shape.channels
         let first = try builder.layerNorm("\(name).norm1", x)
         let qkv = try builder.pixelwise(
-            together: ["to_q", "to_k", "to_v"].map { "\(name).attn1.\($0)" }, first, channels: channels)
+            together: ["to_q", "to_k", "to_v"].map { "\(name).attn1.\($0)" }, first, channels: channels, biased: false)
         let mixed = builder.selfAttention(qkv, heads: heads)
         let told = try context?.add("\(name).attn2", channels: channels, to: &builder)
         let isVector = told?.shape.pixels == 1
         var y = try builder.pixelwise(
             "\(name).attn1.to_out.0", mixed, segments: [channels], residual: x, imageBias: isVector ? told : nil)
         if let told, !isVector {
-            y = try attend("\(name)", y, to: told, heads: heads)
+            y = try attend(name, y, to: told, heads: heads)
         } else {
             try skipQueries(name, channels: channels)
         }
@@ -74,7 +75,8 @@ extension GuidedUNetBuilder {
     /// Adds x + attention of x to the context's keys and values.
     private mutating func attend(_ name: String, _ x: Value, to told: Value, heads: Int) throws -> Value {
         let normalized = try builder.layerNorm("\(name).norm2", x)
-        let queries = try builder.pixelwise("\(name).attn2.to_q", normalized, segments: [x.shape.channels])
+        let queries = try builder.pixelwise(
+            "\(name).attn2.to_q", normalized, segments: [x.shape.channels], biased: false)
         let mixed = builder.graph.add(x.shape) {
             Attention(queries: queries, context: told, output: $0, heads: heads)
         }
