@@ -11,7 +11,8 @@ import Testing
     ]
 
     @Test func contents() throws {
-        #expect(String(decoding: try ByteRegion(Self.file).gunzipped(limit: 100), as: UTF8.self) == "hello, hello, hello\n")
+        #expect(
+            String(decoding: try ByteRegion(Self.file).gunzipped(limit: 100), as: UTF8.self) == "hello, hello, hello\n")
     }
 
     @Test func corruptFiles() {

@@ -9,7 +9,8 @@ func plainGaussianUnit(_ x: Double) -> Double { x * (1 + erf(x / 2.0.squareRoot(
 
 @Suite struct GaussianUnitTests {
     static let cases = [
-        unit("exact", .exact, plainGaussianUnit), unit("logistic", .logistic) { $0 / (1 + exp(-Double(Float(1.702)) * $0)) },
+        unit("exact", .exact, plainGaussianUnit),
+        unit("logistic", .logistic) { $0 / (1 + exp(-Double(Float(1.702)) * $0)) },
     ]
 
     @Test(arguments: cases) func value(_ operation: OperationCase) throws { try operation.checkValue() }

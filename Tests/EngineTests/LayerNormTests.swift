@@ -19,7 +19,8 @@ import Testing
         let input = graph.input(MapShape(features: 48))
         let output = graph.add(input.shape) {
             LayerNorm(
-                input, output: $0, gamma: Parameter(name: "gamma", shape: [48], elements: .init(repeating: 1, count: 48)),
+                input, output: $0,
+                gamma: Parameter(name: "gamma", shape: [48], elements: .init(repeating: 1, count: 48)),
                 beta: Parameter(name: "beta", shape: [48], elements: .init(repeating: 0, count: 48)))
         }
         let network = CompiledNetwork(
@@ -53,7 +54,8 @@ import Testing
                     let variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(channels)
                     for channel in 0..<channels {
                         result[channel * pixels + pixel] =
-                            g[channel] * (x[channel] - mean) / (variance + Double(Float(1e-3))).squareRoot() + b[channel]
+                            g[channel] * (x[channel] - mean) / (variance + Double(Float(1e-3))).squareRoot()
+                            + b[channel]
                     }
                 }
                 return result

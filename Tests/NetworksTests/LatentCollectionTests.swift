@@ -4,8 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Models that are too large for the repository, or repeat what its own show. They are tested if the whole collection is
-/// there.
+/// Models that are too large for the repository, or repeat what its own show. They are tested if the whole collection
+/// is there.
 @Suite struct LatentCollectionTests {
     private func check(_ pairs: [([Double], String)], _ recorded: SafetensorsFile, _ tolerance: Double) throws {
         for (values, name) in pairs {
@@ -96,5 +96,89 @@ import Testing
         let numbers = try recorded.tensor("input_ids").int64s().map { Int($0) }
         let context = try encoder.encode((0..<3).map { Array(numbers[$0 * 77..<($0 + 1) * 77]) })
         try check([(doubles(context), "last_hidden_state.f64")], recorded, 1e-5)
+    }
+}
+
+/// Files under diffusers' names, read under CompVis'.
+private struct DiffusersWeights: WeightSource {
+    let files: [SafetensorsFile]
+    let names: [String: String]
+    let tensorNames: [String]
+    var configuration: String? { nil }
+
+    /// - Parameter table: pairs of both names.
+    init(_ files: [SafetensorsFile], table: [JSONValue]) {
+        self.files = files
+        let pairs = table.compactMap { row -> (String, String)? in
+            guard let own = row.elements?[0].string, let other = row.elements?[1].string else { return nil }
+            return (own, other)
+        }
+        names = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
+        tensorNames = pairs.map(\.0)
+    }
+
+    private func file(_ name: String) -> (SafetensorsFile, String)? {
+        guard let name = names[name], let file = files.first(where: { $0.shape(of: name) != nil }) else { return nil }
+        return (file, name)
+    }
+
+    func type(of name: String) -> DataType? { file(name).flatMap { $0.0.type(of: $0.1) } }
+    func shape(of name: String) -> [Int]? { file(name).flatMap { $0.0.shape(of: $0.1) } }
+    func floats(_ name: String) throws -> [Float] {
+        let (file, name) = try #require(file(name))
+        return try file.floats(name)
+    }
+}
+
+extension LatentCollectionTests {
+    private func diffusers(_ folder: String, files: [String], heads: String) throws -> LatentFixture {
+        let root = try #require(Fixtures.shared("latent/names.json")).dropLast("names.json".count)
+        let table = try JSONValue(parsing: [UInt8](try MappedFile(path: "\(root)names.json").bytes))
+        let weights = DiffusersWeights(
+            try files.map { try SafetensorsFile(path: "\(root)\(folder)/diffusers/unet/\($0)") },
+            table: table["sd_unet"]?.elements ?? [])
+        let configuration = try JSONValue(
+            parsing: """
+                {"norm_num_groups": 2, "init_kwargs": {"image_size": 16, "in_channels": 4, "out_channels": 4,
+                "model_channels": 4, "attention_resolutions": [4, 2, 1], "num_res_blocks": 2, "channel_mult": [1, 2, 4, 4],
+                \(heads), "use_spatial_transformer": true, "context_dim": 16}}
+                """)
+        return LatentFixture(weights, try SafetensorsFile(path: "\(root)\(folder)/io.safetensors"), configuration)
+    }
+
+    /// Linear projections, and heads of one width. The network predicts v; only its output is recorded.
+    @Test(.enabled(if: Fixtures.shared("latent/names.json") != nil)) func stableDiffusion2() throws {
+        let fixture = try diffusers(
+            "sd2", files: ["diffusion_pytorch_model.safetensors"], heads: #""num_head_channels": 4"#)
+        let unet = try fixture.unet(height: 16, width: 16)
+        let contexts = [
+            try unet.read(try fixture.tensor("uncond_context")), try unet.read(try fixture.tensor("context")),
+        ]
+        let steps = try fixture.numbers("t").map { 1000 * $0 - 1 }
+        let values = try unet.evaluate(try fixture.tensor("x"), steps: steps, given: contexts)
+        try check([(doubles(values[1]), "out.f64")], fixture.recorded, 1e-5)
+    }
+
+    /// A velocity at the step 1000 t.
+    @Test(.enabled(if: Fixtures.shared("latent/names.json") != nil)) func instaflow() throws {
+        let names = (1...2).map { "diffusion_pytorch_model-0000\($0)-of-00002.safetensors" }
+        let fixture = try diffusers("instaflow", files: names, heads: #""num_heads": 2"#)
+        let sd = try LatentFixture("sd")
+        let unet = try fixture.unet(height: 16, width: 16)
+        let texts = try unet.read(try sd.tensor("embedding"))
+        let (x, v) = (try fixture.tensor("x"), try fixture.tensor("v"))
+        let steps = try fixture.numbers("t").map { 1000 * $0 }
+        let one = try unet.linearize(x, steps: steps, given: [texts.rows([0, 1])])
+        let pulled = try one.pullback([v])
+        let two = try unet.linearize(x, steps: steps, given: [texts.rows([2, 2]), texts.rows([0, 1])])
+        let guided = try two.pullback([v.scaled(by: -0.5), v.scaled(by: 1.5)])
+        try check(
+            [
+                (doubles(one.values[0]), "velocity.f64"), (doubles(pulled.x), "velocity_vjp_x.f64"),
+                (pulled.steps.map { 1000 * $0 }, "velocity_vjp_t.f64"),
+                (doubles(weightedSum(-0.5, two.values[0], 1.5, two.values[1])), "guided_velocity.f64"),
+                (doubles(guided.x), "guided_velocity_vjp_x.f64"),
+                (guided.steps.map { 1000 * $0 }, "guided_velocity_vjp_t.f64"),
+            ], fixture.recorded, 2e-5)
     }
 }

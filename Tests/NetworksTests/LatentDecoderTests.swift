@@ -81,7 +81,8 @@ import Testing
         let kl = AutoencoderArchitecture(
             latentChannels: 4, inputChannels: 4, imageChannels: 3, levelChannels: [128, 256, 512, 512], blocks: 3)
         let vq = AutoencoderArchitecture(
-            latentChannels: 3, inputChannels: 3, imageChannels: 3, levelChannels: [128, 256, 512], blocks: 3, codes: 8192)
+            latentChannels: 3, inputChannels: 3, imageChannels: 3, levelChannels: [128, 256, 512], blocks: 3,
+            codes: 8192)
         #expect(try parameters(kl) == 49_490_199)
         #expect(try parameters(vq) == 32_960_783)
         #expect(kl.factor == 8 && vq.factor == 4)

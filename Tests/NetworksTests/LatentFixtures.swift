@@ -35,7 +35,8 @@ struct LatentFixture {
         configuration.guided.groups = groups
         let prefix = weights.shape(of: "input_blocks.0.0.weight") != nil ? "" : "model.diffusion_model."
         return try LatentUNet(
-            weights: weights, prefix: prefix, configuration: configuration, height: height, width: width, tokens: tokens,
+            weights: weights, prefix: prefix, configuration: configuration, height: height, width: width,
+            tokens: tokens,
             pool: ThreadPool(threads: threads))
     }
 

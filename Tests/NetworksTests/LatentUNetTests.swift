@@ -123,6 +123,37 @@ import Testing
         expectClose([(try value(900.35).dot(v) - value(900.25).dot(v)) / 0.1], [slope], 2e-3, "slope")
     }
 
+    /// A second transformer block would be left out without a word.
+    @Test func partsThatTheNetworkLacksAreRefused() throws {
+        let lsun = try NetworkConfiguration(
+            json: #"{"image_size": 16, "in_channels": 3, "out_channels": 3, "model_channels": 8, "num_res_blocks": 1}"#)
+        func open(_ weights: (any WeightSource)?) throws -> LatentUNet {
+            var configuration = lsun
+            configuration.guided.groups = 2
+            return try LatentUNet(
+                weights: weights, prefix: "model.", configuration: configuration, height: 16, width: 16, tokens: 1,
+                pool: ThreadPool(threads: 1))
+        }
+        let tensors = try open(nil).tensors
+        _ = try open(RandomWeights(tensors: tensors + [("other.label_emb.weight", [2, 2])]))
+        #expect(throws: Failure.self) { try open(RandomWeights(tensors: tensors.dropLast())) }
+        #expect(
+            throws: Failure(
+                .data, place: "model.label_emb.weight",
+                "the model file has this tensor, which such a network does not have")
+        ) { try open(RandomWeights(tensors: tensors + [("model.label_emb.weight", [2, 2])])) }
+    }
+
+    /// A network that reads a context is none of pixels.
+    @Test func pixelNetworksHaveNoTransformers() throws {
+        let sd = try LatentFixture("sd")
+        let configuration = try NetworkConfiguration(
+            try #require(sd.configuration["params"]?["unet_config"]?["params"]))
+        #expect(throws: Failure.self) {
+            try PixelNetworks.open(weights: sd.weights, configuration: configuration, pool: ThreadPool(threads: 1))
+        }
+    }
+
     @Test func contextsOfAnotherShapeAreRefused() throws {
         let unet = try LatentFixture("sd").unet(height: 16, width: 16)
         #expect(throws: Failure(.data, "a context of shape [7, 16] came where the network reads [77, 16]")) {

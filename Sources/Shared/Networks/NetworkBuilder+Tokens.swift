@@ -23,7 +23,9 @@ extension NetworkBuilder {
     /// Adds several layers of each pixel as one. Each gives a segment of `channels`.
     mutating func pixelwise(together names: [String], _ input: Value, channels: Int, biased: Bool) throws -> Value {
         let window = Window(1)
-        let weights = try names.map { try kernelWeights($0 + ".weight", for: Sources(input), channels: channels, window) }
+        let weights = try names.map {
+            try kernelWeights($0 + ".weight", for: Sources(input), channels: channels, window)
+        }
         let biases = biased ? try names.map { try parameter($0 + ".bias", [channels]) } : []
         return convolution(
             Sources(input), segments: names.map { _ in channels }, window: window, weight: .joined(weights),

@@ -2,8 +2,8 @@ import Diagnostics
 import Engine
 import Formats
 
-/// A graph under construction, and the weights for it. The shape of a weight is checked when a layer is added; the weight
-/// itself is read when the network first runs.
+/// A graph under construction, and the weights for it. The shape of a weight is checked when a layer is added; the
+/// weight itself is read when the network first runs.
 package struct NetworkBuilder {
     package internal(set) var graph = Graph()
     /// nil if the graph is built only to learn which tensors it needs (`requested`).
@@ -35,8 +35,8 @@ package struct NetworkBuilder {
         guard let found = weights.shape(of: full) else {
             throw Failure(.data, place: full, "the model file lacks this tensor")
         }
-        // A convolution along one axis lacks our last 1, and a layer that one file has as a matrix is a 1x1 convolution in
-        // another.
+        // A convolution along one axis lacks our last 1, and a layer that one file has as a matrix is a 1x1 convolution
+        // in another.
         guard found.withoutLastOnes == shape.withoutLastOnes else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
@@ -48,6 +48,18 @@ package struct NetworkBuilder {
         _ name: String, for sources: Sources, channels: Int, _ window: Window
     ) throws -> Parameter {
         try parameter(name, [channels, sources.shape.channels, window.height, window.width])
+    }
+
+    /// Throws `.data` if the file has a tensor whose name, behind the prefix, begins with one of `roots`, and which is
+    /// not among `read`: the network in the file has a part that this one lacks.
+    func refuseOthers(roots: [String], read: [(name: String, shape: [Int])]) throws {
+        let known = Set(read.map(\.name))
+        let other = weights?.tensorNames.first { name in
+            !known.contains(name) && roots.contains { name.hasPrefix(prefix + $0) }
+        }
+        if let other {
+            throw Failure(.data, place: other, "the model file has this tensor, which such a network does not have")
+        }
     }
 
     // MARK: - Layers

@@ -18,7 +18,9 @@ extension ByteRegion {
         let end = count - 8
         let size = Int(try integer(at: end + 4) as UInt32)
         let bytes = try part(at: place, count: end - place).inflated(to: size, limit: limit)
-        guard ByteRegion(bytes).checksum == (try integer(at: end) as UInt32) else { throw Failure(.data, "the checksum is wrong") }
+        guard ByteRegion(bytes).checksum == (try integer(at: end) as UInt32) else {
+            throw Failure(.data, "the checksum is wrong")
+        }
         return bytes
     }
 }

@@ -18,8 +18,9 @@ package struct Graph: Sendable {
         return output
     }
 
-    /// Returns the graph in consecutive pieces, which begin at the first operation and at each of `starts`, and for each
-    /// piece the values of earlier pieces, and of `inputs`, that it reads. The pieces share the operations' weights.
+    /// Returns the graph in consecutive pieces, which begin at the first operation and at each of `starts`, and for
+    /// each piece the values of earlier pieces, and of `inputs`, that it reads. The pieces share the operations'
+    /// weights.
     package func pieces(at starts: [Int], inputs: [Value]) -> [(graph: Graph, inputs: [Value])] {
         let ends = starts + [operations.count]
         return zip([0] + starts, ends).map { start, end in

@@ -2,9 +2,9 @@
 //
 //     q: S k / sqrt(c)     k: S^T q / sqrt(c)     v: W^T g
 //
-// A first pass takes blocks of 32 queries, computes their rows of W and S again, and from them the cotangent of q. Of each
-// row it keeps three numbers: the largest score, the factor of the softmax, and the sum in S. With these a second pass
-// computes the same elements of W^T and S^T in blocks of 32 keys, and from them the cotangents of k and v.
+// A first pass takes blocks of 32 queries, computes their rows of W and S again, and from them the cotangent of q. Of
+// each row it keeps three numbers: the largest score, the factor of the softmax, and the sum in S. With these a second
+// pass computes the same elements of W^T and S^T in blocks of 32 keys, and from them the cotangents of k and v.
 
 extension Attention {
     /// The scratch memory of a pullback: k and v transposed; q and g transposed; three numbers for each query; and for
@@ -162,8 +162,8 @@ extension Attention {
         }
     }
 
-    /// Writes factor times the products of `count` pixels of a part, from pixel `first` on, with all queries' columns of
-    /// `transposed` to `rows`.
+    /// Writes factor times the products of `count` pixels of a part, from pixel `first` on, with all queries' columns
+    /// of `transposed` to `rows`.
     private func columns(
         _ part: Part, _ run: GraphRun, _ transposed: MutableFloatPointer, pair: Int, first: Int, count: Int,
         factor: Float, to rows: MutableFloatPointer

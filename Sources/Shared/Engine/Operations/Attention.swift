@@ -9,8 +9,8 @@
 ///
 ///     W = softmax over keys of q k^T / sqrt(c),    y = W v
 ///
-/// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries, so that a block's
-/// rows of W stay in cache; W never exists as a whole.
+/// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries, so that a
+/// block's rows of W stay in cache; W never exists as a whole.
 package struct Attention: Operation {
     /// One of q, k and v: all heads' channels of a segment of a value.
     struct Part: Sendable {

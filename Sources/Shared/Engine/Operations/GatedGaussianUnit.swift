@@ -1,5 +1,5 @@
-/// GEGLU, the gated linear unit of transformers (Shazeer 2020): one half of the channels times the Gaussian error linear
-/// unit of the other half,
+/// GEGLU, the gated linear unit of transformers (Shazeer 2020): one half of the channels times the Gaussian error
+/// linear unit of the other half,
 ///
 ///     y = a g P(normal number < g)
 package struct GatedGaussianUnit: Operation {

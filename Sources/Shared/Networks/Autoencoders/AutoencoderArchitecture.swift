@@ -23,7 +23,8 @@ package struct AutoencoderArchitecture: Sendable, Equatable {
     package var factor: Int { 1 << (levelChannels.count - 1) }
 
     package init(
-        latentChannels: Int, inputChannels: Int, imageChannels: Int, levelChannels: [Int], blocks: Int, codes: Int? = nil
+        latentChannels: Int, inputChannels: Int, imageChannels: Int, levelChannels: [Int], blocks: Int,
+        codes: Int? = nil
     ) {
         self.latentChannels = latentChannels
         self.inputChannels = inputChannels

@@ -3,10 +3,11 @@ import Engine
 import Formats
 import Tensors
 
-/// The decoder of an autoencoder: latents [B, C, h, w] to pictures [B, 3, f h, f w] with values about [-1, 1], not clamped.
+/// The decoder of an autoencoder: latents [B, C, h, w] to pictures [B, 3, f h, f w] with values about [-1, 1], not
+/// clamped.
 ///
-/// Latents are divided by the scale factor first. If the autoencoder has codes, each pixel of the latent is replaced by the
-/// nearest code, and the pullback treats this as the identity (van den Oord et al. 2017).
+/// Latents are divided by the scale factor first. If the autoencoder has codes, each pixel of the latent is replaced by
+/// the nearest code, and the pullback treats this as the identity (van den Oord et al. 2017).
 package struct LatentDecoder: Sendable {
     package let architecture: AutoencoderArchitecture
     /// [C, h, w]
@@ -26,9 +27,9 @@ package struct LatentDecoder: Sendable {
     ///   - prefix: the text before the tensors' names.
     ///   - scaleFactor: what latents were multiplied by for diffusion.
     ///   - height, width: the size of latents.
-    ///   - levelByLevel: whether a pullback keeps the maps between levels only and computes a level's own maps again; nil
-    ///     leaves it to the decoder's size.
-    /// - Throws: `data` if the weights do not fit the architecture.
+    ///   - levelByLevel: whether a pullback keeps the maps between levels only and computes a level's own maps again;
+    ///     nil leaves it to the decoder's size.
+    /// - Throws: `data` if the weights do not fit the architecture, or have more tensors of a decoder.
     package init(
         weights: (any WeightSource)?, prefix: String, architecture: AutoencoderArchitecture, scaleFactor: Double,
         height: Int, width: Int, levelByLevel: Bool? = nil, pool: ThreadPool
@@ -41,6 +42,8 @@ package struct LatentDecoder: Sendable {
             MapShape(height: height, width: width, channels: architecture.latentChannels))
         let output = try network.build(latents)
         let graph = network.builder.graph
+        try network.builder.refuseOthers(
+            roots: ["decoder.", "post_quant_conv.", "quantize.embedding."], read: network.builder.requested)
         let isLarge = CompiledNetwork.imagesTogether(graph) != nil
         let starts = levelByLevel ?? isLarge ? network.levelStarts : []
         let parts = graph.pieces(at: starts, inputs: [latents])

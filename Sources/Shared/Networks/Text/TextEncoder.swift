@@ -27,7 +27,8 @@ package struct TextEncoder: Sendable {
         else {
             throw Failure(
                 .data, place: "text encoder",
-                "\(architecture.layers) layers of width \(width) with \(architecture.heads) heads do not fit each other")
+                "\(architecture.layers) layers of width \(width) with \(architecture.heads) heads do not fit each other"
+            )
         }
         var builder = NetworkBuilder(weights: weights, prefix: prefix)
         let input = builder.input(MapShape(height: positions.count, width: 1, channels: width))

@@ -35,9 +35,10 @@ package struct TextEncoderArchitecture: Sendable, Equatable {
 
     /// Recognises a text encoder by the names and shapes of its tensors; nil if the file has none.
     ///
-    /// Shapes do not show the heads, the activation and the layers to be left out. The encoder of Stable Diffusion 1, of width
-    /// 768, and others have heads of 64 channels and the logistic activation. OpenCLIP's, of width 1024, has the exact one,
-    /// and leaves out its last layer if the file has all 24. The caller changes what its configuration says otherwise.
+    /// Shapes do not show the heads, the activation and the layers to be left out. The encoder of Stable Diffusion 1,
+    /// of width 768, and others have heads of 64 channels and the logistic activation. OpenCLIP's, of width 1024, has
+    /// the exact one, and leaves out its last layer if the file has all 24. The caller changes what its configuration
+    /// says otherwise.
     package init?(weights: any WeightSource) {
         let found = Self.prefixes.first { weights.shape(of: $0.1 + Self.tokenTable($0.0)) != nil }
         guard let (naming, prefix) = found, let table = weights.shape(of: prefix + Self.tokenTable(naming)),

@@ -20,8 +20,8 @@ enum TextSplitting {
         return String(result)
     }
 
-    /// Returns the words of clean text: English contractions such as 's, runs of letters, single digits, and runs of anything
-    /// else but spaces.
+    /// Returns the words of clean text: English contractions such as 's, runs of letters, single digits, and runs of
+    /// anything else but spaces.
     static func words(_ text: String) -> [Substring.UnicodeScalarView] {
         let scalars = text.unicodeScalars
         var words: [Substring.UnicodeScalarView] = []

@@ -29,8 +29,8 @@ package struct TokenVocabulary: Sendable {
 
     private static let wordEnd = "</w>"
 
-    /// Makes the vocabulary of openai/CLIP from its file of merges, `bpe_simple_vocab_16e6.txt`: all bytes, all bytes at the
-    /// end of a word, 48,894 merges, and the two marks of start and end.
+    /// Makes the vocabulary of openai/CLIP from its file of merges, `bpe_simple_vocab_16e6.txt`: all bytes, all bytes
+    /// at the end of a word, 48,894 merges, and the two marks of start and end.
     package init(openAI file: [UInt8]) throws {
         let lines = Self.lines(file).dropFirst().prefix(48_894)
         guard lines.count == 48_894 else {
@@ -54,7 +54,8 @@ package struct TokenVocabulary: Sendable {
         }
         // The first line is a comment.
         let lines = Self.lines(file)
-        try self.init(numbers, merges: lines.first?.starts(with: "#version".utf8) == true ? lines.dropFirst() : lines[...])
+        try self.init(
+            numbers, merges: lines.first?.starts(with: "#version".utf8) == true ? lines.dropFirst() : lines[...])
     }
 
     private init(_ numbers: [String: Int], merges lines: ArraySlice<ArraySlice<UInt8>>) throws {

@@ -74,7 +74,8 @@ package struct Tokenizer: Sendable {
         }
     }
 
-    /// Returns the tokens of a word: one for each byte, of which the pair of lowest rank is merged as long as there is one.
+    /// Returns the tokens of a word: one for each byte, of which the pair of lowest rank is merged as long as there is
+    /// one.
     private func merged(_ word: [UInt8], start: Int) -> [Piece] {
         var pieces = word.enumerated().map { index, byte in
             let table = index == word.count - 1 ? vocabulary.lastBytes : vocabulary.bytes

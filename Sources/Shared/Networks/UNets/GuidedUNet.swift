@@ -2,9 +2,10 @@ import Diagnostics
 import Engine
 import Formats
 
-// The U-Net of guided-diffusion (Dhariwal and Nichol 2021), improved DDPM (Nichol and Dhariwal 2021) and latent diffusion
-// (Rombach et al. 2022) under its own tensor names. Its input is the number t of the step in 0...999, not a function of the
-// noise level. If a network learned variances, the first half of its output channels predicts the noise.
+// The U-Net of guided-diffusion (Dhariwal and Nichol 2021), improved DDPM (Nichol and Dhariwal 2021) and latent
+// diffusion (Rombach et al. 2022) under its own tensor names. Its input is the number t of the step in 0...999, not a
+// function of the noise level. If a network learned variances, the first half of its output channels predicts the
+// noise.
 
 struct GuidedUNetBuilder {
     let configuration: NetworkConfiguration

@@ -3,11 +3,11 @@ import Engine
 import Formats
 import Tensors
 
-/// The U-Net of latent diffusion (Rombach et al. 2022): the network's own output, noise or velocity, for latents x, steps n
-/// and a context.
+/// The U-Net of latent diffusion (Rombach et al. 2022): the network's own output, noise or velocity, for latents x,
+/// steps n and a context.
 ///
-/// x is [B, C, H, W]. A step is a real number, in 0...999 for most networks. Everything that the context alone decides is
-/// computed once, by `read`.
+/// x is [B, C, H, W]. A step is a real number, in 0...999 for most networks. Everything that the context alone decides
+/// is computed once, by `read`.
 package struct LatentUNet: Sendable {
     package let configuration: NetworkConfiguration
     /// [C, H, W]
@@ -39,7 +39,7 @@ package struct LatentUNet: Sendable {
     ///   - prefix: the text before the tensors' names.
     ///   - height, width: the size of latents; each level halves them.
     ///   - tokens: the number of tokens of a context.
-    /// - Throws: `data` if the weights do not fit the configuration.
+    /// - Throws: `data` if the weights do not fit the configuration, or have more tensors of a U-Net.
     package init(
         weights: (any WeightSource)?, prefix: String, configuration: NetworkConfiguration, height: Int, width: Int,
         tokens: Int, pool: ThreadPool
@@ -60,6 +60,12 @@ package struct LatentUNet: Sendable {
         contextShape = configuration.guided.contextWidth.map { [tokens, $0] }
         multiplications = graph.multiplications
         tensors = network.builder.requested + (network.context?.builder.requested ?? [])
+        try builder.refuseOthers(
+            roots: [
+                "time_embed.", "label_emb.", "add_embedding.", "input_blocks.", "middle_block.", "output_blocks.",
+                "out.",
+            ],
+            read: tensors)
         let received = network.context?.received ?? []
         let together = CompiledNetwork.imagesTogether(graph)
         whole = CompiledNetwork(
@@ -99,14 +105,15 @@ package struct LatentUNet: Sendable {
     package func read(_ contexts: Tensor<Float>) throws -> ReadContext {
         guard let context, contexts.sampleShape == contextShape else {
             throw Failure(
-                .data, "a context of shape \(contexts.sampleShape) came where the network reads "
+                .data,
+                "a context of shape \(contexts.sampleShape) came where the network reads "
                     + (contextShape.map { "\($0)" } ?? "none"))
         }
         return ReadContext(tensors: try context.evaluate([contexts.tokensAsPixels]))
     }
 
-    /// Returns the output for x and steps, [B], under each of `contexts`, which have B rows. What does not depend on the
-    /// context is computed once.
+    /// Returns the output for x and steps, [B], under each of `contexts`, which have B rows. What does not depend on
+    /// the context is computed once.
     package func evaluate(
         _ x: Tensor<Float>, steps: [Double], given contexts: [ReadContext]
     ) throws -> [Tensor<Float>] {

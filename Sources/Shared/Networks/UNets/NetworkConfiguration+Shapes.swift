@@ -4,16 +4,17 @@ import Formats
 extension NetworkConfiguration {
     /// Recognises the U-Net of a latent diffusion model by the names and shapes of its tensors.
     ///
-    /// Shapes do not show the heads of attention. Known are Stable Diffusion 1 (context of 768 numbers, 8 heads) and 2 (1024,
-    /// heads of 64 channels), latent diffusion's ImageNet network (512, 1 head) and its networks without context on latents
-    /// of 3 channels (heads of 32 channels). For another network a configuration must tell them.
+    /// Shapes do not show the heads of attention. Known are Stable Diffusion 1 (context of 768 numbers, 8 heads) and 2
+    /// (1024, heads of 64 channels), latent diffusion's ImageNet network (512, 1 head) and its networks without context
+    /// on latents of 3 channels (heads of 32 channels). For another network a configuration must tell them.
     ///
     /// - Parameter prefix: the text before the tensors' names.
     /// - Throws: `data` if the tensors are none of such a network, or if its heads are not known.
     package init(latentUNet weights: any WeightSource, prefix: String) throws {
         func shape(_ name: String) -> [Int]? { weights.shape(of: prefix + name) }
         guard let first = shape("input_blocks.0.0.weight"), first.count == 4, let last = shape("out.2.weight") else {
-            throw Failure(.data, place: prefix + "input_blocks.0.0.weight", "the model file lacks this tensor of a U-Net")
+            throw Failure(
+                .data, place: prefix + "input_blocks.0.0.weight", "the model file lacks this tensor of a U-Net")
         }
         var levels = [Level()]
         var index = 1
@@ -30,7 +31,8 @@ extension NetworkConfiguration {
             index += 1
         }
         let width = first[0]
-        guard levels.allSatisfy({ $0.channels > 0 && $0.channels.isMultiple(of: width) && $0.blocks == levels[0].blocks })
+        guard
+            levels.allSatisfy({ $0.channels > 0 && $0.channels.isMultiple(of: width) && $0.blocks == levels[0].blocks })
         else {
             throw Failure(
                 .data, place: prefix + "input_blocks", "the levels of the U-Net are none that its names alone describe",

@@ -1,7 +1,7 @@
 import Engine
 
-/// The part of a U-Net that reads the context and nothing else, as a graph of its own. It runs once for each context, while
-/// the rest of the network runs at every step.
+/// The part of a U-Net that reads the context and nothing else, as a graph of its own. It runs once for each context,
+/// while the rest of the network runs at every step.
 struct ContextBranch {
     /// The number of tokens of a context.
     let tokens: Int
@@ -19,8 +19,8 @@ struct ContextBranch {
 
     /// Adds what the attention layer `name` needs of the context, and returns it as an input of `network`.
     ///
-    /// These are keys and values, [C, C] for each token. If there is one token, all its weights are 1, and the layer gives
-    /// every pixel one vector, whatever the queries: that vector is the result.
+    /// These are keys and values, [C, C] for each token. If there is one token, all its weights are 1, and the layer
+    /// gives every pixel one vector, whatever the queries: that vector is the result.
     mutating func add(_ name: String, channels: Int, to network: inout NetworkBuilder) throws -> Value {
         let output: Value
         if tokens == 1 {
