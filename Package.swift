@@ -77,13 +77,12 @@ let programs: [Target] = [
     program("ld3-fid", uses: ["Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics"]),
 ]
 
-/// What the tests of a module use above it.
+/// Modules that the tests of a module use beyond its own dependencies.
 let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
     "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
-
 ]
 
 let tests: [Target] =

@@ -28,13 +28,21 @@ struct CloudRun {
 
     /// Options that mean something for pictures alone.
     private static let pictureOptions = [
-        "statistics", "merge", "features", "input", "quantize", "kid", "precision-recall", "neighbours",
+        "statistics", "merge", "features", "input", "quantize", "kid", "precision-recall", "neighbours", "logarithmic",
+        "batch",
     ]
 
     /// Whether the reference holds clouds. Throws `usage` if it does not and an option is for clouds.
     static func isMeant(_ arguments: Arguments) throws -> Bool {
-        if let reference = arguments.stringIfGiven("reference"), CloudFile.holdsClouds(reference) { return true }
-        if let option = OptionGroup.clouds.options.first(where: { arguments.isGiven($0.name) }) {
+        let reference = arguments.stringIfGiven("reference")
+        let option = OptionGroup.clouds.options.first { arguments.isGiven($0.name) }
+        do {
+            if let reference, try CloudFile.holdsClouds(reference) { return true }
+        } catch {
+            // References of pictures are read, and refused, elsewhere.
+            if option != nil, reference != FidRun.embeddedReference { throw error }
+        }
+        if let option {
             throw Failure(
                 .usage, place: "--\(option.name)", "is for clouds, and the reference holds none",
                 suggestion: "clouds are compared with the clouds of --reference")
@@ -71,7 +79,7 @@ struct CloudRun {
         let entries = try sets.map { name, samples in
             if samples.count != references.count {
                 reporter.warn(
-                    "\(name): \(samples.count) samples for \(references.count) references; COV and MMD depend on both "
+                    "\(name): \(counted(samples.count, "sample")) for \(counted(references.count, "reference")); COV and MMD depend on both "
                         + "counts, and compare only where these are equal")
             }
             let metrics = try set(samples, name: name).metrics(against: references, own: own, pool: pool) {

@@ -9,7 +9,7 @@ import TensorStream
 
 /// One run of ld3-fid: samples become features and statistics, which are saved or compared with the reference.
 struct FidRun {
-    private static let embeddedReference = "mnist"
+    static let embeddedReference = "mnist"
 
     private let inputs: [String]
     private let reference: String?

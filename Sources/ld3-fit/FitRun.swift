@@ -110,7 +110,8 @@ struct FitRun {
     private func report(_ fit: Fit) throws {
         let start = fit.starts.first?.start.name ?? "its start"
         request.arguments.reporter.note(
-            "\(try fit.schedule.summary()); hard validation loss \(fit.lossBefore) (\(start)) -> \(fit.lossAfter)")
+            "\(try fit.schedule.summary()); hard validation loss \(compact(fit.lossBefore)) (\(start)) -> "
+                + compact(fit.lossAfter))
     }
 }
 

@@ -12,7 +12,7 @@ import Testing
             OptionGroup("training of model times", topic: "training", [.flag("tied", "none")]),
             OptionGroup("GITS", topic: "gits", [.flag("metric", "a metric")]),
         ],
-        examples: ["ld3-test"])
+        topicsWithoutOptions: ["dmn"], examples: ["ld3-test"])
 
     @Test func plainHelpLeavesTopicsOutAndNamesThem() {
         let text = command.helpText
@@ -31,6 +31,10 @@ import Testing
     @Test func allShowsEveryOption() throws {
         let text = try command.helpText(topic: "all")
         for option in command.options { #expect(text.contains("--\(option.name)")) }
+    }
+
+    @Test func aTopicWithoutOptionsSaysSo() throws {
+        #expect(try command.helpText(topic: "dmn").contains("no options of its own; ld3-test --help"))
     }
 
     @Test func anUnknownTopicNamesTheTopics() {

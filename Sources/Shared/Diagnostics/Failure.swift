@@ -1,4 +1,4 @@
-/// The exit statuses of every program, after sysexits.h as far as it has them. The README and the manual pages list them.
+/// The exit statuses of every program, after sysexits.h as far as it has them. docs/STREAM.md lists them.
 package enum ExitStatus: Int32, Sendable {
     case done = 0
     /// Unknown option, bad value, output to a terminal refused.

@@ -70,7 +70,7 @@ extension Condition {
         prompts == nil ? [:] : [Key.prompts: JSONValue.array(distinctPrompts.map { .string($0) }).text]
     }
 
-    /// In the order of their first sample.
+    /// Returns each prompt once, in the order of first samples.
     private var distinctPrompts: [String] {
         var seen: Set<String> = []
         return (prompts ?? []).compactMap { $0 }.filter { seen.insert($0).inserted }

@@ -1,6 +1,7 @@
 import Diagnostics
 
-/// The checked header of a safetensors image. Every range of a header that could be made lies in its promised buffer.
+/// The checked header of a safetensors image. The initializer checks that every range lies in the data whose length the
+/// header promises.
 package struct SafetensorsHeader: Sendable {
     /// The length of the length field before the header, in bytes.
     package static let prefix = 8

@@ -16,6 +16,11 @@ package enum FitMethods {
         "method", among: named.map { $0.name }, default: LD3.name,
         named.map { $0.name }.joined(separator: ", ") + " (heuristic: the discretization of least validation loss)")
 
+    /// The names of methods that read no options of their own.
+    package static var withoutOptions: [String] {
+        named.filter { $0.options.isEmpty }.map { $0.name }
+    }
+
     /// The groups of options of all methods, in the order of the table.
     package static var options: [OptionGroup] { all.flatMap { $0.options } }
 

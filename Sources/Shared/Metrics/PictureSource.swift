@@ -85,7 +85,7 @@ package final class StreamPictures: PictureSource {
             guard shape.count == 3 else {
                 throw Failure(
                     .data, place: samples.part.place, "samples of shape \(shape) are no pictures",
-                    suggestion: CloudFile.isCloud(shape)
+                    suggestion: isCloudShape(shape)
                         ? "clouds are compared with a file of clouds as --reference, and have no statistics"
                         : "pictures are [1, H, W] or [3, H, W]")
             }

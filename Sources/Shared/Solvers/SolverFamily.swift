@@ -32,7 +32,7 @@ protocol SolverFamily: Sendable {
 
     /// Returns the network evaluations of a run that ends at a noise level above zero.
     func evaluations(_ solver: Solver, steps: Int) -> Int
-    /// Returns what as many evaluations buy: the solver to run and its steps, which are below 1 if nothing can be bought.
+    /// Returns the solver and the number of steps for a budget of evaluations. The number is below 1 if the budget is too small.
     func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int)
     /// Returns the sampler of k-diffusion and ComfyUI that takes the same steps, or nil if there is none.
     func comfySampler(_ solver: Solver) -> String?

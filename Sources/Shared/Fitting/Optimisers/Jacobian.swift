@@ -117,7 +117,7 @@ extension StepProgram where Coefficient == Double {
         mapCoefficients { $0 + (changes[Place(instruction: $1, term: $2)] ?? 0) }
     }
 
-    /// Returns those moves after whose first changes fewer evaluations follow.
+    /// Returns the moves that run fewer evaluations again: those that follow each move's first change.
     fileprivate func cheapest(_ first: [Move], _ second: [Move]) -> [Move] {
         func cost(_ moves: [Move]) -> Int {
             moves.reduce(0) { $0 + instructions[$1.first...].count(where: \.isEvaluation) }

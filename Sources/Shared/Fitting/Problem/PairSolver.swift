@@ -54,7 +54,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
             try Array(0..<set.count).chunks(of: resources.batch).map { try results(.program(program), set, $0) })
     }
 
-    /// Returns the losses of the pairs along a step program, as for a course.
+    /// Returns the losses of the pairs along a step program. The function below explains the parameters.
     package func losses(
         _ program: StepProgram<Double>, _ set: FittingSet<Element>, at indices: [Int]? = nil,
         abandoningAbove bound: Double = .infinity
@@ -83,7 +83,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         return losses
     }
 
-    /// Returns what the function below does, of a course that is a program; nil for another.
+    /// Returns D(x_T; T) of every moved noise of the set if the course is a program; nil for a sampler.
     package func firstOutputs(_ set: FittingSet<Element>, along course: Course) throws -> Tensor<Element>? {
         guard case .program(let program) = course else { return nil }
         return try firstOutputs(set, program: program)

@@ -6,10 +6,9 @@ import Tensors
 
 /// Algorithm 1 of the paper: learns the times of a solver, and the model times, from a teacher's pairs.
 ///
-/// It differs from the official trainer if that one is at odds with its own aims (docs/methods/ld3.md, "Deviations"):
-/// gradients are exact; if moves are tested, losses are compared at equal parameters; if validation noises move, they
-/// do so at the best parameters, and the best loss is then the one on the moved noises, so that passes are compared on
-/// the same data.
+/// It differs from the official trainer in three points (docs/methods/ld3.md, "Deviations"). Gradients are exact. A tested
+/// move compares losses at the same parameters. Validation noises move at the best parameters, whose loss is then computed
+/// again on the moved noises.
 package struct LD3Trainer<Element: TensorElement> {
     package let student: Student<Element, TimesFamily>
     package let settings: LD3Settings
@@ -150,9 +149,11 @@ package struct LD3Trainer<Element: TensorElement> {
             atSmallestRate: pass.learnsModelTimes && sgd.learningRate <= settings.smallestModelLearningRate)
     }
 
-    /// Returns the losses and gradients of a batch at the parameters. If the network breaks down there, the batch's
-    /// moved noises go back to their places; if it still does, the best parameters return. If it does so even then, the
-    /// result is nil, or the breakdown is thrown if the fit has found nothing yet.
+    /// Returns the losses and gradients of a batch at the parameters.
+    ///
+    /// If the network breaks down there, the batch's moved noises go back to their places; if it still does, the best
+    /// parameters return. If it does so even then, this returns nil, or throws the breakdown if no training step has
+    /// gained yet.
     private mutating func gradients(_ batch: [Int], _ pass: Pass) throws -> StudentGradients<Element>? {
         func gradients() throws -> StudentGradients<Element>? {
             try student.gradients(alongCourse: parameters, train, at: batch, ofNoises: pass.movesNoises)

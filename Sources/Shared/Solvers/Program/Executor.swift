@@ -85,7 +85,7 @@ package struct Executor<Element: TensorElement> {
         throw breakdown(ofSample: bad / value.sampleCount, step: step, time: time, isGradient: false)
     }
 
-    /// Throws `NetworkBreakdown` if the network pulled a finite `cotangent` back to one that is not finite.
+    /// Throws `NetworkBreakdown` if `cotangent` is finite and the network's pullback of it is not.
     func requireFinite(
         _ pulled: Cotangents<Element>, of cotangent: Tensor<Element>, step: Int, time: Double
     ) throws {
