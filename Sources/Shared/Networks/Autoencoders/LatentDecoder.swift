@@ -47,11 +47,13 @@ package struct LatentDecoder: Sendable {
         let isLarge = CompiledNetwork.imagesTogether(graph) != nil
         let starts = levelByLevel ?? isLarge ? network.levelStarts : []
         let parts = graph.pieces(at: starts, inputs: [latents])
+        let memory = MemoryBlocks()
         pieces = parts.indices.map { index in
             let outputs = index + 1 < parts.count ? parts[index + 1].inputs : [output]
             return CompiledNetwork(
                 parts[index].graph, inputs: parts[index].inputs, outputs: outputs,
-                differentiable: parts[index].inputs, pool: pool, imagesTogether: isLarge ? 1 : nil)
+                differentiable: parts[index].inputs, pool: pool, imagesTogether: isLarge ? 1 : nil,
+                memory: memory)
         }
         self.architecture = architecture
         latentShape = [architecture.latentChannels, height, width]

@@ -67,36 +67,40 @@ package struct LatentUNet: Sendable {
             ],
             read: tensors)
         let received = network.context?.received ?? []
-        let together = CompiledNetwork.imagesTogether(graph)
+        let (together, memory) = (CompiledNetwork.imagesTogether(graph), MemoryBlocks())
         whole = CompiledNetwork(
             graph, inputs: [x, step] + received, outputs: [output], differentiable: [x, step], pool: pool,
-            imagesTogether: together)
+            imagesTogether: together, memory: memory)
         guard let branch = network.context else {
             (context, parts) = (nil, nil)
             return
         }
         context = CompiledNetwork(
             branch.builder.graph, inputs: [branch.input], outputs: branch.outputs, differentiable: [], pool: pool)
-        parts = Self.parts(graph, x: x, step: step, received: received, output: output, together, pool)
+        parts = Self.parts(graph, [x, step], received, output) { piece, inputs, outputs, differentiable in
+            CompiledNetwork(
+                piece, inputs: inputs, outputs: outputs, differentiable: differentiable, pool: pool,
+                imagesTogether: together, memory: memory)
+        }
     }
 
     /// Cuts the graph before the first operation that reads the context.
     private static func parts(
-        _ graph: Graph, x: Value, step: Value, received: [Value], output: Value, _ together: Int?, _ pool: ThreadPool
+        _ graph: Graph, _ inputs: [Value], _ received: [Value], _ output: Value,
+        compile: (
+            _ piece: Graph, _ inputs: [Value], _ outputs: [Value], _ differentiable: [Value]
+        ) -> CompiledNetwork
     ) -> (stem: CompiledNetwork, rest: CompiledNetwork)? {
         let told = Set(received.map(\.id))
         guard let start = graph.operations.firstIndex(where: { $0.inputs.contains { told.contains($0.id) } }) else {
             return nil
         }
-        let pieces = graph.pieces(at: [start], inputs: [x, step] + received)
+        let pieces = graph.pieces(at: [start], inputs: inputs + received)
         let border = pieces[1].inputs.filter { !told.contains($0.id) }
-        let stem = CompiledNetwork(
-            pieces[0].graph, inputs: [x, step], outputs: border, differentiable: [x, step], pool: pool,
-            imagesTogether: together)
-        let rest = CompiledNetwork(
-            pieces[1].graph, inputs: border + received, outputs: [output], differentiable: border, pool: pool,
-            imagesTogether: together)
-        return (stem, rest)
+        return (
+            compile(pieces[0].graph, inputs, border, inputs),
+            compile(pieces[1].graph, border + received, [output], border)
+        )
     }
 
     // MARK: - Runs
