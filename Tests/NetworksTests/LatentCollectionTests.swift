@@ -1,3 +1,4 @@
+import Checkpoints
 import Formats
 import Networks
 import Tensors
@@ -10,7 +11,6 @@ import Testing
     private func check(_ pairs: [([Double], String)], _ recorded: SafetensorsFile, _ tolerance: Double) throws {
         for (values, name) in pairs {
             let error = relativeError(values, try recorded.tensor(name).doubles())
-            print("MEASURED", recorded.path.split(separator: "/").suffix(2).joined(separator: "/"), name, error)
             #expect(error < tolerance, "\(name): \(error)")
         }
     }
@@ -125,7 +125,7 @@ private struct DiffusersWeights: WeightSource {
     func type(of name: String) -> DataType? { file(name).flatMap { $0.0.type(of: $0.1) } }
     func shape(of name: String) -> [Int]? { file(name).flatMap { $0.0.shape(of: $0.1) } }
     func floats(_ name: String) throws -> [Float] {
-        let (file, name) = try #require(file(name))
+        let (file, name) = try #require(self.file(name))
         return try file.floats(name)
     }
 }
@@ -133,7 +133,7 @@ private struct DiffusersWeights: WeightSource {
 extension LatentCollectionTests {
     private func diffusers(_ folder: String, files: [String], heads: String) throws -> LatentFixture {
         let root = try #require(Fixtures.shared("latent/names.json")).dropLast("names.json".count)
-        let table = try JSONValue(parsing: [UInt8](try MappedFile(path: "\(root)names.json").bytes))
+        let table = try JSONValue(parsing: ByteRegion(try MappedFile(path: "\(root)names.json")).array)
         let weights = DiffusersWeights(
             try files.map { try SafetensorsFile(path: "\(root)\(folder)/diffusers/unet/\($0)") },
             table: table["sd_unet"]?.elements ?? [])

@@ -15,7 +15,6 @@ import Testing
         #expect(linear.images == (try decoder.decode(try fixture.tensor("z"))))
         for (values, name) in [(linear.images, "decoded"), (pulled, "decoded_vjp_z")] {
             let error = relativeError(doubles(values), try fixture.numbers(name))
-            print("MEASURED decoder", fixture.groups, name, error)
             #expect(error < 1e-5, "\(name): \(error)", sourceLocation: sourceLocation)
         }
     }

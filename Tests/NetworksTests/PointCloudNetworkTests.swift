@@ -44,8 +44,10 @@ import Testing
         (#""spectral_norm": true"#, "spectral_norm"), (#""sched_mode": "cosine""#, "sched_mode: `cosine`"),
         (#""model": "vae""#, "model: `vae`"), (#""num_steps": 1"#, "num_steps"),
         (#""sample_num_points": -4"#, "sample_num_points"), (#""spectral_norm": "True""#, "spectral_norm: is `"),
-        (#""sched_mode": 3"#, "sched_mode"), (#""num_steps": "inf""#, "num_steps: is `"), (#""beta_T": "inf""#, "beta_T"),
-        (#""residual": "no""#, "residual"), (#""residual": 2"#, "residual"), (#""latent_dim": "8""#, "latent_dim"), (#""beta_1": 0.5, "beta_T": 0.1"#, "beta_1"),
+        (#""sched_mode": 3"#, "sched_mode"), (#""num_steps": "inf""#, "num_steps: is `"),
+        (#""beta_T": "inf""#, "beta_T"),
+        (#""residual": "no""#, "residual"), (#""residual": 2"#, "residual"), (#""latent_dim": "8""#, "latent_dim"),
+        (#""beta_1": 0.5, "beta_T": 0.1"#, "beta_1"),
     ]
     @Test(arguments: refused) func refusals(_ arguments: String, _ told: String) throws {
         let weights = Generator(configuration: "{\(arguments)}")

@@ -33,7 +33,6 @@ import Testing
             architecture.skippedLayers = skipped
             let encoder = try TextEncoder(weights: weights, architecture: architecture, pool: ThreadPool(threads: 2))
             let error = relativeError(doubles(try encoder.encode(texts)), try recorded.tensor(name).doubles())
-            print("MEASURED", fixture.file, name, error)
             #expect(error < 2e-6, "\(fixture.file) \(name): \(error)")
             // A text's vectors do not change with the texts beside it.
             #expect(try encoder.encode([texts[1]]) == encoder.encode(texts).samples(1..<2))

@@ -71,7 +71,7 @@ package struct MemorySchedule: Sendable {
             return nil
         }
         // A pullback may run again, and then needs everything that the forward run left for it.
-        let isPulled = buffer.isWrittenForwards && last > operationCount
+        let isPulled = withPullback && buffer.isWrittenForwards && last >= operationCount
         return first...(isPulled ? 2 * operationCount : last)
     }
 
