@@ -72,6 +72,9 @@ extension NetworkConfiguration {
         guided.resamplesInBlocks = arguments["resblock_updown"]?.boolean ?? false
         guided.convolvesResampled = arguments["conv_resample"]?.boolean ?? true
         guided.splitsBeforeHeads = arguments["use_new_attention_order"]?.boolean ?? false
+        if arguments["use_spatial_transformer"]?.boolean == true {
+            guided.contextWidth = try Self.required("context_dim", arguments)
+        }
         guard guided.outputChannels >= imageChannels, guided.outputChannels <= 2 * imageChannels, guided.heads > 0
         else {
             throw Failure(.data, place: "configuration", "out_channels or num_heads is out of range")
