@@ -102,7 +102,9 @@ struct ClusterTests {
         try folder.write(Array("80\n2\n0\n".utf8), to: "five.txt")
         for other in ["--shards 3 \(words)", "--shards 2 --sample '--schedule edm'"] {
             let refused = try shards(other)
-            #expect(refused.status == 65 && refused.text == "" && refused.errors.hasPrefix("shards: \(file): is of another run"))
+            #expect(
+                refused.status == 65 && refused.text == ""
+                    && refused.errors.hasPrefix("shards: \(file): is of another run"))
         }
         #expect(try shards("--shards 6 \(words)").status == 64)
         #expect(try shards("--shards 3 --teacher '--nfe 4'").status == 64)
@@ -112,7 +114,8 @@ struct ClusterTests {
     @Test(arguments: ["ld3-noise", "ld3-sample"]) func aKilledProgramOfALineLeavesNoFile(program: String) throws {
         let folder = try TemporaryFolder()
         try folder.write(
-            Array("#!/bin/sh\n'\(Programs.folder)/\(program)' \"$@\" | head -c 30000\nkill -KILL $$\n".utf8), to: program)
+            Array("#!/bin/sh\n'\(Programs.folder)/\(program)' \"$@\" | head -c 30000\nkill -KILL $$\n".utf8),
+            to: program)
         let result = try Programs.shell(
             """
             cd '\(folder.path)'

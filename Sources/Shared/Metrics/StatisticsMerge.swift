@@ -45,7 +45,8 @@ package enum StatisticsMerge {
             (seeds, count, sum) = try locating(path) {
                 let seeds = try SeedRanges(pairs: array("seeds")?.int64s() ?? [])
                 return (
-                    seeds, try array("count")?.int64s().first ?? 0, try seeds.isEmpty ? array("sum")?.doubles() ?? [] : []
+                    seeds, try array("count")?.int64s().first ?? 0,
+                    try seeds.isEmpty ? array("sum")?.doubles() ?? [] : []
                 )
             }
         }
@@ -68,7 +69,8 @@ package enum StatisticsMerge {
             let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
             throw Failure(
                 .data, place: path,
-                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too")
+                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too"
+            )
         }
     }
 }
