@@ -49,9 +49,8 @@ fid-50k: build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/fid-50k
 
 test: setup
-	@scripts/setup --python
 	$(SWIFT) build --build-tests $(FLAGS)
-	$(SWIFT) test $(FLAGS) --skip-build
+	PYTHON="$$(scripts/setup --python)" $(SWIFT) test $(FLAGS) --skip-build
 
 # Writes what the golden command lines print now as what they are to print; look at the difference before a commit.
 record-golden: setup

@@ -28,7 +28,7 @@ let modules: [Target] = [
             "Solvers", "Schedules", "Foreign",
         ],
         exclude: ["Resources"]),
-    module("Images", uses: ["Diagnostics", "Tensors", "CPNG"]),
+    module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
     module("Plots", uses: ["Diagnostics", "Images"]),
     module(
         "Metrics",
@@ -74,16 +74,15 @@ let programs: [Target] = [
             "Metrics", "Fitting", "Methods",
         ]),
     program("ld3-sample", uses: ["Formats", "Tensors", "Models", "Images"]),
-    program("ld3-fid", uses: ["Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics"]),
+    program("ld3-fid", uses: ["Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics"]),
 ]
 
-/// What the tests of a module use above it.
+/// Modules that the tests of a module use beyond its own dependencies.
 let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
     "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
-
 ]
 
 let tests: [Target] =

@@ -4,8 +4,10 @@
     ld3-teacher --model 'exec:python3 scripts/torch_denoiser.py my_unet.py:load --shape 3,32,32 --device cuda'
 
 my_unet.py:load (or package.module:load) is called without arguments and returns a torch module or function
-network(x, t, labels): x [B, shape], t [B], labels [B] integers with -1 for none, or None. What it returns is what
---predicts says, [B, shape]. The ld3 programs want the x_0 prediction and get it by x = alpha x_0 + sigma noise.
+network(x, t, labels): x [B, shape], t [B], labels [B] integers with -1 for none, or None. On a flow, t is sigma, from 1
+(noise) to 0, whatever its shift. What it returns is what --predicts says, [B, shape], or a tuple or an output of diffusers
+that begins with it. The velocity of a flow is noise - data, as in diffusers. The ld3 programs want the x_0 prediction and
+get it by x = alpha x_0 + sigma noise. What the network prints goes to standard error.
 """
 import argparse
 import importlib
@@ -20,12 +22,19 @@ import torch  # noqa: E402
 from ld3_stream import Frame, frames  # noqa: E402
 
 
+def flow_sigma(process, t):
+    """sigma(t) of flow and flow:shift=K."""
+    shift = float(process.partition("shift=")[2] or 1)
+    return shift * t / (1 + (shift - 1) * t)
+
+
 def alpha_sigma(process, t):
     """alpha(t) and sigma(t) of the processes that have a formula."""
     if process.startswith("edm"):
         return torch.ones_like(t), t
-    if process == "flow":
-        return 1 - t, t
+    if process.startswith("flow"):
+        sigma = flow_sigma(process, t)
+        return 1 - sigma, sigma
     if process == "vp-linear":
         log_alpha = -0.25 * t**2 * 19.9 - 0.5 * t * 0.1
     elif process == "vp-cosine":
@@ -40,6 +49,8 @@ def load(name):
     """The callable that `file.py:name` or `package.module:name` says."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):
+        # What lies beside the file may be imported by it.
+        sys.path.insert(0, os.path.dirname(os.path.abspath(place)))
         spec = importlib.util.spec_from_file_location("denoiser", place)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -58,12 +69,20 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-pullback", action="store_true", help="do not offer gradients")
     options = parser.parse_args()
+    # Only frames go to standard output, whatever a library prints.
+    output = sys.stdout.buffer
+    sys.stdout = sys.stderr
+    is_flow = options.process.startswith("flow")
     network = load(options.network)
     if isinstance(network, torch.nn.Module):
         network = network.to(options.device).eval().requires_grad_(False)
 
     def denoise(x, t, labels):
-        output = network(x, t.to(x.dtype), labels)
+        told = flow_sigma(options.process, t) if is_flow else t
+        output = network(x, told.to(x.dtype), labels)
+        output = (output if torch.is_tensor(output) else output[0]).to(x.dtype)
+        if output.shape != x.shape:
+            sys.exit(f"the network returns the shape {list(output.shape)} for states of shape {list(x.shape)}")
         if options.predicts == "data":
             return output
         rows = [-1] + [1] * (x.dim() - 1)
@@ -71,7 +90,7 @@ def main():
         if options.predicts in ("noise", "score"):
             noise = output if options.predicts == "noise" else -sigma * output
             return (x - sigma * noise) / alpha
-        return x - sigma * output if options.process == "flow" else alpha * x - sigma * output
+        return x - sigma * output if is_flow else alpha * x - sigma * output
 
     def tensor(frame, name):
         return torch.from_numpy(frame[name].numpy().copy()).to(options.device) if name in frame else None
@@ -80,7 +99,7 @@ def main():
     Frame({
         "ld3.format": "1", "ld3.kind": "model", "ld3.process": options.process, "ld3.shape": json.dumps(shape),
         "ld3.pullback": json.dumps(not options.no_pullback), "ld3.labels": str(options.labels),
-    }).write()
+    }).write(output)
     for frame in frames():
         x, t, labels, cotangent = (tensor(frame, name) for name in ("x", "t", "label", "cotangent"))
         answer = Frame({"ld3.format": "1", "ld3.kind": "denoised"})
@@ -94,7 +113,7 @@ def main():
                 for name, gradient, like in zip(("x_cotangent", "t_cotangent"), gradients, (x, t)):
                     answer[name] = (torch.zeros_like(like) if gradient is None else gradient).cpu().numpy()
             answer["denoised"] = value.detach().float().cpu().numpy()
-        answer.write()
+        answer.write(output)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Formats
 import Images
 import Options
 import Plots
@@ -43,6 +44,7 @@ struct ChartRun {
     func run() throws {
         let figure = try locating("standard input") {
             let bytes = try Descriptor.contents(Descriptor.standardInput, limit: Self.longestInput)
+            try FileKind.refuse(bytes, wanted: "a table", accepted: [.text])
             return try Figure(tables: String(decoding: bytes, as: UTF8.self), verticalScale: scale)
         }
         try Publishing.publish(file, bytes: PNG.encode(figure.render(scale: 1.5)))

@@ -28,13 +28,21 @@ struct CloudRun {
 
     /// Options that mean something for pictures alone.
     private static let pictureOptions = [
-        "statistics", "merge", "features", "input", "quantize", "kid", "precision-recall", "neighbours",
+        "statistics", "merge", "no-seeds", "features", "input", "quantize", "kid", "precision-recall", "neighbours",
+        "logarithmic", "batch",
     ]
 
     /// Whether the reference holds clouds. Throws `usage` if it does not and an option is for clouds.
     static func isMeant(_ arguments: Arguments) throws -> Bool {
-        if let reference = arguments.stringIfGiven("reference"), CloudFile.holdsClouds(reference) { return true }
-        if let option = OptionGroup.clouds.options.first(where: { arguments.isGiven($0.name) }) {
+        let reference = arguments.stringIfGiven("reference")
+        let option = OptionGroup.clouds.options.first { arguments.isGiven($0.name) }
+        do {
+            if let reference, try CloudFile.holdsClouds(reference) { return true }
+        } catch {
+            // References of pictures are read, and refused, elsewhere.
+            if option != nil, reference != FidRun.embeddedReference { throw error }
+        }
+        if let option {
             throw Failure(
                 .usage, place: "--\(option.name)", "is for clouds, and the reference holds none",
                 suggestion: "clouds are compared with the clouds of --reference")
@@ -71,7 +79,7 @@ struct CloudRun {
         let entries = try sets.map { name, samples in
             if samples.count != references.count {
                 reporter.warn(
-                    "\(name): \(samples.count) samples for \(references.count) references; COV and MMD depend on both "
+                    "\(name): \(counted(samples.count, "sample")) for \(counted(references.count, "reference")); COV and MMD depend on both "
                         + "counts, and compare only where these are equal")
             }
             let metrics = try set(samples, name: name).metrics(against: references, own: own, pool: pool) {
@@ -89,13 +97,18 @@ struct CloudRun {
     private func samples(_ path: String) throws -> [(name: String, samples: CloudSamples)] {
         let name = path == "-" ? "standard input" : path
         let all = try CloudSamples(path: path, reporter: reporter)
-        guard let setSize, setSize < all.count else { return [(name, all)] }
-        let count = all.count / setSize
-        if all.count % setSize > 0 {
-            reporter.warn("\(name): the last \(all.count % setSize) clouds fill no set of \(setSize) and are left out")
+        guard let setSize else { return [(name, all)] }
+        let (count, rest) = all.count.quotientAndRemainder(dividingBy: setSize)
+        guard count > 0 else {
+            reporter.warn(
+                "\(name): \(counted(all.count, "cloud")) in all fill no set of \(setSize); they are taken as one set")
+            return [(name, all)]
+        }
+        if rest > 0 {
+            reporter.warn("\(name): the last \(counted(rest, "cloud")) of all fill no set of \(setSize); left out")
         }
         return (0..<count).map { index in
-            ("\(name), set \(index + 1)", all.samples(index * setSize..<(index + 1) * setSize))
+            (count > 1 ? "\(name), set \(index + 1)" : name, all.samples(index * setSize..<(index + 1) * setSize))
         }
     }
 

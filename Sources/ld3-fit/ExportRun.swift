@@ -14,7 +14,7 @@ struct ExportRun {
 
     func run() throws {
         try checkOptions()
-        guard let export = try arguments.export() else {
+        guard var export = try arguments.export() else {
             throw Failure.option("schedule", "is what --export writes", suggestion: "name a format with --export")
         }
         let evaluations = try arguments.isGiven("nfe") ? FitRequest.evaluations(arguments.string("nfe")) : []
@@ -26,6 +26,7 @@ struct ExportRun {
             process: try arguments.process())
         let process = try process(of: request.origin)
         let schedule = try request.schedule(for: process, fallback: ("ipndm", nil)) { arguments.reporter.note($0) }
+        export.namesSolver = request.tellsSolver
         try export.write(schedule, reporter: arguments.reporter)
     }
 

@@ -1,5 +1,6 @@
 import Commands
 import Diagnostics
+import Diffusion
 import FitRequests
 import Fitting
 import Formats
@@ -22,12 +23,15 @@ struct FitOutput {
     /// Throws `usage` if the export is known to refuse the result, `cannotCreate` if the plot cannot be had.
     init(_ request: FitRequest) throws {
         let arguments = request.arguments
+        if request.export != nil {
+            try arguments.refuse(["format"], "cannot be given together with --export, which is a format")
+        }
         let isTerminal = Descriptor.isTerminal(Descriptor.standardOutput)
         format =
             arguments.isGiven("format") ? try arguments.choice("format", Format.self) : isTerminal ? .text : .stream
         export = request.export
         if let export {
-            guard request.budgets.count == 1 || export.format.isText else {
+            guard request.budgets.count == 1 || export.format.holdsSeveral else {
                 throw Failure(.usage, place: "export \(export.format.rawValue)", "holds one schedule only")
             }
             let learned = request.method.learned
@@ -40,6 +44,11 @@ struct FitOutput {
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
         plotFile = arguments.stringIfGiven("plot")
         if let plotFile { try Publishing.check(plotFile) }
+    }
+
+    /// Throws `usage` if the schedules of these budgets cannot be exported, whatever the fit finds.
+    func check(_ process: NoiseProcess, _ budgets: [Budget]) throws {
+        for budget in budgets { try export?.check(process: process, steps: budget.steps) }
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.

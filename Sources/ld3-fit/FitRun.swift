@@ -34,6 +34,7 @@ struct FitRun {
         if let stepper = model.stepper { request = try request.fitting(stepper) }
         gradient = try request.gradient(of: model)
         self.request = request
+        try output.check(model.process, request.budgets)
         let pairs = try Pairs(samples.all(), model: model)
         (train, validation) = try locating(stream.frames.place) {
             try pairs.split(
@@ -81,8 +82,9 @@ struct FitRun {
     }
 
     private func runWithDenoiser() throws {
-        // Single precision would blur the optimum of a model whose every number is known exactly.
-        if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
+        // Single precision would blur the optimum of a model whose every number is known exactly. Features know no other.
+        let usesFeatures = request.loss.usesNetwork || request.method.usesNetwork(ofSamples: model.targetShape)
+        if let gaussian = model.denoiser as? GaussianDenoiser<Float>, !usesFeatures {
             try run(
                 FitSession(
                     request, model: model, denoiser: counting(gaussian.converted(to: Double.self)),
@@ -98,6 +100,7 @@ struct FitRun {
     private func run<Element>(_ session: FitSession<Element>) throws {
         var isFirst = true
         let fits = try session.fits { fit, tiedLoss in
+            try requireSound(fit)
             try report(fit)
             try output.write(
                 fit, tiedLoss: tiedLoss, from: part, metadata: model.metadata,
@@ -107,10 +110,19 @@ struct FitRun {
         try output.finish(fits)
     }
 
+    /// Throws `data` if a number that was found is not finite, so that no such schedule leaves the program.
+    private func requireSound(_ fit: Fit) throws {
+        try locating("the fitted schedule") { try fit.schedule.validate() }
+        guard fit.lossAfter.isFinite else {
+            throw Failure(.data, "the fitted schedule has a validation loss that is not finite, \(fit.lossAfter)")
+        }
+    }
+
     private func report(_ fit: Fit) throws {
         let start = fit.starts.first?.start.name ?? "its start"
         request.arguments.reporter.note(
-            "\(try fit.schedule.summary()); hard validation loss \(fit.lossBefore) (\(start)) -> \(fit.lossAfter)")
+            "\(try fit.schedule.summary()); hard validation loss \(compact(fit.lossBefore)) (\(start)) -> "
+                + compact(fit.lossAfter))
     }
 }
 

@@ -51,7 +51,7 @@ let command = Command(
             ]
         ).withoutEffectOnNumbers(),
     ],
-    topicAliases: [LD3.name: "training"],
+    topicAliases: [LD3.name: "training"], topicsWithoutOptions: FitMethods.withoutOptions,
     examples: [
         "ld3-noise --seeds 0-99 | ld3-teacher | ld3-fit --solver ipndm --nfe 5 > five.safetensors",
         "ld3-fit --solver unipc --nfe 4-10 --learn times,model-times,coefficients < pairs > all.safetensors",

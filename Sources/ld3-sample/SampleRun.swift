@@ -19,6 +19,13 @@ struct SampleRun {
         let request = try arguments.scheduleRequest(defaultSchedule: nil, fallback: fallback)
         let wantsPictures = arguments.isGiven("output") || arguments.isGiven("grid")
         let wantsStream = arguments.flag("stream") || !wantsPictures
+        if !wantsPictures {
+            try arguments.refuse(
+                ["force", "quantize"], "is for pictures, and none are asked for", suggestion: "add -o or --grid")
+        }
+        if !arguments.isGiven("output") {
+            try arguments.refuse(["force"], "is for the folder of -o, and there is none")
+        }
         tellsVolume = arguments.flag("log-determinant")
         if tellsVolume, !wantsStream {
             throw Failure(
@@ -51,14 +58,21 @@ struct SampleRun {
             guard let writer else { return }
             var samples = batch.removing(["noise"]).setting(NamedTensor(name: "image", tensor: image))
             if tellsVolume {
-                let volumes = try solver.logDeterminants(batch)
+                let volumes = try finite(solver.logDeterminants(batch), "log-determinant", of: batch)
                 samples = samples.setting(NamedTensor(name: "log_determinant", shape: [batch.count], doubles: volumes))
             }
             if let losses = try solver.model.losses(image, batch) {
+                let losses = try finite(losses, "loss", of: batch)
                 samples = samples.setting(NamedTensor(name: "loss", shape: [batch.count], doubles: losses))
             }
             try writer.write(samples, metadata: solver.model.metadata)
         }
         if let warning = try pictures?.finish() { reporter.warn(warning) }
+    }
+
+    /// Returns the numbers of a batch. Throws `data`, naming the seed, if one is not finite.
+    private func finite(_ values: [Double], _ name: String, of batch: SampleBatch) throws -> [Double] {
+        guard let bad = values.firstIndex(where: { !$0.isFinite }) else { return values }
+        throw Failure(.data, place: "seed \(batch.seeds[bad])", "its \(name) is \(values[bad])")
     }
 }

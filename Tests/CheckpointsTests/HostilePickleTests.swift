@@ -215,13 +215,14 @@ import Testing
         }
         #expect(
             try message("_rebuild_qtensor", "QInt8Storage", nil)
-                == "storage 0 is a `torch.QInt8Storage`, which is not read")
+                == "tensor `w` is of type `torch.QInt8Storage`, which is not read")
     }
 
     @Test func otherFilesAreRecognised() {
         #expect(refusal([])?.message == "is empty")
         #expect(
             refusal(Array("version https://git-lfs.github.com/spec/v1\n".utf8))?.message.contains("Git LFS") == true)
-        #expect(refusal(Array("<!DOCTYPE html>".utf8))?.message.contains("begins with 3c 21 44 4f") == true)
+        #expect(refusal(Array("<!DOCTYPE html>".utf8))?.message == "is a web page, not a checkpoint")
+        #expect(refusal([0x81, 1, 2, 3])?.message == "is not a checkpoint that is read: it begins with 81 01 02 03")
     }
 }

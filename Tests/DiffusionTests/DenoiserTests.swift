@@ -21,9 +21,14 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
             try PointsDenoiser(points: means, process: process),
             Guided(Labelled(base: GaussianDenoiser(sampleShape: [2, 2], process: process)), weight: 2.5),
         ]
-        if process != .flow {
+        if !process.startsWithoutSignal {
             every.append(
                 Transported(try MixtureDenoiser(weights: [1, 2, 3], means: means, deviations: deviations), to: process))
+        }
+        if let unshifted = process.unshifted {
+            let base = try MixtureDenoiser<Double>(
+                weights: [1, 2, 3], means: means, deviations: deviations, process: unshifted)
+            every.append(Unshifted(base, under: process))
         }
         return every
     }
@@ -90,7 +95,7 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         let means = Tensor(shape: [2, 4], elements: numbers(8, seed: 5))
         let deviations = Tensor(shape: [2], elements: [0.2, 0.3])
         let x = Tensor(shape: [1, 4], elements: numbers(4))
-        for process in everyProcess where process != .flow {
+        for process in everyProcess where !process.startsWithoutSignal {
             let direct = try MixtureDenoiser<Double>(
                 weights: [1, 2], means: means, deviations: deviations, process: process)
             let carried = Transported(
@@ -101,6 +106,20 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
                 )
                 #expect(zip(a.elements, b.elements).allSatisfy { abs($0 - $1) < 1e-11 })
             }
+        }
+    }
+
+    /// A denoiser that is told sigma makes under a shift what the denoiser of the shifted flow makes.
+    @Test func unshiftedIsTheSameDenoiser() throws {
+        let process = NoiseProcess.flow(shift: 3)
+        func gaussian(_ process: NoiseProcess) -> GaussianDenoiser<Double> {
+            GaussianDenoiser(sampleShape: [4], mean: 0.3, deviation: 0.4, process: process)
+        }
+        let x = Tensor(shape: [1, 4], elements: numbers(4))
+        for t in times(of: process) {
+            let direct = try gaussian(process).denoise(x, at: [t], given: .none)
+            let told = try Unshifted(gaussian(.flow), under: process).denoise(x, at: [t], given: .none)
+            #expect(zip(direct.elements, told.elements).allSatisfy { abs($0 - $1) < 1e-14 })
         }
     }
 

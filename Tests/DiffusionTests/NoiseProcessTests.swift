@@ -9,7 +9,7 @@ import Testing
 /// The processes that the tests run through.
 let everyProcess: [NoiseProcess] = [
     .edm, .edm(minimum: 0.01, maximum: 50), .vpLinear, .vpCosine, .vpDiscrete(.stableDiffusion),
-    .vpDiscrete(.latentDiffusion), .vpDiscrete(.pointCloud), .flow,
+    .vpDiscrete(.latentDiffusion), .vpDiscrete(.pointCloud), .flow, .flow(shift: 3), .flow(shift: 0.4),
 ]
 
 /// Returns times inside the process, away from the knots of a table.
@@ -118,10 +118,35 @@ func times(of process: NoiseProcess) -> [Double] {
 
     @Test func spelling() throws {
         for process in everyProcess { #expect(try NoiseProcess(spelling: process.spelling) == process) }
-        for text in ["", "edm:", "edm:80", "edm:2,1", "edm:0,1", "vp", "vp-discrete", "vp-discrete:", "flow:1"] {
+        for text in [
+            "", "edm:", "edm:80", "edm:2,1", "edm:0,1", "vp", "vp-discrete", "vp-discrete:", "flow:1", "flow:",
+            "flow:shift=", "flow:shift=0", "flow:shift=-1", "flow:shift=inf", "flow:shift=x",
+            "flow:shift",
+        ] {
             #expect(throws: Failure.self) { try NoiseProcess(spelling: text) }
         }
         #expect(throws: Failure.self) { try NoiseProcess(spelling: "vp-discrete:no-such-file") }
+    }
+
+    /// A shift K moves the times of a flow and none of its states: sigma(t) = K t / (1 + (K - 1) t).
+    @Test func flowShift() throws {
+        let process = try NoiseProcess(spelling: "flow:shift=3")
+        #expect(process.sigma(0.5) == 0.75 && process.alpha(0.5) == 0.25 && process.scaledSigma(0.5) == 3)
+        #expect((process.sigma(1.0), process.sigma(0.0)) == (1, 0))
+        #expect(process.spelling == "flow:shift=3.0" && process.unshifted == .flow)
+        #expect(try NoiseProcess(spelling: "flow:shift=1") == .flow && NoiseProcess.flow.unshifted == nil)
+        for t in times(of: process) {
+            #expect(abs(process.lambda(t) - NoiseProcess.flow.lambda(process.sigma(t))) < 1e-12)
+            #expect(abs(process.time(listedSigma: process.listedSigma(t)) - t) < 1e-15)
+        }
+    }
+
+    /// The infinite lambda of an end has no derivative, so that none becomes NaN.
+    @Test func infiniteLambdaIsConstant() {
+        for (process, t) in [(NoiseProcess.flow, 1.0), (.flow, 0), (.vpDiscrete(.pointCloud), 0), (.edm, 0)] {
+            let lambda = process.lambda(Dual.variable(t, index: 0, of: 1))
+            #expect(lambda.value == (t == 1 ? -.infinity : .infinity) && lambda.partial(0) == 0)
+        }
     }
 
     /// A point cloud model's own noise levels are part of the name; the published ones need no numbers.

@@ -19,7 +19,7 @@ import Testing
                 #expect(abs(alpha * data + sigma * (noise.state * x + noise.data * data) - x) < 1e-12)
                 let e = (x - alpha * data) / sigma
                 let velocity = Prediction.velocity.weights(process, at: t)
-                let expected = process == .flow ? data - e : alpha * e - sigma * data
+                let expected = process.startsWithoutSignal ? data - e : alpha * e - sigma * data
                 #expect(abs(velocity.state * x + velocity.data * data - expected) <= 1e-10 * max(1, abs(expected)))
             }
         }

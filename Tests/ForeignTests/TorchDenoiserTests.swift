@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Foundation
 import Models
@@ -33,10 +34,51 @@ struct TorchDenoiserTests {
         try folder.write(module.utf8, to: "net.py")
     }
 
-    private func open(_ options: String = "") throws -> Model {
+    private func open(_ options: String = "", process: NoiseProcess? = nil) throws -> Model {
         let script = "\(Fixtures.root)/scripts/torch_denoiser.py"
         return try ModelCatalogue.open(
-            "exec:\(Python.command) '\(script)' '\(folder.file("net.py")):load' --shape 3 --predicts noise \(options)")
+            "exec:\(Python.command) '\(script)' '\(folder.file("net.py")):load' --shape 3 --predicts noise \(options)",
+            process: process)
+    }
+
+    /// Under flow:shift=3 a network is told sigma, whether the script knows of the shift or the user adds it, and its
+    /// velocity v gives x_0 = x - sigma v. Libraries may print, and outputs may be tuples.
+    @Test(arguments: ["--process flow:shift=3", "--process flow"]) func flowsAreToldSigma(option: String) throws {
+        let module = """
+            import net
+            print("a library says hello")
+
+            class Output(net.Net):
+                def forward(self, x, t, labels):
+                    print("and again")
+                    return (super().forward(x, t, labels),)
+
+            def load():
+                return Output()
+            """
+        try folder.write(module.utf8, to: "printing.py")
+        let script = "\(Fixtures.root)/scripts/torch_denoiser.py"
+        let model = try ModelCatalogue.open(
+            "exec:PYTHONPATH='\(folder.path)' \(Python.command) '\(script)' '\(folder.file("printing.py")):load' --shape 3 "
+                + "--predicts velocity \(option)", process: .flow(shift: 3))
+        #expect(model.process == .flow(shift: 3))
+        let linearization = try model.denoiser.linearize(x, at: [0.5, 0.25], given: .none)
+        let pulled = try linearization.pullback(Tensor(shape: [2, 3], elements: [1, -0.5, 2, 0.25, 1, -1]))
+        let (sigmas, sigmaRates): ([Float], [Float]) = ([0.75, 0.5], [0.75, 4.0 / 3])
+        let (weight, cotangent): ([Float], [Float]) = ([0.5, -0.25, 2], [1, -0.5, 2, 0.25, 1, -1])
+        var (values, rates): ([Float], [Float]) = ([], [0, 0])
+        for index in 0..<6 {
+            let (sigma, slope) = (sigmas[index / 3], weight[index % 3] * x[index])
+            values.append(x[index] - sigma * sigma * slope)
+            rates[index / 3] -= cotangent[index] * 2 * sigma * slope * sigmaRates[index / 3]
+        }
+        #expect(relativeError(linearization.value.elements, values) <= 1e-6)
+        #expect(relativeError(pulled.times.map(Float.init), rates) <= 1e-6)
+    }
+
+    @Test func otherProcessesAreRefused() throws {
+        let failure = #expect(throws: Failure.self) { try open("--process flow", process: .vpLinear) }
+        #expect(failure?.status == .usage && failure?.message.contains("own process is flow") == true)
     }
 
     /// x_0 = x + sigma^2 score on EDM's process.

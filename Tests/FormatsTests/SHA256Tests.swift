@@ -53,7 +53,7 @@ struct SHA256Tests {
 
     @Test func digestOfNoFile() {
         #expect(throws: Failure.self) { try modelDigest(ofFile: "/nonexistent/file") }
-        #expect(throws: Failure(.noInput, place: "/dev/null", "is not a regular file")) {
+        #expect(throws: Failure(.noInput, place: "/dev/null", "is a device, not a file")) {
             try modelDigest(ofFile: "/dev/null")
         }
     }

@@ -56,6 +56,25 @@ import Testing
         }
     }
 
+    /// Coordinates whose sums or squares have no Float are compared if the scale makes them small, and refused otherwise.
+    @Test func largeCoordinates() throws {
+        let corners: [Float] = [-1, -1, -1, 1, 1, 1, -1, 1, 1, 1, -1, 0]
+        let far = PointCloud(coordinates: corners.map { 2.5e38 + $0 * 0.5e38 })
+        let wide = PointCloud(coordinates: corners.map { $0 * 3e38 })
+        #expect(try wide.scaled(.boundingBox).coordinates == corners)
+        for (value, expected) in zip(try far.scaled(.boundingBox).coordinates, corners) {
+            #expect(abs(value - expected) < 1e-5)
+        }
+        #expect(try far.scaled(.unit).coordinates.allSatisfy { $0.magnitude < 3 })
+        for cloud in [far, wide, PointCloud(coordinates: corners.map { $0 + 1e20 })] {
+            #expect(throws: (any Error).self) { try cloud.scaled(.none) }
+        }
+        let edge = try PointCloud(coordinates: corners.map { $0 * 1e18 }).scaled(.none)
+        let set = CloudSet([edge, PointCloud(coordinates: corners)], pool: ThreadPool(threads: 1))
+        let distances = set.distances(pool: ThreadPool(threads: 1))
+        #expect(distances[0, 1].isFinite && distances[0, 1] > 0)
+    }
+
     @Test func cellsOfTheSphere() throws {
         let file = try SafetensorsFile(path: Fixtures.path("pointcloud/clouds.safetensors"))
         let counts = CloudOccupancy(try clouds(file, "sample/shape_bbox"), pool: ThreadPool(threads: 2)).counts

@@ -20,28 +20,25 @@ import Testing
             FeatureStatistics(accumulator.finish(), features: "f").serialized(for: name), to: name)
     }
 
-    /// Returns the seeds of the range.
-    private func seeds(_ first: Int64, _ last: Int64) -> [Int64] { Array(first...last) }
-
     @Test func theOrderOfManyFilesChangesNoBit() throws {
-        var files: [String] = []
-        for number in 0..<100 as Range<Int64> {
-            files.append(try part(seeds(3 * number, 3 * number + 2), named: "\(number).npz"))
+        let files = try (0..<300).map { (index: Int) -> String in
+            let first = Int64(3 * index)
+            return try part([first, first + 1, first + 2], named: "\(index).npz")
         }
         let merged = try StatisticsMerge.merged(files)
-        #expect(merged.count == 300 && merged.moments?.seeds.pairs == [0, 299])
+        #expect(merged.count == 900 && merged.moments?.seeds.pairs == [0, 899])
         #expect(try StatisticsMerge.merged(files.reversed()) == merged)
-        #expect(try StatisticsMerge.merged(Array(files[40...] + files[..<40])) == merged)
+        let shuffled = Array(files[100...]) + files[..<100].reversed()
+        #expect(try StatisticsMerge.merged(shuffled) == merged)
         let parts = try files.map { (place: $0, statistics: try FeatureStatistics(file: $0)) }
         #expect(try FeatureStatistics.merge(parts) == merged)
     }
 
     @Test func filesWithoutSeedsComeLastInAnOrderOfTheirOwn() throws {
         let files = [
-            try part(seeds(10, 16), named: "a.npz", isSeeded: false),
-            try part(seeds(1, 3), named: "b.safetensors"),
-            try part(seeds(30, 32), named: "c.npz", isSeeded: false),
-            try part(seeds(20, 26), named: "d.npz", isSeeded: false),
+            try part(Array(10..<17), named: "a.npz", isSeeded: false), try part([1, 2, 3], named: "b.safetensors"),
+            try part(Array(30..<33), named: "c.npz", isSeeded: false),
+            try part(Array(20..<27), named: "d.npz", isSeeded: false),
         ]
         let merged = try StatisticsMerge.merged(files)
         #expect(merged.count == 20 && merged.moments?.seeds.isEmpty == true)
@@ -49,7 +46,7 @@ import Testing
     }
 
     @Test func seedsInTwoFilesAreNamedAsRanges() throws {
-        let one = try part(seeds(0, 99), named: "one.npz")
+        let one = try part(Array(0..<100), named: "one.npz")
         let other = try part([40, 41, 42, 99, 200], named: "other.npz")
         for files in [[one, other], [other, one]] {
             let failure = #expect(throws: Failure.self) { try StatisticsMerge.merged(files) }
@@ -64,16 +61,16 @@ import Testing
     }
 
     @Test func gapsBetweenFilesAreRanges() throws {
-        let files = [
-            try part([0, 1, 2], named: "0.npz"), try part([7, 8], named: "1.npz"), try part([9, 11], named: "2.npz"),
-        ]
+        let files = try [[0, 1, 2], [7, 8], [9, 11]].enumerated().map {
+            try part($1.map { Int64($0) }, named: "\($0).npz")
+        }
         let seeds = try #require(try StatisticsMerge.merged(files).moments?.seeds)
         #expect(seeds.gaps.brief == "seeds 3-6,10")
         #expect(seeds.gaps.gaps.brief == "seeds 7-9")
         #expect(try SeedRanges(pairs: [.min, .min, .max, .max]).gaps.pairs == [.min + 1, .max - 1])
-        var pairs: [Int64] = []
-        for seed in 0..<20 as Range<Int64> { pairs += [2 * seed, 2 * seed] }
-        #expect(try SeedRanges(pairs: pairs).brief == "seeds 0,2,4,6,8,10,12,14 and 12 more ranges")
+        #expect(
+            try SeedRanges(pairs: (0..<20).flatMap { [$0 * 2, $0 * 2] }).brief
+                == "seeds 0,2,4,6,8,10,12,14 and 12 more ranges")
     }
 
     @Test func aFileThatCannotBeMergedIsNamed() throws {

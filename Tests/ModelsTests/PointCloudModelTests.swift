@@ -138,4 +138,52 @@ import Testing
     @Test func anotherProcessIsRefused() {
         #expect(performing: { try ModelCatalogue.open(path, process: .edm) }, throws: { "\($0)".contains("--process") })
     }
+
+    /// Writes the generator as safetensors, with other arguments and without some tensors.
+    private func rewritten(
+        _ folder: TemporaryFolder, _ arguments: [String: JSONValue], without prefix: String? = nil
+    ) throws -> String {
+        let weights = try CheckpointFile.open(path)
+        let old = try JSONValue(parsing: try #require(weights.configuration)).members ?? []
+        let new = arguments.map { JSONValue.Member($0.key, $0.value) }
+        let names = weights.tensorNames.filter { name in prefix.map { !name.hasPrefix($0) } ?? true }
+        let tensors = try names.map {
+            NamedTensor(name: $0, shape: try #require(weights.shape(of: $0)), floats: try weights.floats($0))
+        }
+        let members = old.filter { arguments[$0.name] == nil } + new
+        return try folder.write(
+            Safetensors.serialize(metadata: ["config": JSONValue.object(members).text], tensors: tensors), to: "model")
+    }
+
+    @Test func safetensorsGiveTheSameModel() throws {
+        let folder = try TemporaryFolder()
+        let other = try ModelCatalogue.open(rewritten(folder, [:]), threads: 2).resized(to: [32, 3])
+        let (a, b) = (try #require(model.conditionEncoder), try #require(other.conditionEncoder))
+        #expect(try a.encode(.none, seeds: [4, 5]) == b.encode(.none, seeds: [4, 5]))
+        let (noise, given) = (try tensor("noise"), try condition)
+        let times = [Double](repeating: 0.5, count: noise.batch)
+        #expect(
+            try model.denoiser.denoise(noise, at: times, given: given)
+                == other.denoiser.denoise(noise, at: times, given: given))
+    }
+
+    /// A normal shape needs no flow, and an autoencoder draws no shapes: the stream must have them.
+    @Test func otherPriors() throws {
+        let folder = try TemporaryFolder()
+        let normal = try ModelCatalogue.open(
+            rewritten(folder, ["model": "gaussian", "latent_flow_depth": .null], without: "flow."))
+        let shapes = try #require(try normal.conditionEncoder?.encode(.none, seeds: [9]).tensors["condition"])
+        #expect(shapes.elements == GaussianNoise.conditionNoise(seed: 9, count: 8))
+        let autoencoder = try ModelCatalogue.open(rewritten(folder, ["model": .null], without: "flow."))
+        #expect(autoencoder.conditionEncoder == nil && autoencoder.conditionInputs.shapes == ["condition": [8]])
+    }
+
+    @Test(arguments: [
+        ("latent_dim", "flow.x"), ("latent_flow_depth", "flow.x"), ("latent_flow_depth", "flow.chain.1."),
+    ])
+    func sizesThatContradictTheTensors(argument: String, missing prefix: String) throws {
+        let folder = try TemporaryFolder()
+        let file = try rewritten(folder, prefix == "flow.x" ? [argument: 5] : [argument: 2], without: prefix)
+        #expect(performing: { try ModelCatalogue.open(file) }, throws: { "\($0)".contains(argument) })
+    }
 }

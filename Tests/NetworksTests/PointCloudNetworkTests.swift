@@ -43,13 +43,24 @@ import Testing
     private static let refused: [(String, String)] = [
         (#""spectral_norm": true"#, "spectral_norm"), (#""sched_mode": "cosine""#, "sched_mode: `cosine`"),
         (#""model": "vae""#, "model: `vae`"), (#""num_steps": 1"#, "num_steps"),
-        (#""sample_num_points": -4"#, "sample_num_points"), (#""beta_1": 0.5, "beta_T": 0.1"#, "beta_1"),
+        (#""sample_num_points": -4"#, "sample_num_points"), (#""spectral_norm": "True""#, "spectral_norm: is `"),
+        (#""sched_mode": 3"#, "sched_mode"), (#""num_steps": "inf""#, "num_steps: is `"), (#""beta_T": "inf""#, "beta_T"),
+        (#""residual": "no""#, "residual"), (#""residual": 2"#, "residual"), (#""latent_dim": "8""#, "latent_dim"), (#""beta_1": 0.5, "beta_T": 0.1"#, "beta_1"),
     ]
     @Test(arguments: refused) func refusals(_ arguments: String, _ told: String) throws {
         let weights = Generator(configuration: "{\(arguments)}")
         var message = ""
         do { _ = try PointCloudConfiguration(weights) } catch { message = "\(error)" }
         #expect(message.contains(told), "\(message)")
+    }
+
+    /// Python's False may be written as 0; None is an argument that was not given.
+    @Test func flagsMayBeNumbers() throws {
+        func configuration(_ text: String) throws -> PointCloudConfiguration {
+            try PointCloudConfiguration(Generator(configuration: text))
+        }
+        #expect(try !configuration(#"{"residual": 0, "spectral_norm": 0}"#).isResidual)
+        #expect(try configuration(#"{"residual": null, "num_steps": null}"#).isResidual)
     }
 
     /// Without arguments, the buffer of noise levels and the tensors tell everything.

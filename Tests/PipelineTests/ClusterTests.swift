@@ -161,6 +161,6 @@ struct ClusterTests {
             """)
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.text.hasPrefix("0-3\n"))
-        #expect(result.text.contains("ddim 1 along") && result.text.contains("ipndm 2 along"), "\(result.text)")
+        #expect(result.text.contains("ddim along") && result.text.contains("ipndm 2 along"), "\(result.text)")
     }
 }

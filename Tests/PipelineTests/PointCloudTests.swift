@@ -1,3 +1,4 @@
+import Checkpoints
 import Formats
 import Foundation
 import Images
@@ -131,6 +132,8 @@ import Testing
             try folder.write(NPY.serialize(references), to: "reference.npy"),
             try folder.write(
                 Safetensors.serialize(metadata: [:], tensors: [renamed(references, "points")]), to: "points"),
+            try folder.write(NPZFile.serialize([renamed(references, "arr_0")]), to: "reference.npz"),
+            try folder.write(NPZFile.serialize([renamed(references, "clouds")]), to: "named.NPZ"),
             try folder.write(
                 Frame(
                     metadata: ["ld3.format": "1", "ld3.kind": "samples"],
@@ -161,6 +164,9 @@ import Testing
         let flat = try folder.write(
             NPY.serialize(NamedTensor(name: "a", shape: [2, 4, 3], floats: [Float](repeating: 1, count: 24))),
             to: "flat.npy")
+        let far = try folder.write(
+            NPY.serialize(
+                NamedTensor(name: "a", shape: [2, 4, 3], floats: (0..<24).map { 1e25 * Float($0 % 5) })), to: "far.npy")
         let noise = try Programs.run("ld3-noise", ["-n2", "--shape=64,3"]).output
         let wrong = try streamFrames(noise)[0]
         var short = wrong
@@ -177,7 +183,10 @@ import Testing
             ("ld3-fid", ["--kid", "--reference", reference, reference], [], 64, "is for pictures"),
             ("ld3-fid", ["--normalize=box", "--reference", reference, reference], [], 64, "bbox"),
             ("ld3-fid", ["--no-1nna", reference], [], 64, "is for clouds"),
+            ("ld3-fid", ["--logarithmic", "--reference", reference, reference], [], 64, "--logarithmic"),
+            ("ld3-fid", ["--no-1nna", "--reference", folder.file("none"), reference], [], 66, "none"),
             ("ld3-fid", ["--reference", reference, flat], [], 65, "cloud 0: all points"),
+            ("ld3-fid", ["--normalize=none", "--reference", reference, far], [], 65, "cloud 0: has coordinates beyond"),
             ("ld3-fid", ["--reference", reference, generator], [], 65, "generator.pt"),
         ]
         for (program, arguments, input, status, told) in cases {

@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Formats
 import Schedules
@@ -88,11 +89,11 @@ import Testing
     @Test func endpointsAndOrder() throws {
         let every: [Discretization] = [
             .uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .vpTime(rho: 1),
-            .arctan(deviation: 0.5),
+            .arctan(deviation: 0.5), .shift(3),
         ]
-        for process in Self.processes.map(\.1) + [.flow, .edm(minimum: 0.01, maximum: 50)] {
+        for process in Self.processes.map(\.1) + [.flow, .flow(shift: 3), .edm(minimum: 0.01, maximum: 50)] {
             for discretization in every
-            where process != .flow || ![.edm, .logSNR, .vpTime(rho: 1)].contains(discretization) {
+            where !process.startsWithoutSignal || ![.edm, .logSNR, .vpTime(rho: 1)].contains(discretization) {
                 for steps in [1, 2, 3, 7, 50] {
                     let times = try discretization.times(steps: steps, process: process)
                     #expect(times.count == steps + 1 && times[0] == process.start && times[steps] == process.end)
@@ -100,18 +101,36 @@ import Testing
                 }
             }
         }
-        #expect(throws: (any Error).self) { try Discretization.logSNR.times(steps: 4, process: .flow) }
+        for discretization in [Discretization.logSNR, .edm, .vpTime(rho: 1)] {
+            let failure = #expect(throws: Failure.self) { try discretization.times(steps: 4, process: .flow) }
+            #expect(failure?.status == .usage && failure?.message.contains("finite log-SNR") == true)
+        }
+    }
+
+    /// The values that flow models with shift 3 take for four steps, and even steps of t under a process with that shift.
+    @Test func shift() throws {
+        let expected = [1, 0.9, 0.75, 0.5, 0]
+        let times = try Discretization.shift(3).times(steps: 4, process: .flow)
+        #expect(zip(times, expected).allSatisfy { abs($0 - $1) < 1e-15 })
+        let shifted = NoiseProcess.flow(shift: 3)
+        let even = try Discretization.uniform.times(steps: 4, process: shifted)
+        #expect(even == [1, 0.75, 0.5, 0.25, 0])
+        #expect(zip(even, expected).allSatisfy { abs(shifted.sigma($0) - $1) < 1e-15 })
+        #expect(try Discretization.shift(1).times(steps: 4, process: .flow) == even)
     }
 
     @Test func spellings() throws {
         for text in [
             "uniform", "quadratic", "polynomial:3.0", "edm", "edm-time", "logsnr", "vp-time:2.0", "arctan:0.5",
+            "shift:3.0",
         ] {
             let discretization = try #require(try Discretization(spelling: text))
             #expect(discretization.spelling == text)
         }
         #expect(try Discretization(spelling: "five.safetensors") == nil)
-        for text in ["polynomial", "polynomial:", "polynomial:-1", "arctan:x"] {
+        for text in [
+            "polynomial", "polynomial:", "polynomial:-1", "arctan:x", "shift", "shift:0", "shift:-2", "shift:nan",
+        ] {
             #expect(throws: (any Error).self) { try Discretization(spelling: text) }
         }
     }

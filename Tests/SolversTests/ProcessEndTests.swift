@@ -8,23 +8,6 @@ import Testing
 
 /// Processes that start without signal or end without noise.
 @Suite struct ProcessEndTests {
-    /// The solvers that need a finite lambda.
-    static let inLambda = ["unipc", "dpm-solver++", "dpm-solver++s", "dpm-solver", "deis-tab"]
-
-    /// Solvers that divide by alpha refuse the flow. The others reach t = 0.
-    @Test func flow() throws {
-        let gaussian = GaussianDenoiser<Double>(sampleShape: [1], mean: 0.3, deviation: 0.4, process: .flow)
-        let times = try Discretization.uniform.times(steps: 400, process: .flow)
-        // Exact map of the flow: x_0 = m + c z for z standard normal.
-        for name in ["euler", "ddim", "heun", "ipndm2", "ipndm_v3"] {
-            let result = try run(Solver(name: name), gaussian, process: .flow, times: times, from: [1.5])
-            #expect(abs(result[0] - (0.3 + 0.4 * 1.5)) < (name == "euler" || name == "ddim" ? 5e-3 : 1e-3), "\(name)")
-        }
-        for name in Self.inLambda {
-            #expect(throws: Failure.self) { try Solver(name: name).program(process: .flow, times: times) }
-        }
-    }
-
     /// DDIM along k / 100 on Gaussian data has a closed form. Its last state is D.
     @Test func pointCloud() throws {
         let process = NoiseProcess.vpDiscrete(.pointCloud)
@@ -57,25 +40,53 @@ import Testing
         }
     }
 
-    /// Solvers in lambda refuse the end of the point cloud's process in one line. They run if the times stop before it.
-    @Test func pointCloudRefusals() throws {
-        let process = NoiseProcess.vpDiscrete(.pointCloud)
-        let times = try Discretization.uniform.times(steps: 5, process: process)
-        for name in Self.inLambda {
-            let solver = try Solver(name: name)
-            do {
-                _ = try solver.program(process: process, times: times)
-                Issue.record("\(name) runs")
-            } catch let failure as Failure {
-                #expect(failure.status == .usage && failure.message.contains(solver.name), "\(name)")
-                #expect(!failure.message.contains("\n") && failure.message.contains("sigma = 0"))
+    /// Wherever the times end without noise, the last step is one evaluation, and its data prediction is the result: for every
+    /// solver, order and variant, under every process.
+    @Test(arguments: [
+        NoiseProcess.edm, .edm(minimum: 1e-3, maximum: 700), .vpLinear, .vpCosine, .vpDiscrete(.stableDiffusion),
+        .vpDiscrete(.latentDiffusion), .vpDiscrete(.pointCloud), .flow,
+    ]) func aLastStepWithoutNoiseIsTheDataPrediction(process: NoiseProcess) throws {
+        let denoiser = try planeMixture(process)
+        let start = Tensor(shape: [1, 2], elements: [0.9 * process.priorScale, -0.7 * process.priorScale])
+        for steps in [1, 2, 3, 5] {
+            var times = try Discretization.quadratic.times(steps: steps, process: process)
+            times[steps] = process.noiseFreeTime
+            for solver in everySolver where !process.startsWithoutSignal || !isSingular(solver, process) {
+                let program = try solver.program(process: process, times: times)
+                var registers: [Int: Tensor<Double>] = [:]
+                let result = try Executor(denoiser: denoiser).run(program, from: start) { registers[$0] = $1 }
+                let name = "\(solver.name) of \(steps) steps, \(process.spelling)"
+                // Without an evaluation, the noise prediction of a first step is x_T itself.
+                if solver.options.contains(.analyticFirst), steps == 1 {
+                    #expect(program.evaluations == 0 && result.elements.allSatisfy(\.isFinite), "\(name)")
+                    continue
+                }
+                let last = try #require(
+                    program.instructions.lastIndex {
+                        if case .evaluate(_, let time, _) = $0 { time == times[steps - 1] } else { false }
+                    })
+                let expected = try #require(registers[last + 1])
+                #expect(relativeDistance(result, expected) < 1e-11, "\(name)")
             }
-            let program = try solver.program(process: process, times: times.dropLast() + [0.01])
-            let result = try Executor<Double>(denoiser: planeMixture(process)).run(
-                program, from: Tensor(shape: [1, 2], elements: [0.9, -0.7]))
-            #expect(result.elements.allSatisfy { $0.isFinite }, "\(name)")
         }
-        #expect(throws: Failure.self) { try Discretization.logSNR.times(steps: 4, process: process) }
+    }
+
+    private func isSingular(_ solver: Solver, _ process: NoiseProcess) -> Bool {
+        (try? solver.program(process: process, times: [process.start, process.end])) == nil
+    }
+
+    /// The other steps keep the coefficients that they have in a run of as many steps.
+    @Test func onlyTheLastStepChanges() throws {
+        func rows(_ solver: Solver, end: Double) throws -> [LinearRecursion<Double>.Row] {
+            let times = [80.0, 30, 10, 3, 1, end]
+            return try solver.recursion(process: .edm, times: times, modelTimes: times).rows
+        }
+        for solver in everySolver {
+            for (row, other) in zip(try rows(solver, end: 0).dropLast(), try rows(solver, end: 0.002)) {
+                #expect(row.predictor.states.map(\.weight) == other.predictor.states.map(\.weight), "\(solver.name)")
+                #expect(row.predictor.outputs.map(\.weight) == other.predictor.outputs.map(\.weight), "\(solver.name)")
+            }
+        }
     }
 
     /// A last step to sigma = 0 is finite.
@@ -88,5 +99,23 @@ import Testing
             #expect(result.elements.allSatisfy { $0.isFinite })
             #expect(program.evaluations == (name == "heun" ? 7 : 4))
         }
+    }
+}
+
+/// The executor looks at its own states, and tells a fault of the solver from one of the network.
+@Suite struct SolverBreakdownTests {
+    @Test func aStateThatIsNotFiniteIsTheSolvers() throws {
+        var program = StepProgram<Double>()
+        let first = program.evaluate(0, at: 80)
+        program.finishStep(program.combine([(1, 0), (1, first)]))
+        let second = program.evaluate(program.result, at: 10)
+        program.finishStep(program.combine([(1e300, program.result), (1e300, second)]))
+        let executor = Executor(
+            denoiser: GaussianDenoiser<Double>(sampleShape: [2], mean: 0, deviation: 1, process: .edm), seeds: [7, 8])
+        let start = Tensor(shape: [2, 2], elements: [0, 0, 1e200, 0])
+        let expected = SolverBreakdown(seed: 8, sample: 1, step: 1)
+        #expect(throws: expected) { try executor.run(program, from: start) }
+        #expect(throws: expected) { try executor.trace(program, from: start, policy: .recompute) }
+        #expect("\(expected)".contains("seed 8, step 1: the solver's state"))
     }
 }

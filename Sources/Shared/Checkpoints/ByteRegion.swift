@@ -66,6 +66,11 @@ package struct ByteRegion: Sendable {
         withBytes { $0.starts(with: prefix) }
     }
 
+    /// Throws `.data` if the region is a file of a known kind that the caller does not read (`FileKind.refuse`).
+    func refuseOtherKinds(wanted: String, accepted: Set<FileKind> = [], hint: String? = nil) throws {
+        try withBytes { try FileKind.refuse($0, wanted: wanted, accepted: accepted, hint: hint) }
+    }
+
     /// A copy of the bytes.
     package var array: [UInt8] { withBytes { Array($0) } }
 }

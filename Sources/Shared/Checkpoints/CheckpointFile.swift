@@ -16,6 +16,8 @@ package struct CheckpointFile: WeightSource {
     package let configuration: String?
     /// The key under which the file keeps these weights, for example `ema`; nil if it holds nothing else.
     package let key: String?
+    package let unread: [UnreadTensor]
+    package let remarks: [String]
     /// The classes outside the allow-list that the file names beside its weights.
     package let foreignGlobals: [String]
 
@@ -49,10 +51,17 @@ package struct CheckpointFile: WeightSource {
             document = try PickleMachine.run(region)
             (container, isBigEndian, archive, storages) = (.pickle, false, nil, [:])
         } else {
-            throw Self.unknown(region)
+            try region.refuseOtherKinds(wanted: "a checkpoint", hint: Self.hint)
+            let start = region.withBytes { bytes in
+                bytes.prefix(4).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+            }
+            throw Failure(
+                .data, "is not a checkpoint that is read: it begins with \(start.joined(separator: " "))",
+                suggestion: Self.hint)
         }
         let dictionary = try StateDictionary(document)
         (tensorNames, tensors, key) = (dictionary.names, dictionary.tensors, dictionary.key)
+        (unread, remarks) = (dictionary.unread, dictionary.remarks)
         configuration = try (document.configuration(of: dictionary.root) ?? document.trainingArguments())?.text
         foreignGlobals = document.foreignGlobals.map(\.description)
         try checkStorages()
@@ -119,14 +128,5 @@ extension CheckpointFile {
         return first == PickleOpcode.proto.rawValue && (2...5).contains(version)
     }
 
-    private static func unknown(_ region: ByteRegion) -> Failure {
-        if region.count == 0 { return Failure(.data, "is empty") }
-        if region.starts(with: Array("version https://git-lfs".utf8)) {
-            return Failure(.data, "is a Git LFS pointer, not the file itself", suggestion: "fetch it with git lfs pull")
-        }
-        let start = region.withBytes { $0.prefix(4).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) } }
-        return Failure(
-            .data, "is not a checkpoint that is read: it begins with \(start.joined(separator: " "))",
-            suggestion: "safetensors, PyTorch and NVIDIA pickle files are")
-    }
+    private static let hint = "safetensors, PyTorch and NVIDIA pickle files are read"
 }

@@ -12,6 +12,8 @@ package struct Command: Sendable {
     package var positional: String?
     /// Other words for topics of the help, such as the name of a method whose options have another topic.
     package var topicAliases: [String: String]
+    /// Words that may be asked for as topics and have no options: methods that read none of their own.
+    package var topicsWithoutOptions: [String]
     /// Whole command lines.
     package var examples: [String]
     /// Whether the program multiplies or decomposes matrices by OpenBLAS.
@@ -20,7 +22,8 @@ package struct Command: Sendable {
     /// Makes a command of `groups` and, behind them, the groups of options that every program has.
     package init(
         name: String, purpose: String, usage: [String], positional: String? = nil, groups: [OptionGroup],
-        topicAliases: [String: String] = [:], examples: [String], usesLinearAlgebra: Bool = false
+        topicAliases: [String: String] = [:], topicsWithoutOptions: [String] = [], examples: [String],
+        usesLinearAlgebra: Bool = false
     ) {
         self.name = name
         self.purpose = purpose
@@ -28,6 +31,7 @@ package struct Command: Sendable {
         self.positional = positional
         self.groups = groups + [.general]
         self.topicAliases = topicAliases
+        self.topicsWithoutOptions = topicsWithoutOptions
         self.examples = examples
         self.usesLinearAlgebra = usesLinearAlgebra
     }

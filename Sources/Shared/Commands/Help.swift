@@ -31,6 +31,9 @@ extension Command {
     /// the topics, if there is no such topic.
     package func helpText(topic: String) throws -> String {
         if topic == Self.everything { return text(heading + lines(of: groups)) }
+        if topicsWithoutOptions.contains(topic) {
+            return text(["\(topic) has no options of its own; \(name) --help shows those that it shares with others"])
+        }
         let chosen = groups.filter { $0.topic == topicAliases[topic] ?? topic }
         guard !chosen.isEmpty else {
             throw Failure(place: "--help", unknown: topic, choices: topics.map(\.name) + [Self.everything])

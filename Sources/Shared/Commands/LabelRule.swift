@@ -1,7 +1,7 @@
 import Diagnostics
 import Tensors
 
-/// Which class each seed gets.
+/// The rule that gives each seed its class.
 package enum LabelRule: Sendable, Equatable {
     case none
     /// Drawn for each seed.

@@ -10,7 +10,11 @@ package enum NoiseSource: Sendable {
 
     /// Reads the array of a .npy file. Throws `noInput`, or `data` if it has no rows of floats.
     package init(file path: String) throws {
-        let array = try locating(path) { try NPY.parse(try Descriptor.contents(of: path), name: "noise") }
+        let bytes = try Descriptor.contents(of: path)
+        let array = try locating(path) {
+            try FileKind.refuse(bytes, wanted: "a .npy array", accepted: [.npy])
+            return try NPY.parse(bytes, name: "noise")
+        }
         guard array.shape.count > 1, array.type.isFloat else {
             throw Failure(.data, place: path, "is \(array.type.rawValue) \(array.shape), not rows of floats")
         }

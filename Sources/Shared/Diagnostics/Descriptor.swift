@@ -32,6 +32,14 @@ package enum Descriptor {
         }
     }
 
+    /// Returns the bytes that can be read at once, at most `count` of them; none if nothing has come yet.
+    package static func available(_ descriptor: Int32, atMost count: Int) -> [UInt8] {
+        guard awaitInput(descriptor, until: .now) else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = (try? read(descriptor, into: UnsafeMutableRawBufferPointer(buffer))) ?? 0
+        }
+    }
+
     /// Writes all of `bytes`. Throws `readerGone` if nobody reads any more, else `inputOutput`.
     package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes[...]
@@ -66,14 +74,48 @@ package enum Descriptor {
             "cannot write: \(systemError())")
     }
 
-    /// Opens a file for reading. Throws `noInput`, which names it.
+    /// Opens a regular file for reading and returns its descriptor. It never waits for another program. Throws `noInput`,
+    /// which names the path, and says what is there if it is no file.
     package static func open(_ path: String) throws -> Int32 {
+        try requireFile(path)
         let descriptor = systemOpen(path)
         guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
+        // Something else may have taken the file's place meanwhile.
+        guard size(of: descriptor) != nil else {
+            _ = systemClose(descriptor)
+            throw Failure(.noInput, place: path, "is no regular file")
+        }
         return descriptor
     }
 
-    /// Returns the bytes of a whole file, pipe or device. Throws `noInput`, or `data` if there are more than `limit`.
+    /// Throws `noInput` unless there is a regular file at `path`.
+    package static func requireFile(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            let code = errno
+            let isLink = code == ENOENT && lstat(path, &status) == 0
+            throw Failure(
+                .noInput, place: path, isLink ? "is a link to a file that does not exist" : systemError(code))
+        }
+        let (kind, suggestion): (String, String?) =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: ("", nil)
+            case S_IFDIR: ("is a folder, not a file", "name a file in it")
+            case S_IFIFO: ("is a pipe, not a file", "save what it carries as a file")
+            case S_IFSOCK: ("is a socket, not a file", nil)
+            default: ("is a device, not a file", nil)
+            }
+        guard kind.isEmpty else { throw Failure(.noInput, place: path, kind, suggestion: suggestion) }
+    }
+
+    /// Returns the number of bytes of an opened regular file; nil if it is something else.
+    package static func size(of descriptor: Int32) -> Int? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(status.st_size)
+    }
+
+    /// Returns the bytes of a whole regular file. Throws `noInput`, or `data` if there are more than `limit`.
     package static func contents(of path: String, limit: Int = .max) throws -> [UInt8] {
         let descriptor = try open(path)
         defer { _ = systemClose(descriptor) }
@@ -103,4 +145,4 @@ private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ cou
     write(descriptor, buffer, count)
 }
 private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
-private func systemOpen(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC) }
+private func systemOpen(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }

@@ -37,8 +37,10 @@ package func namingFile<Result>(
         return try body()
     } catch var failure as Failure where failure.status == .noInput && failure.place == word {
         failure.place = "\(place) \(word)"
-        failure.suggestion = suggestion(
-            for: word, among: names, otherwise: "it takes a file, or one of \(names.joined(separator: ", "))")
+        failure.suggestion =
+            failure.suggestion
+            ?? suggestion(
+                for: word, among: names, otherwise: "it takes a file, or one of \(names.joined(separator: ", "))")
         throw failure
     }
 }

@@ -16,7 +16,7 @@ extension Condition {
         self.init(classes: classes)
         for tensor in tensors where isConditionTensor(tensor.name) {
             guard tensor.shape.first == count else {
-                throw Failure(.data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(count) rows")
+                throw Failure(.data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(counted(count, "row"))")
             }
             if tensor.name == promptTensor {
                 self.prompts = try Self.prompts(tensor, among: prompts)
@@ -70,7 +70,7 @@ extension Condition {
         prompts == nil ? [:] : [Key.prompts: JSONValue.array(distinctPrompts.map { .string($0) }).text]
     }
 
-    /// In the order of their first sample.
+    /// Returns each prompt once, in the order of first samples.
     private var distinctPrompts: [String] {
         var seen: Set<String> = []
         return (prompts ?? []).compactMap { $0 }.filter { seen.insert($0).inserted }

@@ -42,6 +42,18 @@ package final class ForeignStepper: Sampler {
         return try finish(states(input, along: course)[course.steps], input, course).values()
     }
 
+    /// Returns the samples along `course` as a stream holds them, [B, sample shape]. A number that Float cannot hold is
+    /// infinity, and so a breakdown.
+    package func floatSamples(_ input: SamplerInput<Double>, along course: TimeLists) throws -> Tensor<Float> {
+        let samples: Tensor<Float> =
+            try sample(input, times: course.times, modelTimes: course.modelTimes).converted()
+        if let bad = samples.firstNonFinite() {
+            throw breakdown(
+                input, sample: bad / samples.sampleCount, step: course.steps - 1, time: course.times[course.steps])
+        }
+        return samples
+    }
+
     /// Returns the samples along each course. A step that a course shares with the first one from the start on is taken once.
     package func samples(_ input: SamplerInput<Double>, along courses: [TimeLists]) throws -> [Tensor<Double>] {
         guard input.count > 0, let first = courses.first else {
@@ -79,7 +91,9 @@ package final class ForeignStepper: Sampler {
     private func start(_ input: SamplerInput<Double>) throws -> StepperState {
         let noise = noise(input)
         guard stepper.answers.contains(.start) else {
-            return StepperState(noise: input.noise.scaled(by: process.priorScale).converted())
+            let state = StepperState(noise: input.noise.scaled(by: process.priorScale).converted())
+            try requireFinite(state, input, step: 0, time: process.start)
+            return state
         }
         let state = try ask(.start, [noise], input) { try StepperState($0, batch: input.count) }
         try requireFinite(state, input, step: 0, time: process.start)

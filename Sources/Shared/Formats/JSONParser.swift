@@ -11,6 +11,15 @@ extension JSONValue {
         self = try parser.document()
     }
 
+    /// Parses the document in a file of at most a MiB. Throws `.noInput` or `.data`, which name the path.
+    package init(file path: String) throws {
+        let bytes = try Descriptor.contents(of: path, limit: 1 << 20)
+        self = try locating(path) {
+            try FileKind.refuse(bytes, wanted: "JSON", accepted: [.json, .text])
+            return try JSONValue(parsing: bytes)
+        }
+    }
+
     package init(parsing text: String) throws { try self.init(parsing: text.utf8) }
 }
 

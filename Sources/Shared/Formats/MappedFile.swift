@@ -12,13 +12,9 @@ package final class MappedFile: @unchecked Sendable {
 
     /// Throws `.noInput` if the file cannot be opened or is not a regular file.
     package init(path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
+        let descriptor = try Descriptor.open(path)
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Failure(.noInput, place: path, systemError()) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, place: path, "not a regular file") }
-        let length = Int(status.st_size)
+        let length = Descriptor.size(of: descriptor) ?? 0
         guard length > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return

@@ -12,14 +12,9 @@ import Diagnostics
 ///
 /// Throws `.noInput` if the file cannot be opened or is no regular file, `.inputOutput` if it cannot be read.
 package func modelDigest(ofFile path: String) throws -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw Failure(.noInput, place: path, systemError()) }
+    let descriptor = try Descriptor.open(path)
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        throw Failure(.noInput, place: path, "is not a regular file")
-    }
-    let (length, piece) = (Int(status.st_size), 1 << 20)
+    let (length, piece) = (Descriptor.size(of: descriptor) ?? 0, 1 << 20)
     var hash = SHA256()
     hash.update((0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) })
     if length <= 2 * piece {

@@ -12,3 +12,6 @@ package func isSampleShape(_ shape: [Int]) -> Bool {
     }
     return true
 }
+
+/// Whether a sample of this shape is a point cloud: [N, 3] with more than 3 points.
+package func isCloudShape(_ shape: [Int]) -> Bool { shape.count == 2 && shape[0] > 3 && shape[1] == 3 }

@@ -1,4 +1,5 @@
 import Diagnostics
+import Formats
 import Tensors
 
 #if canImport(Glibc)
@@ -24,14 +25,9 @@ package enum CloudPicture {
     /// Towards the light: right, up and towards the viewer.
     private static let light = SIMD3<Double>(-0.4, 0.6, 0.7) / SIMD3<Double>(0.16, 0.36, 0.49).sum().squareRoot()
 
-    /// Whether a sample of this shape is drawn as a cloud: [N, 3] with more than 3 points.
-    package static func draws(_ sampleShape: [Int]) -> Bool {
-        sampleShape.count == 2 && sampleShape[0] > 3 && sampleShape[1] == 3
-    }
-
     /// Returns a gray picture of every cloud of a batch [B, N, 3], whose numbers are finite.
     package static func images(_ batch: Tensor<Float>) -> [Image] {
-        precondition(draws(batch.sampleShape))
+        precondition(isCloudShape(batch.sampleShape))
         return (0..<batch.batch).map { image(batch.doubles(sample: $0)) }
     }
 
@@ -103,7 +99,7 @@ extension Quantization {
     /// Returns the drawings of a batch: those of pictures [B, 1 or 3, H, W], and those of clouds [B, N, 3], to which
     /// quantisation does not apply. Throws `data` if the samples are neither, and if there is NaN or infinity in a cloud.
     package func drawings(_ batch: Tensor<Float>, seeds: [Int64]) throws -> [Image] {
-        guard CloudPicture.draws(batch.sampleShape) else { return try images(batch, seeds: seeds) }
+        guard isCloudShape(batch.sampleShape) else { return try images(batch, seeds: seeds) }
         let size = max(batch.sampleCount, 1)
         if let index = batch.withElements({ $0.firstIndex { !$0.isFinite } }) {
             let sample = index / size

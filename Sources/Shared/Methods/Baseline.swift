@@ -20,6 +20,13 @@ extension FitMethod {
         return Fit(schedule, method: Self.name, starts: starts, lossAfter: loss, work: work)
     }
 
+    /// Throws `usage` if lambda is infinite at an end of the problem's process.
+    func requireFiniteLogSNR<Element: TensorElement>(_ problem: FitProblem<Element>) throws {
+        guard problem.process.hasFiniteLogSNR else {
+            throw Self.unsuited("needs a finite log-SNR at both ends, which \(problem.process.spelling) lacks")
+        }
+    }
+
     /// Returns the schedule of the problem's solver along `times`.
     func schedule<Element: TensorElement>(_ problem: FitProblem<Element>, times: [Double]) throws -> Schedule {
         let schedule = Schedule(solver: problem.solver, process: problem.process, times: times, method: Self.name)

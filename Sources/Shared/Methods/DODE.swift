@@ -111,8 +111,9 @@ private struct DODECorrection<Element: TensorElement> {
         return recursion
     }
 
-    /// Returns the direction in which row `row` may be moved: the newest slope (the blended one for Adams-Bashforth)
-    /// less the one before it, in the data prediction for the EDM forms; at the first row e_0 - x_T, or nothing.
+    /// Returns the direction along which row `row` is corrected: the change of the slope since the row before. Solvers of
+    /// Adams and Bashforth use their mean slope, the EDM forms the data prediction. The first row has no row before it: its
+    /// direction is e_0 - x_T / prior scale, or nil for forms in the data prediction.
     private func direction(
         _ row: Int, _ recursion: LinearRecursion<Double>
     ) -> LinearRecursion<Double>.Combination? {

@@ -17,22 +17,21 @@ package struct StartRace<Element: TensorElement> {
     /// Rates the starts as a fit of the family reads them.
     package init(_ problem: FitProblem<Element>, _ family: TimesFamily) {
         self.problem = problem
-        course = { start in
-            guard problem.sampler != nil else { return .program(try family.program(family.parameters(start))) }
-            return .times(family.course(family.parameters(start)))
-        }
+        let student = problem.student(family)
+        course = { try student.course(family.parameters($0)) }
     }
 
     /// Returns all starts with their losses on all validation pairs, best first.
     package func ratings() throws -> [RatedStart] { try run(group: problem.validation.count) }
 
-    /// Returns nearly always the same best start for less work (docs/methods/ld3.md, "Work left out"): the starts are
-    /// rated in groups of eight pairs, the first ones so that they do not depend on a seed, after each of which those
-    /// clearly behind fall out. They stay out if their leader then breaks down, unless all do.
+    /// Returns the starts, best first, for less work than `ratings`; the best one is nearly always the same
+    /// (docs/methods/ld3.md, "Work left out").
+    ///
+    /// The race goes over the validation pairs in seed order, eight at a time. After each eight, the starts that are
+    /// clearly behind drop out. If no start finishes, all are rated on all pairs.
     package func winners() throws -> [RatedStart] { try run(group: 8) }
 
-    /// The best come first, then those that ran farther before those that fell out earlier. Groups do not depend on the
-    /// batch.
+    /// Returns the starts that finished, best first, then the dropped ones, the last dropped first.
     private func run(group: Int) throws -> [RatedStart] {
         let field = try problem.starts.starts(steps: problem.steps, process: problem.process) + gitsStart()
         let count = problem.validation.count
@@ -49,7 +48,7 @@ package struct StartRace<Element: TensorElement> {
         guard let best = running.first, best.loss.isFinite else {
             // A start that fell behind one that broke down later may finish.
             if group < count { return try run(group: count) }
-            // The first start once more, for the breakdown that names sample and step.
+            // This runs the first start again, so that its breakdown is thrown and names sample and step.
             if let first = field.first { _ = try problem.hardLoss(course(first), on: problem.validation) }
             throw Failure(.data, "no discretization gives a finite validation loss")
         }

@@ -7,17 +7,18 @@ package enum StatisticsMerge {
     /// Returns the statistics of all files together. They are added in the order of their lowest seeds, so the bits do not
     /// depend on the order of `paths`.
     ///
+    /// - Parameter hasSeeds: whether the numbers of samples are seeds; if not, they are left out.
+    ///
     /// Throws `.noInput` or `.data`, naming the file, if one cannot be read or merged; and `.data`, naming the seeds as
     /// ranges, if two files share some.
-    package static func merged(_ paths: [String]) throws -> FeatureStatistics {
-        let parts = try paths.map { try Part(path: $0) }.sorted { $0.precedes($1) }
+    package static func merged(_ paths: [String], hasSeeds: Bool = true) throws -> FeatureStatistics {
+        let parts = try paths.map { try Part(path: $0, hasSeeds: hasSeeds) }.sorted { $0.precedes($1) }
         try checkSeeds(parts)
         guard let first = parts.first else { throw Failure(.data, "nothing to merge") }
-        var total = try FeatureStatistics.merge([(first.path, FeatureStatistics(file: first.path))])
+        var total = try FeatureStatistics.merge([(first.path, FeatureStatistics(file: first.path))], hasSeeds: hasSeeds)
         for part in parts.dropFirst() {
-            total = try FeatureStatistics.merge([
-                (first.path, total), (part.path, FeatureStatistics(file: part.path)),
-            ])
+            total = try FeatureStatistics.merge(
+                [(first.path, total), (part.path, FeatureStatistics(file: part.path))], hasSeeds: hasSeeds)
         }
         return total
     }
@@ -30,11 +31,11 @@ package enum StatisticsMerge {
         /// Empty if the seeds decide.
         let sum: [Double]
 
-        init(path: String) throws {
+        init(path: String, hasSeeds: Bool) throws {
             self.path = path
             let names: [String]
             let read: (String) throws -> NamedTensor
-            if path.lowercased().hasSuffix(".npz") {
+            if try NPZFile.isMeant(by: path) {
                 let file = try NPZFile(path: path)
                 (names, read) = (file.names, file.array)
             } else {
@@ -43,10 +44,9 @@ package enum StatisticsMerge {
             }
             func array(_ name: String) throws -> NamedTensor? { names.contains(name) ? try read(name) : nil }
             (seeds, count, sum) = try locating(path) {
-                let seeds = try SeedRanges(pairs: array("seeds")?.int64s() ?? [])
+                let seeds = try hasSeeds ? SeedRanges(pairs: array("seeds")?.int64s() ?? []) : SeedRanges()
                 return (
-                    seeds, try array("count")?.int64s().first ?? 0,
-                    try seeds.isEmpty ? array("sum")?.doubles() ?? [] : []
+                    seeds, try array("count")?.int64s().first ?? 0, try seeds.isEmpty ? array("sum")?.doubles() ?? [] : []
                 )
             }
         }
@@ -69,8 +69,8 @@ package enum StatisticsMerge {
             let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
             throw Failure(
                 .data, place: path,
-                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too"
-            )
+                path == other ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
+                suggestion: path == other ? nil : SeedRanges.remedy)
         }
     }
 }

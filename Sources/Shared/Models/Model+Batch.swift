@@ -55,7 +55,7 @@ extension Model {
     package func sample(along course: TimeLists, _ batch: SampleBatch) throws -> Tensor<Float> {
         guard let stepper else { throw Failure(.usage, place: "model", "\(name) is no sampler") }
         let input = try samplerInput(of: batch)
-        return try stepper.sample(input, times: course.times, modelTimes: course.modelTimes).converted()
+        return try stepper.floatSamples(input, along: course)
     }
 
     /// Returns the sampler's own loss of each sample to the batch's tensor `target`, [B]; nil if there is no loss or no target.

@@ -32,9 +32,7 @@ package struct NetworkBuilder {
         let full = prefix + name
         requested.append((full, shape))
         guard let weights else { return Parameter(name: full, shape: shape, elements: []) }
-        guard let found = weights.shape(of: full) else {
-            throw Failure(.data, place: full, "the model file lacks this tensor")
-        }
+        guard let found = weights.shape(of: full) else { throw weights.missing(full) }
         // The weights of a convolution along one axis, as guided-diffusion's attention has them, lack our last 1.
         guard found == shape || found + [1] == shape && shape.last == 1 else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")

@@ -122,7 +122,7 @@ extension NetworkConfiguration {
             (4...1 << 13).contains(modelChannels) && modelChannels % 2 == 0, "model_channels is odd or out of range")
         try require(
             imageResolution % (1 << (channelMultipliers.count - 1)) == 0 && imageResolution <= 1 << 12,
-            "img_resolution \(imageResolution) cannot be halved \(channelMultipliers.count - 1) times")
+            "img_resolution \(imageResolution) cannot be halved \(counted(channelMultipliers.count - 1, "time"))")
         let words = [
             ("embedding_type", embedding, ["positional", "fourier"]),
             ("encoder_type", encoder, ["standard", "residual", "skip"]),

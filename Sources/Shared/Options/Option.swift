@@ -64,7 +64,7 @@ package struct Option: Sendable {
         return option
     }
 
-    /// Returns this option, left out of the provenance: it names an output, or is a matter of speed.
+    /// Returns this option as one that the provenance leaves out, since it names an output or changes only the speed.
     package func withoutEffectOnNumbers() -> Option {
         var option = self
         option.changesNumbers = false

@@ -19,6 +19,9 @@ package enum Discretization: Sendable, Equatable {
     /// Equal steps in the rho-th root of the time of the linear VP process with the same range of s: GITS' "time_uniform"
     /// (docs/methods/heuristics.md, "Grids of GITS").
     case vpTime(rho: Double)
+    /// Equal steps in u, where (t - t_min) / (T - t_min) = K u / (1 + (K - 1) u): the grid of flow models with the shift K
+    /// (Esser et al. 2024, Eq. 23).
+    case shift(Double)
     /// s = c tan(theta) with equal steps in theta. It is optimal for Gaussian data of deviation c
     /// (docs/methods/heuristics.md, "Arctangent").
     case arctan(deviation: Double)
@@ -30,10 +33,14 @@ package enum Discretization: Sendable, Equatable {
     /// Returns N + 1 falling times of `process`. Throws a usage failure if the rule does not fit the process or the number of
     /// steps.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
-        precondition(steps >= 1)
+        try requireKnownNoiseLevels(process)
+        guard steps >= 1 else {
+            throw Failure(
+                .data, place: "discretization \(spelling)", "makes no step of the process \(process.spelling)",
+                suggestion: "a step needs two times")
+        }
         let (start, end) = (process.start, process.end)
         var times: [Double]
-        try requireKnownNoiseLevels(process)
         switch self {
         case .tabulated(let table):
             return try table.times(steps: steps, process: process)
@@ -41,6 +48,8 @@ package enum Discretization: Sendable, Equatable {
             times = Self.linear(from: start, to: end, steps: steps)
         case .polynomial(let rho):
             times = (0...steps).map { end + Double.pow(Double(steps - $0) / Double(steps), rho) * (start - end) }
+        case .shift(let shift):
+            times = (0...steps).map { end + shifted(Double(steps - $0) / Double(steps), by: shift) * (start - end) }
         case .edmTime:
             times = Self.rooted(from: start, to: end, rho: 7, steps: steps)
         case .edm:
@@ -77,9 +86,9 @@ package enum Discretization: Sendable, Equatable {
         }
     }
 
-    /// The number of steps if the rule allows only one.
-    package var fixedSteps: Int? {
-        if case .tabulated(let table) = self { return table.fixedSteps }
+    /// Returns the number of steps if the rule allows only one. `process` is nil if it is not known yet.
+    package func fixedSteps(process: NoiseProcess?) -> Int? {
+        if case .tabulated(let table) = self { return table.fixedSteps(process: process) }
         return nil
     }
 
@@ -87,13 +96,13 @@ package enum Discretization: Sendable, Equatable {
     private func requireKnownNoiseLevels(_ process: NoiseProcess) throws {
         guard !process.hasNoiseLevels else { return }
         switch self {
-        case .uniform, .polynomial: return
+        case .uniform, .polynomial, .shift: return
         case .tabulated(let table) where table.quantity == .time: return
         default:
             throw Failure(
                 .usage, place: "discretization \(spelling)",
                 "needs noise levels, which a sampler with the times \(process.spelling) keeps to itself",
-                suggestion: "use uniform, quadratic, polynomial:RHO or times:FILE")
+                suggestion: "use uniform, quadratic, polynomial:RHO, shift:K or times:FILE")
         }
     }
 
@@ -102,7 +111,7 @@ package enum Discretization: Sendable, Equatable {
             throw Failure(
                 .usage, place: "discretization \(spelling)",
                 "needs a finite log-SNR at both ends, which \(process.spelling) lacks",
-                suggestion: "use uniform, quadratic, polynomial:RHO, edm-time or arctan:C")
+                suggestion: "use uniform, shift:K, quadratic, polynomial:RHO, edm-time or arctan:C")
         }
     }
 
@@ -122,8 +131,8 @@ package enum Discretization: Sendable, Equatable {
 
 extension Discretization {
     package static let spellings = [
-        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "ays:NAME",
-        "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE",
+        "uniform", "quadratic", "polynomial:RHO", "edm", "edm-time", "logsnr", "vp-time:RHO", "arctan:C", "shift:K",
+        "ays:NAME", "gits:NAME", "dmn:NAME", "sigmas:FILE", "logsnrs:FILE", "times:FILE", "timesteps:FILE",
     ]
 
     /// Makes the discretization of a name. Returns nil if `spelling` is no name, and so may be a file. Throws a usage
@@ -139,6 +148,7 @@ extension Discretization {
         case ("logsnr", nil): self = .logSNR
         case ("polynomial", _): self = .polynomial(rho: try Self.positive(argument, in: spelling))
         case ("vp-time", _): self = .vpTime(rho: try Self.positive(argument ?? "1", in: spelling))
+        case ("shift", _): self = .shift(try Self.positive(argument, in: spelling))
         case ("arctan", _): self = .arctan(deviation: try Self.positive(argument, in: spelling))
         default:
             guard let table = try TabulatedSchedule(spelling: spelling) else { return nil }
@@ -150,7 +160,7 @@ extension Discretization {
         guard let argument, let number = Double(argument), number > 0, number.isFinite else {
             throw Failure(
                 .usage, "`\(spelling)` needs a positive number after the colon",
-                suggestion: "for example polynomial:3 or arctan:0.5")
+                suggestion: "for example polynomial:3, shift:3 or arctan:0.5")
         }
         return number
     }
@@ -164,6 +174,7 @@ extension Discretization {
         case .edmTime: "edm-time"
         case .logSNR: "logsnr"
         case .vpTime(let rho): "vp-time:\(rho)"
+        case .shift(let shift): "shift:\(shift)"
         case .arctan(let deviation): "arctan:\(deviation)"
         case .tabulated(let table): table.spelling
         }

@@ -6,6 +6,7 @@ extension NoiseProcess {
     package static let spellings = [
         "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
         "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT", "vp-discrete:FILE", "flow",
+        "flow:shift=K",
     ]
 
     /// Makes the process of a name. Throws a usage failure if there is no such process.
@@ -21,6 +22,7 @@ extension NoiseProcess {
         case ("vp-linear", false): self = .vpLinear
         case ("vp-cosine", false): self = .vpCosine
         case ("flow", false): self = .flow
+        case ("flow", true): self = .flow(shift: try Self.shift(argument, in: spelling))
         case ("interval", true): self = try Self.interval(argument, in: spelling)
         case ("vp-discrete", true) where !argument.isEmpty:
             switch argument {
@@ -74,6 +76,17 @@ extension NoiseProcess {
                 suggestion: "for example vp-discrete:point-cloud:200,0.0001,0.05")
         }
         return levels
+    }
+
+    /// Returns K of "shift=K".
+    private static func shift(_ argument: Substring, in spelling: String) throws -> Double {
+        let key = "shift="
+        guard argument.hasPrefix(key), let shift = Double(argument.dropFirst(key.count)), shift > 0, shift.isFinite
+        else {
+            throw Failure(
+                .usage, "`\(spelling)` needs a shift above zero", suggestion: "for example flow:shift=3")
+        }
+        return shift
     }
 
     private static func interval(_ argument: Substring, in spelling: String) throws -> NoiseProcess {

@@ -3,17 +3,21 @@ import Diffusion
 import Formats
 
 /// A list of numbers as users keep it: text (with spaces, commas, semicolons or line ends between the numbers, in brackets
-/// or not), JSON, npy, or one tensor of a safetensors file.
+/// or not, or as a table with a line of names), JSON, npy, or one tensor of a safetensors file.
 package struct NumberList: Sendable {
-    /// The name under which the file keeps the list; nil for a bare list.
-    package let name: String?
+    /// The name under which the file keeps the list, as the caller spells it; nil for a bare list.
+    package private(set) var name: String?
     /// The numbers in order: at least one, and none is NaN.
-    package let values: [Double]
+    package var values: [Double]
+    /// The numbers as they stand in a text; empty for other files.
+    package private(set) var words: [String] = []
+    /// Lists beside this one: columns of a table and members of an object by their names, further rows of an array without.
+    package private(set) var others: [(name: String?, values: [Double])] = []
 
     /// Reads the list of the file at `path`.
     ///
-    /// - Parameter names: the members of a JSON object, or tensors of a safetensors file, that may hold the list. The first
-    ///   one that is there counts.
+    /// - Parameter names: the members of a JSON object, tensors of a safetensors file, or columns of a table that may hold the
+    ///   list. The first one that is there counts. Case does not, nor a plural's s.
     package init(path: String, names: [String]) throws {
         let bytes = try Self.contents(path: path)
         self = try locating(path) { try NumberList(parsing: bytes, names: names) }
@@ -36,53 +40,139 @@ package struct NumberList: Sendable {
 
     /// Reads the list in the bytes of a file. `names` are those of `init(path:names:)`.
     package init(parsing bytes: [UInt8], names: [String]) throws {
-        var name: String?
-        let numbers: [Double]
+        try FileKind.refuse(bytes, wanted: "a list of numbers", accepted: [.npy, .safetensors, .json, .text])
         if bytes.starts(with: NPY.magic) {
-            numbers = try NPY.parse(bytes, name: "list").doubles()
+            try self.init(NPY.parse(bytes, name: "list"), name: nil)
         } else if Safetensors.isImage(bytes) {
             let tensors = try Safetensors.parse(bytes).tensors
-            guard let tensor = names.lazy.compactMap({ name in tensors.first { $0.name == name } }).first else {
-                throw Failure(.data, "holds no tensor \(names.joined(separator: " or "))")
-            }
-            (name, numbers) = (tensor.name, try tensor.doubles())
-        } else if bytes.first(where: { !Self.isSpace($0) }) == UInt8(ascii: "{") {
-            (name, numbers) = try Self.member(of: JSONValue(parsing: bytes), names: names)
+            try self.init(choosing: names, among: tensors, name: \.name, kind: "tensor") { $0 }
         } else {
-            numbers = try Self.plain(bytes)
+            try self.init(NumberText(bytes), names: names)
         }
-        guard !numbers.isEmpty, numbers.allSatisfy({ !$0.isNaN }) else {
-            throw Failure(.data, numbers.isEmpty ? "holds no number" : "holds not-a-number")
-        }
-        (self.name, values) = (name, numbers)
+        try requireNumbers()
     }
 
-    private static func member(of object: JSONValue, names: [String]) throws -> (name: String?, values: [Double]) {
-        guard let list = names.lazy.compactMap({ name in object[name]?.doubles.map { (name, $0) } }).first else {
-            throw Failure(.data, "holds no list of numbers \(names.joined(separator: " or "))")
+    /// Takes the first of `names` among the tensors or arrays of a file, and reads no other.
+    init<Item>(
+        choosing names: [String], among items: [Item], name: (Item) -> String, kind: String,
+        read: (Item) throws -> NamedTensor
+    ) throws {
+        guard let (found, item) = Self.first(of: names, among: items, name: name) else {
+            throw Self.missing(names, kind: kind, found: items.map(name))
         }
-        return list
+        try self.init(read(item), name: found)
+        try requireNumbers()
     }
 
-    /// Returns the numbers of a text. A list in brackets is read this way too, in JSON or not.
-    private static func plain(_ bytes: [UInt8]) throws -> [Double] {
-        try bytes.split { isSpace($0) || [UInt8(ascii: ","), UInt8(ascii: ";")].contains($0) || isBracket($0) }
-            .map { word in
-                let text = String(decoding: word, as: UTF8.self)
-                guard let number = Double(text) else {
-                    throw Failure(.data, "`\(text.prefix(40))` is not a number")
-                }
-                return number
+    /// Takes a vector, or the rows of a matrix.
+    private init(_ tensor: NamedTensor, name: String?) throws {
+        let values = try tensor.doubles()
+        let shape = tensor.shape.filter { $0 != 1 }
+        guard shape.count < 2 || tensor.shape.count == 2 else {
+            throw Failure(.data, "is an array of shape \(tensor.shape), where a list is due")
+        }
+        self.name = name
+        let length = shape.count == 2 ? shape[1] : max(values.count, 1)
+        let rows = stride(from: 0, to: values.count, by: length).map { Array(values[$0..<$0 + length]) }
+        self.values = rows.first ?? []
+        others = rows.dropFirst().map { (nil, $0) }
+    }
+
+    private init(_ text: NumberText, names: [String]) throws {
+        switch text.content {
+        case .object(let object):
+            let members = object.members ?? []
+            guard let (name, member) = Self.first(of: names, among: members, name: \.name) else {
+                throw Self.missing(names, kind: "member", found: members.map(\.name))
             }
+            let rows = try locating(member.name) { try Self.rows(of: member.value) }
+            (self.name, values) = (name, rows[0])
+            others = rows.dropFirst().map { (nil, $0) }
+            others += members.compactMap { other in other.value.doubles.map { (other.name, $0) } }
+        case .table(let table):
+            guard let (name, column) = Self.first(of: names, among: table, name: \.name) else {
+                throw Self.missing(names, kind: "column", found: table.map(\.name))
+            }
+            self.name = name
+            words = column.cells
+            values = try locating("column \(column.name)") { try column.cells.map(NumberText.number) }
+            others = table.compactMap { other in
+                (try? other.cells.map(NumberText.number)).map { (other.name, $0) }
+            }
+        case .rows(let rows):
+            values = try (rows.first ?? []).map(NumberText.number)
+            words = rows.first ?? []
+            others = try rows.dropFirst().map { (nil, try $0.map(NumberText.number)) }
+        }
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
-    private static func isBracket(_ byte: UInt8) -> Bool { [UInt8(ascii: "["), UInt8(ascii: "]")].contains(byte) }
+    /// Returns the list of a JSON member, or the lists in it. Throws `.data` if it holds something else.
+    private static func rows(of value: JSONValue) throws -> [[Double]] {
+        if let list = value.doubles { return [list] }
+        if let rows = value.elements?.compactMap(\.doubles), rows.count == value.elements?.count { return rows }
+        if let position = value.elements?.firstIndex(where: { $0.double == nil }), let bad = value.elements?[position] {
+            throw Failure(.data, "number \(position + 1) is \(String(bad.text.prefix(40))), no number")
+        }
+        throw Failure(.data, "is \(String(value.text.prefix(40))), no list of numbers")
+    }
+
+    private static func first<Item>(
+        of names: [String], among items: [Item], name: (Item) -> String
+    ) -> (name: String, item: Item)? {
+        for wanted in names {
+            let forms = [wanted, wanted.hasSuffix("s") ? String(wanted.dropLast()) : wanted]
+            if let item = items.first(where: { forms.contains(name($0).lowercased()) }) { return (wanted, item) }
+        }
+        return nil
+    }
+
+    private static func missing(_ names: [String], kind: String, found: [String]) -> Failure {
+        let shown = found.prefix(8).joined(separator: ", ") + (found.count > 8 ? ", ..." : "")
+        return Failure(
+            .data, "holds no \(kind) \(names.joined(separator: " or "))",
+            suggestion: found.isEmpty ? "it holds none at all" : "it holds \(shown)")
+    }
+
+    private func requireNumbers() throws {
+        guard !values.isEmpty else { throw Failure(.data, "holds no number") }
+        for list in [values] + others.filter({ $0.name == nil }).map(\.values) {
+            if let position = list.firstIndex(where: \.isNaN) {
+                throw Failure(.data, "number \(position + 1) is not-a-number")
+            }
+        }
+    }
+
+    /// Removes the second of two rows and returns it.
+    mutating func takeSecondRow() -> [Double] { others.removeFirst().values }
+
+    /// Throws `.data` if there are several rows where one list is due. Rows of one number each are one list.
+    mutating func requireOneRow() throws {
+        let rows = others.filter { $0.name == nil }
+        guard !rows.isEmpty else { return }
+        guard ([values] + rows.map(\.values)).allSatisfy({ $0.count == 1 }) else {
+            throw Failure(.data, "holds \(rows.count + 1) lists, where one is due")
+        }
+        values += rows.flatMap(\.values)
+        others.removeAll { $0.name == nil }
+        words = []
+    }
 }
 
 extension NoiseTable {
-    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors.
+    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors. A failure quotes nothing of the file.
     package static func read(path: String) throws -> [Double] {
-        try NumberList(path: path, names: ["alphas_cumprod"]).values
+        let bytes = try NumberList.contents(path: path)
+        return try locating(path) {
+            try FileKind.refuse(
+                bytes, wanted: "a list of alphas_cumprod", accepted: [.npy, .safetensors, .json, .text])
+            do {
+                var list = try NumberList(parsing: bytes, names: ["alphas_cumprod"])
+                try list.requireOneRow()
+                return list.values
+            } catch is Failure {
+                throw Failure(
+                    .data, "holds no list of alphas_cumprod", suggestion: "text, JSON, npy and safetensors are read")
+            }
+        }
     }
 }

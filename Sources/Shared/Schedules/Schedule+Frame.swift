@@ -15,8 +15,8 @@ extension Schedule {
             "ld3.nfe": String(try evaluations()), "ld3.method": method,
         ]
         metadata["ld3.loss"] = loss
-        metadata["ld3.loss_before"] = lossBefore.map { "\($0)" }
-        metadata["ld3.loss_after"] = lossAfter.map { "\($0)" }
+        metadata["ld3.loss_before"] = lossBefore.flatMap { $0.isFinite ? "\($0)" : nil }
+        metadata["ld3.loss_after"] = lossAfter.flatMap { $0.isFinite ? "\($0)" : nil }
         metadata["ld3.model"] = model
         metadata["ld3.model_sha256"] = modelDigest
         var tensors = [

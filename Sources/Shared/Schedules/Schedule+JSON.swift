@@ -15,12 +15,13 @@ extension Schedule {
             .init("steps", .integer(steps)), .init("process", .string(process.spelling)),
             .init("parameterization", .string("time")), .init("times", Self.list(times)),
             .init("model_times", isTied ? .null : Self.list(modelTimes)),
-            .init("sigmas", process.hasNoiseLevels ? Self.list(times.map { process.scaledSigma($0) }) : .null), .init("terminal", "keep"),
+            .init("sigmas", process.hasNoiseLevels ? Self.list(times.map { process.listedSigma($0) }) : .null),
+            .init("terminal", "keep"),
             .init("method", .string(method)),
         ]
         if let loss { members.append(.init("loss", .string(loss))) }
-        if let lossBefore { members.append(.init("loss_before", .number(lossBefore))) }
-        if let lossAfter { members.append(.init("loss_after", .number(lossAfter))) }
+        if let lossBefore, lossBefore.isFinite { members.append(.init("loss_before", .number(lossBefore))) }
+        if let lossAfter, lossAfter.isFinite { members.append(.init("loss_after", .number(lossAfter))) }
         if let model { members.append(.init("model", .string(model))) }
         if let modelDigest { members.append(.init("model_sha256", .string(modelDigest))) }
         if let coefficients { members.append(.init("coefficients", Self.object(coefficients))) }

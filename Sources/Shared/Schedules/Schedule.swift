@@ -60,12 +60,29 @@ package struct Schedule: Sendable, Equatable {
     /// Whether the network is told the solver's own times.
     package var isTied: Bool { times == modelTimes }
 
+    /// Returns the step program. Throws `.data` if a coefficient is not finite.
     package func program() throws -> StepProgram<Double> {
         guard let coefficients else {
-            return try solver.program(process: process, times: times, modelTimes: modelTimes)
+            return try requireFinite(solver.program(process: process, times: times, modelTimes: modelTimes))
         }
         var program = StepProgram(coefficients.recursion(modelTimes: modelTimes), process: process)
         program.isThresholded = solver.options.contains(.thresholding)
+        return try requireFinite(program)
+    }
+
+    /// Throws `.data` if a coefficient or a time of the program is not finite.
+    private func requireFinite(_ program: StepProgram<Double>) throws -> StepProgram<Double> {
+        let numbers = program.instructions.flatMap { instruction -> [Double] in
+            switch instruction {
+            case .evaluate(_, let time, _): [time]
+            case .combine(let terms): terms.map(\.coefficient)
+            }
+        }
+        guard numbers.allSatisfy(\.isFinite) else {
+            throw Failure(
+                .data, place: "t", "gives coefficients that are not finite with solver \(solver.name)",
+                suggestion: "two times may be too close, or the last one too far from the others")
+        }
         return program
     }
 
@@ -82,6 +99,16 @@ package struct Schedule: Sendable, Equatable {
         }
     }
 
+    /// What a user should know if the times stop above the end of the process; nil if they reach it.
+    package var noteOnEnd: String? {
+        let (last, end) = (times[steps], process.end)
+        guard process.hasNoiseLevels, last > end else { return nil }
+        func level(_ t: Double) -> String { compact(process.listedSigma(t), digits: 6) }
+        return
+            "the times end at sigma = \(level(last)), above the end of process \(process.spelling), \(level(end)): the "
+            + "samples keep this noise, unless another model goes on from there or a last 0 is added"
+    }
+
     /// Throws `.data` if the times cannot be followed.
     package func validate() throws {
         guard times.count >= 2, times.count == modelTimes.count else {
@@ -96,6 +123,10 @@ package struct Schedule: Sendable, Equatable {
                 throw Failure(.data, place: "t", "must fall; t[\(index + 1)] = \(pair.1) follows \(pair.0)")
             }
         }
+        guard !(times[steps] < process.noiseFreeTime) else {
+            throw Failure(
+                .data, place: "t", "ends at \(times[steps]), below \(process.noiseFreeTime), where no noise is left")
+        }
         let upper = process.start * (1 + 1e-6)
         guard times[0] <= upper else {
             throw Failure(
@@ -108,16 +139,7 @@ package struct Schedule: Sendable, Equatable {
             }
             try coefficients.validate()
         }
-        let program = try program()
-        let weights = program.instructions.flatMap { instruction -> [Double] in
-            switch instruction {
-            case .evaluate(_, let time, _): [time]
-            case .combine(let terms): terms.map(\.coefficient)
-            }
-        }
-        guard weights.allSatisfy(\.isFinite) else {
-            throw Failure(.data, place: "t", "gives coefficients that are not finite with solver \(solver.name)")
-        }
+        _ = try program()
     }
 
     /// Throws `data` if the times do not go from one end of the process to the other, as the steps of a sampler in another

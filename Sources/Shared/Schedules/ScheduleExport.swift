@@ -4,7 +4,7 @@ import Diffusion
 import Formats
 import Solvers
 
-/// A schedule written for another program. Noise levels are s = sigma / alpha and fall.
+/// A schedule written for another program. Noise levels are s = sigma / alpha, or sigma on a flow, and fall.
 package struct ScheduleExport: Sendable {
     package enum Format: String, Sendable, CaseIterable {
         /// One line for ComfyUI's ManualSigmas, without exponents, which its parser breaks.
@@ -13,10 +13,13 @@ package struct ScheduleExport: Sendable {
         case kDiffusion = "kdiffusion"
         /// The argument `sigmas` of diffusers' Euler scheduler, with the last value.
         case diffusersSigmas = "diffusers-sigmas"
-        /// The argument `timesteps` of diffusers' schedulers: a whole number for each step, for processes with a noise table.
+        /// The argument `timesteps` of diffusers' schedulers, for each step: a whole number for processes with a noise table,
+        /// 1000 t for flows.
         case diffusersTimesteps = "diffusers-timesteps"
         /// The list of sigmas of stable-diffusion.cpp.
         case stableDiffusionCPP = "sdcpp"
+        /// A table of all that a step may be told by: t, model time, sigma, log-SNR and time step.
+        case table = "all"
         /// The whole schedule, which our programs read back.
         case json
         /// The times [N + 1], or times and model times [2, N + 1], in F64.
@@ -24,13 +27,19 @@ package struct ScheduleExport: Sendable {
         /// The file of the reference LD3: times and then model times as float32.
         case ld3 = "ld3-pt"
 
-        /// Whether it tells noise levels rather than times.
-        package var needsNoiseLevels: Bool { ![.json, .npy, .ld3].contains(self) }
+        /// Whether it tells noise levels or time steps alone.
+        package var needsNoiseLevels: Bool { listsSigmas || self == .diffusersTimesteps }
 
-        var carriesModelTimes: Bool { [.json, .npy, .ld3].contains(self) }
+        var carriesModelTimes: Bool { !needsNoiseLevels }
 
         /// Whether it is a list of noise levels, the last of which a `Terminal` sets.
         package var listsSigmas: Bool { [.comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP].contains(self) }
+
+        /// Whether people can read it.
+        package var isText: Bool { self != .npy && self != .ld3 }
+
+        /// Whether several schedules can follow each other.
+        package var holdsSeveral: Bool { isText && self != .table }
     }
 
     /// The last value. Learned lists end at sigma_min. Consumers disagree about the step to zero.
@@ -46,12 +55,18 @@ package struct ScheduleExport: Sendable {
     package var terminal: Terminal
     /// Whether a format that cannot carry model times or learned coefficients may leave them out.
     package var dropsModelTimes: Bool
+    /// The range of sigma to which a list is rescaled, linearly in log sigma; nil for the learned range.
+    package var range: ClosedRange<Double>?
     /// The number of steps to which a list is interpolated, linearly in log sigma; nil for the learned steps.
     package var resampledSteps: Int?
     /// The noise level at which a list begins, for a picture that has so much noise; nil for the start of the process.
     package var firstSigma: Double?
+    /// The noise level at which the list is cut into two, for two models; nil for one list.
+    package var cutSigma: Double?
     /// The validation loss of the times without model times of their own, for a message; nil if it is not known.
     package var tiedLoss: Double?
+    /// Whether the notes name the solver. A bare list was made for none.
+    package var namesSolver = true
 
     /// Makes an export. If `terminal` is nil, the list ends as the consumer's own lists do.
     package init(
@@ -68,85 +83,95 @@ package struct ScheduleExport: Sendable {
     /// Throws a usage failure if the format would lose model times or coefficients that may not be left out, or cannot
     /// express the schedule.
     package func callAsFunction(_ schedule: Schedule) throws -> (bytes: [UInt8], notes: [String]) {
-        guard !schedule.process.startsWithoutSignal || [.json, .npy, .ld3].contains(format) else {
-            throw Failure(.usage, place: "export \(format.rawValue)", "a flow's start has no finite sigma")
-        }
-        guard schedule.process.hasNoiseLevels || !format.needsNoiseLevels else {
-            throw Failure(
-                .usage, place: "export \(format.rawValue)", "the sampler's times have no noise levels",
-                suggestion: "export json or npy")
-        }
+        try check(process: schedule.process, steps: schedule.steps)
         var notes = try lossNotes(schedule)
-        let sigmas =
-            format.listsSigmas ? terminated(try changed(schedule.times.map { schedule.process.scaledSigma($0) })) : []
         let bytes: [UInt8]
         switch format {
-        case .comfy: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", "))
-        case .kDiffusion, .diffusersSigmas:
-            bytes = line("[" + sigmas.map { decimal($0, atMost: 12) }.joined(separator: ", ") + "]")
-        case .stableDiffusionCPP: bytes = line(sigmas.map { decimal($0, atMost: 12) }.joined(separator: ","))
+        case .comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP:
+            let exported = try levels(schedule)
+            bytes = lines(exported.lists.map(text))
+            notes += exported.notes + consumerNotes(schedule, exported.lists)
         case .diffusersTimesteps:
-            let steps = try timesteps(schedule)
-            bytes = line("[" + steps.map(String.init).joined(separator: ", ") + "]")
+            let (steps, note) = timesteps(schedule)
+            bytes = lines(["[" + steps.joined(separator: ", ") + "]"])
+            notes += [note].compactMap { $0 }
+        case .table: bytes = lines(table(schedule).map { $0.joined(separator: "\t") })
         case .json: bytes = Array(try schedule.json().indentedText.utf8)
         case .npy: bytes = try array(schedule)
         case .ld3:
             let values = (schedule.times + schedule.modelTimes).map { Float($0) }
-            let tensor = NamedTensor(name: "best_t_steps", shape: [values.count], floats: values)
-            bytes = try TorchWriter.serialize([tensor])
-        }
-        if format.listsSigmas {
-            notes += consumerNotes(schedule, values: sigmas.count)
+            bytes = try TorchWriter.serialize([NamedTensor(name: "best_t_steps", shape: [values.count], floats: values)]
+            )
         }
         return (bytes, notes)
     }
 
-    // MARK: Numbers
+    // MARK: Forms
 
-    /// Returns the levels, interpolated and begun at the first sigma if that is asked for. Throws a usage failure if they do
-    /// not reach so far.
-    private func changed(_ sigmas: [Double]) throws -> [Double] {
-        var sigmas = sigmas
-        guard let first = sigmas.first, let last = sigmas.last else { return sigmas }
-        if let steps = resampledSteps {
-            guard last > 0 else { throw Failure(.usage, place: "resampled steps", "needs a last sigma above zero") }
-            sigmas = [first] + TabulatedSchedule.interpolated(sigmas, steps: steps).dropFirst().dropLast() + [last]
-        }
-        guard let start = firstSigma else { return sigmas }
-        // A level that was rounded when it was printed is that level, not one more step.
-        let slack = 1e-6 * start
-        guard start <= first + slack, start > last + slack else {
-            throw Failure(.usage, place: "first sigma", "\(start) is not within the schedule's \(first) to \(last)")
-        }
-        return [start] + sigmas.filter { $0 < start - slack }
-    }
+    private func lines(_ lines: [String]) -> [UInt8] { Array((lines.joined(separator: "\n") + "\n").utf8) }
 
-    private func terminated(_ sigmas: [Double]) -> [Double] {
-        switch terminal {
-        case .keep: sigmas
-        case .replaceZero: sigmas.dropLast() + [0]
-        case .appendZero: sigmas + [0]
+    private func text(_ levels: [Double]) -> String {
+        let numbers = levels.map { level in
+            // Twelve decimals, or twelve digits of a very small level, which must not become 0.
+            decimal(level, atMost: level > 0 && level < 1e-6 ? 12 - level.exponent * 3 / 10 : 12)
+        }
+        return switch format {
+        case .comfy: numbers.joined(separator: ", ")
+        case .stableDiffusionCPP: numbers.joined(separator: ",")
+        default: "[" + numbers.joined(separator: ", ") + "]"
         }
     }
 
-    private func line(_ text: String) -> [UInt8] { Array((text + "\n").utf8) }
+    /// Returns the time step at the start of each step, and a note if some were moved.
+    private func timesteps(_ schedule: Schedule) -> (steps: [String], note: String?) {
+        let exact = schedule.times.compactMap { schedule.process.timestep($0) }
+        let rounded = exact.dropLast().map { $0.rounded() }
+        guard let whole = wholeTimesteps(schedule) else {
+            return (exact.dropLast().map { decimal($0, atMost: 12) }, nil)
+        }
+        let moved = zip(whole, rounded).count { Double($0) != $1 }
+        return (
+            whole.map(String.init),
+            moved == 0 ? nil : "\(counted(moved, "time step")) moved, so that no two are the same"
+        )
+    }
 
-    /// Returns n = N t - 1 for the start of each step, rounded, since the schedulers truncate what is no whole number.
-    private func timesteps(_ schedule: Schedule) throws -> [Int] {
-        guard let table = schedule.process.table else {
-            throw Failure(
-                .usage, place: "export \(format.rawValue)",
-                "needs a vp-discrete process, not \(schedule.process.spelling)")
-        }
-        let steps = schedule.times.dropLast().map { time in
-            min(max(Int((Double(table.count) * time - 1).rounded()), 0), table.count - 1)
-        }
-        for (step, next) in zip(steps, steps.dropFirst()) where step <= next {
-            throw Failure(
-                .usage, place: "export \(format.rawValue)", "two steps round to time step \(next)",
-                suggestion: "export diffusers-sigmas")
+    /// Returns the time steps of a noise table as whole numbers, since the schedulers truncate others. No two are the same.
+    /// Returns nil if the process has no table, or fewer time steps than there are steps.
+    private func wholeTimesteps(_ schedule: Schedule) -> [Int]? {
+        let exact = schedule.times.compactMap { schedule.process.timestep($0) }
+        guard let table = schedule.process.table, exact.count <= table.count, let end = exact.last else { return nil }
+        var steps = exact.dropLast().map { min(Int($0.rounded()), table.count - 1) }
+        for index in steps.indices.dropFirst() { steps[index] = min(steps[index], steps[index - 1] - 1) }
+        var least = Int(end.rounded(.down)) + 1
+        for index in steps.indices.reversed() {
+            steps[index] = max(steps[index], least)
+            least = steps[index] + 1
         }
         return steps
+    }
+
+    /// Returns a line of names and a line for each time.
+    private func table(_ schedule: Schedule) -> [[String]] {
+        let process = schedule.process
+        let quantities = TabulatedSchedule.Quantity.allCases.filter { $0.value(of: process.start, process) != nil }
+        let untied = !schedule.isTied && !dropsModelTimes
+        var rows = [
+            ["step"] + quantities.map(\.singular) + (untied ? [TabulatedSchedule.Quantity.modelTimesColumn] : [])
+        ]
+        let whole = wholeTimesteps(schedule)
+        for (step, t) in schedule.times.enumerated() {
+            var cells = ["\(step)"]
+            for quantity in quantities {
+                if quantity == .timestep, let whole, step < whole.count {
+                    cells.append("\(whole[step])")
+                } else if let value = quantity.value(of: t, process) {
+                    cells.append(shortest(value))
+                }
+            }
+            rows.append(cells + (untied ? [shortest(schedule.modelTimes[step])] : []))
+        }
+        return rows
     }
 
     private func array(_ schedule: Schedule) throws -> [UInt8] {
@@ -156,61 +181,5 @@ package struct ScheduleExport: Sendable {
         }
         return try NPY.serialize(
             NamedTensor(name: "t", shape: [2, count], doubles: schedule.times + schedule.modelTimes))
-    }
-
-    // MARK: Notes
-
-    /// Throws a usage failure if schedules that are still to be fitted, with model times or coefficients of their own, would
-    /// lose what may not be left out.
-    package func check(modelTimes: Bool, coefficients: Bool) throws {
-        let lost = lost(modelTimes: modelTimes, coefficients: coefficients)
-        guard lost.isEmpty || dropsModelTimes else {
-            throw refusal(loss(of: lost, "will have") + "; what that costs is told after the fit")
-        }
-    }
-
-    /// Returns what the format cannot carry.
-    private func lost(modelTimes: Bool, coefficients: Bool) -> [String] {
-        var lost: [String] = []
-        if modelTimes, !format.carriesModelTimes { lost.append("model times of its own") }
-        if coefficients, format != .json { lost.append("learned coefficients") }
-        return lost
-    }
-
-    private func loss(of lost: [String], _ has: String) -> String {
-        "the schedule \(has) \(lost.joined(separator: " and ")), which \(format.rawValue) cannot carry"
-    }
-
-    private func refusal(_ message: String) -> Failure {
-        Failure(
-            .usage, place: "export \(format.rawValue)", message,
-            suggestion: "drop them with <dropped model times>, learn with <tied times>, or export json")
-    }
-
-    private func lossNotes(_ schedule: Schedule) throws -> [String] {
-        let lost = lost(modelTimes: !schedule.isTied, coefficients: schedule.coefficients != nil)
-        guard !lost.isEmpty else { return [] }
-        let change = [
-            schedule.lossAfter.map { "the validation loss with them is \($0)" }, tiedLoss.map { "without \($0)" },
-        ]
-        .compactMap { $0 }.joined(separator: ", ")
-        let message = loss(of: lost, "has") + (change.isEmpty ? "" : "; \(change)")
-        guard dropsModelTimes else { throw refusal(message) }
-        return [message]
-    }
-
-    private func consumerNotes(_ schedule: Schedule, values: Int) -> [String] {
-        let steps = values - 1
-        let ending = terminal == .keep ? "" : "; the last step goes to 0"
-        let evaluations = terminal == .appendZero ? ", one evaluation more than learned" : ""
-        var notes = ["\(values) values, \(steps) steps\(ending)\(evaluations)"]
-        if resampledSteps != nil { notes.append("interpolated, not learned for this number of steps") }
-        if let firstSigma { notes.append("for a start with noise \(firstSigma), which it was not learned for") }
-        if let sampler = schedule.solver.comfySampler {
-            notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")
-        } else {
-            notes.append("made for solver \(schedule.solver.name), which has no counterpart in k-diffusion or ComfyUI")
-        }
-        return notes
     }
 }

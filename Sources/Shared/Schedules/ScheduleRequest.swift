@@ -55,6 +55,12 @@ package struct ScheduleRequest: Sendable {
         return frames
     }
 
+    /// Whether the options or the file say for which solver the times are. A bare list does not.
+    package var tellsSolver: Bool {
+        if case .file = source { return true }
+        return solver != nil
+    }
+
     /// The file and what it says about model and process; nothing is said by a named discretization.
     package var origin: Origin {
         switch source {
@@ -81,20 +87,23 @@ package struct ScheduleRequest: Sendable {
     ///
     /// - Parameters:
     ///   - fallback: the solver and the evaluations if nothing else says them.
-    ///   - note: is called if a given solver replaces the one that a file says.
+    ///   - note: is called if a given solver replaces the one that a file says, and if the times stop short of the data.
     package func schedule(
         for process: NoiseProcess, fallback: (solver: String, evaluations: Int?), note: (String) -> Void
     ) throws -> Schedule {
         switch source {
         case .discretization(let discretization):
-            let (solver, steps) = try budget(of: discretization, fallback: fallback)
-            return try Schedule(discretization, solver: solver, steps: steps, process: process)
+            let (solver, steps) = try budget(of: discretization, process: process, fallback: fallback)
+            let schedule = try Schedule(discretization, solver: solver, steps: steps, process: process)
+            schedule.noteOnEnd.map(note)
+            return schedule
         case .file(let path, let frames):
             let chosen = try locating(path) { () -> Schedule in
                 let chosen = try choose(among: frames, process: process)
                 try chosen.check(isFor: process)
                 return chosen
             }
+            chosen.noteOnEnd.map(note)
             return try overridden(chosen, path: path, note: note)
         }
     }
@@ -103,17 +112,19 @@ package struct ScheduleRequest: Sendable {
     /// other.
     package func check(fallback: (solver: String, evaluations: Int?)) throws {
         switch source {
-        case .discretization(let discretization): _ = try budget(of: discretization, fallback: fallback)
+        case .discretization(let discretization):
+            _ = try budget(of: discretization, process: nil, fallback: fallback)
         case .file: if let solver { _ = try Solver(name: solver, order: order, variant: variant) }
         }
     }
 
     /// Returns the solver and the number of steps along a named discretization.
     private func budget(
-        of discretization: Discretization, fallback: (solver: String, evaluations: Int?)
+        of discretization: Discretization, process: NoiseProcess?, fallback: (solver: String, evaluations: Int?)
     ) throws -> (solver: Solver, steps: Int) {
         let named = try Solver(name: solver ?? fallback.solver, order: order, variant: variant)
-        if let steps = steps ?? (evaluations == nil ? discretization.fixedSteps : nil) { return (named, steps) }
+        let fixed = evaluations == nil ? discretization.fixedSteps(process: process) : nil
+        if let steps = steps ?? fixed { return (named, steps) }
         guard let budget = evaluations ?? fallback.evaluations else {
             throw Failure(
                 .usage, place: "evaluations", "is required with a named schedule", suggestion: "or <steps>")

@@ -1,21 +1,9 @@
-import Checkpoints
 import Diagnostics
 import Diffusion
-import Formats
 import Tensors
 
 /// Listed noise levels: a published table, or the user's own file.
 package struct TabulatedSchedule: Sendable, Equatable {
-    /// The meaning of the numbers.
-    package enum Quantity: String, Sendable, CaseIterable {
-        /// s = sigma / alpha.
-        case sigma = "sigmas"
-        /// lambda, half the log-SNR.
-        case logSNR = "logsnrs"
-        /// The process' own t.
-        case time = "times"
-    }
-
     /// The name of the table, or the file.
     package let spelling: String
     package let quantity: Quantity
@@ -23,62 +11,56 @@ package struct TabulatedSchedule: Sendable, Equatable {
     package let lists: [[Double]]
     /// Whether lists for other numbers of steps are interpolated, linearly in log s.
     package let interpolates: Bool
-    /// The model times of the one list, in the process' own t, if a file of the reference LD3 tells them.
+    /// The model times of the one list, in the process' own t, if a file tells them.
     package let modelTimes: [Double]?
+    /// The numbers of the one list as they stand in the user's text, for messages; empty for other lists.
+    let words: [String]
 
     package init(
-        spelling: String, quantity: Quantity, lists: [[Double]], interpolates: Bool = false, modelTimes: [Double]? = nil
+        spelling: String, quantity: Quantity, lists: [[Double]], interpolates: Bool = false,
+        modelTimes: [Double]? = nil, words: [String] = []
     ) {
         self.spelling = spelling
         self.quantity = quantity
         self.lists = lists
         self.interpolates = interpolates
         self.modelTimes = modelTimes
+        self.words = words
     }
 
-    /// The number of steps if there is only one list and it is not interpolated.
-    package var fixedSteps: Int? { lists.count == 1 && !interpolates ? lists[0].count - 1 : nil }
+    /// Returns the number of steps if there is only one list and it is not interpolated.
+    ///
+    /// - Parameter process: nil if it is not known yet, which matters for time steps alone.
+    package func fixedSteps(process: NoiseProcess?) -> Int? {
+        guard lists.count == 1, !interpolates else { return nil }
+        return (process.map { reachingEnd(lists[0], $0) } ?? lists[0]).count - 1
+    }
 
     /// Returns the times for `steps` steps of `process`. Values within 0.2 % of the process' ends are set to them exactly,
     /// since published lists have few digits.
     ///
     /// Throws a usage failure if there is no such list or if it starts elsewhere than the process, and `.data` if the list
-    /// does not fall.
+    /// does not fall in noise or holds a number that the process does not have.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
-        var times = try values(steps: steps).map { value -> Double in
-            switch quantity {
-            case .sigma: process.time(scaledSigma: value)
-            case .logSNR: process.time(lambda: value)
-            case .time: value
+        let values = try values(steps: steps, process)
+        try requireValid(values)
+        try requireOrder(values)
+        var times = try values.map { value in
+            guard let time = quantity.time(of: value, process) else {
+                throw failure(
+                    .usage, "holds \(quantity.rawValue), which the process \(process.spelling) does not have",
+                    suggestion: "the <process> of the model may have them")
             }
+            return time
         }
-        func isClose(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 2e-3 * abs(b) }
-        guard isClose(process.scaledSigma(times[0]), process.scaledSigma(process.start)) || times[0] == process.start
-        else {
-            throw Failure(
-                .usage, place: "discretization \(spelling)",
-                process.hasNoiseLevels
-                    ? "starts at sigma = \(process.scaledSigma(times[0])), the process \(process.spelling) at "
-                        + "\(process.scaledSigma(process.start))"
-                    : "starts at t = \(times[0]), the sampler at \(process.start)",
-                suggestion: "it was made for another model")
-        }
+        guard Self.isStart(times[0], of: process) else { throw otherStart(values[0], process) }
         times[0] = process.start
-        if isClose(times[steps], process.end) { times[steps] = process.end }
-        for (time, next) in zip(times, times.dropFirst()) where !(time > next) {
-            throw Failure(.data, place: "discretization \(spelling)", "must fall in noise; t = \(next) follows \(time)")
+        times[steps] = try end(times[steps], values[steps], process)
+        for (index, time) in times.enumerated() where index > 0 && !(times[index - 1] > time) {
+            throw failure(
+                .data, "must fall in noise, but \(word(index, values)) follows \(word(index - 1, values))")
         }
         return times
-    }
-
-    private func values(steps: Int) throws -> [Double] {
-        if let list = lists.first(where: { $0.count == steps + 1 }) { return list }
-        guard interpolates, let list = lists.first else {
-            let counts = lists.map { String($0.count - 1) }.joined(separator: ", ")
-            throw Failure(
-                .usage, place: "discretization \(spelling)", "has no list of \(steps) steps, only of \(counts)")
-        }
-        return Self.interpolated(list, steps: steps)
     }
 
     /// Returns steps + 1 values, with log s linear between the entries of `list` (docs/methods/ays.md, "Other numbers of
@@ -94,64 +76,103 @@ package struct TabulatedSchedule: Sendable, Equatable {
     }
 }
 
-// MARK: - Files
+// MARK: - Checks
 
 extension TabulatedSchedule {
-    /// Reads the user's list: text, JSON, npy or safetensors, or the .pt of the reference LD3, which holds times and model
-    /// times. If `quantity` is nil, the name in a JSON object or safetensors file tells it (sigmas, logsnrs, times), and a
-    /// bare list holds sigmas.
-    ///
-    /// Throws `.data` if it has fewer than two numbers.
-    package init(file path: String, quantity: Quantity? = nil) throws {
-        try self.init(NumberList.contents(path: path), path: path, quantity: quantity)
+    private static func isClose(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 2e-3 * abs(b) }
+
+    /// Returns whether `time` is the start of the process, up to 0.2 % of s. Where s is infinite, t is compared.
+    private static func isStart(_ time: Double, of process: NoiseProcess) -> Bool {
+        let level = process.scaledSigma(process.start)
+        return level.isFinite ? isClose(process.scaledSigma(time), level) : isClose(time, process.start)
     }
 
-    /// Reads the list in the bytes of the file at `path`, as `init(file:quantity:)` does.
-    init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
-        let region = ByteRegion(bytes)
-        if ZipArchive.isArchive(region) {
-            self = try locating(path) { try Self.referenceResult(CheckpointFile(region, path: path), path: path) }
-            return
+    /// Returns the last time, set to the end of the process if it is close, or to the time without noise if it is 0. Throws
+    /// `.data` if it lies below that.
+    private func end(_ time: Double, _ value: Double, _ process: NoiseProcess) throws -> Double {
+        if Self.isClose(time, process.end) { return process.end }
+        let free = process.noiseFreeTime
+        guard time <= free else { return time }
+        guard time >= 0 else {
+            throw failure(
+                .data, "ends at \(quantity.singular) = \(words.last ?? shortest(value))",
+                suggestion: "no noise is left at \(quantity.value(of: free, process) ?? free)")
         }
-        let names = (quantity.map { [$0] } ?? Quantity.allCases).map(\.rawValue)
-        let list = try locating(path) { try NumberList(parsing: bytes, names: names) }
-        guard list.values.count >= 2 else {
-            throw Failure(.data, place: path, "a schedule needs at least 2 values, not \(list.values.count)")
-        }
-        self.init(
-            spelling: (quantity.map { "\($0.rawValue):" } ?? "") + path,
-            quantity: quantity ?? list.name.flatMap(Quantity.init(rawValue:)) ?? .sigma, lists: [list.values])
+        return free
     }
 
-    /// Reads best_t_steps, in which the reference's trainer keeps times and then model times in float32.
-    private static func referenceResult(_ source: CheckpointFile, path: String) throws -> TabulatedSchedule {
-        let name = "best_t_steps"
-        guard source.tensorNames.contains(name) else {
-            throw Failure(.data, place: path, "holds no \(name), as LD3's results do")
+    /// Throws `.data` if a value is infinite or a sigma negative. The log-SNR is infinite where there is no signal or no noise.
+    private func requireValid(_ values: [Double]) throws {
+        guard quantity != .logSNR else { return }
+        for (index, value) in values.enumerated() {
+            guard value.isFinite, quantity != .sigma || value >= 0 else {
+                throw failure(
+                    .data,
+                    "number \(index + 1), \(word(index, values)), is \(value.isFinite ? "negative" : "infinite")",
+                    suggestion: value.isFinite ? "no sigma is below 0, where no noise is left" : nil)
+            }
         }
-        let values = try source.floats(name).map { Double($0) }
-        guard values.count >= 4, values.count % 2 == 0 else {
-            throw Failure(.data, place: path, "\(name) must hold as many model times as times, at least 2 of each")
-        }
-        let count = values.count / 2
-        return TabulatedSchedule(
-            spelling: path, quantity: .time, lists: [Array(values[..<count])], modelTimes: Array(values[count...]))
     }
 
-    /// Reads the file of `sigmas:FILE`, `logsnrs:FILE` or `times:FILE`, or finds a table of `PublishedSchedules`. Returns nil
-    /// for anything else.
-    package init?(spelling: String) throws {
-        let prefix = spelling.prefix { $0 != ":" }
-        guard prefix.count < spelling.count else { return nil }
-        if let quantity = Quantity(rawValue: String(prefix)) {
-            try self.init(file: String(spelling.dropFirst(prefix.count + 1)), quantity: quantity)
-        } else if let published = PublishedSchedules.all.first(where: { $0.spelling == spelling }) {
-            self = published
-        } else if PublishedSchedules.all.contains(where: { $0.spelling.hasPrefix(prefix + ":") }) {
-            let names = PublishedSchedules.all.map(\.spelling).filter { $0.hasPrefix(prefix + ":") }
-            throw Failure(unknown: spelling, choices: names)
-        } else {
-            return nil
+    private func values(steps: Int, _ process: NoiseProcess) throws -> [Double] {
+        let lists = lists.map { reachingEnd($0, process) }
+        if let list = lists.first(where: { $0.count == steps + 1 }) { return list }
+        guard interpolates, let list = lists.first else {
+            let counts = lists.map { String($0.count - 1) }.joined(separator: ", ")
+            throw failure(.usage, "has no list of \(steps) steps, only of \(counts)")
         }
+        return Self.interpolated(list, steps: steps)
+    }
+
+    /// Returns the values with the end of the process behind them if they are time steps without it.
+    private func reachingEnd(_ values: [Double], _ process: NoiseProcess) -> [Double] {
+        guard quantity == .timestep, let last = values.last, let end = process.timestep(process.end), last > end else {
+            return values
+        }
+        return values + [end]
+    }
+
+    /// Throws `.data` if the values do not go from noise to data.
+    private func requireOrder(_ values: [Double]) throws {
+        let signed = quantity.falls ? values : values.map { -$0 }
+        guard let index = signed.indices.dropFirst().first(where: { !(signed[$0 - 1] > signed[$0]) }) else { return }
+        guard !zip(signed, signed.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw failure(
+                .data, "\(quantity.falls ? "rises" : "falls"), from data at \(word(0, values)) to noise",
+                suggestion: "turn it round: a list goes from noise to data")
+        }
+        let position = "number \(index + 1), \(word(index, values)), follows \(word(index - 1, values))"
+        throw failure(
+            .data, "must \(quantity.falls ? "fall" : "rise"), but \(position)",
+            suggestion: index > 1 && Self.isClose(signed[index], signed[0]) ? "does it hold two lists?" : nil)
+    }
+
+    /// Returns the failure of a list that starts elsewhere than the process.
+    private func otherStart(_ value: Double, _ process: NoiseProcess) -> Failure {
+        let expected = quantity.value(of: process.start, process) ?? process.start
+        return failure(
+            .usage,
+            "starts at \(quantity.singular) = \(word(0, [value])), the process \(process.spelling) at \(expected)",
+            suggestion: otherQuantity(value, process).map { "if these are \($0.rawValue), write \($0.rawValue):FILE" }
+                ?? "it was made for another model, whose <process> must be named, or must be rescaled")
+    }
+
+    /// Returns what the list may hold instead of `quantity`: whole numbers that begin near 999 are time steps, and other
+    /// numbers are a quantity in which the process starts at the first of them.
+    private func otherQuantity(_ value: Double, _ process: NoiseProcess) -> Quantity? {
+        if quantity != .timestep, (900...1000).contains(value), lists[0].allSatisfy({ $0 == $0.rounded() }) {
+            return .timestep
+        }
+        return Quantity.allCases.first { other in
+            other != quantity && other.time(of: value, process).map { Self.isStart($0, of: process) } == true
+        }
+    }
+
+    private func word(_ index: Int, _ values: [Double]) -> String {
+        index < words.count ? words[index] : shortest(values[index])
+    }
+
+    private func failure(_ status: ExitStatus, _ message: String, suggestion: String? = nil) -> Failure {
+        Failure(status, place: "discretization \(spelling)", message, suggestion: suggestion)
     }
 }

@@ -27,15 +27,16 @@ extension Solver {
         process: NoiseProcess, times: [T], modelTimes: [T]
     ) throws -> LinearRecursion<T> {
         precondition(times.count >= 2 && times.count == modelTimes.count)
-        try requireApplicable(process, end: times[times.count - 1].value)
+        try requireApplicable(process)
         let grid = TimeGrid(process: process, times: times)
         var recursion = family.rules.recursion(self, grid, modelTimes: modelTimes)
+        if times[times.count - 1].value <= process.noiseFreeTime { recursion.endWithoutNoise(grid) }
         if options.contains(.analyticFirst) { skipFirstEvaluation(&recursion, grid) }
         return recursion
     }
 
-    /// Throws if the coefficients would be infinite at an end of the process. `end` is t_N.
-    private func requireApplicable(_ process: NoiseProcess, end: Double) throws {
+    /// Throws if the coefficients would be infinite at the start of the process.
+    private func requireApplicable(_ process: NoiseProcess) throws {
         guard family.rules.hasCoefficients else {
             throw Failure(.usage, "solver \(name) is a sampler's own, in another process, and takes no denoiser")
         }
@@ -44,19 +45,12 @@ extension Solver {
                 .usage, "solver \(name) needs noise levels, which the times \(process.spelling) do not tell")
         }
         if process.startsWithoutSignal {
-            guard family.rules.startsWithoutSignal, !options.contains(.analyticFirst) else {
+            guard family.rules.startsWithoutSignal(self), !options.contains(.analyticFirst) else {
                 throw Failure(
                     .usage,
-                    "solver \(name) is singular at the start of the \(process.spelling) process, where alpha = 0",
-                    suggestion: "use ddim, euler, heun, ipndm or ipndm-v")
-            }
-        }
-        if process.endsWithoutNoise, end == process.end {
-            guard family.rules.endsWithoutNoise else {
-                throw Failure(
-                    .usage,
-                    "solver \(name) is singular at the end of process \(process.spelling), where sigma = 0",
-                    suggestion: "use ddim, euler, heun, ipndm, ipndm-v or deis-rho")
+                    "solver \(name) takes the data from the noise prediction, which is impossible where alpha = 0, at the "
+                        + "start of process \(process.spelling)",
+                    suggestion: "use dpm-solver++, dpm-solver++s, unipc or ipndm without this variant")
             }
         }
     }
@@ -66,5 +60,24 @@ extension Solver {
         let (alpha, sigma) = (grid.alpha[0], grid.sigma[0])
         let factor = 1.0 / T.sqrt(alpha * alpha + sigma * sigma)
         for index in recursion.rows.indices { recursion.rows[index].predictor.replaceFirstOutput(by: factor) }
+    }
+}
+
+extension LinearRecursion {
+    /// Replaces the last step of a solver, which ends without noise, by one evaluation and a step of first order: the result
+    /// is the data prediction. Other coefficients of this step may be infinite, since lambda is.
+    fileprivate mutating func endWithoutNoise(_ grid: TimeGrid<Coefficient>) {
+        rows.removeLast(rows.reversed().dropFirst().prefix { !$0.completesStep }.count + 1)
+        modelTimes.removeLast(modelTimes.count - rows.count - 2)
+        let last = rows.count
+        var row = Combination()
+        if prediction == .data {
+            row.add(output: last, 1.0)
+        } else {
+            let weights = grid.process.stateWithoutNoise(from: grid.times[grid.steps - 1])
+            row.add(state: last, weights.state)
+            row.add(output: last, weights.slope)
+        }
+        rows.append(.init(predictor: row))
     }
 }

@@ -21,18 +21,16 @@ protocol SolverFamily: Sendable {
 
     /// Whether it is a recursion with coefficients of ours.
     var hasCoefficients: Bool { get }
-    /// Whether the coefficients are finite if the process starts at alpha = 0.
-    var startsWithoutSignal: Bool { get }
-    /// Whether the coefficients are finite if the process ends at sigma = 0.
-    var endsWithoutNoise: Bool { get }
     /// Whether a step follows a weighted mean of this and earlier slopes.
     var isAdamsBashforth: Bool { get }
     /// Whether the reference implementation of LD3 evaluates the network once more, at the end, and drops the result.
     var wastesLastEvaluation: Bool { get }
 
+    /// Returns whether the coefficients are finite if the process starts at alpha = 0.
+    func startsWithoutSignal(_ solver: Solver) -> Bool
     /// Returns the network evaluations of a run that ends at a noise level above zero.
     func evaluations(_ solver: Solver, steps: Int) -> Int
-    /// Returns what as many evaluations buy: the solver to run and its steps, which are below 1 if nothing can be bought.
+    /// Returns the solver and the number of steps for a budget of evaluations. The number is below 1 if the budget is too small.
     func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int)
     /// Returns the sampler of k-diffusion and ComfyUI that takes the same steps, or nil if there is none.
     func comfySampler(_ solver: Solver) -> String?
@@ -47,14 +45,13 @@ extension SolverFamily {
     var defaultOrder: Int { min(3, orders.upperBound) }
     var exclusions: [Set<Solver.Option>] { [] }
     var hasCoefficients: Bool { true }
-    var startsWithoutSignal: Bool { false }
-    var endsWithoutNoise: Bool { false }
     var isAdamsBashforth: Bool { false }
     var wastesLastEvaluation: Bool { false }
 
     func options(order: Int) -> [Solver.Option] { [] }
     func completed(_ options: Set<Solver.Option>) -> Set<Solver.Option> { options }
     func comfySampler(_ solver: Solver) -> String? { nil }
+    func startsWithoutSignal(_ solver: Solver) -> Bool { true }
 
     func evaluations(_ solver: Solver, steps: Int) -> Int {
         steps - (solver.options.contains(.analyticFirst) ? 1 : 0)

@@ -46,12 +46,15 @@ package final class FrameReader {
             isArrayFile = true
             return try locating(place) { Frame(tensors: [try array(named: arrayName, start: prefix)]) }
         }
-        try checkLength(prefix.count, SafetensorsHeader.prefix)
-        let headerLength = try inFrame { try SafetensorsHeader.length(prefix: prefix) }
+        let headerLength = try headerLength(prefix)
         let start = SafetensorsHeader.prefix + headerLength
         let text = try read(headerLength)
         try checkLength(SafetensorsHeader.prefix + text.count, start)
-        let header = try inFrame { try SafetensorsHeader(parsing: text) }
+        let header = try inFrame {
+            let header = try SafetensorsHeader(parsing: text)
+            try header.requireKnownTypes()
+            return header
+        }
         let tensors = try header.entries.map { entry in
             let bytes = try read(entry.range.count)
             try checkLength(
@@ -65,6 +68,21 @@ package final class FrameReader {
     /// Runs `body`; its failures name this input and the frame that was read last.
     package func inFrame<Result>(_ body: () throws -> Result) throws -> Result {
         try locating("\(place): frame \(frameCount)", body)
+    }
+
+    /// Returns the length of the header that follows `prefix`. If an input is no stream from its first byte on, the failure
+    /// says what it is, as far as its bytes have come.
+    private func headerLength(_ prefix: [UInt8]) throws -> Int {
+        do {
+            try checkLength(prefix.count, SafetensorsHeader.prefix)
+            return try inFrame { try SafetensorsHeader.length(prefix: prefix) }
+        } catch {
+            if frameCount == 1 {
+                let start = prefix + Descriptor.available(descriptor, atMost: FileKind.sampleLength)
+                try locating(place) { try FileKind.refuse(start, wanted: "a tensor stream") }
+            }
+            throw error
+        }
     }
 
     private func checkLength(_ count: Int, _ due: Int, _ missing: Int? = nil) throws {

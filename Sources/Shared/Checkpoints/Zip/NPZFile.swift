@@ -17,8 +17,21 @@ package struct NPZFile: Sendable {
     /// Reads an archive in memory; `path` names it in messages.
     package init(_ region: ByteRegion, path: String) throws {
         self.path = path
-        archive = try locating(path) { try ZipArchive(region) }
-        names = archive.members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
+        (archive, names) = try locating(path) {
+            try region.refuseOtherKinds(wanted: Self.kind, accepted: [.npz, .zip])
+            let archive = try ZipArchive(region)
+            let names = archive.members.map(\.name).filter { $0.hasSuffix(".npy") }.map { String($0.dropLast(4)) }
+            if names.isEmpty { try region.refuseOtherKinds(wanted: Self.kind) }
+            return (archive, names)
+        }
+    }
+
+    private static let kind = "an .npz archive"
+
+    /// Whether the file at `path` begins as a zip archive, or has a name that promises one.
+    package static func isMeant(by path: String) throws -> Bool {
+        let region = ByteRegion(try MappedFile(path: path))
+        return ZipArchive.isArchive(region) || path.lowercased().hasSuffix(".npz")
     }
 
     /// Returns the array `name` in row-major order. Throws `.data` if there is none (the message names those that are

@@ -7,7 +7,8 @@ extension NoiseProcess {
         case .vpLinear: "vp-linear"
         case .vpCosine: "vp-cosine"
         case .vpDiscrete(let table): "vp-discrete:\(table.name)"
-        case .flow: "flow"
+        case .flow(1): "flow"
+        case .flow(let shift): "flow:shift=\(shift)"
         case .interval(let start, let end): "interval:\(start),\(end)"
         }
     }

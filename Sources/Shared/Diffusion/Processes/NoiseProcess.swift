@@ -14,14 +14,17 @@ package enum NoiseProcess: Sendable, Equatable {
     case vpCosine
     /// VP by a table, with log alpha piecewise linear between its knots.
     case vpDiscrete(NoiseTable)
-    /// Rectified flow: alpha = 1 - t and sigma = t on [0, 1] (Liu et al. 2023).
-    case flow
+    /// Rectified flow on [0, 1] (Liu et al. 2023): alpha = 1 - sigma, and sigma = K t / (1 + (K - 1) t) with the shift K
+    /// (Esser et al. 2024, Eq. 23).
+    case flow(shift: Double)
     /// The times of a sampler in another process, which falls from `start` to `end` and keeps its noise levels to itself.
     /// Every noise level is NaN.
     case interval(start: Double, end: Double)
 
     /// EDM's process over its own range, sigma from 80 to 0.002.
     package static let edm = NoiseProcess.edm(minimum: 0.002, maximum: 80)
+    /// Rectified flow whose time is sigma itself.
+    package static let flow = NoiseProcess.flow(shift: 1)
 
     /// T, the time of the noise.
     package var start: Double {
@@ -54,8 +57,15 @@ package enum NoiseProcess: Sendable, Equatable {
     /// Whether no signal is left at the start: alpha = 0 there, and s is infinite.
     package var startsWithoutSignal: Bool { alpha(start) == 0 }
 
-    /// Whether no noise is left at the end: sigma = 0 there, and lambda is infinite.
-    package var endsWithoutNoise: Bool { sigma(end) == 0 }
+    /// The time at which no noise is left: sigma = 0, alpha = 1, and lambda is infinite. It is the end of the process or lies
+    /// below it. NaN if the noise levels are not known.
+    package var noiseFreeTime: Double {
+        switch self {
+        case .edm, .vpLinear, .vpCosine, .flow: 0
+        case .vpDiscrete(let table): table.time(logAlpha: 0)
+        case .interval: .nan
+        }
+    }
 
     /// Whether lambda is finite at both ends.
     package var hasFiniteLogSNR: Bool { lambda(start).isFinite && lambda(end).isFinite }
@@ -64,6 +74,18 @@ package enum NoiseProcess: Sendable, Equatable {
     package var timeIsNoiseLevel: Bool {
         if case .edm = self { return true }
         return false
+    }
+
+    /// Whether it is a rectified flow, whatever its shift.
+    var isFlow: Bool {
+        if case .flow = self { return true }
+        return false
+    }
+
+    /// The same states at sigma as the time, if this is a flow with a shift; nil if it is something else.
+    package var unshifted: NoiseProcess? {
+        if case .flow(let shift) = self, shift != 1 { return .flow }
+        return nil
     }
 
     /// Whether times are learned in lambda rather than in t if nothing else is said. The paper does so on EDM's process.
@@ -92,7 +114,7 @@ extension NoiseProcess {
         case .vpLinear: -0.25 * Linear.slope * t * t - 0.5 * Linear.beta0 * t
         case .vpCosine: T.log(T.cos(Cosine.angle(t))) - Cosine.logCosineAtZero
         case .vpDiscrete(let table): table.logAlpha(t)
-        case .flow: T.log1p(-t)
+        case .flow(let shift): T.log1p(-t) - T.log1p((shift - 1) * t)
         case .interval: T(.nan)
         }
     }
@@ -104,7 +126,7 @@ extension NoiseProcess {
         case .vpLinear: -0.5 * (Linear.beta0 + Linear.slope * t)
         case .vpCosine: -Cosine.rate * T.tan(Cosine.angle(t))
         case .vpDiscrete(let table): T(table.slope(at: t.value))
-        case .flow: -1.0 / (1.0 - t)
+        case .flow(let shift): -1.0 / (1.0 - t) - (shift - 1) / (1.0 + (shift - 1) * t)
         case .interval: T(.nan)
         }
     }
@@ -112,32 +134,36 @@ extension NoiseProcess {
     package func alpha<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 1.0
-        case .flow: 1.0 - t
+        case .flow(let shift): (1.0 - t) / (1.0 + (shift - 1) * t)
         default: T.exp(logAlpha(t))
         }
     }
 
     package func sigma<T: Real>(_ t: T) -> T {
         switch self {
-        case .edm, .flow: t
+        case .edm: t
+        case .flow(let shift): shifted(t, by: shift)
         default: T.sqrt(-T.expm1(2.0 * logAlpha(t)))
         }
     }
 
     /// Returns lambda = log alpha - log sigma, half the log-SNR.
+    /// Where it is infinite, at an end of the process, it has no derivative.
     package func lambda<T: Real>(_ t: T) -> T {
+        let lambda: T
         switch self {
-        case .edm: -T.log(t)
-        case .flow: T.log1p(-t) - T.log(t)
-        default: -0.5 * T.log(T.expm1(-2.0 * logAlpha(t)))
+        case .edm: lambda = -T.log(t)
+        case .flow(let shift): lambda = T.log1p(-t) - T.log(t) - Double.log(shift)
+        default: lambda = -0.5 * T.log(T.expm1(-2.0 * logAlpha(t)))
         }
+        return lambda.value.isInfinite ? T(lambda.value) : lambda
     }
 
     /// Returns s = sigma / alpha = exp(-lambda), the noise level in EDM coordinates.
     package func scaledSigma<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: t
-        case .flow: t / (1.0 - t)
+        case .flow(let shift): shift * t / (1.0 - t)
         default: T.sqrt(T.expm1(-2.0 * logAlpha(t)))
         }
     }
@@ -146,7 +172,7 @@ extension NoiseProcess {
     package func noiseRate<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 1.0
-        case .flow: 1.0 / (1.0 - t)
+        case .flow(let shift): shift / ((1.0 - t) * (1.0 + (shift - 1) * t))
         default: -logAlphaRate(t) / sigma(t)
         }
     }
@@ -155,7 +181,7 @@ extension NoiseProcess {
     package func scaledSigmaRate<T: Real>(_ t: T) -> T {
         switch self {
         case .edm: 1.0
-        case .flow: 1.0 / ((1.0 - t) * (1.0 - t))
+        case .flow(let shift): shift / ((1.0 - t) * (1.0 - t))
         default: -logAlphaRate(t) / (alpha(t) * sigma(t))
         }
     }
@@ -168,7 +194,7 @@ extension NoiseProcess {
     package func time<T: Real>(lambda: T) -> T {
         switch self {
         case .edm: return T.exp(-lambda)
-        case .flow: return sigmoid(-lambda)
+        case .flow(let shift): return sigmoid(-lambda - Double.log(shift))
         case .vpLinear:
             let doubled = softplus(-2.0 * lambda)
             let root = T.sqrt(2.0 * Linear.slope * doubled + Linear.beta0 * Linear.beta0)
@@ -185,7 +211,7 @@ extension NoiseProcess {
     package func time<T: Real>(scaledSigma: T) -> T {
         switch self {
         case .edm: scaledSigma
-        case .flow: scaledSigma / (1.0 + scaledSigma)
+        case .flow(let shift): scaledSigma / (shift + scaledSigma)
         default: time(lambda: -T.log(scaledSigma))
         }
     }
@@ -193,6 +219,9 @@ extension NoiseProcess {
     /// Returns log alpha = -softplus(-2 lambda) / 2, which holds if alpha^2 + sigma^2 = 1.
     private func logAlpha<T: Real>(lambda: T) -> T { -0.5 * softplus(-2.0 * lambda) }
 }
+
+/// Returns K t / (1 + (K - 1) t), which carries [0, 1] to itself with K times the odds t / (1 - t).
+package func shifted<T: Real>(_ t: T, by shift: Double) -> T { shift * t / (1.0 + (shift - 1) * t) }
 
 /// Returns log(1 + e^x) without overflow.
 func softplus<T: Real>(_ x: T) -> T {

@@ -33,7 +33,7 @@ package struct Parameter: Sendable {
         var result: Result?
         try access { elements in
             guard elements.count == count else {
-                throw Failure(.data, place: name, "has \(elements.count) elements where the network needs \(count)")
+                throw Failure(.data, place: name, "has \(counted(elements.count, "element")) where the network needs \(count)")
             }
             result = try body(elements)
         }

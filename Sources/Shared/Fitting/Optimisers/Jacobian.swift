@@ -3,7 +3,7 @@ import Tensors
 
 /// The derivatives of the results of some pairs in some parameters.
 package struct Jacobian<Element: TensorElement> {
-    /// One for each parameter, [B, sample shape].
+    /// One for each parameter, [B, residuals of a pair].
     package let columns: [Tensor<Element>]
 
     /// The matrix of inner products of the columns, row-major.
@@ -22,7 +22,8 @@ package struct Jacobian<Element: TensorElement> {
 }
 
 extension Student {
-    /// Returns the Jacobian of the results of the pairs at `indices` in the parameters `free`.
+    /// Returns the Jacobian of the results of the pairs at `indices` in the parameters `free`; for a sampler, of the roots
+    /// of their losses.
     ///
     /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that depend on
     /// it, whichever takes fewer evaluations: only the part after the first coefficient moved is run again. Forward
@@ -30,6 +31,9 @@ extension Student {
     package func jacobian(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], free: [Int]
     ) throws -> Jacobian<Element> {
+        if let sampler = solver.sampler {
+            return try jacobian(sampler, parameters, set, at: indices, free: free)
+        }
         let differentiated = try family.differentiated(parameters)
         let program = differentiated.values
         let start = set.movedNoises.gather(indices).scaled(by: solver.startScale)
@@ -117,7 +121,7 @@ extension StepProgram where Coefficient == Double {
         mapCoefficients { $0 + (changes[Place(instruction: $1, term: $2)] ?? 0) }
     }
 
-    /// Returns those moves after whose first changes fewer evaluations follow.
+    /// Returns the moves that run fewer evaluations again: those that follow each move's first change.
     fileprivate func cheapest(_ first: [Move], _ second: [Move]) -> [Move] {
         func cost(_ moves: [Move]) -> Int {
             moves.reduce(0) { $0 + instructions[$1.first...].count(where: \.isEvaluation) }

@@ -26,7 +26,7 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
 /// validation pairs choose the iterate (docs/methods/gauss-newton.md, "Levenberg-Marquardt").
 ///
 /// For the l2 loss, J'J is the Gauss-Newton matrix of its least-squares form. For another loss the same matrix only
-/// preconditions the exact gradient of that loss.
+/// preconditions the exact gradient of that loss. A sampler's residuals are the roots of its losses.
 package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily> {
     private let objective: TrainingObjective<Element, Family>
     private let settings: LevenbergMarquardtSettings
@@ -60,9 +60,11 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     private var family: Family { objective.student.family }
     private var free: [Int] { objective.free }
 
-    /// Returns the iterate of least validation loss from `initial`, towards whose offsets, or those of `center`, the
-    /// ridge pulls. Parameters outside their bounds start on them. Throws `NetworkBreakdown` if the network breaks down
-    /// at `initial`.
+    /// Fits from `initial` and returns the iterate of least validation loss. Throws `NetworkBreakdown` if the network breaks
+    /// down at `initial`.
+    ///
+    /// The ridge pulls the coefficient offsets towards those of `center`, or of `initial` if `center` is nil. Parameters that
+    /// are out of bounds are first put on their bounds.
     ///
     /// - Parameter validationLoss: that of `initial`, if it is known.
     package func run(
@@ -125,7 +127,7 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     }
 
     private func validationLoss(_ parameters: [Double]) throws -> Double? {
-        try validation.map { mean(try student.solver.losses(student.program(parameters), $0) ?? []) }
+        try validation.map { mean(try student.solver.losses(student.course(parameters), $0) ?? []) }
     }
 
     /// Returns a state of lower penalized training loss, or nil if even short steps along a fresh matrix lead to none.
@@ -147,8 +149,10 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
         return try step(from: current, gradient, matrix, &damping, ridge, isLast: isLast)
     }
 
-    /// A parameter on its bound moves with the bound, which the gradient does not know. If no step of all parameters
-    /// helps, those that move the bound stay.
+    /// Takes a step that lowers the loss, or returns nil if there is none.
+    ///
+    /// The gradient does not know that a parameter on its bound moves with the bound. If no step of all parameters lowers the
+    /// loss, this tries one in which the parameters that move the bound stay.
     private func step(
         from current: State, _ gradient: [Double], _ curvature: [Double], _ damping: inout Double, _ ridge: Ridge,
         isLast: Bool

@@ -6,7 +6,7 @@ import Tensors
 /// One schedule to be found: a budget, a model, and pairs to train on and to validate with. Every `FitMethod` starts
 /// here.
 package struct FitProblem<Element: TensorElement>: Sendable {
-    /// Absent, with the counter alone of use, if there is a sampler.
+    /// The denoiser. If `sampler` is set, this is a placeholder that only counts evaluations.
     package let denoiser: CountingDenoiser<Element>
     /// The sampler that is fitted in the place of the denoiser with a solver, if any.
     package let sampler: FitSampler<Element>?
@@ -92,9 +92,9 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         try unlessBroken { try hardLoss(program, on: validation) } ?? .infinity
     }
 
-    /// Returns the hard validation loss of the schedule's times alone: with the model asked at them, and the solver's
-    /// own coefficients. Nil if the schedule has nothing else, or times for each evaluation, or if the network breaks
-    /// down.
+    /// Returns the hard validation loss of the schedule's times alone: the model times are then the times, and the
+    /// coefficients the solver's own. Returns nil if the schedule has neither model times nor coefficients of its own, if it
+    /// lists a time for each evaluation, or if the network breaks down.
     package func tiedLoss(_ schedule: Schedule) throws -> Double? {
         guard !schedule.isTied || schedule.coefficients != nil, schedule.steps == steps else { return nil }
         return try unlessBroken {
@@ -120,11 +120,11 @@ package enum SolvedPairs: Sendable {
     case all
 }
 
-/// Returns what `body` returns, or nil if the network breaks down on the way.
+/// Returns what `body` returns, or nil if the network or the solver breaks down on the way.
 package func unlessBroken<Result>(_ body: () throws -> Result) throws -> Result? {
     do {
         return try body()
-    } catch is NetworkBreakdown {
+    } catch is any Breakdown {
         return nil
     }
 }

@@ -54,7 +54,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
             try Array(0..<set.count).chunks(of: resources.batch).map { try results(.program(program), set, $0) })
     }
 
-    /// Returns the losses of the pairs along a step program, as for a course.
+    /// Returns the losses of the pairs along a step program. The function below explains the parameters.
     package func losses(
         _ program: StepProgram<Double>, _ set: FittingSet<Element>, at indices: [Int]? = nil,
         abandoningAbove bound: Double = .infinity
@@ -63,7 +63,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     }
 
     /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features
-    /// may overflow although the samples are finite, is infinite.
+    /// may overflow although the samples are finite, is infinite. So are all losses of a sampler along times that do not
+    /// fall, to which a long step of a fit may lead.
     ///
     /// - Parameter bound: losses are never negative, so the work is given up, and nil returned, once their sum must
     ///   exceed this.
@@ -72,6 +73,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         abandoningAbove bound: Double = .infinity
     ) throws -> [Double]? {
         let indices = indices ?? Array(0..<set.count)
+        if case .times(let lists) = course, !lists.falls { return indices.map { _ in .infinity } }
         let bound = resources.savings.contains(.earlyAbort) ? bound : .infinity
         var losses: [Double] = []
         // With a bound the sum is looked at more often.
@@ -83,7 +85,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         return losses
     }
 
-    /// Returns what the function below does, of a course that is a program; nil for another.
+    /// Returns D(x_T; T) of every moved noise of the set if the course is a program; nil for a sampler.
     package func firstOutputs(_ set: FittingSet<Element>, along course: Course) throws -> Tensor<Element>? {
         guard case .program(let program) = course else { return nil }
         return try firstOutputs(set, program: program)

@@ -20,8 +20,7 @@ package struct WorkSavings: OptionSet, Sendable {
         .unusedEvaluation, .firstEvaluation, .earlyAbort, .knownLosses, .hardNoises,
     ]
 
-    /// The names of docs/methods/ld3.md, "Work left out". R5 (features of targets) and R7 (activations) belong to the
-    /// loss and to `ActivationPolicy`; R8 (files written at every training step) has no counterpart.
+    /// The names of docs/methods/ld3.md, "Work left out".
     package static let named: [(name: String, saving: WorkSavings)] = [
         ("r1", .unusedEvaluation), ("r2", .firstEvaluation), ("r3", .earlyAbort), ("r4", .knownLosses),
         ("r6", .hardNoises),

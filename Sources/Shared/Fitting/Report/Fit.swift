@@ -13,8 +13,8 @@ package struct Fit: Sendable {
     package var starts: [RatedStart]
     /// The name of the start that the schedule came from, if the method tried several; nil for the best.
     package var startName: String?
-    /// The hard losses on the validation pairs' own noises: of the best start, and of `judged`. Of a schedule that
-    /// Gauss-Newton steps have found, it is that of the solver in multistep form, which rounds in another way.
+    /// The hard loss of the best start, and of `judged`, on the validation pairs' own noises. If Gauss-Newton steps have found
+    /// the schedule, the loss is that of the solver in multistep form, which rounds in another way.
     package var lossBefore: Double
     package var lossAfter: Double
     package var history = FitHistory()

@@ -5,7 +5,7 @@ import Plots
 import Solvers
 
 extension Fit {
-    /// Two plots: log-SNR over the steps against the heuristics, and the losses over the training steps.
+    /// Two plots: the measure of noise over the steps against the heuristics, and the losses over the training steps.
     package var figure: Figure {
         var panels = [levels]
         if !history.training.isEmpty { panels.append(course) }
@@ -14,12 +14,12 @@ extension Fit {
     }
 
     private var levels: Panel {
-        let process = schedule.process
+        let measure = NoiseMeasure(schedule.process)
         func points(_ times: [Double]) -> [Point] {
             times.enumerated().map { index, time in
                 Point(
                     Double(index) / Double(times.count - 1) * Double(schedule.steps),
-                    process.hasNoiseLevels ? 2 * process.lambda(time) : time)
+                    measure.map { $0(time) } ?? time)
             }
         }
         let isDecoupled = schedule.modelTimes != schedule.times
@@ -28,9 +28,7 @@ extension Fit {
         }
         if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
         series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
-        return Panel(
-            title: "discretization", horizontal: "step", vertical: process.hasNoiseLevels ? "log-SNR" : "t",
-            series: series)
+        return Panel(title: "discretization", horizontal: "step", vertical: measure?.name ?? "t", series: series)
     }
 
     private var course: Panel {

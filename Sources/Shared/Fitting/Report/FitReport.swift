@@ -8,19 +8,20 @@ extension Fit {
     package func text() throws -> String { try lines().joined(separator: "\n") + "\n" }
 
     private func lines() throws -> [String] {
-        let process = schedule.process
+        let measure = NoiseMeasure(schedule.process)
         var lines = [try summary(), ""]
-        lines.append(" i          t    t_model" + (process.hasNoiseLevels ? "    log-SNR       step" : ""))
+        lines.append(" i          t    t_model" + (measure.map { $0.name.aligned(right: 11) + "       step" } ?? ""))
         for index in schedule.times.indices {
             let time = schedule.times[index]
-            // Lambda is half the log-SNR.
-            let level = 2 * process.lambda(time)
-            let step =
-                index == 0 ? "" : decimal(level - 2 * process.lambda(schedule.times[index - 1]), places: 3, width: 11)
+            let columns = measure.map { measure in
+                decimal(measure(time), places: 3, width: 11)
+                    + (index == 0
+                        ? "" : decimal(measure(time) - measure(schedule.times[index - 1]), places: 3, width: 11))
+            }
             lines.append(
                 String(index).aligned(right: 2) + compact(time, width: 11)
                     + compact(schedule.modelTimes[index], width: 11)
-                    + (process.hasNoiseLevels ? decimal(level, places: 3, width: 11) + step : ""))
+                    + (columns ?? ""))
         }
         lines.append("")
         let most = starts.first?.pairs

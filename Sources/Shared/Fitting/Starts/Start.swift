@@ -60,9 +60,10 @@ package struct RatedStart: Sendable, Equatable {
     package var loss: Double { mean(losses) }
     package var pairs: Int { losses.count }
 
-    /// Whether the mean difference from the leader's losses of the same pairs is more than three times its standard
-    /// error (of eight normal differences around zero, once in a hundred times). The difference does not contain the
-    /// pairs' own difficulty, by far the larger part of a loss' variation.
+    /// Whether the mean loss exceeds the leader's on the same pairs by more than three standard errors of the difference.
+    ///
+    /// Comparing pair by pair removes the variation that comes from the pairs. For eight pairs and equal starts this happens
+    /// about once in a hundred times.
     package func isClearlyBehind(_ leader: RatedStart) -> Bool {
         guard loss.isFinite else { return true }
         let differences = zip(losses, leader.losses).map { $0 - $1 }

@@ -39,7 +39,7 @@ package struct StartChoice: Sendable {
         return starts
     }
 
-    /// Returns the tables that were published for this very process. As starts they cost nothing but their rating.
+    /// Returns the tables and grids that were published for this very process. As starts they cost nothing but their rating.
     package static func published(for process: NoiseProcess, _ solver: Solver) -> [Discretization] {
         let names: [String] =
             if process == .edm {
@@ -48,6 +48,8 @@ package struct StartChoice: Sendable {
                 ["dmn:vp-linear"]
             } else if process == .vpDiscrete(.stableDiffusion) {
                 ["dmn:sd", solver.family == .ipndm ? "gits:ipndm" : "gits:dpm-solver++", "ays:sd15"]
+            } else if process == .flow {
+                ["shift:3"]
             } else {
                 []
             }

@@ -8,6 +8,7 @@ import Tensors
 /// and coordinate search (Sabour et al. 2024; docs/methods/ays.md). The data are the pairs' targets.
 package struct AYS: FitMethod {
     package static let name = "ays"
+    package static let shared: Set = ["seed"]
     package static let options = [
         OptionGroup(
             "AYS (\(spelled("method")) ays)", topic: "ays",
@@ -49,6 +50,7 @@ package struct AYS: FitMethod {
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
         let (process, steps, pairs) = (problem.process, problem.steps, problem.train.pairs)
+        try requireFiniteLogSNR(problem)
         guard pairs.targets.shape == pairs.noise.shape else {
             throw Self.unsuited("needs targets in the model's own space")
         }

@@ -8,6 +8,7 @@ import Tensors
 package struct DMN: FitMethod {
     package static let name = "dmn"
     package static let options: [OptionGroup] = []
+    package static let shared: Set = ["seed"]
 
     private let seed: UInt64
 
@@ -20,6 +21,7 @@ package struct DMN: FitMethod {
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
         let (process, steps) = (problem.process, problem.steps)
+        try requireFiniteLogSNR(problem)
         return try baseline(problem) {
             if steps > 7, let times = try published(problem)?.timesIfDefined(steps: steps, process: process) {
                 return try schedule(problem, times: times)
@@ -29,9 +31,6 @@ package struct DMN: FitMethod {
                 DMNObjective(errorPower: isPixel ? 1 : 2, steps: steps, independentIntervals: 3))
             search.seed = seed
             let start = try (isPixel ? Discretization.logSNR : .uniform).times(steps: steps, process: process)
-            guard start.allSatisfy({ process.lambda($0).isFinite }) else {
-                throw Self.unsuited("needs a finite log-SNR at both ends")
-            }
             var times = search.minimize(from: start.map { process.lambda($0) }).lambdas
                 .map { process.time(lambda: $0) }
             times[0] = process.start

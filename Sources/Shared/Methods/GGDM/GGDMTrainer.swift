@@ -30,7 +30,7 @@ struct GGDMTrainer<Element: TensorElement> {
                 guard step > 1 else {
                     throw Failure(.data, "the score of the start or its gradient has NaN or infinity")
                 }
-                // Without the momentum that led too far.
+                // A new Adam drops the momentum that led to the breakdown.
                 adam = Adam(learningRate: settings.learningRate, count: free.count)
                 parameters = best.parameters
                 continue

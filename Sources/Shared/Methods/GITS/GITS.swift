@@ -58,6 +58,7 @@ package struct GITS: FitMethod {
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
+        try requireFiniteLogSNR(problem)
         guard problem.steps <= teacherSteps else {
             throw Self.unsuited("\(counted(problem.steps, "step")) do not fit a teacher's \(teacherSteps)")
         }

@@ -5,13 +5,14 @@ import Schedules
 import Solvers
 import Tensors
 
-/// Fits times, model times and coefficients by Levenberg-Marquardt: the times from several starts for a few steps on
-/// some of the pairs, then, from the best of these, everything on the training pairs, of which the validation pairs
-/// choose; at last a few steps on all pairs (docs/methods/gauss-newton.md).
+/// Fits times, model times and coefficients by Levenberg-Marquardt (docs/methods/gauss-newton.md).
 ///
-/// The loss told is that before the last, since then no pair is left to judge by; the next budget starts from there as
-/// well. Along budgets the neighbour's schedule, with the best other start, takes the place of the rest: it wins nearly
-/// always.
+/// First it fits the times of several starts for a few steps on some of the pairs. From the best of these it fits
+/// everything on the training pairs, and the validation pairs choose the iterate. At last it takes a few steps on all pairs.
+///
+/// `lossAfter` is the validation loss before the steps on all pairs, since these train on the validation pairs. The next
+/// budget, too, starts from the parameters before them. If a neighbouring budget gives its schedule, only that schedule
+/// and the best other start are tried, since one of them wins nearly always.
 package struct GeneralizedFit: FitMethod {
     package static let name = "generalized"
     package static let options = [
@@ -33,12 +34,16 @@ package struct GeneralizedFit: FitMethod {
             ])
     ]
 
+    package static let shared = TimesSettings.names
+
     package var times = TimesSettings()
     package var coefficients: CoefficientSettings
     package var optimizer = LevenbergMarquardtSettings()
-    /// The starts whose times are fitted first; in how many steps, on how many pairs of either kind.
+    /// The number of starts whose times are fitted first.
     package var starts = 3
+    /// The steps of these first fits.
     package var startSteps = 4
+    /// The training pairs, and as many validation pairs, that these first fits use.
     package var startPairs = 16
     /// The starts of which everything is then fitted on all training pairs; the best one alone if starts are given, as
     /// along budgets.

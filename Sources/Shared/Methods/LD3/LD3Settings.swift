@@ -25,15 +25,15 @@ package struct LD3Settings: Sendable, Equatable {
     /// How far a noise may move, and how far along its own loss' gradient it steps. Radius 0 is the hard loss.
     package var ball: NoiseBall
     package var noiseStep: Double
-    /// Whether a noise moves only if a solve has shown that this lowers its loss, as the paper has it. Otherwise its
-    /// step ends at the latest where the slope alone would have halved the loss.
+    /// Whether a move of a noise is tested by a solve and undone if the loss does not fall (paper, Alg. 1). If false, the
+    /// move is not tested but shortened, so that to first order it at most halves the loss.
     package var testsMoves = false
     package var noiseStepDecay = 0.5
-    /// The training steps between validations, of which each pass' last is always one; nil is that one alone, 1 the
-    /// paper's.
+    /// The training steps between validations; the paper's is 1. A validation also follows the last step of each pass. If
+    /// this is nil, there are no others.
     package var validationInterval: Int?
-    /// Whether the validation noises move in their balls as well, as the paper's do. Otherwise parameters are chosen by
-    /// the hard loss, for which they are wanted, and half of the gradients are not needed.
+    /// Whether the validation noises move in their balls as well, as the paper's do. If false, the hard loss chooses the
+    /// parameters, and the validation noises need no gradients.
     package var movesValidationNoises = false
     /// Gauss-Newton steps on the hard loss after all passes, at most; 0 is the paper's algorithm alone.
     package var polishSteps = 4

@@ -6,10 +6,9 @@ import Tensors
 
 /// Algorithm 1 of the paper: learns the times of a solver, and the model times, from a teacher's pairs.
 ///
-/// It differs from the official trainer if that one is at odds with its own aims (docs/methods/ld3.md, "Deviations"):
-/// gradients are exact; if moves are tested, losses are compared at equal parameters; if validation noises move, they
-/// do so at the best parameters, and the best loss is then the one on the moved noises, so that passes are compared on
-/// the same data.
+/// It differs from the official trainer in three points (docs/methods/ld3.md, "Deviations"). Gradients are exact. A tested
+/// move compares losses at the same parameters. Validation noises move at the best parameters, whose loss is then computed
+/// again on the moved noises.
 package struct LD3Trainer<Element: TensorElement> {
     package let student: Student<Element, TimesFamily>
     package let settings: LD3Settings
@@ -25,6 +24,7 @@ package struct LD3Trainer<Element: TensorElement> {
     private var noiseMoves: NoiseMoves<Element>
     private var generator: SplitMix
     private var stepNumber = 0
+    private var hasToldThatNoisesStay = false
     private let observe: (FitEvent) -> Void
 
     /// One pass over the training pairs.
@@ -99,6 +99,7 @@ package struct LD3Trainer<Element: TensorElement> {
                 isLast: number == batches.count - 1)
             if patience.isExhausted { return false }
             // Lines 5 to 7: step the noises, project them into their balls, keep them with their pairs.
+            if pass.movesNoises, gradients.noises == nil { tellThatNoisesStay() }
             if let slopes = gradients.noises {
                 let student = student
                 try noiseMoves.moveTraining(&train, batch, along: slopes, from: gradients.losses) {
@@ -107,6 +108,12 @@ package struct LD3Trainer<Element: TensorElement> {
             }
         }
         return true
+    }
+
+    private mutating func tellThatNoisesStay() {
+        guard !hasToldThatNoisesStay else { return }
+        hasToldThatNoisesStay = true
+        observe(.noisesStay)
     }
 
     private mutating func step(along gradient: [Double], _ pass: Pass) {
@@ -150,12 +157,14 @@ package struct LD3Trainer<Element: TensorElement> {
             atSmallestRate: pass.learnsModelTimes && sgd.learningRate <= settings.smallestModelLearningRate)
     }
 
-    /// Returns the losses and gradients of a batch at the parameters. If the network breaks down there, the batch's
-    /// moved noises go back to their places; if it still does, the best parameters return. If it does so even then, the
-    /// result is nil, or the breakdown is thrown if the fit has found nothing yet.
+    /// Returns the losses and gradients of a batch at the parameters.
+    ///
+    /// If the network breaks down there, the batch's moved noises go back to their places; if it still does, the best
+    /// parameters return. If it does so even then, this returns nil, or throws the breakdown if no training step has
+    /// gained yet.
     private mutating func gradients(_ batch: [Int], _ pass: Pass) throws -> StudentGradients<Element>? {
         func gradients() throws -> StudentGradients<Element>? {
-            try student.gradients(alongCourse: parameters, train, at: batch, ofNoises: pass.movesNoises)
+            try student.gradients(parameters, train, at: batch, ofNoises: pass.movesNoises)
         }
         if let found = try unlessBroken(gradients) ?? nil { return found }
         if train.putBack(batch), let found = try unlessBroken(gradients) ?? nil { return found }
@@ -168,7 +177,7 @@ package struct LD3Trainer<Element: TensorElement> {
             if let found = try gradients() { return found }
             let seeds = batch.map { "\(train.pairs.seeds[$0])" }.joined(separator: ", ")
             reason = Failure(.data, place: "seeds \(seeds)", "the loss or its gradient has NaN or infinity")
-        } catch let breakdown as NetworkBreakdown {
+        } catch let breakdown as any Breakdown {
             reason = breakdown
         }
         guard best.parameters != initial else { throw reason }
@@ -182,7 +191,7 @@ package struct LD3Trainer<Element: TensorElement> {
         noiseMoves.begin()
         for indices in Array(0..<validation.count).chunks(of: student.solver.resources.batch) {
             let found = try unlessBroken {
-                try student.gradients(alongCourse: best.parameters, validation, at: indices, ofNoises: true)
+                try student.gradients(best.parameters, validation, at: indices, ofNoises: true)
             }
             guard let gradients = found ?? nil, let slopes = gradients.noises else { continue }
             let losses = try noiseMoves.moveTested(

@@ -28,8 +28,8 @@ struct NoiseMoves<Element: TensorElement> {
         if accepted == 0, ball.radius > 0 { step *= decay }
     }
 
-    /// Moves the noises of the training pairs at `indices`. If moves are tested, only those do that lower their loss
-    /// along `course`; otherwise all do, but none farther than where the slope alone would have halved its loss.
+    /// Moves the noises of the training pairs at `indices`. If moves are tested, a noise moves only if its loss along
+    /// `course` falls. If not, every noise moves, by a step that to first order at most halves its loss.
     mutating func moveTraining(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
         _ course: () throws -> Course
@@ -47,7 +47,7 @@ struct NoiseMoves<Element: TensorElement> {
         accepted += indices.count
     }
 
-    /// Moves each noise whose loss that lowers, and returns the losses after that, [B].
+    /// Moves each noise whose loss falls by the move. Returns the loss of each noise afterwards, [B].
     mutating func moveTested(
         _ set: inout FittingSet<Element>, _ indices: [Int], along slopes: Tensor<Element>, from losses: [Double],
         _ course: Course
@@ -64,7 +64,7 @@ struct NoiseMoves<Element: TensorElement> {
         let moved = moved(set, indices, along: slopes)
         let solved = try unlessBroken { try solver.solve(course, set, indices, from: moved, firstOutputs: nil) }
         guard let solved else {
-            // One by one, so that the batch does not decide which noises move.
+            // This solves the noises one by one, so that the batch does not decide which of them move.
             guard indices.count > 1 else { return losses }
             return try indices.indices.map { row in
                 try move(&set, [indices[row]], along: slopes.samples(row..<row + 1), from: [losses[row]], course)[0]

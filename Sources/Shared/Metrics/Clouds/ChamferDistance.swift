@@ -1,8 +1,8 @@
 /// The Chamfer distance of two clouds: the mean over the points of each of the squared distance to the nearest point of
 /// the other, both means added (docs/methods/point-clouds.md, "Metrics").
 ///
-/// The least distances are found exactly. Leaves that are farther from a group of points than each of its points is from
-/// its nearest neighbour so far are passed over, which changes no bit of the result.
+/// The least distances are exact. A leaf is skipped if it is farther from a group of points than every point of the group is
+/// from its nearest neighbour so far. Skipping changes no bit.
 struct ChamferDistance {
     private typealias Lanes = CloudLeaves.Lanes
     private typealias Points = CloudLeaves.Points
@@ -66,7 +66,8 @@ struct ChamferDistance {
         return least
     }
 
-    /// Computes the bounds of one group: no squared distance between two points falls below, rounding included.
+    /// Computes, for each leaf, a number that no squared distance from the group to the leaf falls below, even after
+    /// rounding.
     private mutating func bound(_ group: (low: SIMD4<Float>, high: SIMD4<Float>), _ b: CloudLeaves) {
         bounds.removeAll(keepingCapacity: true)
         for (low, high) in zip(b.low, b.high) {

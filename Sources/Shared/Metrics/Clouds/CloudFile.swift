@@ -2,88 +2,6 @@ import Checkpoints
 import Diagnostics
 import Formats
 import TensorStream
-import Tensors
-
-/// Clouds as a file or a stream holds them, in its own scale.
-package struct CloudSamples: Sendable {
-    package private(set) var clouds: [PointCloud] = []
-    /// The seed of each cloud; nil if the file has none.
-    package private(set) var seeds: [Int64]?
-    /// The mean squared difference of each cloud's coordinates from the teacher's; nil without a teacher.
-    package private(set) var squaredErrors: [Double]?
-
-    package var count: Int { clouds.count }
-
-    /// Reads standard input (`-`), a stream of samples, a .npy array [B, N, 3], a .npz archive with `arr_0` or one array, or
-    /// a safetensors file with `points` or `image`.
-    ///
-    /// Throws `data` if it holds no clouds, or numbers that are not finite.
-    package init(path: String, reporter: Reporter) throws {
-        let place = path == "-" ? "standard input" : path
-        if path != "-", let array = try CloudFile(path: path)?.array() {
-            try locating(place) { try add(array) }
-        } else {
-            let stream = path == "-" ? try StreamReader.standardInput(.samples) : try .file(path, .samples)
-            let reader = SampleReader(stream, known: ["image", "target"], foreign: .drop, reporter: reporter)
-            while let batch = try reader.next() { if batch.count > 0 { try add(batch) } }
-        }
-        guard count > 0 else { throw Failure(.data, place: place, "holds no clouds") }
-    }
-
-    /// Returns the clouds `range`.
-    package func samples(_ range: Range<Int>) -> CloudSamples {
-        var result = self
-        result.clouds = Array(clouds[range])
-        result.seeds = seeds.map { Array($0[range]) }
-        result.squaredErrors = squaredErrors.map { Array($0[range]) }
-        return result
-    }
-
-    /// Returns the clouds in `scale`. Throws `data` if one has no extent, naming its seed or its place.
-    package func scaled(_ scale: CloudScale) throws -> [PointCloud] {
-        try clouds.enumerated().map { index, cloud in
-            try locating(seeds.map { "seed \($0[index])" } ?? "cloud \(index)") { try cloud.scaled(scale) }
-        }
-    }
-
-    private mutating func add(_ batch: SampleBatch) throws {
-        let shape = try locating(batch.part.place ?? "samples") {
-            let shape = try batch.sampleShape("image")
-            try CloudFile.check(sampleShape: shape)
-            return shape
-        }
-        let isFirst = clouds.isEmpty
-        let values = try batch.floats("image")
-        add(values, points: shape[0])
-        seeds = (seeds ?? []) + batch.seeds
-        guard batch["target"] != nil, isFirst || squaredErrors != nil else { return squaredErrors = nil }
-        let targets = try batch.floats("target", sampleShape: shape)
-        let size = shape.reduce(1, *)
-        squaredErrors =
-            (squaredErrors ?? [])
-            + (0..<batch.count).map { sample in
-                (sample * size..<(sample + 1) * size).reduce(0) { sum, index in
-                    let difference = Double(values[index]) - Double(targets[index])
-                    return sum + difference * difference
-                } / Double(size)
-            }
-    }
-
-    private mutating func add(_ array: NamedTensor) throws {
-        try CloudFile.check(sampleShape: Array(array.shape.dropFirst()))
-        let values = try array.floats()
-        guard values.allSatisfy(\.isFinite) else {
-            throw Failure(.data, "`\(array.name)` holds NaN or infinity")
-        }
-        add(values, points: array.shape[1])
-    }
-
-    private mutating func add(_ values: [Float], points: Int) {
-        for start in stride(from: 0, to: values.count, by: 3 * points) {
-            clouds.append(PointCloud(coordinates: Array(values[start..<start + 3 * points])))
-        }
-    }
-}
 
 /// A file that may hold clouds, told by its header.
 package struct CloudFile {
@@ -95,24 +13,12 @@ package struct CloudFile {
 
     private let content: Content
 
-    /// Whether the file is there and holds clouds. Files that cannot be read hold none: whoever reads them says why.
-    package static func holdsClouds(_ path: String) -> Bool { (try? CloudFile(path: path)) != nil }
-
-    /// Whether a sample of this shape is a cloud: [N, 3] with more than 3 points.
-    package static func isCloud(_ sampleShape: [Int]) -> Bool {
-        sampleShape.count == 2 && sampleShape[0] > 3 && sampleShape[1] == 3
-    }
-
-    /// Throws `data` if a sample of this shape is no cloud.
-    static func check(sampleShape: [Int]) throws {
-        guard isCloud(sampleShape) else {
-            throw Failure(.data, "samples of shape \(sampleShape) are no clouds [N, 3] of more than 3 points")
-        }
-    }
+    /// Whether the file holds clouds. Throws `noInput` if it cannot be opened.
+    package static func holdsClouds(_ path: String) throws -> Bool { try CloudFile(path: path) != nil }
 
     /// Returns nil if the file holds something else than clouds. Throws `noInput` if it cannot be opened.
-    fileprivate init?(path: String) throws {
-        if path.lowercased().hasSuffix(".npz") {
+    init?(path: String) throws {
+        if try NPZFile.isMeant(by: path) {
             guard let array = try Self.archived(path) else { return nil }
             content = .array(array)
             return
@@ -120,7 +26,7 @@ package struct CloudFile {
         let file = try MappedFile(path: path)
         if file.bytes.starts(with: NPY.magic) {
             let array = try locating(path) { try NPY.parse(Array(file.bytes), name: "clouds") }
-            guard Self.isSet(array.shape), array.type.isFloat else { return nil }
+            guard Self.isSet(array.shape) else { return nil }
             content = .array(array)
             return
         }
@@ -136,7 +42,7 @@ package struct CloudFile {
     }
 
     /// The clouds of a file that is no stream; nil for a stream.
-    fileprivate func array() throws -> NamedTensor? {
+    func array() throws -> NamedTensor? {
         switch content {
         case .stream: nil
         case .array(let array): array
@@ -144,7 +50,7 @@ package struct CloudFile {
         }
     }
 
-    private static func isSet(_ shape: [Int]) -> Bool { isCloud(Array(shape.dropFirst())) }
+    private static func isSet(_ shape: [Int]) -> Bool { isCloudShape(Array(shape.dropFirst())) }
 
     private static func archived(_ path: String) throws -> NamedTensor? {
         let file = try NPZFile(path: path)
@@ -152,7 +58,7 @@ package struct CloudFile {
             return nil
         }
         let array = try file.array(name)
-        return isSet(array.shape) && array.type.isFloat ? array : nil
+        return isSet(array.shape) ? array : nil
     }
 
     private static func header(_ file: MappedFile) throws -> SafetensorsHeader {

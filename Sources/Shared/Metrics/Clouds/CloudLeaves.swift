@@ -28,6 +28,7 @@ struct CloudLeaves: Sendable {
     /// The corners of each group's box.
     let groups: [(low: SIMD4<Float>, high: SIMD4<Float>)]
 
+    /// The cloud has points, and no squared distance of its coordinates to others is infinite.
     init(_ cloud: PointCloud) {
         precondition(cloud.count > 0)
         var order = Array(0..<cloud.count)

@@ -11,7 +11,7 @@ import Tensors
 ///
 /// The cells are the places of a cubic grid of 28 places a side over [-0.5, 0.5] that lie within 0.5 of the origin. A
 /// point counts for the cell nearest to it. A cloud that fills the cube from -1 to 1 has most of its points outside, and
-/// they count for the cells at the sphere's surface (docs/methods/metrics.md, "Point clouds").
+/// they count for the cells at the sphere's surface (docs/methods/point-clouds.md, "Metrics").
 package struct CloudOccupancy: Sendable, Equatable {
     /// Points of each cell, with x as the slowest coordinate.
     package let counts: [Int]

@@ -22,18 +22,29 @@ package struct PointCloud: Sendable, Equatable {
         self.coordinates = coordinates
     }
 
-    /// Returns the cloud in `scale`. Throws `data` if it has no extent.
+    /// The largest coordinate that is compared: no squared distance overflows then.
+    private static let limit: Float = 1e18
+
+    /// Returns the cloud in `scale`. Throws `data` if it has no extent, or if a coordinate is then too large to be compared.
     package func scaled(_ scale: CloudScale) throws -> PointCloud {
-        switch scale {
-        case .none: self
-        case .boundingBox: try scaledToBox()
-        case .unit: try scaledToUnit()
+        let cloud =
+            switch scale {
+            case .none: self
+            case .boundingBox: try scaledToBox()
+            case .unit: try scaledToUnit()
+            }
+        guard cloud.coordinates.allSatisfy({ $0.magnitude <= Self.limit }) else {
+            throw Failure(
+                .data, "has coordinates beyond \(Self.limit) in the scale \(scale.rawValue), too large to be compared")
         }
+        return cloud
     }
 
     private func scaledToBox() throws -> PointCloud {
         let (low, high) = corners
-        return try moved(by: (low + high) / 2, dividedBy: (high - low).max() / 2)
+        // In Double, since sums of large coordinates may have no Float.
+        let (lowest, highest) = (SIMD3<Double>(low), SIMD3<Double>(high))
+        return try moved(by: SIMD3<Float>((lowest + highest) / 2), dividedBy: Float((highest - lowest).max() / 2))
     }
 
     private func scaledToUnit() throws -> PointCloud {

@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Networks
 import Tensors
@@ -13,15 +14,20 @@ struct ShapeEncoder: ConditionEncoder {
 
     var written: [String] { [PointCloudDenoiser.conditionName] }
 
-    func encode(_ given: Condition, seeds: [Int64]) -> Condition {
+    /// Throws `data`, naming the seed, if the flow's weights give a shape that is not finite.
+    func encode(_ given: Condition, seeds: [Int64]) throws -> Condition {
         guard given.tensors[PointCloudDenoiser.conditionName] == nil else { return given }
         var encoded = given
-        encoded.tensors[PointCloudDenoiser.conditionName] = Tensor(
+        let shapes = Tensor<Float>(
             shape: [seeds.count, count], rows: seeds.count, pool: pool
         ) { row in
             let normals = GaussianNoise.conditionNoise(seed: seeds[row], count: count)
             return flow?.shape(from: normals) ?? normals
         }
+        if let row = seeds.indices.first(where: { !shapes.samples($0..<$0 + 1).elements.allSatisfy(\.isFinite) }) {
+            throw Failure(.data, place: "seed \(seeds[row])", "the model's own flow gives a shape with NaN or infinity")
+        }
+        encoded.tensors[PointCloudDenoiser.conditionName] = shapes
         return encoded
     }
 }

@@ -16,6 +16,7 @@ package struct FlowPrior: Sendable {
     /// F, the numbers of a shape.
     package let count: Int
     private let couplings: [Coupling]
+    package var depth: Int { couplings.count }
 
     /// - Parameter prefix: the beginning of the tensors' names, for example "flow.".
     ///

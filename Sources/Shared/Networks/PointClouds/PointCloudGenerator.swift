@@ -26,5 +26,12 @@ package struct PointCloudGenerator: Sendable {
                 .data, place: "flow.chain.0",
                 "makes \(flow.count) numbers where the network takes \(network.shapeCount)")
         }
+        try Self.require(configuration.shapeCount, network.shapeCount, "latent_dim", "the network takes")
+        if let flow { try Self.require(configuration.couplingCount, flow.depth, "latent_flow_depth", "the flow has") }
+    }
+
+    private static func require(_ told: Int?, _ found: Int, _ key: String, _ owner: String) throws {
+        guard let told, told != found else { return }
+        throw Failure(.data, place: "configuration: \(key)", "is \(told), and \(owner) \(found)")
     }
 }

@@ -14,11 +14,10 @@ struct GuidedUNetBuilder {
     private var inputBlocks = 0
     private var outputBlocks = 0
 
-    /// Returns the text before the U-Net's tensor names: none, `model.`, or the prefix of latent diffusion.
-    static func prefix(in weights: any WeightSource) -> String {
-        let prefixes = ["", "model.", "model.diffusion_model."]
-        return prefixes.first { weights.shape(of: $0 + "input_blocks.0.0.weight") != nil } ?? ""
-    }
+    /// The texts that may stand before the U-Net's tensor names in a file: none, `model.`, or that of latent diffusion.
+    static let prefixes = ["", "model.", "model.diffusion_model."]
+    /// A tensor that every such U-Net has.
+    static let landmark = "input_blocks.0.0.weight"
 
     private var options: GuidedOptions { configuration.guided }
     private var levels: Int { configuration.channelMultipliers.count }

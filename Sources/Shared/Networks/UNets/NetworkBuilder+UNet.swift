@@ -1,6 +1,6 @@
 import Engine
 
-// The parts that all three U-Nets have: inputs, embedding of the noise level, levels.
+// This file builds what all three U-Nets have: the inputs, the embedding of the noise level, and the levels.
 
 extension NetworkBuilder {
     /// Returns the image, the noise level in the network's own terms, and the classes if the network has some.

@@ -20,6 +20,17 @@ func lagrangeIntegrals<T: Real>(nodes: [T], from a: T, to b: T, density: (T) -> 
     }
 }
 
+/// Returns the integrals over [a, b], 0 < a < b, of the Lagrange basis polynomials in x on `nodes` times 1 / x^2. The
+/// quadrature runs over log x.
+func inverseSquareIntegrals<T: Real>(nodes: [T], from a: T, to b: T) -> [T] {
+    let (first, last) = (T.log(a), T.log(b))
+    let (middle, half) = (0.5 * (first + last), 0.5 * (last - first))
+    return integrals(nodes: nodes, rule: GaussLegendre.thirtyTwo) { node in
+        let point = T.exp(middle + half * node)
+        return (point, half / point)
+    }
+}
+
 /// Returns the sum over the rule of weight * measure * basis(point) for each basis polynomial.
 private func integrals<T: Real>(
     nodes: [T], rule: GaussLegendre, place: (Double) -> (point: T, measure: T)

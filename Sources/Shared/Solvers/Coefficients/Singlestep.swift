@@ -45,7 +45,8 @@ extension SinglestepFamily {
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         var recursion = LinearRecursion(prediction: prediction, modelTimes: [modelTimes[0]])
         for i in 1...grid.steps {
-            let order = stepOrder(solver, step: i, of: grid.steps)
+            // The inner points of an unbounded step coincide with its infinite end.
+            let order = grid.isUnbounded(step: i) ? 1 : stepOrder(solver, step: i, of: grid.steps)
             let first = recursion.rows.count
             for point in 1...order {
                 let isLast = point == order

@@ -5,8 +5,6 @@ import Tensors
 struct DDIM: SolverFamily {
     let name = "ddim"
     let orders = 1...1
-    let startsWithoutSignal = true
-    let endsWithoutNoise = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
     func comfySampler(_ solver: Solver) -> String? { "euler" }

@@ -5,7 +5,6 @@ import Tensors
 struct DEISRho: SolverFamily {
     let name = "deis-rho"
     let orders = 1...3
-    let endsWithoutNoise = true
     let isAdamsBashforth = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }

@@ -8,6 +8,8 @@ struct DPMSolver: SinglestepFamily {
     let defaultOrder = 2
     let prediction = Prediction.noise
 
+    func startsWithoutSignal(_ solver: Solver) -> Bool { false }
+
     /// The DDIM step alpha_u / alpha_t x + alpha_u (s_u - s_t) e.
     func firstOrder<T: Real>(_ process: NoiseProcess, from t: T, to u: T) -> (state: T, output: T) {
         let carry = process.carry(from: t, to: u)

@@ -13,6 +13,8 @@ struct DPMSolverPlusPlus: SolverFamily {
         [.noise] + (order == 3 ? [.exactThird] : []) + [.noLowerOrderFinal, .thresholding]
     }
 
+    func startsWithoutSignal(_ solver: Solver) -> Bool { !solver.options.contains(.noise) }
+
     func comfySampler(_ solver: Solver) -> String? {
         switch solver.order {
         case 1: "euler"
@@ -29,7 +31,7 @@ struct DPMSolverPlusPlus: SolverFamily {
         var recursion = LinearRecursion(prediction: noise ? .noise : .data, modelTimes: modelTimes)
         for i in 1...grid.steps {
             let order = solver.multistepOrder(i, of: grid.steps)
-            let h = grid.lambda[i] - grid.lambda[i - 1]
+            let h = grid.rise(from: i - 1, to: i)
             let u = noise ? h : -h
             let scale = noise ? -grid.sigma[i] : -grid.alpha[i]
             var row = LinearRecursion<T>.Combination()
@@ -37,7 +39,7 @@ struct DPMSolverPlusPlus: SolverFamily {
                 state: i - 1, noise ? grid.alpha[i] / grid.alpha[i - 1] : grid.sigma[i] / grid.sigma[i - 1])
             row.add(output: i - 1, scale * T.expm1(u))
             if order == 2 {
-                let r = (grid.lambda[i - 1] - grid.lambda[i - 2]) / h
+                let r = grid.ratio(from: i - 2, to: i - 1, by: h)
                 row.addDifference(0.5 * scale * T.expm1(u) / r, i - 1, i - 2)
             } else if order == 3 {
                 let isExact = solver.options.contains(.exactThird)
@@ -55,8 +57,8 @@ struct DPMSolverPlusPlus: SolverFamily {
         to row: inout LinearRecursion<T>.Combination, _ grid: TimeGrid<T>, step i: Int, h: T, u: T, scale: T,
         isExact: Bool
     ) {
-        let r0 = (grid.lambda[i - 1] - grid.lambda[i - 2]) / h
-        let r1 = (grid.lambda[i - 2] - grid.lambda[i - 3]) / h
+        let r0 = grid.ratio(from: i - 2, to: i - 1, by: h)
+        let r1 = grid.ratio(from: i - 3, to: i - 2, by: h)
         let phi = psi(u, count: 2)
         let second = (isExact ? 2.0 : 1.0) * phi[1] / (r0 + r1)
         let g = r0 / (r0 + r1)

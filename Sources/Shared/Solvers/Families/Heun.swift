@@ -5,15 +5,12 @@ import Tensors
 struct Heun: SolverFamily {
     let name = "heun"
     let orders = 2...2
-    let startsWithoutSignal = true
-    let endsWithoutNoise = true
 
     func comfySampler(_ solver: Solver) -> String? { "heun" }
     func evaluations(_ solver: Solver, steps: Int) -> Int { 2 * steps }
     func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) { (solver, evaluations / 2) }
 
     /// A DDIM step to t_i, then a step along the mean of both slopes. The network is told model time i for the second.
-    /// A last step to noise level zero is DDIM's alone.
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         let process = grid.process
         var recursion = LinearRecursion(prediction: process.slope, modelTimes: [modelTimes[0]])
@@ -24,10 +21,8 @@ struct Heun: SolverFamily {
             var euler = LinearRecursion<T>.Combination()
             euler.add(state: here, carry.state)
             euler.add(output: here, slope)
-            let isLast = grid.sigma[i].value == 0
-            recursion.rows.append(.init(predictor: euler, completesStep: isLast))
+            recursion.rows.append(.init(predictor: euler, completesStep: false))
             recursion.modelTimes.append(modelTimes[i])
-            if isLast { continue }
             var heun = LinearRecursion<T>.Combination()
             heun.add(state: here, carry.state)
             heun.add(output: here, 0.5 * slope)

@@ -6,8 +6,6 @@ struct IPNDM: SolverFamily {
     let name = "ipndm"
     let publishedNames: [(pattern: String, options: Set<Solver.Option>)] = [("ipndm#", [])]
     let orders = 1...4
-    let startsWithoutSignal = true
-    let endsWithoutNoise = true
     let isAdamsBashforth = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }

@@ -7,8 +7,6 @@ struct IPNDMVariable: SolverFamily {
     let name = "ipndm-v"
     let publishedNames: [(pattern: String, options: Set<Solver.Option>)] = [("ipndm_v#", [])]
     let orders = 1...4
-    let startsWithoutSignal = true
-    let endsWithoutNoise = true
     let isAdamsBashforth = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }

@@ -58,7 +58,7 @@ private struct UniPCStep<T: Real> {
     let order: Int
     /// alpha_i B(h).
     let scale: T
-    /// r_1 to r_{p-1}, negative.
+    /// r_1 to r_{p-1}, negative. The last is left out if it is infinite: in the limit it has no weight.
     let nodes: [T]
     /// b_1 to b_p.
     let moments: [T]
@@ -66,13 +66,14 @@ private struct UniPCStep<T: Real> {
     let base: LinearRecursion<T>.Combination
 
     init(_ grid: TimeGrid<T>, step i: Int, order: Int, isFirstVariant: Bool) {
-        let h = grid.lambda[i] - grid.lambda[i - 1]
+        let h = grid.rise(from: i - 1, to: i)
         let H = T.expm1(-h)
-        let B = isFirstVariant ? -h : H
+        // B(h) = h has no limit in a first step from alpha = 0.
+        let B = isFirstVariant && !grid.isUnbounded(step: i) ? -h : H
         index = i
         self.order = order
         scale = grid.alpha[i] * B
-        nodes = (1..<max(order, 1)).map { (grid.lambda[i - 1 - $0] - grid.lambda[i - 1]) / h }
+        nodes = (1..<max(order, 1)).map { grid.ratio(from: i - 1, to: i - 1 - $0, by: h) }.filter(\.value.isFinite)
         moments = psi(-h, count: order).enumerated().map { factorial($0 + 1) * $1 / B }
         var base = LinearRecursion<T>.Combination()
         base.add(state: i - 1, grid.sigma[i] / grid.sigma[i - 1])
@@ -93,16 +94,18 @@ private struct UniPCStep<T: Real> {
     var predictor: LinearRecursion<T>.Combination {
         switch order {
         case 1: base
-        case 2: subtracting([0.5])
-        default: subtracting(vandermondeSolution(nodes: nodes, values: Array(moments.dropLast())))
+        case 2: subtracting(nodes.map { _ in 0.5 })
+        default: subtracting(vandermondeSolution(nodes: nodes, values: Array(moments.prefix(nodes.count))))
         }
     }
 
     /// For p = 1 the weight is 0.5 by definition. The node of m_i is r_p = 1.
     var corrector: LinearRecursion<T>.Combination {
-        let weights = order == 1 ? [0.5] : vandermondeSolution(nodes: nodes + [1.0], values: moments)
+        let points = nodes + [1.0]
+        let weights =
+            order == 1 ? [0.5] : vandermondeSolution(nodes: points, values: Array(moments.prefix(points.count)))
         var row = subtracting(Array(weights.dropLast()))
-        row.addDifference(-scale * weights[order - 1], index, index - 1)
+        row.addDifference(-scale * weights[nodes.count], index, index - 1)
         return row
     }
 }

@@ -53,6 +53,7 @@ extension Executor {
         known: [Int: Tensor<Element>] = [:]
     ) throws -> Trace<Element> {
         let denoiser = denoiser(for: program)
+        try requireFinite(start, at: -1, of: program)
         var registers: [Tensor<Element>?] = [start]
         var linearizations: [Int: Linearization<Element>] = [:]
         for (index, instruction) in program.instructions.enumerated() {
@@ -60,7 +61,9 @@ extension Executor {
             case _ where known[index + 1] != nil:
                 registers.append(known[index + 1])
             case .combine(let terms):
-                registers.append(combine(terms, registers))
+                let state = combine(terms, registers)
+                try requireFinite(state, at: index, of: program)
+                registers.append(state)
             case .evaluate(let state, let time, let step):
                 let times = [Double](repeating: time, count: start.batch)
                 let input = read(registers, state)

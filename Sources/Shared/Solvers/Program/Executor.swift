@@ -29,6 +29,7 @@ package struct Executor<Element: TensorElement> {
         var registers = [Tensor<Element>?](repeating: nil, count: program.registerCount)
         let lastUses = program.lastUses
         let denoiser = denoiser(for: program)
+        try requireFinite(start, at: -1, of: program)
         registers[0] = start
         observe(0, start)
         for (index, instruction) in program.instructions.enumerated() {
@@ -39,6 +40,7 @@ package struct Executor<Element: TensorElement> {
                 switch instruction {
                 case .combine(let terms):
                     value = combine(terms, registers)
+                    try requireFinite(value, at: index, of: program)
                 case .evaluate(let state, let time, let step):
                     let times = [Double](repeating: time, count: start.batch)
                     value = try denoiser.denoise(read(registers, state), at: times, given: condition)
@@ -79,13 +81,21 @@ package struct Executor<Element: TensorElement> {
         return value
     }
 
+    /// Throws `SolverBreakdown` if the state that instruction `index` made, or the start for -1, is not finite.
+    func requireFinite(_ state: Tensor<Element>, at index: Int, of program: StepProgram<Double>) throws {
+        guard let bad = state.firstNonFinite() else { return }
+        let sample = bad / state.sampleCount
+        let step = program.states.dropFirst().prefix { $0 <= index }.count
+        throw SolverBreakdown(seed: seeds?[sample], sample: sample, step: step)
+    }
+
     /// Throws `NetworkBreakdown` if the output of the network is not finite.
     func requireFinite(_ value: Tensor<Element>, step: Int, time: Double) throws {
         guard let bad = value.firstNonFinite() else { return }
         throw breakdown(ofSample: bad / value.sampleCount, step: step, time: time, isGradient: false)
     }
 
-    /// Throws `NetworkBreakdown` if the network pulled a finite `cotangent` back to one that is not finite.
+    /// Throws `NetworkBreakdown` if `cotangent` is finite and the network's pullback of it is not.
     func requireFinite(
         _ pulled: Cotangents<Element>, of cotangent: Tensor<Element>, step: Int, time: Double
     ) throws {

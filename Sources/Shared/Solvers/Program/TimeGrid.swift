@@ -18,4 +18,17 @@ struct TimeGrid<T: Real> {
     }
 
     var steps: Int { times.count - 1 }
+
+    /// Returns lambda_j - lambda_k.
+    func rise(from k: Int, to j: Int) -> T { lambda[j] - lambda[k] }
+
+    /// Returns (lambda_j - lambda_k) / h for a step of finite h. If lambda_k is infinite, the result is too, and has no
+    /// derivative.
+    func ratio(from k: Int, to j: Int, by h: T) -> T {
+        let rise = rise(from: k, to: j)
+        return rise.value.isInfinite ? T(rise.value) : rise / h
+    }
+
+    /// Whether step i = 1...N begins or ends where lambda is infinite.
+    func isUnbounded(step i: Int) -> Bool { rise(from: i - 1, to: i).value.isInfinite }
 }

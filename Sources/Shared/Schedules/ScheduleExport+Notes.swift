@@ -1,0 +1,63 @@
+import Diagnostics
+import Solvers
+
+extension ScheduleExport {
+    /// Throws a usage failure if schedules that are still to be fitted, with model times or coefficients of their own, would
+    /// lose what may not be left out.
+    package func check(modelTimes: Bool, coefficients: Bool) throws {
+        let lost = lost(modelTimes: modelTimes, coefficients: coefficients)
+        guard lost.isEmpty || dropsModelTimes else {
+            throw refusal(loss(of: lost, "will have") + "; what that costs is told after the fit")
+        }
+    }
+
+    /// Returns what the format cannot carry.
+    private func lost(modelTimes: Bool, coefficients: Bool) -> [String] {
+        var lost: [String] = []
+        if modelTimes, !format.carriesModelTimes { lost.append("model times of its own") }
+        if coefficients, format != .json { lost.append("learned coefficients") }
+        return lost
+    }
+
+    private func loss(of lost: [String], _ has: String) -> String {
+        "the schedule \(has) \(lost.joined(separator: " and ")), which \(format.rawValue) cannot carry"
+    }
+
+    private func refusal(_ message: String) -> Failure {
+        Failure(
+            .usage, place: "export \(format.rawValue)", message,
+            suggestion: "drop them with <dropped model times>, learn with <tied times>, or export json")
+    }
+
+    /// Returns what the format loses of the schedule, in words. Throws a usage failure if it may not be left out.
+    func lossNotes(_ schedule: Schedule) throws -> [String] {
+        let lost = lost(modelTimes: !schedule.isTied, coefficients: schedule.coefficients != nil)
+        guard !lost.isEmpty else { return [] }
+        let change = [
+            schedule.lossAfter.map { "the validation loss with them is \($0)" }, tiedLoss.map { "without \($0)" },
+        ]
+        .compactMap { $0 }.joined(separator: ", ")
+        let message = loss(of: lost, "has") + (change.isEmpty ? "" : "; \(change)")
+        guard dropsModelTimes else { throw refusal(message) }
+        return [message]
+    }
+
+    /// Returns what readers of the lists should know.
+    func consumerNotes(_ schedule: Schedule, _ lists: [[Double]]) -> [String] {
+        let isAppended = terminal == .appendZero && schedule.process.listedSigma(schedule.times[schedule.steps]) != 0
+        let ending = terminal == .keep ? "" : "; the last step goes to 0"
+        let evaluations = isAppended ? ", one evaluation more than learned" : ""
+        let sizes = lists.map { "\(counted($0.count, "value")), \(counted($0.count - 1, "step"))" }
+        var notes = [sizes.joined(separator: " and ") + ending + evaluations]
+        if schedule.process.startsWithoutSignal {
+            notes.append("the sigmas are shifted already: set the program's own shift to 1")
+        }
+        guard namesSolver else { return notes }
+        if let sampler = schedule.solver.comfySampler {
+            notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")
+        } else {
+            notes.append("made for solver \(schedule.solver.name), which has no counterpart in k-diffusion or ComfyUI")
+        }
+        return notes
+    }
+}

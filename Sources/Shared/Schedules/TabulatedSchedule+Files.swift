@@ -1,0 +1,113 @@
+import Checkpoints
+import Diagnostics
+import Formats
+
+extension TabulatedSchedule {
+    /// Reads the user's list: text, JSON, npy, npz or safetensors, or the .pt of the reference LD3, which holds times and
+    /// model times. If `quantity` is nil, a name in the file tells it (times, sigmas, logsnrs, timesteps), and a bare list holds
+    /// sigmas. Two rows of times are times and model times.
+    ///
+    /// Throws `.data` if the file holds no such list, or one that is too short.
+    package init(file path: String, quantity: Quantity? = nil) throws {
+        try self.init(NumberList.contents(path: path), path: path, quantity: quantity)
+    }
+
+    /// Reads the list in the bytes of the file at `path`, as `init(file:quantity:)` does.
+    package init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
+        let kind = FileKind(start: bytes)
+        if [.torch, .pickle, .zip].contains(kind) {
+            self = try locating(path) { try Self.referenceResult(bytes, path: path, isPickle: kind == .pickle) }
+            return
+        }
+        let quantities = quantity.map { [$0] } ?? Quantity.allCases
+        var list = try locating(path) {
+            try Self.list(bytes, path: path, names: quantities.flatMap(\.names), isNPZ: kind == .npz)
+        }
+        let found = quantities.first { $0.names.contains(list.name ?? "") } ?? quantity ?? .sigma
+        let modelTimes = found == .time ? Self.modelTimes(&list) : nil
+        try locating(path) {
+            do {
+                try list.requireOneRow()
+            } catch var failure as Failure {
+                if list.others.count == 1, found != .time {
+                    failure.suggestion = "times:FILE reads two as times and model times"
+                }
+                throw failure
+            }
+        }
+        let least = found == .timestep ? 1 : 2
+        guard list.values.count >= least else {
+            throw Failure(
+                .data, place: path, "a schedule needs at least \(counted(least, "value")), not \(list.values.count)")
+        }
+        self.init(
+            spelling: (quantity.map { "\($0.rawValue):" } ?? "") + path, quantity: found, lists: [list.values],
+            modelTimes: modelTimes, words: list.words)
+    }
+
+    private static func list(_ bytes: [UInt8], path: String, names: [String], isNPZ: Bool) throws -> NumberList {
+        guard isNPZ else { return try NumberList(parsing: bytes, names: names) }
+        let archive = try NPZFile(ByteRegion(bytes), path: path)
+        return try NumberList(choosing: names, among: archive.names, name: { $0 }, kind: "array", read: archive.array)
+    }
+
+    /// Takes the model times out of a list of times: the list of that name, or the second of two rows.
+    private static func modelTimes(_ list: inout NumberList) -> [Double]? {
+        if let column = list.others.first(where: { Quantity.modelTimesNames.contains($0.name ?? "") }),
+            column.values.count == list.values.count
+        {
+            return column.values
+        }
+        guard list.others.count == 1, list.others[0].name == nil, list.others[0].values.count == list.values.count,
+            list.values.count > 1
+        else { return nil }
+        return list.takeSecondRow()
+    }
+
+    /// Reads best_t_steps, in which the reference's trainer keeps times and then model times in float32.
+    private static func referenceResult(_ bytes: [UInt8], path: String, isPickle: Bool) throws -> TabulatedSchedule {
+        let name = "best_t_steps"
+        let source: CheckpointFile
+        do {
+            source = try CheckpointFile(ByteRegion(bytes), path: path)
+        } catch let failure as Failure where isPickle {
+            throw Failure(
+                .data, "is a Python pickle that holds no list: \(failure.message)",
+                suggestion: "write its numbers as text, JSON or .npy")
+        }
+        guard source.tensorNames.contains(name) else {
+            let names =
+                source.tensorNames.prefix(8).joined(separator: ", ") + (source.tensorNames.count > 8 ? ", ..." : "")
+            let classes = source.foreignGlobals.prefix(4).joined(separator: ", ")
+            throw Failure(
+                .data,
+                "is \(isPickle ? "a Python pickle" : "a PyTorch file") that holds no \(name), as LD3's results do",
+                suggestion: (names.isEmpty ? "it holds no tensors" : "it holds \(names)")
+                    + (classes.isEmpty ? "" : ", and objects of \(classes)"))
+        }
+        let values = try source.floats(name).map { Double($0) }
+        guard values.count >= 4, values.count % 2 == 0 else {
+            throw Failure(.data, place: path, "\(name) must hold as many model times as times, at least 2 of each")
+        }
+        let count = values.count / 2
+        return TabulatedSchedule(
+            spelling: path, quantity: .time, lists: [Array(values[..<count])], modelTimes: Array(values[count...]))
+    }
+
+    /// Reads the file of `sigmas:FILE` or another quantity, or finds a table of `PublishedSchedules`. Returns nil for anything
+    /// else.
+    package init?(spelling: String) throws {
+        let prefix = spelling.prefix { $0 != ":" }
+        guard prefix.count < spelling.count else { return nil }
+        if let quantity = Quantity(rawValue: String(prefix)) {
+            try self.init(file: String(spelling.dropFirst(prefix.count + 1)), quantity: quantity)
+        } else if let published = PublishedSchedules.all.first(where: { $0.spelling == spelling }) {
+            self = published
+        } else if PublishedSchedules.all.contains(where: { $0.spelling.hasPrefix(prefix + ":") }) {
+            let names = PublishedSchedules.all.map(\.spelling).filter { $0.hasPrefix(prefix + ":") }
+            throw Failure(unknown: spelling, choices: names)
+        } else {
+            return nil
+        }
+    }
+}
