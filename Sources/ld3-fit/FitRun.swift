@@ -35,7 +35,9 @@ struct FitRun {
         gradient = try request.gradient(of: model)
         self.request = request
         try output.check(model.process, request.budgets)
-        let pairs = try Pairs(samples.all(), model: model)
+        let first = try samples.next().map { [$0] } ?? []
+        if first.contains(where: { $0.count > 0 }) { try request.check(model, Pairs(first, model: model)) }
+        let pairs = try Pairs(first + samples.all(), model: model)
         (train, validation) = try locating(stream.frames.place) {
             try pairs.split(
                 train: arguments.integerIfGiven("train"), validation: arguments.integerIfGiven("validation"))

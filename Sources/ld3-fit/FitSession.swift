@@ -45,15 +45,7 @@ struct FitSession<Element: TensorElement> {
         self.sampler = sampler
         self.train = try set(train)
         self.validation = try set(validation)
-        given = try request.starts.flatMap { path, frames in
-            try locating(path) {
-                try frames.map { frame in
-                    let schedule = try Schedule(frame: frame, process: model.process)
-                    try schedule.check(isFor: model.process)
-                    return Start(name: path, schedule)
-                }
-            }
-        }
+        given = try request.givenStarts(for: model.process)
         resources.savings = request.savings
         resources.batch = request.batch ?? min(model.defaultBatch, 16)
         resources.policy = try policy(denoiser)
@@ -85,7 +77,6 @@ struct FitSession<Element: TensorElement> {
             if let heuristics = request.heuristics { problem.starts = StartChoice(heuristics: heuristics) }
             problem.starts.given = (given + (fits.last.map { [$0.neighbour] } ?? []))
                 .map { $0.fitted(to: model.process, steps: budget.steps) }
-            try checkStarts(problem)
             let before = problem.work
             try problem.keepFirstOutputs(of: request.method.solvedPairs)
             let firstOutputs = problem.work - before
@@ -99,15 +90,6 @@ struct FitSession<Element: TensorElement> {
             try done(fit, request.arguments.isGiven("export") ? try problem.tiedLoss(fit.judged) : nil)
         }
         return fits
-    }
-
-    private func checkStarts(_ problem: FitProblem<Element>) throws {
-        guard request.heuristics != nil,
-            try problem.starts.starts(steps: problem.steps, process: model.process).isEmpty
-        else { return }
-        throw Failure.option(
-            "heuristics", "gives no falling times of \(model.process.spelling) for \(problem.steps) steps",
-            suggestion: "leave it out for all that make sense")
     }
 
     private func solve(_ problem: FitProblem<Element>) throws -> Fit {

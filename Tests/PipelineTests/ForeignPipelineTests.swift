@@ -61,6 +61,12 @@ struct ForeignPipelineTests {
         }
     }
 
+    /// A method that only solves needs no gradients of the network.
+    @Test func aHeuristicNeedsNoPullback() throws {
+        let result = try fit(foreign + " no-pullback", "--method heuristic --format json")
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
     @Test func withoutPullbackAFitStopsWithOneLine() throws {
         let result = try fit(foreign + " no-pullback")
         #expect(result.status == 64 && result.output.isEmpty)

@@ -37,6 +37,8 @@ package struct FitRequest {
                 variant: arguments.stringIfGiven("variant")))
         export = try arguments.export()
         method = try FitMethods.chosen(by: arguments) { arguments.reporter.warn($0) }
+        // The process is not known yet. Every method works on EDM's, so what it refuses there it refuses everywhere.
+        for budget in budgets { try method.check(budget, on: .edm) }
         loss = try LossChoice(arguments)
         heuristics = try arguments.stringIfGiven("heuristics").map(Self.heuristics)
         starts = try arguments.strings("start").map { path in

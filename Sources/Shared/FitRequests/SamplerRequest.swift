@@ -84,6 +84,7 @@ extension FitRequest {
             arguments.isGiven("gradient")
             ? try arguments.choice("gradient", FitSampler<Double>.Gradient.self) : nil
         let hasPullback = model.stepper?.hasPullback ?? model.denoiser.hasPullback
+        if asked == nil, model.stepper == nil, !type(of: method).differentiates { return nil }
         if asked == .pullback || (asked == nil && model.stepper == nil) {
             guard hasPullback else {
                 throw Failure(

@@ -20,10 +20,10 @@ extension FitMethod {
         return Fit(schedule, method: Self.name, starts: starts, lossAfter: loss, work: work)
     }
 
-    /// Throws `usage` if lambda is infinite at an end of the problem's process.
-    func requireFiniteLogSNR<Element: TensorElement>(_ problem: FitProblem<Element>) throws {
-        guard problem.process.hasFiniteLogSNR else {
-            throw Self.unsuited("needs a finite log-SNR at both ends, which \(problem.process.spelling) lacks")
+    /// Throws `usage` if lambda is infinite at an end of the process.
+    func requireFiniteLogSNR(_ process: NoiseProcess) throws {
+        guard process.hasFiniteLogSNR else {
+            throw Self.unsuited("needs a finite log-SNR at both ends, which \(process.spelling) lacks")
         }
     }
 

@@ -43,6 +43,16 @@ package struct DODE: FitMethod {
         return try fit(problem, along: starts[0].start.times, starts: starts)
     }
 
+    package func check(_ budget: Budget, on process: NoiseProcess) throws {
+        let times = try Discretization.uniform.times(steps: budget.steps, process: process)
+        let recursion = try budget.solver.recursion(process: process, times: times, modelTimes: times)
+        guard recursion.rows.allSatisfy({ $0.corrector == nil }) else {
+            throw Self.unsuited(
+                "has no form for solver \(budget.solver.name), which corrects its steps",
+                suggestion: "use ddim, heun, ipndm, dpm-solver or dpm-solver++")
+        }
+    }
+
     /// Returns the solver along `times` with corrected steps. The network is asked `subdivisions` + 1 times for each of
     /// the student's evaluations and sample.
     package func fit<Element: TensorElement>(
@@ -50,12 +60,8 @@ package struct DODE: FitMethod {
     ) throws -> Fit {
         let (solver, process) = (problem.solver, problem.process)
         var fit = try baseline(problem, starts: starts) {
+            try check(problem.budget, on: process)
             let recursion = try solver.recursion(process: process, times: times, modelTimes: times)
-            guard recursion.rows.allSatisfy({ $0.corrector == nil }) else {
-                throw Self.unsuited(
-                    "has no form for solver \(solver.name), which corrects its steps",
-                    suggestion: "use ddim, heun, ipndm, dpm-solver or dpm-solver++")
-            }
             let indices = Array(0..<min(samples, problem.train.count))
             let correction = DODECorrection(
                 problem: problem, subdivisions: subdivisions, plain: recursion, indices: indices)

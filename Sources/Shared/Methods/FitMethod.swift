@@ -1,4 +1,5 @@
 import Diagnostics
+import Diffusion
 import Fitting
 import Options
 import Tensors
@@ -21,12 +22,17 @@ package protocol FitMethod: Sendable {
     var learned: LearnedParts { get }
     /// The pairs that the method itself solves, so that the first evaluations of these are its work.
     var solvedPairs: SolvedPairs { get }
+    /// Whether the method needs gradients of the network.
+    static var differentiates: Bool { get }
     /// The most samples that are differentiated at once.
     var differentiatedBatch: Int { get }
     /// Whether the method takes features of samples of this shape, which are computed in single precision.
     func usesNetwork(ofSamples shape: [Int]) -> Bool
     /// Whether the method fits a sampler that owns its network and its state, of which only the times can be chosen.
     static var fitsSamplers: Bool { get }
+
+    /// Checks what the method demands of a budget and a process, before any pair is solved. Throws `usage`.
+    func check(_ budget: Budget, on process: NoiseProcess) throws
 
     func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
@@ -36,11 +42,13 @@ package protocol FitMethod: Sendable {
 extension FitMethod {
     package static var measure: FitHistory.Measure { .loss }
     package static var fitsSamplers: Bool { false }
+    package static var differentiates: Bool { false }
     package static var shared: Set<String> { [] }
     package var learned: LearnedParts { [] }
     package var solvedPairs: SolvedPairs { .none }
     package var differentiatedBatch: Int { 0 }
     package func usesNetwork(ofSamples shape: [Int]) -> Bool { false }
+    package func check(_ budget: Budget, on process: NoiseProcess) throws {}
 
     /// A failure of a problem that the method cannot solve.
     static func unsuited(_ message: String, suggestion: String? = nil) -> Failure {

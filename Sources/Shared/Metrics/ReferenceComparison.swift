@@ -59,6 +59,9 @@ package struct ReferenceComparison: Sendable {
     private func entry(_ set: NamedSet) throws -> DistanceReport.Entry {
         let (own, target) = (set.features, reference.features)
         let distance = try own.distance(to: target)
+        guard distance.value.isFinite else {
+            throw Failure(.data, "its distance to \(reference.name) is not finite: the statistics are too large")
+        }
         guard distance.clipped > Self.lowestEigenvalue else {
             throw Failure(
                 .data,

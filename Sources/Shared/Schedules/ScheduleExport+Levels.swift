@@ -24,6 +24,11 @@ extension ScheduleExport {
         if format.listsSigmas {
             try check(first: process.listedSigma(process.start), last: process.listedSigma(process.end), steps: steps)
         }
+        if let range, process.startsWithoutSignal, range.upperBound > 1 {
+            throw Failure(
+                .usage, place: "sigma range",
+                "\(range.upperBound) is no sigma of \(process.spelling), where 1 is noise alone")
+        }
     }
 
     /// Throws a usage failure if levels from `first` to `last` cannot be changed as is asked for.

@@ -1,3 +1,4 @@
+import Diffusion
 import Fitting
 import Options
 import Schedules
@@ -45,12 +46,14 @@ package struct AYS: FitMethod {
 
     package var solvedPairs: SolvedPairs { .validation }
 
+    package func check(_ budget: Budget, on process: NoiseProcess) throws { try requireFiniteLogSNR(process) }
+
     /// The work is two evaluations for each sample, interval and place.
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
         let (process, steps, pairs) = (problem.process, problem.steps, problem.train.pairs)
-        try requireFiniteLogSNR(problem)
+        try check(problem.budget, on: problem.process)
         guard pairs.targets.shape == pairs.noise.shape else {
             throw Self.unsuited("needs targets in the model's own space")
         }

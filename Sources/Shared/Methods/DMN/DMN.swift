@@ -1,3 +1,4 @@
+import Diffusion
 import Fitting
 import Options
 import Schedules
@@ -15,13 +16,15 @@ package struct DMN: FitMethod {
     package init(seed: UInt64 = 0) { self.seed = seed }
     package init(_ values: any OptionValues) throws { seed = UInt64(try values.integer("seed")) }
 
+    package func check(_ budget: Budget, on process: NoiseProcess) throws { try requireFiniteLogSNR(process) }
+
     /// Beyond seven steps LD3's objective has useless optima: there the published stopping points stand for it if they
     /// exist, else the optimum with three independent intervals (docs/methods/dmn.md, "Schedules as data").
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
         let (process, steps) = (problem.process, problem.steps)
-        try requireFiniteLogSNR(problem)
+        try check(problem.budget, on: problem.process)
         return try baseline(problem) {
             if steps > 7, let times = try published(problem)?.timesIfDefined(steps: steps, process: process) {
                 return try schedule(problem, times: times)

@@ -12,6 +12,7 @@ import Tensors
 /// to its own target.
 package struct GGDM: FitMethod {
     package static let name = "ggdm"
+    package static let differentiates = true
     package static let options = [
         OptionGroup(
             "GGDM (\(spelled("method")) ggdm)", topic: "ggdm",

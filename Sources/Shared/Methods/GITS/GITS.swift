@@ -1,4 +1,5 @@
 import Diagnostics
+import Diffusion
 import Fitting
 import LinearAlgebra
 import Options
@@ -54,14 +55,18 @@ package struct GITS: FitMethod {
         warmUp = try values.integer("warm-up")
     }
 
+    package func check(_ budget: Budget, on process: NoiseProcess) throws {
+        try requireFiniteLogSNR(process)
+        guard budget.steps <= teacherSteps else {
+            throw Self.unsuited("\(counted(budget.steps, "step")) do not fit a teacher's \(teacherSteps)")
+        }
+    }
+
     /// The work is `teacherSteps` evaluations for each noise.
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void
     ) throws -> Fit {
-        try requireFiniteLogSNR(problem)
-        guard problem.steps <= teacherSteps else {
-            throw Self.unsuited("\(counted(problem.steps, "step")) do not fit a teacher's \(teacherSteps)")
-        }
+        try check(problem.budget, on: problem.process)
         return try baseline(problem) { try schedule(problem, times: times(problem)) }
     }
 

@@ -15,6 +15,7 @@ import Tensors
 /// and the best other start are tried, since one of them wins nearly always.
 package struct GeneralizedFit: FitMethod {
     package static let name = "generalized"
+    package static let differentiates = true
     package static let options = [
         OptionGroup(
             "Gauss-Newton (\(spelled("learn")))", topic: "gauss-newton",
@@ -65,6 +66,8 @@ package struct GeneralizedFit: FitMethod {
 
     package var solvedPairs: SolvedPairs { .all }
     package var learned: LearnedParts { coefficients.learned(times) }
+
+    package func check(_ budget: Budget, on process: NoiseProcess) throws { _ = try times.family(process, budget) }
 
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void

@@ -9,6 +9,7 @@ import Tensors
 /// LD3, polished: Algorithm 1 of the paper from the best start, then Gauss-Newton steps on the hard loss.
 package struct LD3: FitMethod {
     package static let name = "ld3"
+    package static let differentiates = true
     package static let fitsSamplers = true
 
     private let times: TimesSettings
@@ -18,6 +19,8 @@ package struct LD3: FitMethod {
         self.times = times
         self.settings = { _, _ in settings }
     }
+
+    package func check(_ budget: Budget, on process: NoiseProcess) throws { _ = try times.family(process, budget) }
 
     package func fit<Element: TensorElement>(
         _ problem: FitProblem<Element>, observe: @escaping (FitEvent) -> Void

@@ -1,0 +1,51 @@
+import Diagnostics
+import Diffusion
+import Fitting
+import Models
+import Schedules
+import Solvers
+
+extension FitRequest {
+    /// Returns the schedules of --start. Throws `data`, naming the file, if one is for another process.
+    package func givenStarts(for process: NoiseProcess) throws -> [Start] {
+        try starts.flatMap { path, frames in
+            try locating(path) {
+                try frames.map { frame in
+                    let schedule = try Schedule(frame: frame, process: process)
+                    try schedule.check(isFor: process)
+                    return Start(name: path, schedule)
+                }
+            }
+        }
+    }
+
+    /// Checks what can be known once the first pairs have come, so that a fit that cannot be made does not wait for the
+    /// others. Throws what the fit would throw of the method, the solver, the loss and the starts.
+    package func check(_ model: Model, _ first: Pairs<Float>) throws {
+        let process = model.process
+        if ownLoss(of: model) == nil {
+            _ = try loss.loss(
+                to: first.targets, noiseSize: model.sampleShape.reduce(1, *), decoder: model.decoder)
+        }
+        _ = try givenStarts(for: process)
+        for budget in budgets {
+            if !budget.solver.isForeign {
+                let times = try Discretization.uniform.times(steps: budget.steps, process: process)
+                _ = try budget.solver.program(process: process, times: times)
+            }
+            try method.check(budget, on: process)
+            try heuristics.map { try requireTimes($0, budget, process) }
+        }
+    }
+
+    /// Throws `usage` if none of the discretizations that the user names gives falling times.
+    private func requireTimes(
+        _ heuristics: [Discretization], _ budget: Budget, _ process: NoiseProcess
+    ) throws {
+        let choice = StartChoice(heuristics: heuristics)
+        guard starts.isEmpty, try choice.starts(steps: budget.steps, process: process).isEmpty else { return }
+        throw Failure.option(
+            "heuristics", "gives no falling times of \(process.spelling) for \(budget.steps) steps",
+            suggestion: "leave it out for all that make sense")
+    }
+}
