@@ -50,6 +50,7 @@ struct MeantOptionsTests {
 
     @Test(arguments: [
         "ld3-fit --format json --export json", "ld3-fit --method gits --learn times", "ld3-fit --iterations 3",
+        "ld3-fit --hard --radius 3", "ld3-fit --tied --learn model-times",
         "ld3-fit --lpips-weights x", "ld3-fit --method dmn --polish 3", "ld3-fit --compat-divisor --loss perceptual",
         "ld3-sample --schedule edm --nfe 3 --force", "ld3-sample --schedule edm --nfe 3 --quantize truncate",
         "ld3-sample --schedule edm --nfe 3 --grid x.png --force", "ld3-teacher --json",

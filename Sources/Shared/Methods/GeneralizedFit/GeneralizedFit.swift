@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Fitting
 import Options
@@ -57,6 +58,11 @@ package struct GeneralizedFit: FitMethod {
     package init(_ values: any OptionValues) throws {
         times = try TimesSettings(values)
         coefficients = try CoefficientSettings(values)
+        if times.keepsModelTimes, values.isGiven("learn"), coefficients.parts == .modelTimes {
+            throw Failure.option(
+                "learn", "names nothing but model times, which are then the solver's own",
+                suggestion: "leave out \(spelled("tied"))")
+        }
         optimizer.steps = try values.integer("iterations")
         optimizer.ridge = try values.double("ridge")
         optimizer.curvaturePairs = try values.integer("curvature-pairs")

@@ -93,6 +93,11 @@ extension LD3 {
 
     package init(_ values: any OptionValues) throws {
         times = try TimesSettings(values)
+        if values.flag("hard") {
+            try values.refuse(
+                ["radius", "latent-step", "latent-decay"],
+                "is about moves of noises, and \(spelled("hard")) allows none")
+        }
         let passes = try values.stringIfGiven("rounds").map(Self.passes)
         let seed = UInt64(try values.integer("seed"))
         settings = { dimension, evaluations in
