@@ -13,7 +13,7 @@ REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imag
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
     reproduce-truncation reproduce-training reproduce-bound
 
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -44,10 +44,13 @@ $(REPORTS): build
 # All of them; results/ holds what is done, so that a run that was stopped goes on.
 reproduce-results: $(REPORTS)
 
+# The distance of 50,000 samples on this machine or on many: SCHEDULE=, ENGINE=local|parallel|slurm (docs/CLUSTER.md).
+fid-50k: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/fid-50k
+
 test: setup
-	@scripts/setup --python
 	$(SWIFT) build --build-tests $(FLAGS)
-	$(SWIFT) test $(FLAGS) --skip-build
+	PYTHON="$$(scripts/setup --python)" $(SWIFT) test $(FLAGS) --skip-build
 
 # Writes what the golden command lines print now as what they are to print; look at the difference before a commit.
 record-golden: setup

@@ -4,18 +4,24 @@ installed, with its weights; run it by the Python of DiffDock's environment.
     export LD3_MODEL='exec:python3 examples/diffdock_stepper.py --diffdock ~/DiffDock \\
         --model-dir ~/DiffDock/workdir/v1.1/score_model --complexes complexes.csv'
     ld3-noise --seeds 0-9 --labels balanced | ld3-teacher --schedule uniform --steps 18 > pairs.ld3
-    ld3-fit --nfe 6 --rounds 20,30 --validate-every 1 < pairs.ld3 > six.safetensors
+    ld3-fit --nfe 6 < pairs.ld3 > six.safetensors
     ld3-noise --seeds 100-139 --labels 0 | ld3-sample --schedule six.safetensors > poses.ld3
 
 `complexes.csv` has the columns of DiffDock's --protein_ligand_csv. The label of a sample is its row there. A sample is the
 positions of the ligand's atoms in Angstrom about the protein's centre, [atoms, 3], filled up with zeros to the largest
 ligand. Steps are those of DiffDock's ODE: g at the solver's time, the network at the model time. There are no gradients,
 since DiffDock looks its score norms up in tables: ld3-fit takes differences.
+
+Each program starts this one anew, and each start computes the proteins' ESM embeddings before it introduces itself. If that
+takes longer than 300 seconds, give the programs --child-timeout. DiffDock draws another conformer of a ligand at each start,
+so the first one is kept in --work-dir; all programs must be given the same folder.
 """
 import argparse
 import copy
 import csv
 import functools
+import hashlib
+import inspect
 import json
 import math
 import os
@@ -52,6 +58,8 @@ class Docking:
 
     def start(self, f):
         """Uniform torsions, a uniform rotation about the centroid, a Gaussian place: smooth functions of a Gaussian noise."""
+        if "label" not in f or (f["label"] < 0).any():
+            raise ValueError("each sample needs a label, which says the complex: ld3-noise --labels draws them")
         state = np.zeros((len(f["noise"]), self.most_atoms, 3), np.float32)
         for label, rows in groups(f["label"]):
             graph, count = self.graphs[label], self.torsions[label]
@@ -97,10 +105,11 @@ class Docking:
         scores = self.scores(batch, len(pos), t_model)
         moves = []
         for kind, level, score in zip(KINDS, self.library.t_to_sigma(t, t, t, settings), scores):
-            ends = [getattr(settings, f"{kind}_sigma_{end}", None) for end in ("min", "max")]
-            if kind == "tor" and settings.no_torsion:
+            # A ligand without bonds that turn has no scores of them, and DiffDock's update wants None.
+            if kind == "tor" and self.torsions[label] == 0:
                 moves.append(None)
                 continue
+            ends = [getattr(settings, f"{kind}_sigma_{end}") for end in ("min", "max")]
             # g^2 / 2 times the step.
             moves.append(level ** 2 * math.log(ends[1] / ends[0]) * (t - t_next) * score)
         return self.library.modify_conformer_batch(
@@ -108,18 +117,17 @@ class Docking:
 
     def scores(self, batch, count, t_model):
         settings = self.settings
-        all_atoms = getattr(settings, "all_atoms", False)
         crop = getattr(settings, "crop_beyond", None)
         if crop is not None:
             parts = copy.deepcopy(batch).to_data_list()
             reach = 3 * self.library.t_to_sigma(t_model, t_model, t_model, settings)[0] + crop
             for part in parts:
-                self.library.crop_beyond(part, reach, all_atoms)
+                self.library.crop_beyond(part, reach, settings.all_atoms)
             batch = self.library.Batch.from_data_list(parts).to(self.device)
-        told = dict(t=t_model, t_tr=t_model, t_rot=t_model, t_tor=t_model, batchsize=count, all_atoms=all_atoms,
-                    device=self.device)
-        # Versions differ by this argument.
-        if "asyncronous_noise_schedule" in self.library.set_time.__code__.co_varnames:
+        told = dict(t=t_model, t_tr=t_model, t_rot=t_model, t_tor=t_model, batchsize=count,
+                    all_atoms=settings.all_atoms, device=self.device)
+        # The released code lacks this argument; a later one wants it.
+        if "asyncronous_noise_schedule" in inspect.signature(self.library.set_time).parameters:
             told["asyncronous_noise_schedule"] = getattr(settings, "asyncronous_noise_schedule", False)
         self.library.set_time(batch, **told)
         return self.model(batch)[:3]
@@ -152,12 +160,33 @@ def rotation(quaternions):
     return torch.stack(rows, -1).reshape(-1, 3, 3)
 
 
+def keep_conformers(graphs, folder):
+    """Gives each graph the conformer that its ligand had at the first start, which `folder` keeps.
+
+    Several programs may start at once: the first file stays, and all read it.
+    """
+    for graph in graphs:
+        ligand, bonds = graph["ligand"], graph["ligand", "ligand"].edge_index
+        identity = hashlib.sha256(repr((ligand.x.tolist(), bonds.tolist())).encode()).hexdigest()[:16]
+        path = os.path.join(folder, f"conformer-{identity}.npy")
+        if not os.path.exists(path):
+            draft = f"{path}.{os.getpid()}"
+            with open(draft, "wb") as file:
+                np.save(file, ligand.pos.cpu().numpy())
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            os.remove(draft)
+        ligand.pos = torch.from_numpy(np.load(path))
+
+
 # --- DiffDock itself, the only part that needs it installed
 
 def open_diffdock(options):
     sys.path.insert(0, os.path.expanduser(options.diffdock))
     import yaml
-    from rdkit.Chem import RemoveAllHs
+    from rdkit.Chem import RemoveHs
     from torch_geometric.data import Batch
     from utils import diffusion_utils, torsion
     from utils.inference_utils import InferenceDataset, set_nones
@@ -189,10 +218,12 @@ def open_diffdock(options):
     for name, graph in zip(names, graphs):
         if not graph.success:
             sys.exit(f"diffdock_stepper.py: DiffDock cannot read the complex {name}")
+    keep_conformers(graphs, options.work_dir)
 
     @functools.lru_cache(maxsize=None)
     def orders(index):
-        mol = RemoveAllHs(graphs[index].mol) if settings.remove_hs else graphs[index].mol
+        # The hydrogens that InferenceDataset leaves out.
+        mol = RemoveHs(graphs[index].mol) if settings.remove_hs else graphs[index].mol
         return mol.GetSubstructMatches(mol, uniquify=False, maxMatches=1000)
 
     places = {id(graph): index for index, graph in enumerate(graphs)}
@@ -213,7 +244,7 @@ def main():
     parser.add_argument("--model-dir", required=True, help="the score model's folder, with model_parameters.yml")
     parser.add_argument("--checkpoint", default="best_ema_inference_epoch_model.pt")
     parser.add_argument("--complexes", required=True, help="CSV file: complex_name, protein_path, ligand_description")
-    parser.add_argument("--work-dir", default="diffdock-work", help="where DiffDock keeps embeddings")
+    parser.add_argument("--work-dir", default="diffdock-work", help="keeps conformers, and the structures of ESMFold")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--start-scale", type=float, default=1.0,
                         help="deviation of the first places in units of tr_sigma_max (v1.1's own config: 1.46)")

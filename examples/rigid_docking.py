@@ -3,7 +3,7 @@
 
     export LD3_MODEL='exec:python3 examples/rigid_docking.py'
     ld3-noise --seeds 0-9 --labels balanced | ld3-teacher --schedule uniform --steps 18 > pairs.ld3
-    ld3-fit --nfe 6 --rounds 20,30 --validate-every 1 < pairs.ld3 > six.safetensors
+    ld3-fit --nfe 6 < pairs.ld3 > six.safetensors
     ld3-noise --seeds 100-199 --labels balanced | ld3-teacher --schedule uniform --steps 18 |
         ld3-sample --schedule six.safetensors > poses.ld3        # its tensor `loss` tells how far each pose is
 
@@ -50,7 +50,11 @@ def level(t, ends):
 
 
 def start(f):
-    return {"state": np.concatenate([MOVE[1] * f["noise"][:, :3], unit(f["noise"][:, 3:])], 1)}
+    if "label" not in f or (f["label"] < 0).any():
+        raise ValueError("each sample needs a label, which says the receptor: ld3-noise --labels draws them")
+    # In F64 (or complex), as all later states are, whatever NumPy's own rule for a product with F32 is.
+    place = f["noise"][:, :3].astype(np.result_type(f["noise"], np.float64))
+    return {"state": np.concatenate([MOVE[1] * place, unit(f["noise"][:, 3:])], 1)}
 
 
 def score(x, label, t):
@@ -63,11 +67,12 @@ def score(x, label, t):
     turned = turned * np.where(turned[..., :1].real < 0, -1, 1)
     sine = np.sqrt((turned[..., 1:] ** 2).sum(-1) + TINY)
     angle = 2 * np.arctan(sine / turned[..., 0])
-    # IGSO(3) is series(angle) exp(-angle^2 / 2 width) / sin(angle / 2); three images are enough for such widths.
-    images = [(1 - 2 * abs(i), angle + 2 * np.pi * i, np.exp(-2 * np.pi * i * (angle + np.pi * i) / width))
-              for i in (0, -1, 1)]
-    series = sum(sign * a * e for sign, a, e in images)
-    slope = sum(sign * (1 - a * a / width) * e for sign, a, e in images) / series - 0.5 / np.tan(angle / 2)
+    # IGSO(3) is series(angle) exp(-angle^2 / 2 width) / sin(angle / 2). The series sums over the angles that differ by whole
+    # turns, and for such widths the angle and its two neighbours are enough.
+    terms = [(1 - 2 * abs(i), angle + 2 * np.pi * i, np.exp(-2 * np.pi * i * (angle + np.pi * i) / width))
+             for i in (0, -1, 1)]
+    series = sum(sign * a * e for sign, a, e in terms)
+    slope = sum(sign * (1 - a * a / width) * e for sign, a, e in terms) / series - 0.5 / np.tan(angle / 2)
     logit = (np.log(SHARES[label]) - (apart ** 2).sum(-1) / variance / 2
              + np.log(series / np.sin(angle / 2)) - angle ** 2 / width / 2)
     share = np.exp(logit - logit.real.max(1, keepdims=True))

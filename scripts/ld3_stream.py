@@ -40,12 +40,17 @@ class Tensor(NamedTuple):
 
     def values(self):
         """Returns the elements as a flat array.array."""
-        return array.array(TYPES[self.dtype][1], self.data)
+        return array.array(self._known_as(1, "array.array"), self.data)
 
     def numpy(self):
         """Returns the elements as a NumPy array."""
         import numpy
-        return numpy.frombuffer(self.data, TYPES[self.dtype][2]).reshape(self.shape)
+        return numpy.frombuffer(self.data, self._known_as(2, "NumPy")).reshape(self.shape)
+
+    def _known_as(self, column, library):
+        if TYPES[self.dtype][column] is None:
+            raise TypeError(f"{library} has no type for {self.dtype}: the tensor's bytes are in its `data`")
+        return TYPES[self.dtype][column]
 
     @staticmethod
     def of(value, shape=None):
@@ -53,10 +58,17 @@ class Tensor(NamedTuple):
         if isinstance(value, Tensor):
             return value
         if isinstance(value, array.array):
-            dtype = next(name for name, (_, code, _) in TYPES.items() if code == value.typecode)
-            return Tensor(dtype, tuple(shape or (len(value),)), value.tobytes())
-        dtype = next(name for name, (_, _, numpy_name) in TYPES.items() if numpy_name == value.dtype.name)
-        return Tensor(dtype, tuple(value.shape), value.tobytes())
+            dtype = _dtype(1, value.typecode, "array.array")
+            return Tensor(dtype, (len(value),) if shape is None else tuple(shape), value.tobytes())
+        dtype = _dtype(2, value.dtype.name, "NumPy")
+        return Tensor(dtype, tuple(value.shape), value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
+def _dtype(column, name, library):
+    dtype = next((dtype for dtype, names in TYPES.items() if names[column] == name), None)
+    if dtype is None:
+        raise TypeError(f"a stream has no type for `{name}` of {library}")
+    return dtype
 
 
 class Frame(dict):

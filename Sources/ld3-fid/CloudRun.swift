@@ -28,8 +28,8 @@ struct CloudRun {
 
     /// Options that mean something for pictures alone.
     private static let pictureOptions = [
-        "statistics", "merge", "features", "input", "quantize", "kid", "precision-recall", "neighbours", "logarithmic",
-        "batch",
+        "statistics", "merge", "no-seeds", "features", "input", "quantize", "kid", "precision-recall", "neighbours",
+        "logarithmic", "batch",
     ]
 
     /// Whether the reference holds clouds. Throws `usage` if it does not and an option is for clouds.
@@ -97,13 +97,18 @@ struct CloudRun {
     private func samples(_ path: String) throws -> [(name: String, samples: CloudSamples)] {
         let name = path == "-" ? "standard input" : path
         let all = try CloudSamples(path: path, reporter: reporter)
-        guard let setSize, setSize < all.count else { return [(name, all)] }
-        let count = all.count / setSize
-        if all.count % setSize > 0 {
-            reporter.warn("\(name): the last \(all.count % setSize) clouds fill no set of \(setSize) and are left out")
+        guard let setSize else { return [(name, all)] }
+        let (count, rest) = all.count.quotientAndRemainder(dividingBy: setSize)
+        guard count > 0 else {
+            reporter.warn(
+                "\(name): \(counted(all.count, "cloud")) in all fill no set of \(setSize); they are taken as one set")
+            return [(name, all)]
+        }
+        if rest > 0 {
+            reporter.warn("\(name): the last \(counted(rest, "cloud")) of all fill no set of \(setSize); left out")
         }
         return (0..<count).map { index in
-            ("\(name), set \(index + 1)", all.samples(index * setSize..<(index + 1) * setSize))
+            (count > 1 ? "\(name), set \(index + 1)" : name, all.samples(index * setSize..<(index + 1) * setSize))
         }
     }
 

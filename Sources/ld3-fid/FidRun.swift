@@ -31,18 +31,24 @@ struct FidRun {
         wantsKernel = arguments.flag("kid")
         let count = try arguments.integer("neighbours")
         neighbours = arguments.flag("precision-recall") ? count : nil
+        if neighbours == nil { try arguments.refuse(["neighbours"], "is for --precision-recall") }
         setSize = arguments.integerIfGiven("set-size")
         merges = arguments.flag("merge")
         printsJSON = arguments.flag("json")
         network = try arguments.string("features")
         input = try arguments.choice("input")
+        if network == FeatureCatalogue.embedded { try arguments.refuse(["input"], "is for Inception of --features") }
         threads = arguments.threads()
         let isEmbedded = network == FeatureCatalogue.embedded
         let assumed = isEmbedded && statisticsFile == nil ? Self.embeddedReference : nil
         reference = arguments.stringIfGiven("reference") ?? assumed
+        if reference == nil {
+            try arguments.refuse(
+                ["json", "kid", "precision-recall", "set-size"], "is about a comparison, and there is no --reference")
+        }
         settings = SampleInput.Settings(
             quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
-            reporter: arguments.reporter)
+            hasSeeds: !arguments.flag("no-seeds"), reporter: arguments.reporter)
         try checkUsage()
     }
 
@@ -80,7 +86,7 @@ struct FidRun {
             try ReferenceComparison(with: set(name, evaluator), wantsKernel: wantsKernel, neighbours: neighbours)
         }
         try inputs.forEach(SampleInput.checkPresence)
-        let sets = try merges ? merged() : inputs.flatMap { try evaluator.sets($0, size: setSize) }
+        let sets = try merges ? merged() : inputs.flatMap { try evaluator.sets($0, size: setSize, for: comparison) }
         if let statisticsFile, let set = sets.first {
             try Publishing.publish(statisticsFile, bytes: set.features.statistics.serialized(for: statisticsFile))
         }
@@ -103,7 +109,10 @@ struct FidRun {
     }
 
     private func merged() throws -> [NamedSet] {
-        let parts = try inputs.map { path in (place: path, statistics: try FeatureStatistics(file: path)) }
-        return [NamedSet(name: "merged", features: FeatureSet(statistics: try FeatureStatistics.merge(parts)))]
+        let statistics = try StatisticsMerge.merged(inputs, hasSeeds: settings.hasSeeds)
+        if let gaps = statistics.moments?.seeds.gaps, !gaps.isEmpty {
+            settings.reporter.warn("\(gaps.brief) of the merged range \(gaps.count == 1 ? "is" : "are") in no part")
+        }
+        return [NamedSet(name: "merged", features: FeatureSet(statistics: statistics))]
     }
 }

@@ -44,6 +44,7 @@ let command = Command(
                     "save sums, mean and covariance as .npz or .safetensors, for --merge and other tools"
                 ).withoutEffectOnNumbers(),
                 .flag("merge", "add the given files of statistics up, whatever their order"),
+                .flag("no-seeds", "the numbers by which pictures are named are no seeds and may come twice"),
             ]),
         .clouds,
         OptionGroup("output", [Option.flag("json", "print one JSON document").withoutEffectOnNumbers()]),

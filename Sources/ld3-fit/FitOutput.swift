@@ -23,6 +23,9 @@ struct FitOutput {
     /// Throws `usage` if the export is known to refuse the result, `cannotCreate` if the plot cannot be had.
     init(_ request: FitRequest) throws {
         let arguments = request.arguments
+        if request.export != nil {
+            try arguments.refuse(["format"], "cannot be given together with --export, which is a format")
+        }
         let isTerminal = Descriptor.isTerminal(Descriptor.standardOutput)
         format =
             arguments.isGiven("format") ? try arguments.choice("format", Format.self) : isTerminal ? .text : .stream

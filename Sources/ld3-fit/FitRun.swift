@@ -82,8 +82,9 @@ struct FitRun {
     }
 
     private func runWithDenoiser() throws {
-        // Single precision would blur the optimum of a model whose every number is known exactly.
-        if let gaussian = model.denoiser as? GaussianDenoiser<Float> {
+        // Single precision would blur the optimum of a model whose every number is known exactly. Features know no other.
+        let usesFeatures = request.loss.usesNetwork || request.method.usesNetwork(ofSamples: model.targetShape)
+        if let gaussian = model.denoiser as? GaussianDenoiser<Float>, !usesFeatures {
             try run(
                 FitSession(
                     request, model: model, denoiser: counting(gaussian.converted(to: Double.self)),

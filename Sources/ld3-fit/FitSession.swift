@@ -120,6 +120,7 @@ struct FitSession<Element: TensorElement> {
             switch event {
             case .step(let step): progress.advance(by: 1, "validation \(measure) \(step.best)")
             case .pass: break
+            case .noisesStay: reporter.note("noises stay where they are, since their gradients are not told")
             case .end(let reason): reporter.note("training ends early: \(reason)")
             }
         }

@@ -23,14 +23,12 @@ struct NoiseRun {
         // The model is opened only if an option leaves out its shape or its classes.
         var opened: Model?
         func model() throws -> Model {
-            let model =
-                try opened
-                ?? ModelCatalogue.open(
-                    arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
+            let model = try opened ?? Self.model(arguments)
             opened = model
             return model
         }
         if let path = arguments.stringIfGiven("from") {
+            try arguments.refuse(["rng", "shape"], "has no meaning with --from, whose file has the noise")
             source = try NoiseSource(file: path)
         } else {
             source = .drawn(
@@ -38,14 +36,30 @@ struct NoiseRun {
                 ThreadPool(threads: arguments.threads()))
         }
         labels = try LabelRule(parsing: arguments.string("labels"))
+        if labels == .none {
+            try arguments.refuse(["classes"], "is for --labels, and no labels are asked for")
+        }
         classes = labels == .none ? 0 : try arguments.integerIfGiven("classes") ?? Self.classes(of: model())
         try locating("--labels") { [labels, classes] in try labels.check(classes: classes) }
+        if opened == nil {
+            try arguments.refuse(["model"], "has no meaning here: other options say what the model would")
+        }
         radius = try arguments.double("move")
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
         if let rows = source.rows, rows != seeds.count {
-            throw Failure(.usage, place: "--from", "has \(rows) rows for \(seeds.count) seeds")
+            throw Failure(.usage, place: "--from", "has \(counted(rows, "row")) for \(counted(seeds.count, "seed"))")
         }
         writer = try StreamWriter.standardOutput(.noise, entry: arguments.provenance)
+    }
+
+    private static func model(_ arguments: Arguments) throws -> Model {
+        do {
+            return try ModelCatalogue.open(
+                arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
+        } catch var failure as Failure where failure.status == .data {
+            failure.suggestion = "--shape and --classes say what a model would"
+            throw failure
+        }
     }
 
     private static func classes(of model: Model) throws -> Int {

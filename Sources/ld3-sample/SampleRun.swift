@@ -19,6 +19,13 @@ struct SampleRun {
         let request = try arguments.scheduleRequest(defaultSchedule: nil, fallback: fallback)
         let wantsPictures = arguments.isGiven("output") || arguments.isGiven("grid")
         let wantsStream = arguments.flag("stream") || !wantsPictures
+        if !wantsPictures {
+            try arguments.refuse(
+                ["force", "quantize"], "is for pictures, and none are asked for", suggestion: "add -o or --grid")
+        }
+        if !arguments.isGiven("output") {
+            try arguments.refuse(["force"], "is for the folder of -o, and there is none")
+        }
         tellsVolume = arguments.flag("log-determinant")
         if tellsVolume, !wantsStream {
             throw Failure(

@@ -8,6 +8,7 @@ struct TeacherRun {
     private let writer: StreamWriter
 
     init(_ arguments: Arguments) throws {
+        try arguments.refuse(["json"], "is for --describe")
         let fallback = (solver: "unipc", evaluations: Int?(20))
         let request = try arguments.scheduleRequest(defaultSchedule: "logsnr", fallback: fallback)
         writer = try .standardOutput(.pairs, entry: arguments.provenance)

@@ -43,6 +43,9 @@ runProgram(command) { arguments in
 
 /// Prints what the model's file holds.
 func describe(_ arguments: Arguments) throws {
+    try arguments.refuse(
+        SolveRun.options + ["serve", "guidance", "process", "architecture", "allow-other-model", "child-timeout"],
+        "has no meaning with --describe")
     let name = arguments.modelName ?? ModelSpecification.embeddedName
     let description = try ModelCatalogue.describe(name)
     let text = arguments.flag("json") ? description.json.indentedText : description.text
@@ -51,9 +54,7 @@ func describe(_ arguments: Arguments) throws {
 
 /// Answers `denoise` frames until the end of input.
 func serve(_ arguments: Arguments) throws {
-    if let other = ["schedule", "solver", "order", "variant", "nfe", "steps"].first(where: arguments.isGiven) {
-        throw Failure(.usage, place: "--\(other)", "has no meaning with --serve")
-    }
+    try arguments.refuse(SolveRun.options + ["json", "allow-other-model"], "has no meaning with --serve")
     guard !Descriptor.isTerminal(Descriptor.standardOutput), !Descriptor.isTerminal(Descriptor.standardInput) else {
         throw Failure(.usage, place: "--serve", "speaks in frames over pipes, not with a terminal")
     }

@@ -215,7 +215,7 @@ import Testing
         }
         #expect(
             try message("_rebuild_qtensor", "QInt8Storage", nil)
-                == "storage 0 is a `torch.QInt8Storage`, which is not read")
+                == "tensor `w` is of type `torch.QInt8Storage`, which is not read")
     }
 
     @Test func otherFilesAreRecognised() {

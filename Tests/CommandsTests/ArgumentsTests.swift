@@ -68,7 +68,7 @@ private func message(_ words: String..., body: (Arguments) throws -> Void = { _ 
     /// Every value is judged while the line is parsed, before any accessor.
     @Test(arguments: [
         ("--nfe=x", "--nfe: `x` is not a whole number, 1 to 9"), ("-n10", "--nfe: `10` is not a whole number, 1 to 9"),
-        ("--share=nan", "--share: `nan` is not a number, 0.0 to 1.0"),
+        ("--share=nan", "--share: `nan` is not a number, 0 to 1"),
         ("--norm=lpisp", "--norm: `lpisp` is none of l2, l1, lpips; did you mean lpips?"),
         ("--seeds=0-3,2", "--seeds: seed 2 is repeated"),
         ("--shard=2/2", "--shard: `2/2` is not i/n with i from 0 to n-1"),

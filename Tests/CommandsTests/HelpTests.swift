@@ -59,7 +59,12 @@ import Testing
 }
 
 @Suite struct CoordinateTests {
-    private func spelled(_ failure: Failure) -> String { failure.spellingOptions().description }
+    private let full = Command(
+        name: "ld3-test", purpose: "", usage: [],
+        groups: [OptionGroup("all", [.nfe(default: ""), .schedule(default: ""), .steps, .architecture])], examples: [])
+    private let bare = Command(name: "ld3-bare", purpose: "", usage: [], groups: [], examples: [])
+
+    private func spelled(_ failure: Failure) -> String { failure.spellingOptions(of: full).description }
 
     @Test func coordinatesBecomeOptions() {
         #expect(spelled(Failure(.usage, place: "evaluations", "are too few")) == "--nfe: are too few")
@@ -67,6 +72,15 @@ import Testing
         #expect(
             spelled(Failure(.usage, place: "steps", "without <evaluations>", suggestion: "leave <steps> out"))
                 == "--steps: without --nfe; leave --steps out")
+    }
+
+    /// No message tells a user of an option that the program lacks.
+    @Test func otherProgramsOptionsAreNotNamed() {
+        let failure = Failure(
+            .usage, place: "evaluations", "without <steps>", suggestion: "give it with <architecture> FILE")
+        #expect(failure.spellingOptions(of: bare).description == "evaluations: without steps")
+        let other = Failure(.data, "is an array", suggestion: "ld3-noise <noise file> takes it")
+        #expect(other.spellingOptions(of: bare).description == "is an array; ld3-noise --from takes it")
     }
 
     @Test func filesKeepTheirNames() {

@@ -184,6 +184,19 @@ import Testing
         #expect(try pullback([v, x]) == first)
     }
 
+    /// Cotangents must not take the place of activations that the next pullback reads, however many there are.
+    @Test func aPullbackOfManyOperationsMayRunAgain() throws {
+        var graph = Graph()
+        let input = graph.input(Self.shape)
+        var output = input
+        for _ in 0..<5 { output = Self.convolution(&graph, Self.groupNorm(&graph, output)) }
+        let network = CompiledNetwork(
+            graph, inputs: [input], outputs: [output], differentiable: [input], pool: ThreadPool(threads: 1))
+        let (_, pullback) = try network.linearize([x])
+        let first = try pullback([v])
+        #expect(try pullback([v]) == first)
+    }
+
     /// An operation that no output depends on has no cotangent; its pullback must not run.
     @Test func anOperationWithoutReadersChangesNothing() throws {
         func pulled(isExtended: Bool) throws -> [Tensor<Float>] {

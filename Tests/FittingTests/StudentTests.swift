@@ -39,6 +39,32 @@ import Testing
         }
     }
 
+    /// The roots of losses of a student that is a sampler: their Jacobian gives the gradient of the mean loss.
+    @Test(arguments: [false, true])
+    func theJacobianOfASamplerGivesItsGradient(isTied: Bool) throws {
+        let toy = try Toy()
+        let solver = try Solver(.ddim)
+        let exact = toy.student(toy.family(solver, steps: 4, isTied: isTied))
+        var student = exact
+        student.solver.sampler = FitSampler(
+            SolverSampler(solver, process: toy.process, denoiser: toy.denoiser), gradient: .differences,
+            takesModelTimes: !isTied, evaluations: 1, counter: EvaluationCounter())
+        let parameters = [1, 0.8, 1.2, 0.9, 1.3] + [0, 0.05, -0.04, 0.02, 0]
+        let (set, indices) = (toy.set(toy.train), [0, 2, 3])
+        let free = student.family.indices(of: [.times, .modelTimes])
+        #expect(free.count == (isTied ? 3 : 6))
+        let gradients = try #require(try exact.gradients(parameters, set, at: indices, ofNoises: false))
+        let differences = try #require(try student.gradients(parameters, set, at: indices, ofNoises: false))
+        let jacobian = try student.jacobian(parameters, set, at: indices, free: free)
+        for (column, parameter) in zip(jacobian.columns, free) {
+            #expect(column.shape == [3, 1])
+            let slope = indices.indices.reduce(0) { $0 + 2 * gradients.losses[$1].squareRoot() * column[$1] / 3 }
+            let due = gradients.parameters[parameter]
+            #expect(abs(slope - due) < 1e-4 * max(1, abs(due)), "\(parameter)")
+            #expect(abs(differences.parameters[parameter] - due) < 1e-4 * max(1, abs(due)), "\(parameter)")
+        }
+    }
+
     @Test func rematerializationAndKnownFirstOutputsChangeNoBit() throws {
         let toy = try Toy()
         var student = toy.student(toy.family(try Solver(.ddim), steps: 4))

@@ -128,6 +128,13 @@ struct ForeignStepperTests {
             for index in 0..<3 { #expect(abs(found.samples[3 * sample + index] - 2 / 3 * apart[index]) < 1e-12) }
         }
         #expect(throws: Failure.self) { try smallStepper("negative-loss").losses(weights, to: targets, input) }
+        #expect {
+            try smallStepper("loss-cotangent-nan").lossGradients(weights, to: targets, input)
+        } throws: { error in
+            guard let failure = error as? Failure else { return false }
+            return failure.status == .inputOutput
+                && failure.description.contains("`sample_cotangent` holds nan for seed 13")
+        }
     }
 
     @Test func severalThreadsTakeTurns() throws {
@@ -187,12 +194,29 @@ struct ForeignStepperTests {
         #expect(throws: Failure.self) { try stepper.sample(input, times: [2, 1, 1, 0.5], modelTimes: [2, 1, 1, 0.5]) }
     }
 
+    /// Without a model frame that can be read nobody knows whether the child is a denoiser.
     @Test(arguments: [
         "interval=[1]", "interval=[0,1]", "interval=[1,1]", "interval=true", "evaluations=0", "evaluations=two",
-        "process=never",
     ])
     func aModelFrameThatContradictsItself(word: String) {
-        #expect(throws: Failure.self) { try smallStepper("'\(word)'") }
+        #expect {
+            try smallStepper("'\(word)'")
+        } throws: { error in
+            guard let failure = error as? Failure else { return false }
+            return failure.status == .inputOutput && failure.description.contains(": the model answered wrongly: ")
+        }
+    }
+
+    @Test func aProcessThatIsUnknownIsRefused() {
+        #expect { try smallStepper("process=never") } throws: { ($0 as? Failure)?.status == .data }
+    }
+
+    /// A sampler without `start` begins with the noise times the process' deviation.
+    @Test func aStartBeyondF32NamesTheSeed() throws {
+        let stepper = try smallStepper("bare process=edm:0.5,2e38")
+        #expect(throws: NetworkBreakdown(seed: 9, sample: 1, step: 0, time: 2e38, isGradient: false)) {
+            try stepper.sample(input, times: [2e38, 0.5], modelTimes: [2e38, 0.5])
+        }
     }
 
     @Test func anotherProcessThanTheSamplersIsRefused() {

@@ -36,9 +36,36 @@ private func file(_ dictionary: String, data: [UInt8], version: UInt8 = 1) -> [U
         #expect(try NPY.parse(bytes, name: "a").doubles() == [1, 2, 3, 4, 5, 6])
     }
 
+    /// NumPy wrote these arrays: [1.5, -2] and [[1, 258], [-3, 4]] in the other order of bytes.
+    @Test func mostSignificantBytesMayComeFirst() throws {
+        let floats = file(
+            "{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", data: [0x3f, 0xc0, 0, 0, 0xc0, 0, 0, 0])
+        #expect(try NPY.parse(floats, name: "a").floats() == [1.5, -2])
+        let columns: [UInt8] = [0, 1, 0xff, 0xfd, 1, 2, 0, 4]
+        let integers = file("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 2), }", data: columns)
+        #expect(try NPY.parse(integers, name: "a").int64s() == [1, 258, -3, 4])
+        let bytes = file("{'descr': '>u1', 'fortran_order': False, 'shape': (2,), }", data: [1, 2])
+        #expect(try NPY.parse(bytes, name: "a").int64s() == [1, 2])
+    }
+
+    @Test func whatIsNoNumberIsNamed() {
+        let cases = [
+            ("'|O'", "Python objects"), ("'<U3'", "texts"), ("'|S3'", "texts"), ("'<c16'", "complex numbers"),
+            ("'<M8[s]'", "dates or durations"), ("'|V2'", "elements of the dtype `|V2`"), ("[('a', '<f4')]", "records"),
+        ]
+        for (code, words) in cases {
+            let bytes = file("{'descr': \(code), 'fortran_order': False, 'shape': (1,), }", data: [0])
+            let failure = #expect(throws: Failure.self) { try NPY.parse(bytes, name: "a") }
+            #expect(failure?.message == "a .npy array of \(words) is not read", "\(code)")
+            #expect(failure?.suggestion?.contains("numbers") == true)
+        }
+    }
+
     @Test(arguments: [
         "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
-        "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': 'xf4', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '', 'fortran_order': False, 'shape': (1,)}",
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "{'descr': '<f4', 'shape': (1,), }",
         "{'descr': '<f4', 'fortran_order': 0, 'shape': (1,), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }",

@@ -69,6 +69,7 @@ private func entry(_ name: String, _ type: String, _ shape: String, _ offsets: S
         ("offsets backwards", image("{" + entry("a", "U8", "[1]", "[1,0]") + "}", data: 1)),
         ("three offsets", image("{" + entry("a", "U8", "[1]", "[0,1,2]") + "}", data: 1)),
         ("unknown dtype", image("{" + entry("a", "F8_E4M3", "[1]", "[0,1]") + "}", data: 1)),
+        ("metadata no object", image(#"{"__metadata__":[]}"#, data: 0)),
         ("unknown member", image(#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1}}"#, data: 1)),
         ("missing member", image(#"{"a":{"dtype":"U8","shape":[1]}}"#, data: 1)),
         (
@@ -81,6 +82,28 @@ private func entry(_ name: String, _ type: String, _ shape: String, _ offsets: S
     ])
     func attack(_ name: String, _ bytes: [UInt8]) {
         #expect("\(name)") { try Safetensors.parse(bytes) } throws: { ($0 as? Failure)?.status == .data }
+    }
+
+    /// The format's own reader takes null for no metadata.
+    @Test func metadataMayBeNull() throws {
+        let (metadata, tensors) = try Safetensors.parse(
+            image(#"{"__metadata__":null,"# + entry("a", "U8", "[2]", "[0,2]") + "}", data: 2))
+        #expect(metadata.isEmpty && tensors.map(\.name) == ["a"])
+    }
+
+    /// Types that we do not know take what their offsets say; all other tensors of the file can be read.
+    @Test(arguments: ["F8_E4M3", "F4", "C64", "F6_E2M3"]) func unknownTypesAreLeftAlone(type: String) throws {
+        let bytes = image(
+            "{" + entry("a", "U8", "[2]", "[0,2]") + "," + entry("q", type, "[3]", "[2,5]") + ","
+                + entry("b", "U8", "[1]", "[5,6]") + "}", data: 6)
+        let folder = try TemporaryFolder()
+        let path = try folder.write(bytes, to: "mixed.safetensors")
+        let file = try SafetensorsFile(path: path)
+        #expect(file.tensorNames == ["a", "b"] && file.unread == [UnreadTensor(name: "q", type: type, shape: [3])])
+        #expect(try file.floats("b") == [0])
+        #expect(throws: Failure(.data, place: path, "tensor `q` is of type \(type), which is not read")) {
+            try file.floats("q")
+        }
     }
 
     @Test func everyPrefixIsRefused() {

@@ -149,7 +149,10 @@ enum FileTargets {
     private static func png() throws -> Target {
         let gray = Image(width: 5, height: 3, channels: 1, pixels: Array(0..<15))
         let files = [try PNG.encode(gray), try fixture("fid/images/0.png")]
-        let words = ["IHDR", "IDAT", "PLTE", "tRNS", "iCCP", "IEND", "gAMA"].map(\.bytes)
+        let words = [
+            "IHDR", "IDAT", "PLTE", "tRNS", "iCCP", "IEND", "gAMA", "cHRM", "sRGB", "cICP", "sBIT", "bKGD", "hIST",
+            "pHYs", "sPLT", "tIME", "eXIf", "tEXt", "zTXt", "iTXt", "acTL", "fcTL", "fdAT", "\u{0}\u{0}\u{b1}\u{8f}",
+        ].map(\.bytes)
         return Target(name: "png", weight: 5, corpus: files, words: words, repair: { PNGChunks.withChecksums($0) }) {
             _ = try PNG.decode($0)
         }

@@ -43,8 +43,8 @@ struct Lottery {
 }
 
 func fuzz(first: Int, count: Int, record: RunRecord) throws {
-    let files = try FileTargets.all() + [ArchitectureTarget.make()]
-    let lottery = Lottery(files + (try StreamTargets().all()) + GrammarTargets.all)
+    let files = try FileTargets.all() + StatisticsTargets.all() + [ArchitectureTarget.make()]
+    let lottery = Lottery(files + (try ListTargets.all()) + (try StreamTargets().all()) + GrammarTargets.all)
     var accepted = [Int](repeating: 0, count: lottery.targets.count)
     var refused = accepted
     for run in first..<first + count {

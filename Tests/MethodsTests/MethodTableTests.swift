@@ -55,19 +55,37 @@ private struct Values: OptionValues {
 
     @Test(arguments: [
         ([:], "ld3"), (["method": "gits"], "gits"), (["learn": "times"], "generalized"),
-        (["method": "dmn", "learn": "times"], "generalized"), (["method": "ggdm", "learn": "times"], "ggdm"),
+        (["method": "ggdm", "learn": "times"], "ggdm"),
     ])
     func theOptionsChooseTheMethod(given: [String: String], name: String) throws {
-        #expect(type(of: try FitMethods.chosen(by: Values(given: given))).name == name)
+        #expect(type(of: try chosen(given)).name == name)
+    }
+
+    private func chosen(_ given: [String: String], warn: (String) -> Void = { _ in }) throws -> any FitMethod {
+        try FitMethods.chosen(by: Values(given: given), warn: warn)
+    }
+
+    /// Options that several methods read are told if the one at hand does not.
+    @Test func optionsWithoutEffectAreTold() throws {
+        var told: [String] = []
+        _ = try chosen(["method": "gits", "seed": "3", "hard": "", "tied": ""]) { told.append($0) }
+        #expect(
+            told == ["hard", "seed", "tied"].map { "--\($0) changes nothing with --method gits" })
+        told = []
+        _ = try chosen(["seed": "3", "hard": "", "tied": "", "window": "0.1"]) { told.append($0) }
+        #expect(told.isEmpty)
     }
 
     @Test(arguments: [
         ["sum-rule": ""], ["own-coefficients": ""], ["learn": "times", "sum-rule": ""],
         ["method": "ggdm", "own-coefficients": ""], ["method": "d-ode", "sum-rule": ""],
+        ["method": "gits", "learn": "times"], ["method": "ld3", "learn": "times"], ["iterations": "3"],
+        ["method": "gits", "ays-samples": "3"], ["features": "elements"], ["learn": "times", "polish": "1"],
+        ["method": "heuristic", "radius": "1"],
     ])
     func contradictionsAreRefused(given: [String: String]) {
         #expect {
-            try FitMethods.chosen(by: Values(given: given))
+            try chosen(given)
         } throws: { error in
             (error as? Failure)?.status == .usage
         }
@@ -76,7 +94,7 @@ private struct Values: OptionValues {
     /// The parts that a schedule will have of its own, known before the fit.
     @Test func whatIsLearned() throws {
         func learned(_ given: [String: String]) throws -> LearnedParts {
-            try FitMethods.chosen(by: Values(given: given)).learned
+            try chosen(given).learned
         }
         #expect(try learned([:]) == [.times, .modelTimes])
         #expect(try learned(["tied": ""]) == .times && learned(["window": "0"]) == .times)

@@ -288,7 +288,7 @@ private final class Log {
             bests.append(step.best)
             if step.validationLoss != nil { validated.append(step.number) }
         case .pass(_, let loss): bests.append(loss)
-        case .end: break
+        case .noisesStay, .end: break
         }
     }
 }

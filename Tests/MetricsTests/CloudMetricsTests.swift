@@ -65,7 +65,12 @@ import Testing
         for (value, expected) in zip(try far.scaled(.boundingBox).coordinates, corners) {
             #expect(abs(value - expected) < 1e-5)
         }
-        #expect(try far.scaled(.unit).coordinates.allSatisfy { $0.magnitude < 3 })
+        for cloud in [far, wide] {
+            let expected = try PointCloud(coordinates: corners).scaled(.unit).coordinates
+            for (value, expected) in zip(try cloud.scaled(.unit).coordinates, expected) {
+                #expect(abs(value - expected) < 1e-5)
+            }
+        }
         for cloud in [far, wide, PointCloud(coordinates: corners.map { $0 + 1e20 })] {
             #expect(throws: (any Error).self) { try cloud.scaled(.none) }
         }

@@ -26,7 +26,7 @@ import Testing
             try collector.add(
                 PictureBatch(levels: pictures.samples(range), seeds: range.map { Int64($0) }))
         }
-        return try collector.finish()
+        return collector.finish()
     }
 
     @Test func bitsDoNotDependOnTheBatch() throws {
@@ -39,8 +39,9 @@ import Testing
 
     @Test func setsAreCutByNumber() throws {
         let sets = try collect(pictures(90), batch: 25, setSize: 40)
-        #expect(sets.map(\.statistics.count) == [40, 40, 10])
-        #expect(sets.compactMap { $0.statistics.moments?.seeds.text } == ["0-39", "40-79", "80-89"])
+        #expect(sets.map(\.statistics.count) == [40, 40])
+        #expect(sets.compactMap { $0.statistics.moments?.seeds.text } == ["0-39", "40-79"])
+        #expect(try collect(pictures(90), batch: 25, setSize: 91).map(\.statistics.count) == [90])
         let alone = try collect(pictures(90).samples(0..<40), batch: 40)[0]
         #expect(alone.statistics == sets[0].statistics)
     }
@@ -53,38 +54,27 @@ import Testing
         #expect(try collect(pictures(90), batch: 30)[0].vectors == nil)
     }
 
-    @Test func coloursAreRefusedWhereTheNetworkTakesNone() throws {
+    @Test func fewerThanTwoSamplesHaveNoDistance() throws {
         var collector = FeatureCollector(try network())
-        let failure = #expect(throws: Failure.self) {
-            try collector.add(PictureBatch(levels: Tensor(shape: [1, 3, 32, 32]), seeds: nil))
-        }
-        #expect(failure?.status == .data)
         #expect(throws: Failure.self) { try collector.add(features: Tensor(shape: [2, 63]), seeds: nil) }
-        #expect(throws: Failure.self) { try collector.finish() }
+        let none = collector.finish()[0]
+        #expect(none.statistics.count == 0 && none.statistics.dimension == 64 && none.rmsd == nil)
+        #expect(throws: Failure(.data, "0 samples have no covariance", suggestion: "at least two are needed")) {
+            try none.distance(to: none)
+        }
+        let (one, two) = (try collect(pictures(1), batch: 1)[0], try collect(pictures(2), batch: 2)[0])
+        #expect(throws: Failure(.data, "1 sample has no covariance", suggestion: "at least two are needed")) {
+            try two.distance(to: one)
+        }
+        #expect(try two.distance(to: two).value >= 0)
     }
 
     @Test func featuresOfOthersNeedNoNetwork() throws {
         var collector = FeatureCollector(name: nil, dimension: 5)
         try collector.add(features: features(8, of: 5, seed: 1), seeds: nil)
-        let set = try collector.finish()[0]
+        let set = collector.finish()[0]
         #expect(set.statistics.dimension == 5 && set.statistics.features == nil && set.vectors == nil)
         #expect(set.statistics.moments?.seeds.isEmpty == true)
-    }
-
-    // MARK: - Sources
-
-    @Test func arraysOfPictures() throws {
-        let bytes = (0..<5 * 2 * 3 * 3).map { UInt8($0) }
-        let array = NamedTensor(name: "arr_0", type: .uint8, shape: [5, 2, 3, 3], bytes: bytes)
-        let source = try ArrayPictures(array, batch: 2)
-        #expect(source.count == 5)
-        var levels: [Float] = []
-        while let batch = try source.next() { levels += batch.levels.elements }
-        #expect(levels.count == bytes.count)
-        // This is the blue of picture 1 in row 0 and column 2.
-        #expect(levels[18 + 2 * 6 + 2] == 18 + 2 * 3 + 2)
-        let floats = NamedTensor(name: "arr_0", shape: [1, 2, 2, 3], floats: [Float](repeating: 0, count: 12))
-        #expect(throws: Failure.self) { try ArrayPictures(floats, batch: 2) }
     }
 
     // MARK: - Report

@@ -44,7 +44,7 @@ struct BadInputTests {
             metadata: ["ld3.format": "1", "ld3.kind": "noise", "ld3.count": "1"],
             tensors: [NamedTensor(name: "noise", shape: [1, 4], floats: [1, 2, 3, 4])])
         expect(try run(seedless.image), status: 65, telling: "seed")
-        expect(try run([UInt8]("hello, is this a stream?".utf8)), status: 65, telling: "frame 1")
+        expect(try run([UInt8]("hello, is this a stream?".utf8)), status: 65, telling: "is text, not a tensor stream")
         // If a producer dies, the samples that came are written, then the failure is told.
         let short = try run(noiseStream(count: 3, shape: [4], declared: 9))
         #expect(short.status == 65 && short.errors.contains("after sample 3 of 9"), "\(short.errors)")
@@ -89,7 +89,7 @@ struct BadInputTests {
         expect(
             try run("--variant", "bh3"), status: 64, telling: "--variant: `bh3` is none of afs", "did you mean bh1?")
         expect(try run("--solver=heun", "--order=3"), status: 64, telling: "--order: solver heun has no order 3")
-        expect(try run("--solver=heun", "--nfe=1"), status: 64, telling: "--nfe: 1 evaluations are too few")
+        expect(try run("--solver=heun", "--nfe=1"), status: 64, telling: "--nfe: 1 evaluation is too few")
         expect(
             try run("--process", "vp"), status: 64, telling: "--process: `vp` is none of edm", "did you mean vp-linear?"
         )

@@ -110,9 +110,10 @@ import Testing
             ).image, to: "wide")
         let cases: [(script: String, status: Int32, words: [String])] = [
             ("ld3-fid mixed", 65, ["000001.png", "000002.PNG", "28x32"]),
-            ("ld3-fid none", 65, ["no PNG", "jpg"]), ("ld3-fid nowhere", 66, ["nowhere"]),
+            ("ld3-fid none", 65, ["no PNG file, but 1 other file (.jpg); pictures must be converted to PNG"]),
+            ("ld3-fid nowhere", 66, ["nowhere"]),
             ("ld3-fid wide", 65, ["wide: features of shape [1099511627776] are no vectors of at most 8192 numbers"]),
-            ("ld3-fid 1.png", 65, ["ld3-fid: 1.png: is one picture; give the folder"]),
+            ("ld3-fid 1.png", 65, ["ld3-fid: 1.png: is a PNG picture", "sets are folders of PNG files"]),
             ("ld3-fid --reference minst mixed", 66, ["--reference minst: no such file", "did you mean mnist?"]),
             ("ld3-fid --features mnist --reference mnist mixed", 66, ["--features mnist: no such", "mean mnist32?"]),
             ("ld3-noise -n 3 --shape 1,32,32 | ld3-fid", 65, ["noise"]),
@@ -121,11 +122,16 @@ import Testing
             ("ld3-fid --statistics a.txt mixed", 64, ["a.txt"]), ("ld3-fid --merge", 64, ["--merge"]),
             (
                 "\(sampling("0-9")) | ld3-fid -q --statistics a.npz; ld3-fid --merge a.npz a.npz", 65,
-                ["a.npz", "twice"]
+                ["a.npz", "is given twice"]
             ),
-            ("\(sampling("0-0")) | ld3-fid", 65, ["1 samples"]), ("ld3-fid < /dev/null", 65, ["empty"]),
+            (
+                "cp a.npz b.npz; ld3-fid --merge a.npz b.npz", 65,
+                ["seeds 0-9 are in ", ".npz too; if the numbers of the samples are no seeds, give --no-seeds"]
+            ),
+            ("\(sampling("0-0")) | ld3-fid", 65, ["1 sample has no covariance"]),
+            ("ld3-fid < /dev/null", 65, ["empty"]),
             ("printf 'x,y\\n1,a\\n' | ld3-fid --chart c.png", 65, ["standard input: line 2", "`a`"]),
-            ("ld3-fid --chart c.png < /dev/null", 65, ["no table"]),
+            ("ld3-fid --chart c.png < /dev/null", 65, ["is empty"]),
             ("ld3-fid --chart nowhere/c.png < /dev/null", 73, ["nowhere/c.png"]),
             ("ld3-fid --chart c.png --kid < /dev/null", 64, ["--kid"]),
             ("ld3-fid --chart c.png t.csv", 64, ["standard input"]), ("ld3-fid --logarithmic", 64, ["--chart"]),
@@ -137,6 +143,71 @@ import Testing
             #expect(result.errors.split(separator: "\n").count == 1, "\(script): \(result.errors)")
             for word in words { #expect(result.errors.contains(word), "\(script): \(result.errors)") }
         }
+    }
+
+    @Test func whatIsPassedOverIsTold() throws {
+        let make = "\(sampling("0-3", "-o p")); cp p/000000.png p/._1.png; touch p/a.jpg p/b.jpg; ln -s . p/back"
+        let result = try shell("\(make); ld3-fid p")
+        #expect(result.status == 0 && result.text.contains("samples               4"), "\(result.errors)")
+        let words = "ld3-fid: warning: p: passed over: 2 other files (.jpg), 1 hidden file or folder, 1 link back to"
+        #expect(result.errors.contains(words), "\(result.errors)")
+        #expect(try shell("ld3-fid -q p").errors.isEmpty)
+    }
+
+    @Test func samplesThatFillNoSetAreToldAndLeftOut() throws {
+        let result = try shell("\(sampling("0-10")) > s; ld3-fid --set-size 5 s")
+        #expect(result.status == 0 && result.text.contains("seeds 5-9") && !result.text.contains("seeds 10"))
+        let words = "ld3-fid: warning: s: the last 1 sample of all fill no set of 5; left out"
+        #expect(result.errors.contains(words), "\(result.errors)")
+        let few = try shell("ld3-fid --set-size 50 s")
+        #expect(few.status == 0 && few.text.contains("seeds 0-10"))
+        #expect(few.errors.contains("s: 11 samples in all fill no set of 50; they are taken as one set"))
+    }
+
+    @Test func aShardOfOneSampleIsSavedAndMerged() throws {
+        let parts = "\(sampling("0-0")) | ld3-fid --statistics a.npz && \(sampling("1-4")) | ld3-fid --statistics b.npz"
+        let merged = try distance("\(parts) && ld3-fid -q --json --merge --reference mnist a.npz b.npz")
+        let whole = try distance("\(sampling("0-4")) > s; ld3-fid -q --json s")
+        #expect(abs(merged - whole) <= 1e-9 * whole)
+        let alone = try shell("ld3-fid --reference mnist a.npz")
+        #expect(alone.status == 65 && alone.output.isEmpty)
+        #expect(alone.errors == "ld3-fid: a.npz: 1 sample has no covariance; at least two are needed\n")
+    }
+
+    /// Two folders of another tool, each with its pictures numbered from 0.
+    @Test func numbersThatAreNoSeedsCanBeSaidToBeNone() throws {
+        let make = "\(sampling("0-3", "-o a")); cp -r a b"
+        let parts = "for x in a b; do ld3-fid --statistics $x.npz $x; done"
+        let merge = "ld3-fid --merge --statistics m.npz a.npz b.npz"
+        let refused = try shell("\(make); \(parts); \(merge)")
+        #expect(refused.status == 65 && refused.errors.contains("--no-seeds"), "\(refused.errors)")
+        for script in [
+            "\(merge) --no-seeds", "\(parts.replacingOccurrences(of: "$x;", with: "--no-seeds $x;")); \(merge)",
+        ] {
+            let result = try shell("\(script) && ld3-fid -q m.npz")
+            #expect(result.status == 0 && result.text.contains("samples               8\n"), "\(result.errors)")
+        }
+    }
+
+    @Test func samplesOfAnotherScaleAreTold() throws {
+        let other = { (mean: String) in sampling("0-9").replacingOccurrences(of: "mean=0,std=0.5", with: mean) }
+        let unit = try shell("\(other("mean=0.5,std=0.01")) | ld3-fid")
+        #expect(
+            unit.status == 0 && unit.errors.contains("samples span [-1, 1]; values x of [0, 1] are saved as 2 x - 1"))
+        let wide = try shell("\(other("mean=0,std=4")) | ld3-fid")
+        #expect(wide.status == 0 && wide.errors.contains("are far beyond, and are clipped"), "\(wide.errors)")
+        #expect(!(try shell("\(sampling("0-9")) | ld3-fid").errors).contains("beyond,"))
+    }
+
+    @Test func digitsDoNotDependOnThreads() throws {
+        let make = "\(sampling("0-99")) > s; ld3-fid s --statistics s.npz"
+        func run(_ threads: Int) -> String {
+            "OPENBLAS_NUM_THREADS=\(threads) ld3-fid --json --kid --precision-recall --threads \(threads) --reference s -q s"
+                + "; OPENBLAS_NUM_THREADS=\(threads) ld3-fid --json --threads \(threads) s.npz"
+        }
+        let one = try shell("\(make); \(run(1))")
+        #expect(one.status == 0, "\(one.errors)")
+        #expect(try shell(run(3)).text == one.text)
     }
 
     /// Standard input stays open and silent: a program that reads it first would wait for it.

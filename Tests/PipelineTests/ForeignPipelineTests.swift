@@ -75,6 +75,16 @@ struct ForeignPipelineTests {
         #expect(try #require(json["loss_after"]?.double) < #require(json["loss_before"]?.double))
     }
 
+    @Test(arguments: [
+        ("--activations keep", "--activations"), ("--learn times", "--method ld3 learns times and model times"),
+        ("--method d-ode", "--method: d-ode cannot be used"),
+    ])
+    func whatDifferencesDoNotUseIsRefused(options: String, told: String) throws {
+        let result = try fit(foreign + " no-pullback", "--gradient differences \(options)")
+        #expect(result.status == 64 && result.output.isEmpty && result.errors.contains(told), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+    }
+
     @Test func aChildThatDiesWhileFittingIsTold() throws {
         let pairs = "ld3-noise --seeds 0-19 --shape 3 | ld3-teacher -q --model '\(native)'"
         let result = try Programs.shell(

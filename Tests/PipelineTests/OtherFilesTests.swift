@@ -12,7 +12,7 @@ struct OtherFilesTests {
         (["ld3-teacher", "--describe", "--model=FILE"], "a checkpoint"),
         (["ld3-teacher", "--model=gmm:FILE"], "a safetensors file"),
         (["ld3-teacher", "--model=points:FILE"], "a safetensors file"),
-        (["ld3-teacher", gaussian, "--process=vp-discrete:FILE"], "a list of numbers"),
+        (["ld3-teacher", gaussian, "--process=vp-discrete:FILE"], "a list of alphas_cumprod"),
         (["ld3-sample", gaussian, "--schedule=FILE"], "a list of numbers"),
         (["ld3-noise", "-n1", "--from=FILE"], "a .npy array"),
         (["ld3-fit", "--start=FILE"], "a tensor stream"),

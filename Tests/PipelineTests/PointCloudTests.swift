@@ -186,7 +186,10 @@ import Testing
             ("ld3-fid", ["--logarithmic", "--reference", reference, reference], [], 64, "--logarithmic"),
             ("ld3-fid", ["--no-1nna", "--reference", folder.file("none"), reference], [], 66, "none"),
             ("ld3-fid", ["--reference", reference, flat], [], 65, "cloud 0: all points"),
-            ("ld3-fid", ["--normalize=none", "--reference", reference, far], [], 65, "cloud 0: has coordinates beyond"),
+            (
+                "ld3-fid", ["--normalize=none", "--reference", reference, far], [], 65,
+                "cloud 0: has coordinates beyond"
+            ),
             ("ld3-fid", ["--reference", reference, generator], [], 65, "generator.pt"),
         ]
         for (program, arguments, input, status, told) in cases {

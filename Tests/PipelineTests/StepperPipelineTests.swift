@@ -94,17 +94,62 @@ struct StepperPipelineTests {
         expectOneLine(try shell("ld3-noise --seeds 0-3 | \(program) -q"), status: 64, told)
     }
 
-    @Test(arguments: [
-        ("--solver euler", "--solver"), ("--method dmn", "--method"), ("--method gits", "--method"),
-        ("--method ays", "--method"), ("--method d-ode", "--method"), ("--method ggdm", "--method"),
-        ("--learn times,coefficients", "--learn"), ("--polish 2", "--polish"), ("--mode lambda", "--mode"),
-        ("--export comfy --drop-model-times", "--export"), ("--gradient differences --radius 0.1", "--radius"),
-        ("--activations keep", "--activations"),
-    ])
-    func whatCannotApplyToAFitIsRefused(options: String, told: String) throws {
+    @Test func whatCannotApplyToAFitIsRefused() throws {
         let file = folder.file("pairs.ld3")
         #expect(try shell("\(pairs) > \(file)").status == 0)
-        expectOneLine(try shell("ld3-fit -q --nfe 3 \(options) < \(file)"), status: 64, told)
+        for (options, told) in [
+            ("--solver euler", "--solver"), ("--method dmn", "--method"), ("--method gits", "--method"),
+            ("--method ays", "--method"), ("--method d-ode", "--method"), ("--method ggdm", "--method"),
+            ("--learn times,coefficients", "--learn"), ("--learn times", "--method ld3 learns times and model times"),
+            ("--mode lambda", "--mode"), ("--loss perceptual", "--loss: perceptual compares"),
+            ("--features mnist32", "--features"),
+            ("--lpips-weights vgg.pth", "--lpips-weights"), ("--lpips-linear vgg.pth", "--lpips-linear"),
+            ("--compat-divisor", "--compat-divisor"), ("--ridge 1", "--ridge"),
+            ("--own-coefficients", "--own-coefficients"),
+            ("--method heuristic --radius 1", "--radius"), ("--without-savings r2,r3", "--without-savings"),
+            ("--gradient differences --latent-step 1", "--latent-step"),
+            ("--gradient differences --latent-decay 1", "--latent-decay"),
+            ("--gradient differences --soft-validation", "--soft-validation"),
+            ("--export comfy --drop-model-times", "--export"), ("--gradient differences --radius 0.1", "--radius"),
+            ("--activations keep", "--activations"),
+        ] {
+            expectOneLine(try shell("ld3-fit -q --nfe 3 \(options) < \(file)"), status: 64, told)
+        }
+        for option in ["window 0.1", "compat-window", "model-learning-rate 0.1", "model-learning-rate-floor 0.1"] {
+            expectOneLine(
+                try shell("ld3-fit -q --nfe 3 --allow-other-model --\(option) < \(file)", "tied"), status: 64,
+                "--\(option.split(separator: " ")[0]): is about model times, which the sampler does not take")
+        }
+    }
+
+    /// The polish goes on from what the passes have found, with the sampler's gradients and without.
+    @Test(arguments: ["", "no-pullback", "no-loss"])
+    func thePolishLowersTheValidationLoss(words: String) throws {
+        func lossAfter(_ options: String) throws -> Double {
+            let fit = try shell("\(pairs) | ld3-fit -q --nfe 3 \(options)", words)
+            #expect(fit.status == 0, "\(fit.errors)")
+            return try #require(streamFrames(fit.output).first?.metadata["ld3.loss_after"].flatMap { Double($0) })
+        }
+        #expect(try lossAfter("") < 0.5 * lossAfter("--polish 0"))
+    }
+
+    /// Noises move only if the sampler tells their gradients, which is said whatever the options ask for.
+    @Test func noisesThatStayAreTold() throws {
+        let told = "noises stay where they are"
+        let (moving, still) = (
+            try shell("\(pairs) | ld3-fit --nfe 3 --radius 0.5"),
+            try shell("\(pairs) | ld3-fit --nfe 3 --radius 0.5", "still")
+        )
+        #expect(moving.status == 0 && !moving.errors.contains(told), "\(moving.errors)")
+        #expect(still.status == 0 && still.errors.ranges(of: told).count == 1, "\(still.errors)")
+    }
+
+    /// Samples are finite in F64 and infinite in F32, which the stream holds.
+    @Test func samplesBeyondF32NameTheSeed() throws {
+        for program in ["ld3-sample --schedule uniform --nfe 3", "ld3-teacher --schedule uniform --steps 3"] {
+            let result = try shell("ld3-noise --seeds 7 | \(program) -q", "huge")
+            expectOneLine(result, status: 70, "seed 7, step 2, t = 0.5: the network returned NaN or infinity")
+        }
     }
 
     @Test(arguments: ["shape", "type", "die", "missing", "cotangent-shape"])
@@ -150,97 +195,5 @@ struct StepperPipelineTests {
         let (whole, parts) = (try shell(pairs), try shell("\(pairs) --batch 3"))
         #expect(whole.status == 0 && parts.status == 0)
         #expect(try streamRows(whole.output, of: "target") == streamRows(parts.output, of: "target"))
-    }
-}
-
-/// The stepper of docs/STREAM.md and those of examples/.
-@Suite struct StepperExampleTests {
-    private let folder: TemporaryFolder
-
-    init() throws { folder = try TemporaryFolder() }
-
-    @Test(.enabled(if: Programs.exists("cc"), "there is no C compiler")) func plainCWithoutGradients() throws {
-        let program = folder.file("eight_points")
-        let compiled = try Programs.shell("cc -O2 -o \(program) \(Fixtures.root)/examples/eight_points.c -lm")
-        #expect(compiled.status == 0, "\(compiled.errors)")
-        let teacher = "ld3-teacher -q --schedule uniform --nfe 64"
-        let result = try Programs.shell(
-            """
-            ld3-noise --seeds 0-19 | \(teacher) | ld3-fit -q --nfe 4 > \(folder.file("four"))
-            ld3-noise --seeds 100-149 | \(teacher) | ld3-sample -q --schedule \(folder.file("four")) > \(folder.file("learned"))
-            ld3-noise --seeds 100-149 | \(teacher) | ld3-sample -q --schedule uniform --nfe 4 > \(folder.file("uniform"))
-            """, environment: ["LD3_MODEL": "exec:\(program)"])
-        #expect(result.status == 0, "\(result.errors)")
-        func error(_ name: String) throws -> Double {
-            let frame = try SafetensorsFile(path: folder.file(name))
-            let (image, target) = (try frame.tensor("image").doubles(), try frame.tensor("target").doubles())
-            return zip(image, target).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        }
-        #expect(try error("learned") < error("uniform"))
-    }
-
-    /// Root mean square and share within 2 Angstrom of 1,200 poses along a schedule.
-    private func docking(_ schedule: String, _ model: [String: String]) throws -> (rms: Double, within2: Double) {
-        let judged = folder.file("judged.ld3")
-        if !FileManager.default.fileExists(atPath: judged) {
-            let noise = "ld3-noise --seeds 10000-11199 --labels balanced"
-            let made = try Programs.shell(
-                "\(noise) | ld3-teacher -q --schedule uniform --steps 18 > \(judged)", environment: model)
-            #expect(made.status == 0, "\(made.errors)")
-        }
-        let result = try Programs.shell("ld3-sample -q --schedule \(schedule) < \(judged)", environment: model)
-        #expect(result.status == 0, "\(result.errors)")
-        let losses = try streamFrames(result.output).flatMap { try $0.tensor("loss").doubles() }
-        #expect(losses.count == 1200)
-        let count = Double(losses.count)
-        return ((losses.reduce(0, +) / count).squareRoot(), Double(losses.count { $0 < 4 }) / count)
-    }
-
-    /// Ten pairs are enough, with the sampler's gradients and without any. The numbers are those of docs/RESULTS.md.
-    @Test(.enabled(if: Python.imports("numpy"), "python3 with numpy is not there ($PYTHON names another)"))
-    func aRigidBodyDocks() throws {
-        let command = "exec:\(Python.command) '\(Fixtures.root)/examples/rigid_docking.py'"
-        let model = ["LD3_MODEL": command]
-        #expect(abs(try docking("uniform --nfe 6", model).rms - 4.637) < 1e-3)
-        #expect(abs(try docking("quadratic --nfe 6", model).rms - 8.984) < 1e-3)
-        for variables in [model, ["LD3_MODEL": "exec:LD3_PULLBACK=no " + command.dropFirst("exec:".count)]] {
-            let schedule = folder.file("six.safetensors")
-            let pairs = "ld3-noise --seeds 0-9 --labels balanced | ld3-teacher -q --schedule uniform --steps 18"
-            let fit = try Programs.shell(
-                "\(pairs) | ld3-fit -q --nfe 6 --rounds 20,30 --validate-every 1 > \(schedule)", environment: variables)
-            #expect(fit.status == 0, "\(fit.errors)")
-            let reached = try docking(schedule, variables)
-            #expect(reached.rms <= 2.5 && reached.within2 >= 0.95, "\(reached)")
-        }
-    }
-
-    @Test(.enabled(if: Python.imports("numpy"), "python3 with numpy is not there ($PYTHON names another)"))
-    func theSamplerOfThePage() throws {
-        let page = String(decoding: try Fixtures.contents(ofDocument: "docs/STREAM.md"), as: UTF8.self)
-        let start = try #require(page.range(of: "\"\"\"halving.py"))
-        let end = try #require(page.range(of: "```", range: start.lowerBound..<page.endIndex))
-        let path = try folder.write(page[start.lowerBound..<end.lowerBound].utf8, to: "halving.py")
-        let result = try Programs.shell(
-            "ld3-noise --seeds 0-19 | ld3-teacher -q --schedule uniform --steps 8",
-            environment: ["LD3_MODEL": "exec:PYTHONPATH='\(Fixtures.root)/scripts' \(Python.command) \(path)"])
-        #expect(result.status == 0, "\(result.errors)")
-        let frame = try #require(streamFrames(result.output).first)
-        let (noise, target) = (try frame.tensor("noise").doubles(), try frame.tensor("target").doubles())
-        for (x, y) in zip(noise, target) { #expect(abs(y - (1 + (x - 1) / 16)) < 1e-5) }
-    }
-
-    /// The adapter of DiffDock with a stand-in that has DiffDock's functions.
-    @Test(
-        .enabled(
-            if: Python.imports("numpy, torch"), "python3 with torch and numpy is not there ($PYTHON names another)"))
-    func theAdapterOfDiffDock() throws {
-        let command = "\(Python.command) '\(Fixtures.path("foreign/docking.py"))' '\(Fixtures.root)/examples'"
-        let check = try Programs.shell("\(command) check")
-        #expect(check.status == 0 && check.text.contains("all is well"), "\(check.errors)")
-        let result = try Programs.shell(
-            "ld3-noise --seeds 0-9 --labels balanced | ld3-teacher -q --schedule uniform --steps 18 | ld3-fit -q --nfe 4 --rounds 1,1",
-            environment: ["LD3_MODEL": "exec:\(command)"])
-        #expect(result.status == 0, "\(result.errors)")
-        #expect(try streamFrames(result.output).first?.metadata["ld3.loss"] == "foreign")
     }
 }

@@ -27,7 +27,7 @@ import Testing
 
     @Test(arguments: [
         ("", "holds no table"), ("\n \n", "holds no table"), ("x\n1", "line 1: names no series"),
-        ("x,y", "line 1: names without numbers"), ("x,y\n1,2\n3", "line 3: 1 cells under 2 names"),
+        ("x,y", "line 1: names without numbers"), ("x,y\n1,2\n3", "line 3: 1 cell under 2 names"),
         ("x,y\n1,2,3", "line 2: 3 cells"), ("x,y\n1,two", "line 2: `two` is not a number"),
         ("x,y\n1,nan", "line 2: `nan`"), ("x,y\n1,-1e308", "line 2: `-1e308`"), ("x,y\n1,inf", "line 2: `inf`"),
         ("x,y\n,2", "line 2: `` is not a number"),

@@ -1,5 +1,7 @@
+import Checkpoints
 import Diagnostics
 import Diffusion
+import Formats
 import Schedules
 import Solvers
 import TestSupport
@@ -25,7 +27,8 @@ import Testing
         case .table:
             guard process.hasNoiseLevels else { return [(file, 0), ("times:\(file)", 0)] }
             let lists = [(file, 0), ("times:\(file)", 0), ("sigmas:\(file)", 1e-9), ("logsnrs:\(file)", 1e-9)]
-            return lists + (process.timestep(1) == nil ? [] : [("timesteps:\(file)", 1e-9)])
+            let tolerance = process.table.map { 0.51 / Double($0.count) } ?? 1e-9
+            return lists + (process.timestep(1) == nil ? [] : [("timesteps:\(file)", tolerance)])
         case .json: return [(file, 0)]
         case .npy: return [("times:\(file)", 0)]
         case .ld3: return [(file, 1e-7)]
@@ -132,6 +135,7 @@ import Testing
         ("80 1e400", "out of range"), ("inf, 20, 1", "number 1, inf, is infinite"),
         ("80 nan 1", "number 2 is not-a-number"),
         ("80.10, 80.10, 1", "number 2, 80.10, follows 80.10"), ("80", "at least 2 values"),
+        ("[80, 20, 5", "does not close a bracket"), ("80, 1]", "was not opened"),
         ("  \n", "holds no number"),
         ("0.002, 1, 80", "rises, from data at 0.002"), ("90.00, 1", "starts at sigma = 90.00, the process edm at 80.0"),
         ("a,b\n1,2", "it holds a, b"), ("sigma\n80 20", "line 2 has 2 cells"),
@@ -141,6 +145,28 @@ import Testing
         let failure = try #require(try failure(text.utf8))
         #expect("\(failure)".contains(message), "\(failure)")
         #expect(failure.status == .data || failure.status == .usage)
+    }
+
+    /// Model times stand beside times in an object too, and other arrays of an archive are not looked at.
+    @Test func otherLists() throws {
+        let folder = try TemporaryFolder()
+        let object = try folder.write(
+            "{\"times\": [80, 5, 0.002], \"model_times\": [80, 5.5, 0.002]}".utf8, to: "a.json")
+        #expect(try TabulatedSchedule(file: object).modelTimes == [80, 5.5, 0.002])
+        let arrays = [
+            NamedTensor(name: "others", shape: [2, 2, 2], floats: [Float](repeating: 1, count: 8)),
+            NamedTensor(name: "sigmas", shape: [3], doubles: [80, 5, 0.002]),
+        ]
+        let archive = try folder.write(NPZFile.serialize(arrays), to: "a.npz")
+        #expect(try TabulatedSchedule(file: archive).times(steps: 2, process: .edm) == [80, 5, 0.002])
+    }
+
+    /// A list of one time step that is no step.
+    @Test func oneTimestep() throws {
+        #expect(
+            try failure("0".utf8, "timesteps:", .vpDiscrete(.stableDiffusion))?.description.contains("no step") == true)
+        #expect(try failure("999".utf8, "timesteps:", .edm)?.description.contains("no step") == true)
+        #expect(try failure("[999, 0]".utf8, "timesteps:", .edm)?.description.contains("does not have") == true)
     }
 
     @Test func otherBytesAreNamed() throws {

@@ -16,6 +16,8 @@ package struct CheckpointFile: WeightSource {
     package let configuration: String?
     /// The key under which the file keeps these weights, for example `ema`; nil if it holds nothing else.
     package let key: String?
+    package let unread: [UnreadTensor]
+    package let remarks: [String]
     /// The classes outside the allow-list that the file names beside its weights.
     package let foreignGlobals: [String]
 
@@ -59,6 +61,7 @@ package struct CheckpointFile: WeightSource {
         }
         let dictionary = try StateDictionary(document)
         (tensorNames, tensors, key) = (dictionary.names, dictionary.tensors, dictionary.key)
+        (unread, remarks) = (dictionary.unread, dictionary.remarks)
         configuration = try (document.configuration(of: dictionary.root) ?? document.trainingArguments())?.text
         foreignGlobals = document.foreignGlobals.map(\.description)
         try checkStorages()

@@ -1,3 +1,4 @@
+import Diagnostics
 import Formats
 
 /// The contents of a model file, told before anything is computed: container, architecture, process, sizes, tensors.
@@ -23,6 +24,10 @@ package struct ModelDescription: Sendable {
     package let tensors: [Entry]
     /// The architecture as the caller names it.
     private let knownArchitecture: String?
+    /// The tensors of element types that are not read.
+    package let unread: [UnreadTensor]
+    /// A note for the user about the choice among several sets of weights.
+    package let remarks: [String]
     /// The classes outside the allow-list that the file names. They were not looked into.
     package let foreignClasses: [String]
 
@@ -40,12 +45,24 @@ package struct ModelDescription: Sendable {
         container = (file?.container ?? .safetensors).rawValue
         key = file?.key
         foreignClasses = file?.foreignGlobals ?? []
-        configuration = try source.configuration.map { try JSONValue(parsing: Array($0.utf8)) }
+        unread = source.unread
+        remarks = source.remarks + Self.remarks(onAveragesAmong: source.tensorNames)
+        configuration = try locating(path) { try source.document }
         self.process = try process(configuration)
         tensors = source.tensorNames.compactMap { name in
             guard let type = source.type(of: name), let shape = source.shape(of: name) else { return nil }
             return Entry(name: name, type: type, shape: shape)
         }
+    }
+
+    /// Tells of averages that stand beside plain weights of the same dictionary.
+    private static func remarks(onAveragesAmong names: [String]) -> [String] {
+        let parts = Set(names.compactMap { name in name.firstIndex(of: ".").map { name[..<$0] } })
+        let averaged = parts.filter(namesAverages).sorted()
+        guard !averaged.isEmpty, averaged.count < parts.count else { return [] }
+        return [
+            "the averages under \(averaged.map { "`\($0).`" }.joined(separator: ", ")) are used where the network has them"
+        ]
     }
 
     /// The number of elements of all tensors: parameters, and the few buffers that state dictionaries keep with them.
@@ -84,7 +101,15 @@ extension ModelDescription {
                 "shape": .array(tensor.shape.map { .integer($0) }),
             ]
         }
+        members.append(.init("remarks", .array(remarks.map { .string($0) })))
         members.append(.init("tensors", .array(entries)))
+        let others = unread.map { tensor -> JSONValue in
+            [
+                "name": .string(tensor.name), "dtype": .string(tensor.type),
+                "shape": .array(tensor.shape.map { .integer($0) }),
+            ]
+        }
+        members.append(.init("unread_tensors", .array(others)))
         return .object(members)
     }
 
@@ -94,9 +119,10 @@ extension ModelDescription {
             "\(name): \(container)" + (key.map { ", weights under `\($0)`" } ?? ""),
             "architecture  \(architecture ?? "not told by the file")",
             "process       \(process ?? "not told by the file")",
-            "parameters    \(parameterCount) in \(tensors.count) tensors (\(typeSummary))",
+            "parameters    \(parameterCount) in \(counted(tensors.count, "tensor")) (\(typeSummary))",
         ]
         if !foreignClasses.isEmpty { lines.append("not read      \(foreignClasses.joined(separator: ", "))") }
+        lines += remarks.map { "note          \($0)" }
         lines += argumentLines(configuration?.members ?? [], indentation: 0)
         lines.append("tensors")
         let width = tensors.map(\.name.count).max() ?? 0
@@ -105,7 +131,8 @@ extension ModelDescription {
             let type = tensor.type.rawValue.padded(to: 5)
             lines.append("  \(tensor.name)\(padding)  \(type) \(tensor.shape)")
         }
-        return lines.joined(separator: "\n") + "\n"
+        lines += unread.map { "  \($0.name)  \($0.type) \($0.shape), a type that is not read" }
+        return lines.map(\.onePrintableLine).joined(separator: "\n") + "\n"
     }
 
     /// The numbers of tensors by type, for example `206 BF16, 11 F32`.

@@ -18,7 +18,7 @@ extension Option {
     package static let guidance = Option.number(
         "guidance", "W", in: -1000...1000, "classifier-free guidance of a conditional model: 1 is none [1]")
     package static let allowOtherModel = Option.flag(
-        "allow-other-model", "accept a model whose digest is not the stream's")
+        "allow-other-model", "accept another model, process or guidance than the stream's")
     package static let architecture = Option.value(
         "architecture", "FILE", "JSON with precond and init_kwargs for a checkpoint that does not tell them")
     package static let childTimeout = Option.integer(

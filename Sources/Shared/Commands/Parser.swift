@@ -84,7 +84,7 @@ extension Arguments {
         for (option, _) in given where !names.insert(option.name).inserted && option.value != nil {
             if !option.isRepeatable { throw Failure(.usage, place: "--\(option.name)", "is given twice") }
         }
-        for (option, value) in given { try value.map { try option.check($0) } }
+        for (option, value) in given { try value.map { try option.check($0, for: command) } }
         if command.positional == nil, let word = positionals.first {
             throw Failure(.usage, place: word, "unexpected argument", suggestion: "see \(command.name) --help")
         }
@@ -93,12 +93,12 @@ extension Arguments {
 
 extension Option {
     /// Throws `usage`, naming this option, if `value` is not of its kind.
-    func check(_ value: String) throws {
+    func check(_ value: String, for command: Command) throws {
         do {
             try kind.check(value)
         } catch var failure as Failure {
             failure.place = failure.place ?? "--\(name)"
-            throw failure.spellingOptions()
+            throw failure.spellingOptions(of: command)
         }
     }
 }

@@ -30,13 +30,14 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
         try Descriptor.close(Descriptor.standardOutput)
     } catch {
         Publishing.removeUnfinished()
-        exit(told(error, by: Reporter(program: command.name)).rawValue)
+        exit(told(error, by: command).rawValue)
     }
     exit(ExitStatus.done.rawValue)
 }
 
 /// Tells the user what ended the program, and returns the exit status.
-private func told(_ error: any Error, by reporter: Reporter) -> ExitStatus {
+private func told(_ error: any Error, by command: Command) -> ExitStatus {
+    let reporter = Reporter(program: command.name)
     switch error {
     case let breakdown as NetworkBreakdown:
         reporter.error("\(breakdown)")
@@ -45,7 +46,7 @@ private func told(_ error: any Error, by reporter: Reporter) -> ExitStatus {
         reporter.error("\(breakdown)")
         return .data
     case let failure as Failure:
-        if failure.status != .readerGone { reporter.error("\(failure.spellingOptions())") }
+        if failure.status != .readerGone { reporter.error("\(failure.spellingOptions(of: command))") }
         return failure.status
     default:
         reporter.error("\(error)")

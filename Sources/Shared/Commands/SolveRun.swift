@@ -7,6 +7,9 @@ import Tensors
 
 /// The part that ld3-teacher and ld3-sample share: noise comes in, and each batch is solved along one schedule.
 package struct SolveRun {
+    /// The names of the options that only a solution has a use for.
+    package static let options = ["schedule", "solver", "order", "variant", "nfe", "steps"]
+
     package let model: Model
     private let course: TimeLists
     /// Nil for a sampler in another process.

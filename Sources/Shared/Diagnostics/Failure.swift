@@ -11,7 +11,7 @@ package enum ExitStatus: Int32, Sendable {
     case `internal` = 70
     /// An output cannot be created, or a directory is not empty.
     case cannotCreate = 73
-    /// Reading or writing failed; a foreign denoiser died or answered wrongly.
+    /// Reading or writing failed; a denoiser or sampler in another process died or answered wrongly.
     case inputOutput = 74
     case interrupted = 130
     /// The reader of the output has gone; nothing is printed.
@@ -54,16 +54,27 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 extension String {
     private static let longestLine = 4000
 
-    /// The text with control characters and line separators escaped as in a Swift literal; a very long text is cut.
-    fileprivate var onePrintableLine: String {
+    /// The text with characters that no reader sees escaped as in a Swift literal: controls, line separators, marks of the
+    /// direction of writing, marks of the byte order. A very long text is cut.
+    package var onePrintableLine: String {
         var line = ""
         for scalar in unicodeScalars.prefix(Self.longestLine) {
-            switch scalar.value {
-            case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: line += "\\u{\(String(scalar.value, radix: 16))}"
-            default: line.unicodeScalars.append(scalar)
+            if scalar.isInvisible {
+                line += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                line.unicodeScalars.append(scalar)
             }
         }
         return unicodeScalars.count > Self.longestLine ? line + "..." : line
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isInvisible: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: properties.isDefaultIgnorableCodePoint
+        }
     }
 }
 

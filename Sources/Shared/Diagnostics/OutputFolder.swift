@@ -10,8 +10,9 @@ package enum OutputFolder {
     /// folder that does not exist yet is allowed, since `make` can make it.
     package static func check(_ path: String, allowingFiles: Bool) throws {
         guard let folder = opendir(path) else {
-            if errno == ENOENT { return }
-            throw Failure(.cannotCreate, place: path, systemError())
+            let code = errno
+            guard code == ENOENT else { throw Failure(.cannotCreate, place: path, systemError(code)) }
+            return try checkCanBeMade(path)
         }
         defer { closedir(folder) }
         while let entry = readdir(folder) {
@@ -26,6 +27,18 @@ package enum OutputFolder {
         guard access(path, W_OK) == 0 else { throw Failure(.cannotCreate, place: path, systemError()) }
     }
 
+    /// Throws `cannotCreate` if the nearest folder above `path` that exists cannot be written to.
+    private static func checkCanBeMade(_ path: String) throws {
+        var above = path[...]
+        while !above.isEmpty {
+            above = above.dropLast(while: { $0 == "/" }).dropLast(while: { $0 != "/" })
+            let folder = above.isEmpty ? "." : String(above)
+            guard access(folder, F_OK) == 0 else { continue }
+            guard access(folder, W_OK) == 0 else { throw Failure(.cannotCreate, place: path, systemError()) }
+            return
+        }
+    }
+
     /// Makes `path` and the folders above it, unless they exist. Throws `cannotCreate`.
     package static func make(_ path: String) throws {
         var partial = path.hasPrefix("/") ? "/" : ""
@@ -35,5 +48,12 @@ package enum OutputFolder {
                 throw Failure(.cannotCreate, place: path, systemError())
             }
         }
+    }
+}
+
+extension Substring {
+    /// Returns the text without the characters at its end that `predicate` holds for.
+    fileprivate func dropLast(while predicate: (Character) -> Bool) -> Substring {
+        lastIndex { !predicate($0) }.map { self[...$0] } ?? ""
     }
 }

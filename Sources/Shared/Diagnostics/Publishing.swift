@@ -73,7 +73,9 @@ package enum Publishing {
         let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
         while true {
             let tag = String(UInt32.random(in: 0...UInt32.max), radix: 36)
-            let temporary = "\(path[..<slash]).\(path[slash...].prefix(180)).\(tag).part"
+            // The name may be as long as the file system allows; the tag needs some of its bytes.
+            let name = String(decoding: path[slash...].utf8.prefix(180), as: UTF8.self)
+            let temporary = "\(path[..<slash]).\(name).\(tag).part"
             let (descriptor, code) = unfinished.withLock { paths -> (Int32, Int32) in
                 let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
                 if descriptor >= 0 { paths.insert(temporary) }

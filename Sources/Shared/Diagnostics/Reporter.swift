@@ -32,7 +32,8 @@ package final class Reporter: Sendable {
     /// Shows `text` as the state of the work: in place on a terminal, else as a line of its own.
     func showProgress(_ text: String) {
         line.withLock { isOpen in
-            Self.emit(isTerminal ? "\r\u{1B}[K\(program): \(text)" : "\(program): \(text)\n")
+            let text = "\(program): \(text)".onePrintableLine
+            Self.emit(isTerminal ? "\r\u{1B}[K\(text)" : text + "\n")
             isOpen = isTerminal
         }
     }
@@ -47,7 +48,7 @@ package final class Reporter: Sendable {
 
     private func print(_ text: String) {
         line.withLock { isOpen in
-            Self.emit((isOpen ? "\r\u{1B}[K" : "") + text + "\n")
+            Self.emit((isOpen ? "\r\u{1B}[K" : "") + text.onePrintableLine + "\n")
             isOpen = false
         }
     }

@@ -8,11 +8,12 @@
 package enum Signals {
     /// Installs the handlers; to be called once, before any thread is started.
     ///
-    /// SIGPIPE is ignored. SIGINT, SIGTERM and SIGHUP remove unfinished files; then SIGINT ends the program with status
+    /// SIGPIPE and SIGXFSZ (a file beyond the limit of its size) are ignored, so that writing fails. SIGINT, SIGTERM and SIGHUP remove unfinished files; then SIGINT ends the program with status
     /// 130, and the other two as they do by default. Signals that the parent ignores (nohup, background jobs) stay
     /// ignored.
     package static func install() {
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

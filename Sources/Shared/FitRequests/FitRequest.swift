@@ -36,7 +36,7 @@ package struct FitRequest {
                 name: arguments.stringIfGiven("solver") ?? "ipndm", order: arguments.integerIfGiven("order"),
                 variant: arguments.stringIfGiven("variant")))
         export = try arguments.export()
-        method = try FitMethods.chosen(by: arguments)
+        method = try FitMethods.chosen(by: arguments) { arguments.reporter.warn($0) }
         loss = try LossChoice(arguments)
         heuristics = try arguments.stringIfGiven("heuristics").map(Self.heuristics)
         starts = try arguments.strings("start").map { path in

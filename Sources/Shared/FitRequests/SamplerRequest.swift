@@ -9,7 +9,7 @@ import Options
 import Schedules
 import Solvers
 
-// Fits of which only the times can be chosen: of samplers in another process, and of denoisers by differences.
+// Fits that choose times alone: of samplers in another process, and of denoisers by differences.
 
 extension Option {
     package static let gradient = Option.choice(
@@ -22,13 +22,11 @@ extension FitRequest {
     /// Returns this request for a model that is a sampler, which has its own solver. Throws `usage` if it asks for something that
     /// only a denoiser has.
     package func fitting(_ stepper: ForeignStepper) throws -> FitRequest {
-        if let name = ["solver", "order", "variant"].first(where: arguments.isGiven) {
-            throw Failure.option(name, "cannot be chosen: the model is a sampler, which is its own solver")
-        }
-        try requireSamplerMethod("the model is a sampler, of which only the times can be chosen")
-        if arguments.isGiven("activations") {
-            throw Failure.option("activations", "are the sampler's own")
-        }
+        try arguments.refuse(
+            ["solver", "order", "variant"], "cannot be chosen: the model is a sampler, which is its own solver")
+        try requireSamplerMethod("the model is a sampler, which tells its samples alone")
+        try arguments.refuse(["activations"], "are the sampler's own")
+        try refuseUselessOptions(stepper)
         if let export, export.format.needsNoiseLevels, !stepper.process.hasNoiseLevels {
             throw Failure.option(
                 "export", "\(export.format.rawValue) lists noise levels, which the sampler keeps to itself",
@@ -40,22 +38,43 @@ extension FitRequest {
         return request
     }
 
-    /// Returns the sampler whose own loss is to be taken: it has one, and no other is asked for.
-    package func ownLoss(of model: Model) -> ForeignStepper? {
-        guard let stepper = model.stepper, stepper.hasLoss, !arguments.isGiven("loss") else { return nil }
-        return stepper
+    private func refuseUselessOptions(_ stepper: ForeignStepper) throws {
+        guard loss.name == .l2 || loss.name == .l1 else {
+            throw Failure.option(
+                "loss", "\(loss.name.rawValue) compares pictures of ours; a sampler takes l2, l1 or its own loss")
+        }
+        try arguments.refuse(["lpips-weights", "lpips-linear"], "is for a loss lpips, which a sampler does not take")
+        if takesOwnLoss(of: stepper) {
+            try arguments.refuse(
+                ["compat-divisor"], "is for the losses l2 and l1, and the sampler has its own",
+                suggestion: "\(spelled("loss")) l2 takes ours")
+        }
+        if !stepper.stepper.takesModelTimes {
+            try arguments.refuse(
+                ["window", "compat-window", "model-learning-rate", "model-learning-rate-floor"],
+                "is about model times, which the sampler does not take")
+        }
+        if !savings.isSuperset(of: [.unusedEvaluation, .firstEvaluation]) {
+            throw Failure.option("without-savings", "r1 and r2 are about evaluations, which the sampler makes itself")
+        }
     }
 
+    /// Returns the sampler whose own loss is to be taken: it has one, and no other is asked for.
+    package func ownLoss(of model: Model) -> ForeignStepper? {
+        model.stepper.flatMap { takesOwnLoss(of: $0) ? $0 : nil }
+    }
+
+    private func takesOwnLoss(of stepper: ForeignStepper) -> Bool { stepper.hasLoss && !arguments.isGiven("loss") }
+
     private func requireSamplerMethod(_ reason: String) throws {
-        let method = type(of: method)
-        guard !method.fitsSamplers else {
-            if let steps = arguments.integerIfGiven("polish"), steps > 0 {
-                throw Failure.option("polish", "needs the solver's coefficients: \(reason)")
-            }
-            return
+        guard !type(of: method).fitsSamplers else { return }
+        guard !(method is GeneralizedFit) else {
+            throw Failure.option(
+                "learn", "needs the outputs of single evaluations: \(reason)",
+                suggestion: "leave it out, since \(spelled("method")) ld3 learns times and model times")
         }
         throw Failure.option(
-            arguments.isGiven("learn") ? "learn" : "method", "cannot be used: \(reason)",
+            "method", "\(type(of: method).name) cannot be used: \(reason)",
             suggestion: "\(spelled("method")) ld3 or heuristic")
     }
 
@@ -75,10 +94,12 @@ extension FitRequest {
         }
         let gradient = asked ?? (hasPullback ? .pullback : .differences)
         if gradient == .differences {
-            try requireSamplerMethod("it has gradients of its own, not differences")
-            if let name = ["radius", "soft-validation"].first(where: arguments.isGiven) {
-                throw Failure.option(name, "moves noises along their gradients, which differences do not give")
-            }
+            try requireSamplerMethod("\(spelled("gradient")) differences tells slopes in the times alone")
+            try arguments.refuse(
+                ["radius", "soft-validation", "latent-step", "latent-decay"],
+                "moves noises along their gradients, which differences do not give")
+            try arguments.refuse(
+                ["activations"], "are kept for gradients of the network, which differences do not take")
         }
         if model.stepper == nil, gradient == .pullback { return nil }
         if method is LD3 {

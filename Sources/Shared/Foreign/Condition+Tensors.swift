@@ -16,7 +16,8 @@ extension Condition {
         self.init(classes: classes)
         for tensor in tensors where isConditionTensor(tensor.name) {
             guard tensor.shape.first == count else {
-                throw Failure(.data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(count) rows")
+                throw Failure(
+                    .data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(counted(count, "row"))")
             }
             if tensor.name == promptTensor {
                 self.prompts = try Self.prompts(tensor, among: prompts)

@@ -23,8 +23,8 @@ final class SharedConversation: Sendable {
 /// The pipes to a child.
 struct Conversation {
     private let place: String
-    /// The name of the child in messages: "the denoiser".
-    var name = "the denoiser"
+    /// The name of the child in messages, as long as its model frame has not told what it is.
+    var name = "the model"
     private let child: ChildProcess
     private let reader: FrameReader
 

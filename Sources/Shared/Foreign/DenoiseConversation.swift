@@ -122,7 +122,7 @@ struct DenoiseRequest {
             }
             let classes = try label.int64s().map { Int($0) }
             if let wrong = classes.first(where: { $0 < -1 || $0 >= labelCount }) {
-                throw Failure(.data, "label \(wrong) is not -1 or one of the model's \(labelCount) classes")
+                throw Failure(.data, "label \(wrong) is not -1 or a class of the model, which has \(labelCount)")
             }
             return classes
         }

@@ -16,8 +16,8 @@ package enum ForeignModel {
     ) throws -> ForeignModel {
         var conversation = try Conversation(command: command)
         let model = try conversation.introduction(within: seconds)
+        conversation.name = model.stepper == nil ? "the denoiser" : "the sampler"
         guard let stepper = model.stepper else { return .denoiser(ForeignDenoiser(conversation, model: model)) }
-        conversation.name = "the sampler"
         guard let process = try stepper.interval ?? model.process.map(named) else {
             preconditionFailure("a sampler without times is refused when its model frame is read")
         }

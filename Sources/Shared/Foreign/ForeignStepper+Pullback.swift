@@ -120,6 +120,12 @@ extension ForeignStepper {
                 throw Failure(.inputOutput, "`loss` holds \(wrong), where a finite number from 0 on was due")
             }
             let gradient = wantsGradient ? try NamedCotangents(frame, of: [sample])["sample"] : nil
+            if let gradient, let bad = gradient.firstNonFinite() {
+                throw Failure(
+                    .inputOutput,
+                    "`sample_cotangent` holds \(gradient[bad]) for seed \(input.seeds[bad / gradient.sampleCount]), where a finite number was due"
+                )
+            }
             return (values.elements, gradient)
         }
     }

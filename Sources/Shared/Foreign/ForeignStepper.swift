@@ -79,7 +79,9 @@ package final class ForeignStepper: Sampler {
     private func start(_ input: SamplerInput<Double>) throws -> StepperState {
         let noise = noise(input)
         guard stepper.answers.contains(.start) else {
-            return StepperState(noise: input.noise.scaled(by: process.priorScale).converted())
+            let state = StepperState(noise: input.noise.scaled(by: process.priorScale).converted())
+            try requireFinite(state, input, step: 0, time: process.start)
+            return state
         }
         let state = try ask(.start, [noise], input) { try StepperState($0, batch: input.count) }
         try requireFinite(state, input, step: 0, time: process.start)
@@ -118,7 +120,8 @@ package final class ForeignStepper: Sampler {
         return answer
     }
 
-    /// Makes samples of the last state, and pulls a cotangent of them back if there is one.
+    /// Makes samples of the last state, and pulls a cotangent of them back if there is one. A number that Float, the type of
+    /// samples in a stream, cannot hold is infinity, and so a breakdown.
     func finish(
         _ state: StepperState, _ input: SamplerInput<Double>, _ course: TimeLists, cotangent: Tensor<Double>? = nil,
         sampleType: DataType? = nil
@@ -126,7 +129,10 @@ package final class ForeignStepper: Sampler {
         let shape = [input.count] + stepper.sampleShape
         guard stepper.answers.contains(.finish) else {
             let only = try checkingSample(state.tensors.first { $0.name == "state" }, "state", shape)
-            return FinishedSamples(tensor: only, cotangents: cotangent.map { ["state": $0.reshaped(only.shape)] })
+            let finished = FinishedSamples(
+                tensor: only, cotangents: cotangent.map { ["state": $0.reshaped(only.shape)] })
+            try requireFinite(finished, input, course)
+            return finished
         }
         var tensors = state.tensors
         if let cotangent, let sampleType {
@@ -138,13 +144,17 @@ package final class ForeignStepper: Sampler {
                 tensor: try checkingSample(frame["sample"], "sample", shape),
                 cotangents: try cotangent.map { _ in try NamedCotangents(frame, of: state.floats) })
         }
-        let values = try answer.values()
-        if let bad = values.firstNonFinite() {
-            throw breakdown(
-                input, sample: bad / values.sampleCount, step: course.steps - 1,
-                time: course.times[course.steps])
-        }
+        try requireFinite(answer, input, course)
         return answer
+    }
+
+    private func requireFinite(
+        _ finished: FinishedSamples, _ input: SamplerInput<Double>, _ course: TimeLists
+    ) throws {
+        let values = try finished.values().converted(to: Float.self)
+        guard let bad = values.firstNonFinite() else { return }
+        throw breakdown(
+            input, sample: bad / values.sampleCount, step: course.steps - 1, time: course.times[course.steps])
     }
 
     private func checkingSample(_ tensor: NamedTensor?, _ name: String, _ shape: [Int]) throws -> NamedTensor {

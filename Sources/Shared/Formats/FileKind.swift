@@ -3,7 +3,7 @@ import Diagnostics
 /// A kind of file, told from the first bytes of one. The name is not looked at.
 package enum FileKind: String, Sendable, CaseIterable {
     case empty = "empty"
-    // What stands in the place of a file that was not fetched.
+    // These stand in the place of a file that was not fetched.
     case gitLFSPointer = "a Git LFS pointer"
     case gitAnnexPointer = "a git-annex pointer"
     case webPage = "a web page"
@@ -93,7 +93,7 @@ package enum FileKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// What the user can do to get a file that is read, whichever it is; nil if that depends on the reader.
+    /// The remedy, if it is the same for every reader; nil if it depends on the reader.
     private var remedy: String? {
         switch self {
         case .gitLFSPointer: "fetch the file with git lfs pull"

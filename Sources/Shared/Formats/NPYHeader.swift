@@ -5,6 +5,8 @@ package struct NPYHeader: Sendable, Equatable {
     package var type: DataType
     package var shape: [Int]
     package var isFortranOrder: Bool
+    /// Whether the most significant byte of each element comes first.
+    package var isBigEndian: Bool
 
     private static let codes: [(String, DataType)] = [
         ("<f8", .float64), ("<f4", .float32), ("<f2", .float16), ("<i8", .int64), ("<i4", .int32), ("<i2", .int16),
@@ -19,17 +21,13 @@ package struct NPYHeader: Sendable, Equatable {
             throw Failure(.data, ".npy header is not text")
         }
         var scanner = LiteralScanner(text)
-        var (type, shape, order): (DataType?, [Int]?, Bool?)
+        var (code, shape, order): (String?, [Int]?, Bool?)
         try scanner.expect("{")
         while !scanner.take("}") {
             let key = try scanner.string()
             try scanner.expect(":")
             switch key {
-            case "descr" where type == nil:
-                let code = try scanner.string()
-                type =
-                    Self.codes.first { $0.0 == code || $0.0.dropFirst() == code.dropFirst() && code.hasPrefix("=") }?.1
-                guard type != nil else { throw Failure(.data, ".npy dtype `\(code)` is not supported") }
+            case "descr" where code == nil: code = try scanner.string()
             case "fortran_order" where order == nil: order = try scanner.boolean()
             case "shape" where shape == nil: shape = try scanner.tuple()
             default: throw Failure(.data, ".npy header has an unexpected `\(key)`")
@@ -39,18 +37,50 @@ package struct NPYHeader: Sendable, Equatable {
                 break
             }
         }
-        guard scanner.isAtEnd, let type, let shape, let order else {
+        guard scanner.isAtEnd, let code, let shape, let order else {
             throw Failure(.data, ".npy header needs exactly descr, fortran_order and shape")
         }
-        (self.type, self.shape, isFortranOrder) = (type, shape, order)
+        type = try Self.type(code)
+        (self.shape, isFortranOrder, isBigEndian) = (shape, order, code.hasPrefix(">") && type.size > 1)
     }
+
+    /// Returns the type of a code such as `<f4`, whichever the order of its bytes. Throws `.data` if the elements are no
+    /// numbers that are read here.
+    private static func type(_ code: String) throws -> DataType {
+        let name = code.dropFirst()
+        if let prefix = code.first, "<>=|".contains(prefix),
+            let known = codes.first(where: { $0.0.dropFirst() == name })
+        {
+            return known.1
+        }
+        let kind =
+            switch name.first {
+            case "O": "Python objects"
+            case "U", "S", "a": "texts"
+            case "c": "complex numbers"
+            case "M", "m": "dates or durations"
+            default: "elements of the dtype `\(code)`"
+            }
+        throw Failure(.data, "a .npy array of \(kind) is not read", suggestion: numbersWanted)
+    }
+
+    fileprivate static let numbersWanted = "save an array of numbers, such as x.astype(numpy.float32)"
 
     package func byteCount(name: String) throws -> Int { try type.byteCount(of: shape, tensor: name) }
 
     /// Returns the tensor in row-major order. `bytes` must be as many as the header says.
     package func tensor(name: String, bytes: [UInt8]) -> NamedTensor {
-        let ordered = isFortranOrder && shape.count > 1 ? Self.rowMajor(bytes, shape: shape, size: type.size) : bytes
+        let little = isBigEndian ? Self.swapped(bytes, size: type.size) : bytes
+        let ordered = isFortranOrder && shape.count > 1 ? Self.rowMajor(little, shape: shape, size: type.size) : little
         return NamedTensor(name: name, type: type, shape: shape, bytes: ordered)
+    }
+
+    /// Returns elements of `size` bytes with their bytes in the opposite order.
+    private static func swapped(_ bytes: [UInt8], size: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: bytes.count) { target, count in
+            for index in bytes.indices { target[index] = bytes[index - index % size + size - 1 - index % size] }
+            count = bytes.count
+        }
     }
 
     /// Returns elements of `size` bytes, given in column-major order, in row-major order.
@@ -96,7 +126,9 @@ private struct LiteralScanner {
 
     mutating func string() throws -> String {
         let quote: Character = take("'") ? "'" : "\""
-        if quote == "\"", !take("\"") { throw Failure(.data, ".npy dtype is structured or not text") }
+        if quote == "\"", !take("\"") {
+            throw Failure(.data, "a .npy array of records is not read", suggestion: NPYHeader.numbersWanted)
+        }
         guard let end = rest.firstIndex(of: quote) else { throw Failure(.data, ".npy header ends inside a string") }
         defer { rest = rest[rest.index(after: end)...] }
         return String(rest[..<end])

@@ -53,7 +53,8 @@ extension NamedTensor {
 
     private func checkSize() throws {
         guard try type.byteCount(of: shape, tensor: name) == bytes.count else {
-            throw Failure(.data, "tensor `\(name)` has \(bytes.count) bytes, which its shape \(shape) contradicts")
+            throw Failure(
+                .data, "tensor `\(name)` has \(counted(bytes.count, "byte")), which its shape \(shape) contradicts")
         }
     }
 }

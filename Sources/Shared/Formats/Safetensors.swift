@@ -2,9 +2,11 @@ import Diagnostics
 
 /// Reads and writes whole safetensors images in memory: u64 header length, JSON header, data.
 package enum Safetensors {
-    /// Parses one image that takes all of `image`. Throws `.data` if it is cut short, too long or contradicts itself.
+    /// Parses one image that takes all of `image`. Throws `.data` if it is cut short, too long or contradicts itself, and
+    /// if it holds a tensor of an unknown element type.
     package static func parse(_ image: [UInt8]) throws -> (metadata: [String: String], tensors: [NamedTensor]) {
         let (header, start) = try image.withUnsafeBytes { try self.header(of: $0) }
+        try header.requireKnownTypes()
         return (header.metadata, header.tensors(in: image[start...]))
     }
 
@@ -31,7 +33,8 @@ package enum Safetensors {
         let (header, start) = try firstHeader(in: image)
         guard image.count - start == header.bufferLength else {
             throw Failure(
-                .data, "has \(image.count - start) bytes of data where its header says \(header.bufferLength)")
+                .data,
+                "has \(counted(image.count - start, "byte")) of data where its header says \(header.bufferLength)")
         }
         return (header, start)
     }

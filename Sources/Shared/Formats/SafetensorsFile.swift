@@ -5,6 +5,7 @@ package struct SafetensorsFile: WeightSource {
     package let path: String
     package let metadata: [String: String]
     package let tensorNames: [String]
+    package let unread: [UnreadTensor]
     private let file: MappedFile
     private let dataStart: Int
     private let entries: [String: SafetensorsHeader.Entry]
@@ -20,6 +21,7 @@ package struct SafetensorsFile: WeightSource {
         self.file = file
         metadata = header.metadata
         dataStart = start
+        unread = header.unread
         tensorNames = header.entries.map(\.name)
         entries = Dictionary(uniqueKeysWithValues: header.entries.map { ($0.name, $0) })
     }
@@ -58,7 +60,12 @@ package struct SafetensorsFile: WeightSource {
     }
 
     private func entry(_ name: String) throws -> SafetensorsHeader.Entry {
-        guard let entry = entries[name] else { throw Failure(.data, place: path, "no tensor named `\(name)`") }
+        guard let entry = entries[name] else {
+            let type = unread.first { $0.name == name }?.type
+            throw Failure(
+                .data, place: path,
+                type.map { "tensor `\(name)` is of type \($0), which is not read" } ?? "no tensor named `\(name)`")
+        }
         return entry
     }
 }

@@ -17,10 +17,12 @@ package struct SafetensorsHeader: Sendable {
     }
 
     package var metadata: [String: String] = [:]
-    /// The tensors in the order of their data, without holes and without overlap.
-    package var entries: [Entry] = []
+    /// The tensors in the order of their data. They and `unread` leave no holes and do not overlap.
+    package private(set) var entries: [Entry] = []
+    /// The tensors of unknown element types, in the order of their data.
+    package private(set) var unread: [UnreadTensor] = []
     /// The number of bytes of data that follow the header.
-    package var bufferLength: Int { entries.last?.range.upperBound ?? 0 }
+    package private(set) var bufferLength = 0
 
     /// Returns the header's length, read from the first eight bytes of an image. Throws `.data` if no header has it.
     package static func length(prefix bytes: some Collection<UInt8>) throws -> Int {
@@ -39,29 +41,43 @@ package struct SafetensorsHeader: Sendable {
     }
 
     /// Parses and checks the header's JSON. Throws `.data` if a tensor's type, shape and place contradict each other, or
-    /// if the tensors' data overlap or leave a hole.
+    /// if the tensors' data overlap or leave a hole. A tensor of an unknown type takes what its offsets say.
     package init(parsing bytes: some Collection<UInt8>) throws {
         guard bytes.first == UInt8(ascii: "{") else { throw Failure(.data, "the header does not begin with `{`") }
         let document = try locating("header") { try JSONValue(parsing: bytes) }
+        var stored: [Stored] = []
         for member in document.members ?? [] {
             if member.name == "__metadata__" {
                 metadata = try Self.metadata(member.value)
             } else {
-                entries.append(try Self.entry(member.name, member.value))
+                stored.append(try Stored(member.name, member.value))
             }
         }
-        entries.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
-        var end = 0
-        for entry in entries {
-            guard entry.range.lowerBound == end else {
-                let fault = entry.range.lowerBound < end ? "overlap those before it" : "leave a hole before it"
-                throw Failure(.data, "the data of tensor `\(entry.name)` \(fault)")
+        stored.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+        for tensor in stored {
+            guard tensor.range.lowerBound == bufferLength else {
+                let fault =
+                    tensor.range.lowerBound < bufferLength ? "overlap those before it" : "leave a hole before it"
+                throw Failure(.data, "the data of tensor `\(tensor.name)` \(fault)")
             }
-            end = entry.range.upperBound
+            bufferLength = tensor.range.upperBound
+            if let entry = try tensor.entry {
+                entries.append(entry)
+            } else {
+                unread.append(UnreadTensor(name: tensor.name, type: tensor.type, shape: tensor.shape))
+            }
         }
     }
 
+    /// Throws `.data`, naming the first tensor of an unknown element type, if there is one.
+    package func requireKnownTypes() throws {
+        guard let tensor = unread.first else { return }
+        throw Failure(.data, "tensor `\(tensor.name)` has the unknown dtype \(tensor.type)")
+    }
+
     private static func metadata(_ value: JSONValue) throws -> [String: String] {
+        // Writers put null where there is no metadata, and the format's own reader takes it.
+        guard value != .null else { return [:] }
         guard let members = value.members else { throw Failure(.data, "`__metadata__` is not an object") }
         return try members.reduce(into: [:]) { result, member in
             guard let text = member.value.string else {
@@ -70,21 +86,35 @@ package struct SafetensorsHeader: Sendable {
             result[member.name] = text
         }
     }
+}
 
-    private static func entry(_ name: String, _ value: JSONValue) throws -> Entry {
-        guard let members = value.members, members.count == 3, let typeName = value["dtype"]?.string,
+/// A tensor as the header describes it.
+private struct Stored {
+    let name: String
+    let type: String
+    let shape: [Int]
+    let range: Range<Int>
+
+    init(_ name: String, _ value: JSONValue) throws {
+        guard let members = value.members, members.count == 3, let type = value["dtype"]?.string,
             let shape = value["shape"]?.integers, let offsets = value["data_offsets"]?.integers, offsets.count == 2
         else { throw Failure(.data, "tensor `\(name)` needs exactly dtype, shape and data_offsets") }
-        guard let type = DataType(rawValue: typeName) else {
-            throw Failure(.data, "tensor `\(name)` has the unknown dtype \(typeName)")
-        }
         guard offsets[0] >= 0, offsets[0] <= offsets[1] else {
             throw Failure(.data, "tensor `\(name)` has impossible offsets \(offsets)")
         }
-        let (due, given) = (try type.byteCount(of: shape, tensor: name), offsets[1] - offsets[0])
-        guard due == given else {
-            throw Failure(.data, "tensor `\(name)`: \(type.rawValue) \(shape) takes \(due) bytes, its offsets \(given)")
+        (self.name, self.type, self.shape, range) = (name, type, shape, offsets[0]..<offsets[1])
+    }
+
+    /// The tensor with its element type; nil if that is unknown. Throws `.data` if its size is not that of its shape.
+    var entry: SafetensorsHeader.Entry? {
+        get throws {
+            guard let known = DataType(rawValue: type) else { return nil }
+            let due = try known.byteCount(of: shape, tensor: name)
+            guard due == range.count else {
+                throw Failure(
+                    .data, "tensor `\(name)`: \(type) \(shape) takes \(due) bytes, its offsets \(range.count)")
+            }
+            return .init(name: name, type: known, shape: shape, range: range)
         }
-        return Entry(name: name, type: type, shape: shape, range: offsets[0]..<offsets[1])
     }
 }

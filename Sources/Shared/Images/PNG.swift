@@ -4,8 +4,9 @@ import Formats
 
 /// Reads and writes PNG files through libpng's simplified interface, which reports errors as values.
 ///
-/// It reads 8-bit gray, RGB and palette pictures and drops an alpha channel, as the FID tools do. It refuses 16-bit
-/// files, since narrowing them is the user's decision. It writes 8-bit gray and RGB.
+/// It reads gray, RGB and palette pictures of up to 8 bits a channel, with the levels as they are stored: no gamma, colour
+/// profile or rotation is applied, and an alpha channel is dropped, as in the FID tools. It refuses 16-bit files, since
+/// narrowing them is the user's decision. It writes 8-bit gray and RGB.
 package enum PNG {
     /// The first bytes of every PNG file.
     package static let signature: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -19,7 +20,7 @@ package enum PNG {
     /// Returns the picture. Throws `.data` if the bytes are no PNG that is read here; the caller adds the file's name.
     package static func decode(_ bytes: [UInt8]) throws -> Image {
         try FileKind.refuse(bytes, wanted: "a PNG file", accepted: [.png], hint: "pictures are read as PNG files")
-        return try bytes.withUnsafeBytes { source in
+        return try withoutAncillaryChunks(bytes).withUnsafeBytes { source in
             var control = png_image()
             control.version = png_uint_32(PNG_IMAGE_VERSION)
             defer { png_image_free(&control) }
@@ -49,6 +50,23 @@ package enum PNG {
             count = written
         }
         return bytes
+    }
+
+    /// Returns the file without the chunks whose names begin with a small letter (PNG specification, 5.4). They describe
+    /// colours, and libpng would change the levels by them. Bytes that are no chunks stay, for libpng to refuse.
+    private static func withoutAncillaryChunks(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.starts(with: signature) else { return bytes }
+        var kept = signature
+        kept.reserveCapacity(bytes.count)
+        var rest = bytes[signature.count...]
+        // A chunk is its length, its name, its data and a checksum.
+        while rest.count >= 12 {
+            let start = rest.startIndex
+            let chunk = rest.prefix(12 + rest.prefix(4).reduce(0) { $0 << 8 | Int($1) })
+            if bytes[start + 4] & 0x20 == 0 { kept += chunk }
+            rest = rest[chunk.endIndex...]
+        }
+        return kept + rest
     }
 
     private static func checkHeader(_ control: png_image) throws {

@@ -1,7 +1,8 @@
 import Diagnostics
+import Formats
 import Foundation
 
-/// The PNG files of a folder and of all folders below it, in the order of their names.
+/// The PNG files of a folder and of all folders below it, linked ones included, in the order of their names.
 package struct PictureFolder: Sendable {
     package let path: String
     /// The paths of the files below the folder, sorted.
@@ -9,23 +10,20 @@ package struct PictureFolder: Sendable {
     /// The numbers by which the files are named, which are their seeds; nil if a name is not a number, or if two are
     /// the same number.
     package let seeds: [Int64]?
+    /// The other contents of the folder, such as "2 other files (.jpg)"; nil if there is nothing else.
+    package let rest: String?
 
     /// Lists the files. Throws `.noInput` if the folder cannot be read, `.data` if it holds no PNG file; the message
     /// tells what it holds.
     package init(_ path: String) throws {
-        guard Self.isFolder(path) else { throw Failure(.noInput, place: path, "is no folder that can be opened") }
-        let all: [String]
-        do {
-            all = try FileManager.default.subpathsOfDirectory(atPath: path)
-        } catch {
-            throw Failure(.noInput, place: path, "cannot be read")
-        }
+        let walk = try FolderWalk(path)
         self.path = path
-        names = all.filter { Self.suffix(of: $0) == "png" && !Self.isFolder("\(path)/\($0)") }.sorted()
+        rest = walk.rest
+        names = walk.pictures.sorted()
         guard !names.isEmpty else {
-            let suffixes = Set(all.map(Self.suffix(of:))).filter { !$0.isEmpty }.sorted()
-            let found = suffixes.isEmpty ? "\(all.count) other files" : "only .\(suffixes.joined(separator: ", ."))"
-            throw Failure(.data, place: path, "holds no PNG file (\(found))")
+            throw Failure(
+                .data, place: path, "holds no PNG file" + (rest.map { ", but \($0)" } ?? ""),
+                suggestion: Self.remedy(for: Set(walk.others.keys)))
         }
         let numbers = names.map(Self.number)
         let known = numbers.compactMap { $0 }
@@ -36,14 +34,22 @@ package struct PictureFolder: Sendable {
 
     /// Returns picture number `index`. Throws a failure that names the file.
     package func picture(_ index: Int) throws -> Image {
-        let file = "\(path)/\(names[index])"
-        return try locating(file) { try PNG.decode(try Descriptor.contents(of: file, limit: PNG.largestFile)) }
+        let file = file(index)
+        let mapped = try MappedFile(path: file)
+        return try locating(file) {
+            guard mapped.bytes.count <= PNG.largestFile else {
+                throw Failure(.data, "has \(mapped.bytes.count) bytes; at most \(PNG.largestFile) are read")
+            }
+            return try PNG.decode(withExtendedLifetime(mapped) { [UInt8](mapped.bytes) })
+        }
     }
 
-    private static func suffix(of name: String) -> String {
-        let file = name.split(separator: "/").last ?? ""
-        let parts = file.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count > 1 ? parts[parts.count - 1].lowercased() : ""
+    /// The path of picture number `index`.
+    package func file(_ index: Int) -> String { "\(path)/\(names[index])" }
+
+    private static func remedy(for suffixes: Set<String>) -> String? {
+        if !suffixes.isDisjoint(with: ["tar", "zip", "gz", "tgz", "7z"]) { return "unpack the archives first" }
+        return suffixes.isEmpty ? nil : "pictures must be converted to PNG"
     }
 
     private static func number(_ name: String) -> Int64? {

@@ -9,6 +9,7 @@ package func matrixProduct(
     precondition(left.count == rows * inner && right.count == inner * columns)
     var result = [Double](repeating: 0, count: rows * columns)
     guard !result.isEmpty, inner > 0 else { return result }
+    OpenBLAS.useOneThread()
     cblas_dgemm(
         CblasRowMajor, CblasNoTrans, rightTransposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns),
         Int32(inner), 1, left, Int32(inner), right, Int32(rightTransposed ? inner : columns), 0, &result,
@@ -22,5 +23,6 @@ package func addGram(of rows: [Double], columns: Int, toLowerTriangleOf target: 
     let height = rows.count / columns
     guard height > 0 else { return }
     let size = Int32(columns)
+    OpenBLAS.useOneThread()
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, size, Int32(height), 1, rows, size, 1, &target, size)
 }

@@ -7,6 +7,7 @@ import Diagnostics
 package func singularValues(_ matrix: [Double], rows: Int, columns: Int) throws -> [Double] {
     precondition(matrix.count == rows * columns)
     guard rows > 0, columns > 0 else { return [] }
+    OpenBLAS.useOneThread()
     // LAPACK's matrices are column-major: it sees the transpose, which has the same singular values.
     var (matrix, values) = (matrix, [Double](repeating: 0, count: min(rows, columns)))
     var integers = [Int32](repeating: 0, count: 8 * min(rows, columns))

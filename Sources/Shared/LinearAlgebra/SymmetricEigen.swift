@@ -20,6 +20,7 @@ package struct SymmetricEigen: Sendable {
             return
         }
         guard let order = Int32(exactly: dimension) else { throw Failure(.data, "a matrix of \(dimension) rows") }
+        OpenBLAS.useOneThread()
         // LAPACK's matrices are column-major: its upper triangle is our lower one, and its columns are our rows.
         var (matrix, values) = (matrix, [Double](repeating: 0, count: dimension))
         var sizes: (work: Double, integers: Int32) = (0, 0)

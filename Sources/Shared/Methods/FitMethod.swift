@@ -9,6 +9,8 @@ package protocol FitMethod: Sendable {
     static var name: String { get }
     /// The options that this method alone reads, for the help.
     static var options: [OptionGroup] { get }
+    /// The options that this method reads beside its own, among `FitMethods.shared`.
+    static var shared: Set<String> { get }
     /// The quantity that the course of a fit tells.
     static var measure: FitHistory.Measure { get }
 
@@ -21,6 +23,8 @@ package protocol FitMethod: Sendable {
     var solvedPairs: SolvedPairs { get }
     /// The most samples that are differentiated at once.
     var differentiatedBatch: Int { get }
+    /// Whether the method takes features of samples of this shape, which are computed in single precision.
+    func usesNetwork(ofSamples shape: [Int]) -> Bool
     /// Whether the method fits a sampler that owns its network and its state, of which only the times can be chosen.
     static var fitsSamplers: Bool { get }
 
@@ -32,9 +36,11 @@ package protocol FitMethod: Sendable {
 extension FitMethod {
     package static var measure: FitHistory.Measure { .loss }
     package static var fitsSamplers: Bool { false }
+    package static var shared: Set<String> { [] }
     package var learned: LearnedParts { [] }
     package var solvedPairs: SolvedPairs { .none }
     package var differentiatedBatch: Int { 0 }
+    package func usesNetwork(ofSamples shape: [Int]) -> Bool { false }
 
     /// A failure of a problem that the method cannot solve.
     static func unsuited(_ message: String, suggestion: String? = nil) -> Failure {

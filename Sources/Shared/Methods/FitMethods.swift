@@ -24,15 +24,36 @@ package enum FitMethods {
     /// The groups of options of all methods, in the order of the table.
     package static var options: [OptionGroup] { all.flatMap { $0.options } }
 
-    /// Returns the method that is asked for. Throws `usage` if its options contradict each other.
-    package static func chosen(by values: any OptionValues) throws -> any FitMethod {
+    /// The options that several methods read.
+    private static let shared = TimesSettings.names.union(["seed", "hard"]).sorted()
+
+    /// Returns the method that is asked for. `warn` is told of options that change nothing with it. Throws `usage` if its
+    /// options contradict each other, or if an option of another method is given.
+    package static func chosen(
+        by values: any OptionValues, warn: (String) -> Void
+    ) throws -> any FitMethod {
         let name = try values.string("method")
         let takesParts = name == GGDM.name || !values.isGiven("learn")
+        if !takesParts, values.isGiven("method") {
+            throw Failure.option(
+                "learn", "is for Gauss-Newton's method and \(GGDM.name)'s, not for \(name)",
+                suggestion: "leave out \(spelled("method")) or \(spelled("learn"))")
+        }
         guard let type = takesParts ? named.first(where: { $0.name == name }) : GeneralizedFit.self else {
             throw Failure(place: "method", unknown: name, choices: named.map { $0.name })
         }
-        let method = try type.init(values)
-        if !(method is GeneralizedFit || method is GGDM) { try CoefficientSettings.refuse(values) }
-        return method
+        if type != GeneralizedFit.self, type != GGDM.self { try CoefficientSettings.refuse(values) }
+        let asked = type == GeneralizedFit.self ? spelled("learn") : "\(spelled("method")) \(type.name)"
+        // The options about coefficients stand among Gauss-Newton's, and GGDM reads them too.
+        let own = Set(type.options.flatMap(\.options).map(\.name) + CoefficientSettings.options.map(\.name))
+        for group in all.flatMap({ $0.options }) {
+            try values.refuse(
+                group.options.map(\.name).filter { !own.contains($0) },
+                "belongs to \(group.title), and the fit is that of \(asked)")
+        }
+        for option in shared where values.isGiven(option) && !type.shared.contains(option) {
+            warn("\(spelled(option)) changes nothing with \(asked)")
+        }
+        return try type.init(values)
     }
 }

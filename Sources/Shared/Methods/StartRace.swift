@@ -17,10 +17,8 @@ package struct StartRace<Element: TensorElement> {
     /// Rates the starts as a fit of the family reads them.
     package init(_ problem: FitProblem<Element>, _ family: TimesFamily) {
         self.problem = problem
-        course = { start in
-            guard problem.sampler != nil else { return .program(try family.program(family.parameters(start))) }
-            return .times(family.course(family.parameters(start)))
-        }
+        let student = problem.student(family)
+        course = { try student.course(family.parameters($0)) }
     }
 
     /// Returns all starts with their losses on all validation pairs, best first.

@@ -24,6 +24,9 @@ package struct TimesSettings: Sendable {
             .flag("compat-window", "the window of the model times as the official code takes it"),
         ])
 
+    /// The names of the options that are read.
+    static let names = Set(options.options.map(\.name) + ["tied"])
+
     package init(_ values: any OptionValues) throws {
         if values.isGiven("mode") { mode = try values.choice("mode", Parameterization.Mode.self) }
         windowRate = values.doubleIfGiven("window") ?? windowRate

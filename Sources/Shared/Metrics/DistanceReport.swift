@@ -36,10 +36,12 @@ package struct DistanceReport: Sendable {
     package var dimension: Int
     /// The name of the quantization; nil if no samples were quantized.
     package var quantization: String?
+    /// The names of the sets, the reference among them, that do not tell which features they hold.
+    package var unnamed: [String]
 
     package init(
         entries: [Entry], reference: String, referenceCount: Int?, features: String?, dimension: Int,
-        quantization: String?
+        quantization: String?, unnamed: [String] = []
     ) {
         self.entries = entries
         self.reference = reference
@@ -47,6 +49,7 @@ package struct DistanceReport: Sendable {
         self.features = features
         self.dimension = dimension
         self.quantization = quantization
+        self.unnamed = unnamed
     }
 
     /// "FID" for Inception's features, "FD(features)" for any others.
@@ -64,17 +67,22 @@ package struct DistanceReport: Sendable {
         return (mean, (squares / Double(values.count - 1)).squareRoot(), values.min() ?? mean)
     }
 
-    /// A line for each set whose distance says little because the set is small.
+    /// A line for each set whose features are taken for granted, and for each whose distance says little because the set
+    /// is small.
     package var warnings: [String] {
-        entries.compactMap(\.count).compactMap { count in
-            if count <= dimension {
-                "\(count) samples leave a covariance of \(dimension) features rank-deficient; the distance is biased upwards"
-            } else if dimension >= 2048, count < 10_000 {
-                "\(count) samples are few; distances compare only at equal numbers, usually 50000"
-            } else {
-                nil
-            }
+        let assumed = features.map { features in
+            unnamed.map { "\($0): does not tell which features it holds; they are taken for \(features)" }
         }
+        return (assumed ?? [])
+            + entries.compactMap(\.count).compactMap { count in
+                if count <= dimension {
+                    "\(count) samples leave a covariance of \(counted(dimension, "feature")) rank-deficient; the distance is biased upwards"
+                } else if dimension >= 2048, count < 10_000 {
+                    "\(count) samples are few; distances compare only at equal numbers, usually 50000"
+                } else {
+                    nil
+                }
+            }
     }
 
     // MARK: - Text
@@ -106,7 +114,7 @@ package struct DistanceReport: Sendable {
             lines.append(("least", significant(summary.least, digits: 6)))
         }
         lines.append(("reference", "\(reference), \(samples(referenceCount, nil)) samples"))
-        lines.append(("features", "\(features ?? "unnamed"), \(dimension) numbers"))
+        lines.append(("features", "\(features ?? "unnamed"), \(counted(dimension, "number"))"))
         if let quantization { lines.append(("quantize", quantization)) }
         let width = (lines.map(\.0.count).max() ?? 0) + 2
         return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()

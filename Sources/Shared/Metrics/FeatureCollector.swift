@@ -16,7 +16,8 @@ package struct FeatureCollector {
     /// The number of samples in a set; nil for one set of all samples.
     private let setSize: Int?
     private var accumulator: MomentsAccumulator
-    private var gathered = 0
+    /// The number of samples since the last whole set.
+    package private(set) var gathered = 0
     private var vectors: [Tensor<Float>] = []
     private var squaredErrors: [Double] = []
     private var finished: [FeatureSet] = []
@@ -46,12 +47,12 @@ package struct FeatureCollector {
         accumulator = MomentsAccumulator(dimension: dimension)
     }
 
-    /// Adds pictures. Gray pictures are repeated if the network takes three channels. Throws `.data` if the network
-    /// takes one channel and the pictures have three.
-    package mutating func add(_ pictures: PictureBatch) throws {
+    /// Adds pictures with as many channels as the network takes. If `hasSeeds` is false, their seeds are left out.
+    package mutating func add(_ pictures: PictureBatch, hasSeeds: Bool = true) throws {
         guard let network else { preconditionFailure("pictures for a collector of features") }
-        let levels = try Self.fit(pictures.levels, to: network)
-        try add(features: network.features(levels), seeds: pictures.seeds, squaredErrors: pictures.squaredErrors)
+        try add(
+            features: network.features(pictures.levels), seeds: hasSeeds ? pictures.seeds : nil,
+            squaredErrors: pictures.squaredErrors)
     }
 
     /// Adds features [B, D] that were computed before.
@@ -69,36 +70,29 @@ package struct FeatureCollector {
             gathered += end - first
             if gathered <= vectorLimit { vectors.append(part) } else { vectors = [] }
             first = end
-            if gathered == setSize { try closeSet() }
+            if gathered == setSize { closeSet() }
         }
     }
 
-    /// Returns the sets. Throws `.data` if a set has fewer than two samples.
-    package mutating func finish() throws -> [FeatureSet] {
-        if gathered > 0 || finished.isEmpty { try closeSet() }
+    /// Whether there is a whole set.
+    package var hasSets: Bool { !finished.isEmpty }
+
+    /// Returns the whole sets, or one set of all samples if they fill none.
+    package mutating func finish() -> [FeatureSet] {
+        if finished.isEmpty { closeSet() }
         return finished
     }
 
-    private mutating func closeSet() throws {
-        let statistics = try FeatureStatistics(accumulator.finish(), features: name)
+    private mutating func closeSet() {
+        let statistics = FeatureStatistics(accumulator.finish(), features: name)
         let rmsd = (squaredErrors.reduce(0, +) / Double(gathered)).squareRoot()
         finished.append(
             FeatureSet(
                 statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors),
-                rmsd: squaredErrors.count == gathered ? rmsd : nil))
+                rmsd: gathered > 0 && squaredErrors.count == gathered ? rmsd : nil))
         accumulator = MomentsAccumulator(dimension: dimension)
         vectors = []
         squaredErrors = []
         gathered = 0
-    }
-
-    private static func fit(_ levels: Tensor<Float>, to network: any FeatureNetwork) throws -> Tensor<Float> {
-        let channels = levels.shape[1]
-        if channels == network.channels { return levels }
-        guard channels == 1, network.channels == 3 else {
-            throw Failure(
-                .data, "pictures of \(channels) channels, but \(network.name) takes \(network.channels)")
-        }
-        return .joiningChannels([levels, levels, levels])
     }
 }

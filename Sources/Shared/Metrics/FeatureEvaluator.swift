@@ -30,16 +30,22 @@ package struct FeatureEvaluator {
         self.settings = settings
     }
 
-    /// Returns the sets of `size` samples that `path` holds, or one set of all samples if `size` is nil.
-    package func sets(_ path: String, size: Int? = nil) throws -> [NamedSet] {
+    /// Returns the sets of `size` samples that `path` holds, or one set of all samples if `size` is nil. A rest that fills
+    /// no set is told and left out, unless it is all there is.
+    ///
+    /// - Parameter comparison: throws `.data` before features are computed if it cannot compare them.
+    package func sets(_ path: String, size: Int? = nil, for comparison: ReferenceComparison? = nil) throws -> [NamedSet]
+    {
         let name = path == "-" ? "standard input" : path
-        let input = try SampleInput.open(path, settings)
-        let sets =
-            switch input {
-            case .statistics(let statistics): [FeatureSet(statistics: statistics)]
-            case .pictures(let pictures): try collect(pictures, name: name, size: size)
-            case .features(let reader): try collect(reader, name: name, size: size)
-            }
+        let input = try SampleInput.open(path, channels: network.channels, settings)
+        let sets: [FeatureSet]
+        switch input {
+        case .statistics(let statistics): sets = [FeatureSet(statistics: statistics)]
+        case .pictures(let pictures):
+            try comparison?.check(name, features: network.name, dimension: network.featureCount)
+            sets = try collect(pictures, name: name, size: size)
+        case .features(let reader): sets = try collect(reader, name: name, size: size, for: comparison)
+        }
         return sets.enumerated().map { place, set in
             NamedSet(
                 name: sets.count > 1 ? "\(name), set \(place + 1)" : name, features: set,
@@ -51,15 +57,29 @@ package struct FeatureEvaluator {
         var collector = FeatureCollector(network, keepsVectors: keepsVectors, setSize: size)
         let progress = Progress(settings.reporter, "features", unit: "pictures", total: pictures.count)
         while let batch = try pictures.next() {
-            try locating(name) { try collector.add(batch) }
+            try locating(name) { try collector.add(batch, hasSeeds: settings.hasSeeds) }
             progress.advance(by: batch.levels.batch)
         }
         progress.finish()
-        return try locating(name) { try collector.finish() }
+        if let warning = pictures.warning { settings.reporter.warn("\(name): \(warning)") }
+        return finish(&collector, name: name, size: size)
+    }
+
+    private func finish(_ collector: inout FeatureCollector, name: String, size: Int?) -> [FeatureSet] {
+        if let size, collector.gathered > 0 {
+            let rest = counted(collector.gathered, "sample")
+            settings.reporter.warn(
+                collector.hasSets
+                    ? "\(name): the last \(rest) of all fill no set of \(size); left out"
+                    : "\(name): \(rest) in all fill no set of \(size); they are taken as one set")
+        }
+        return collector.finish()
     }
 
     /// Collects features that another program computed; the stream's key `features` names them.
-    private func collect(_ reader: SampleReader, name: String, size: Int?) throws -> [FeatureSet] {
+    private func collect(
+        _ reader: SampleReader, name: String, size: Int?, for comparison: ReferenceComparison?
+    ) throws -> [FeatureSet] {
         var collector: FeatureCollector?
         while let batch = try reader.next() {
             let shape = try batch.sampleShape("feature")
@@ -69,15 +89,19 @@ package struct FeatureEvaluator {
                     "features of shape \(shape) are no vectors of at most \(FeatureCollector.largestDimension) numbers")
             }
             if collector == nil {
+                let features = batch.part.metadata["features"]
+                try comparison?.check(name, features: features, dimension: shape[0])
                 collector = FeatureCollector(
-                    name: batch.part.metadata["features"], dimension: shape[0], keepsVectors: keepsVectors,
+                    name: features, dimension: shape[0], keepsVectors: keepsVectors,
                     setSize: size)
             }
             let values = try batch.floatTensor("feature")
-            try locating(name) { try collector?.add(features: values, seeds: batch.seeds) }
+            try locating(name) {
+                try collector?.add(features: values, seeds: settings.hasSeeds ? batch.seeds : nil)
+            }
         }
         guard var collector else { throw Failure(.data, place: name, "holds no features") }
-        return try locating(name) { try collector.finish() }
+        return finish(&collector, name: name, size: size)
     }
 }
 

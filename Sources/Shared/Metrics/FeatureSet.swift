@@ -20,8 +20,10 @@ package struct FeatureSet: Sendable {
 
     /// Returns the Fréchet distance from another set. If both sets have no more samples than features, it comes from
     /// the vectors, since the covariances would hide small eigenvalues; else from the covariances. Throws `.data` if
-    /// the features differ.
+    /// the features differ, or if a set has fewer than two samples.
     package func distance(to other: FeatureSet) throws -> FrechetDistance {
+        try statistics.checkCovariance()
+        try other.statistics.checkCovariance()
         if let vectors, let others = other.vectors, statistics.features == other.statistics.features,
             max(vectors.batch, others.batch) <= statistics.dimension
         {

@@ -36,10 +36,14 @@ extension FeatureStatistics {
 
     private var tensors: [NamedTensor] {
         let d = dimension
-        let own = [
-            NamedTensor(name: "mu", shape: [d], doubles: mean),
-            NamedTensor(name: "sigma", shape: [d, d], doubles: covariance),
-        ]
+        // Fewer than two samples have their sums only.
+        let own =
+            covariance.isEmpty
+            ? []
+            : [
+                NamedTensor(name: "mu", shape: [d], doubles: mean),
+                NamedTensor(name: "sigma", shape: [d, d], doubles: covariance),
+            ]
         guard let moments else { return own }
         let pairs = moments.seeds.pairs
         return own + [
@@ -51,6 +55,7 @@ extension FeatureStatistics {
     }
 
     private static func read(safetensors path: String) throws -> FeatureStatistics {
+        try refusePickle(path)
         let file = try SafetensorsFile(path: path)
         return try locating(path) {
             try FeatureStatistics(names: file.tensorNames, features: file.metadata["features"]) {
@@ -68,37 +73,58 @@ extension FeatureStatistics {
         }
     }
 
+    /// Throws `.data` if the file begins as pickles of protocols 2 to 5 do, which EDM2 and StyleGAN write.
+    static func refusePickle(_ path: String) throws {
+        let file = try MappedFile(path: path)
+        if file.bytes.count > 1, file.bytes[0] == 0x80, (2...5).contains(file.bytes[1]) {
+            throw Failure(
+                .data, place: path, "is a Python pickle, as EDM2's and StyleGAN's statistics are, and is not read",
+                suggestion: "save its mean and covariance with numpy.savez as mu and sigma")
+        }
+    }
+
     /// Makes statistics from named arrays: from the sums if they are there, else from mean and covariance.
     private init(names: [String], features: String?, read: (String) throws -> NamedTensor) throws {
         if ["count", "sum", "outer"].allSatisfy(names.contains) {
-            let (count, sum, outer) = (try read("count").int64s(), try read("sum"), try read("outer"))
-            guard count.count == 1, sum.shape.count == 1, sum.count > 0, outer.shape == [sum.count, sum.count] else {
-                throw Failure(.data, "count, sum and outer have shapes that do not fit each other")
+            let (count, sum, outer) = (try Self.count(read("count")), try read("sum"), try read("outer"))
+            guard sum.shape.count == 1, sum.count > 0, outer.shape == [sum.count, sum.count] else {
+                throw Failure(.data, "`sum` has shape \(sum.shape) and `outer` \(outer.shape)")
             }
-            // Double is not exact for larger counts, so they could not be added up.
-            guard (0...1 << 53).contains(count[0]) else { throw Failure(.data, "a count of \(count[0]) samples") }
             let seeds = names.contains("seeds") ? try SeedRanges(pairs: read("seeds").int64s()) : SeedRanges()
-            guard seeds.isEmpty || seeds.count == Double(count[0]) else {
-                throw Failure(.data, "a count of \(count[0]) samples with the seeds \(seeds.text)")
+            guard seeds.isEmpty || seeds.count == Double(count) else {
+                throw Failure(.data, "a count of \(count) samples with the seeds \(seeds.text)")
             }
             let moments = Moments(
-                dimension: sum.count, count: Int(count[0]), sum: try sum.doubles(), outer: try outer.doubles(),
-                seeds: seeds)
-            try self.init(moments, features: features)
+                dimension: sum.count, count: count, sum: try sum.doubles(), outer: try outer.doubles(), seeds: seeds)
+            try Self.checkSums(count: count, sum: moments.sum, outer: moments.outer)
+            self.init(moments, features: features)
             return
         }
         guard names.contains("mu"), names.contains("sigma") else {
             throw Failure(
                 .data,
                 "holds no statistics: neither `mu` and `sigma` nor `count`, `sum` and `outer`"
-                    + " (found: \(names.prefix(8).joined(separator: ", ")))")
+                    + " (found: \(names.prefix(8).joined(separator: ", ")))",
+                suggestion: "the mean is `mu` [D], the covariance `sigma` [D, D]; pictures are `arr_0` [N, H, W, C]")
         }
         let (mean, covariance) = (try read("mu"), try read("sigma"))
         guard mean.shape.count == 1, mean.count > 0, covariance.shape == [mean.count, mean.count] else {
-            throw Failure(.data, "mu has shape \(mean.shape) and sigma \(covariance.shape)")
+            throw Failure(
+                .data, "`mu` has shape \(mean.shape) and `sigma` \(covariance.shape)",
+                suggestion: "[D] and [D, D] are needed")
         }
-        let count = names.contains("count") ? try read("count").int64s().first.map { Int($0) } : nil
+        let count = names.contains("count") ? try Self.count(read("count")) : nil
         self.init(
             mean: try mean.doubles(), covariance: try covariance.doubles(), count: count, features: features)
+        try Self.checkFinite(self.mean, "mu")
+        try Self.checkGram(self.covariance, size: dimension, "sigma")
+    }
+
+    private static func count(_ array: NamedTensor) throws -> Int {
+        let values = try array.int64s()
+        guard values.count == 1 else { throw Failure(.data, "`count` has shape \(array.shape)") }
+        // Double is not exact for larger counts, so they could not be added up.
+        guard (0...1 << 53).contains(values[0]) else { throw Failure(.data, "a count of \(values[0]) samples") }
+        return Int(values[0])
     }
 }

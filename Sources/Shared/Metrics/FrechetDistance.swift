@@ -9,7 +9,7 @@ package struct FrechetDistance: Sendable, Equatable {
     package let value: Double
     /// |mu1 - mu2|^2
     package let meanTerm: Double
-    /// tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
+    /// tr S1 + tr S2 - 2 tr (S1 S2)^(1/2), or 0 if rounding made it negative.
     package let covarianceTerm: Double
     /// The most negative eigenvalue that was taken for 0, relative to the largest of its matrix; 0 if there was none.
     package let clipped: Double
@@ -42,7 +42,7 @@ package struct FrechetDistance: Sendable, Equatable {
             $0 + firstCovariance[$1 * (dimension + 1)] + secondCovariance[$1 * (dimension + 1)]
         }
         meanTerm = zip(first, second).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        covarianceTerm = traces - 2 * trace
+        covarianceTerm = max(0, traces - 2 * trace)
         value = meanTerm + covarianceTerm
         clipped = min(Self.negativePart(eigen.values), Self.negativePart(product.values))
     }
@@ -61,7 +61,7 @@ package struct FrechetDistance: Sendable, Equatable {
             one.rows, two.rows, rows: one.count, inner: dimension, columns: two.count, rightTransposed: true)
         let trace = try singularValues(cross, rows: one.count, columns: two.count).reduce(0, +)
         meanTerm = zip(one.mean, two.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        covarianceTerm = one.trace + two.trace - 2 * trace
+        covarianceTerm = max(0, one.trace + two.trace - 2 * trace)
         value = meanTerm + covarianceTerm
         clipped = 0
     }

@@ -23,7 +23,10 @@ package struct Moments: Sendable, Equatable {
         self.seeds = seeds
     }
 
-    /// [D]
+    /// Forgets the seeds.
+    package mutating func removeSeeds() { seeds = SeedRanges() }
+
+    /// [D]; `count` must be at least 1.
     package var mean: [Double] { sum.map { $0 / Double(count) } }
 
     /// The unbiased covariance (sum f f^T - n mu mu^T) / (n - 1), [D, D]. `count` must be at least 2.

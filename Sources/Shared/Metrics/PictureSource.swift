@@ -21,78 +21,114 @@ package struct PictureBatch: Sendable {
     }
 }
 
-/// Gives pictures of one form, batch after batch.
+/// Gives pictures of one size and with the channels that a feature network takes, batch after batch.
 package protocol PictureSource: AnyObject {
     /// The number of all pictures; nil if it is not known beforehand.
     var count: Int? { get }
+    /// Whether samples became 8-bit levels on the way.
+    var isQuantized: Bool { get }
+    /// A warning about the pictures that were given so far; nil if they look right.
+    var warning: String? { get }
     /// Returns the next pictures; nil at the end.
     func next() throws -> PictureBatch?
+}
+
+/// Throws `.data` if pictures have three channels and the features take one.
+func checkChannels(_ own: Int, fit channels: Int) throws {
+    guard own == channels || own == 1 else {
+        throw Failure(.data, "holds RGB pictures, and the features take gray ones", suggestion: "convert them to gray")
+    }
+}
+
+extension Tensor<Float> {
+    /// Returns pictures [B, 1 or 3, H, W] with `channels` channels: gray ones are repeated. Throws `.data` if the pictures
+    /// are coloured and the features take gray ones.
+    func withChannels(_ channels: Int) throws -> Tensor<Float> {
+        try checkChannels(shape[1], fit: channels)
+        return shape[1] == channels ? self : .joiningChannels([Tensor](repeating: self, count: channels))
+    }
 }
 
 /// The PNG files of a folder.
 package final class FolderPictures: PictureSource {
     private let folder: PictureFolder
     private let batch: Int
+    private let channels: Int
     private var position = 0
     private var first: Image?
 
-    package init(_ folder: PictureFolder, batch: Int) {
+    /// - Parameter channels: the number of channels that the features take, 1 or 3.
+    package init(_ folder: PictureFolder, batch: Int, channels: Int) {
         self.folder = folder
         self.batch = batch
+        self.channels = channels
     }
 
     package var count: Int? { folder.count }
+    package var isQuantized: Bool { false }
+    package var warning: String? { nil }
 
-    /// Throws `.data` if a file is damaged, or if its form differs from the first file's; both are named then.
+    /// Throws `.data` if a file is damaged or has a colour that the features do not take, and if its size differs from the
+    /// first file's; the file is named.
     package func next() throws -> PictureBatch? {
         guard position < folder.count else { return nil }
         let range = position..<min(position + batch, folder.count)
         let planes = try range.map { index in
             let picture = try folder.picture(index)
             let first = self.first ?? picture
-            guard picture.form == first.form else {
+            guard (picture.width, picture.height) == (first.width, first.height) else {
                 throw Failure(
                     .data, place: folder.path,
                     "\(folder.names[index]) is \(picture.form), but \(folder.names[0]) is \(first.form)",
                     suggestion: "pictures of one size are needed")
             }
             self.first = first
-            return picture.planes
+            return try locating(folder.file(index)) { try picture.planes.withChannels(channels) }
         }
         position = range.upperBound
         return PictureBatch(levels: .concatenate(planes), seeds: folder.seeds.map { Array($0[range]) })
     }
 }
 
-/// The samples of a stream, quantized as ld3-sample's PNG files are.
+/// The samples of a stream, quantized as ld3-sample's PNG files are. Integers are levels already.
 package final class StreamPictures: PictureSource {
     private let reader: SampleReader
     private let quantization: Quantization
+    private let channels: Int
+    private var range = SampleRange()
+    package private(set) var isQuantized = false
 
-    /// - Parameter reader: a reader that knows the tensors `image` and `target` (the teacher's sample).
-    package init(_ reader: SampleReader, quantization: Quantization) {
+    /// - Parameters:
+    ///   - reader: a reader that knows the tensors `image` and `target` (the teacher's sample).
+    ///   - channels: the number of channels that the features take, 1 or 3.
+    package init(_ reader: SampleReader, quantization: Quantization, channels: Int) {
         self.reader = reader
         self.quantization = quantization
+        self.channels = channels
     }
 
     /// The count is not known: other parts may follow the one that tells its own.
     package var count: Int? { nil }
 
+    package var warning: String? { range.unsigned.map { "\($0.fault); \($0.remedy)" } ?? range.beyond }
+
     package func next() throws -> PictureBatch? {
         while let samples = try reader.next() {
             guard samples.count > 0 else { continue }
-            let shape = try samples.sampleShape("image")
-            guard shape.count == 3 else {
-                throw Failure(
-                    .data, place: samples.part.place, "samples of shape \(shape) are no pictures",
-                    suggestion: isCloudShape(shape)
-                        ? "clouds are compared with a file of clouds as --reference, and have no statistics"
-                        : "pictures are [1, H, W] or [3, H, W]")
+            return try locating(samples.part.place ?? "samples") {
+                guard let image = samples["image"] else { throw Failure(.data, "no tensor named `image`") }
+                try PictureLayout.channelsFirst.check(image)
+                guard image.type.isFloat else {
+                    let levels = try Tensor(shape: image.shape, elements: image.levels())
+                    return PictureBatch(levels: try levels.withChannels(channels), seeds: samples.seeds)
+                }
+                isQuantized = true
+                let values = try samples.floatTensor("image")
+                range.add(values.elements)
+                return PictureBatch(
+                    levels: try quantization.levels(values, seeds: samples.seeds).withChannels(channels),
+                    seeds: samples.seeds, squaredErrors: try squaredErrors(values, samples))
             }
-            let values = try samples.floatTensor("image")
-            return PictureBatch(
-                levels: try quantization.levels(values, seeds: samples.seeds), seeds: samples.seeds,
-                squaredErrors: try squaredErrors(values, samples))
         }
         return nil
     }
@@ -101,8 +137,7 @@ package final class StreamPictures: PictureSource {
         guard samples.tensors.contains(where: { $0.name == "target" }) else { return nil }
         let shape = try samples.sampleShape("target")
         guard shape == values.sampleShape else {
-            throw Failure(
-                .data, place: samples.part.place, "`target` has shape \(shape), but `image` \(values.sampleShape)")
+            throw Failure(.data, "`target` has shape \(shape), but `image` \(values.sampleShape)")
         }
         let targets = try samples.floats("target")
         let (elements, size) = (values.elements, values.sampleCount)
@@ -112,37 +147,5 @@ package final class StreamPictures: PictureSource {
                 return sum + difference * difference
             } / Double(size)
         }
-    }
-}
-
-/// The array `arr_0` [N, H, W, C] of guided-diffusion's sample files.
-package final class ArrayPictures: PictureSource {
-    private let array: NamedTensor
-    private let batch: Int
-    private var position = 0
-
-    /// Throws `.data` if the array is not U8 with 1 or 3 channels.
-    package init(_ array: NamedTensor, batch: Int) throws {
-        guard array.type == .uint8, array.shape.count == 4, [1, 3].contains(array.shape[3]) else {
-            throw Failure(
-                .data, "`\(array.name)` is \(array.type.rawValue) of shape \(array.shape), not U8 [N, H, W, 1 or 3]")
-        }
-        self.array = array
-        self.batch = batch
-    }
-
-    package var count: Int? { array.shape[0] }
-
-    package func next() throws -> PictureBatch? {
-        let (total, height, width, channels) = (array.shape[0], array.shape[1], array.shape[2], array.shape[3])
-        guard position < total else { return nil }
-        let range = position..<min(position + batch, total)
-        position = range.upperBound
-        let size = height * width * channels
-        let planes = range.map { index in
-            let pixels = Array(array.bytes[index * size..<(index + 1) * size])
-            return Image(width: width, height: height, channels: channels, pixels: pixels).planes
-        }
-        return PictureBatch(levels: .concatenate(planes), seeds: nil)
     }
 }

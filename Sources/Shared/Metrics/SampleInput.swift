@@ -15,11 +15,14 @@ package enum SampleInput {
     package struct Settings: Sendable {
         package var quantization: Quantization
         package var batch: Int
+        /// Whether the numbers of samples are their seeds, of which none may come twice.
+        package var hasSeeds: Bool
         package var reporter: Reporter
 
-        package init(quantization: Quantization, batch: Int, reporter: Reporter) {
+        package init(quantization: Quantization, batch: Int, hasSeeds: Bool = true, reporter: Reporter) {
             self.quantization = quantization
             self.batch = batch
+            self.hasSeeds = hasSeeds
             self.reporter = reporter
         }
     }
@@ -27,13 +30,17 @@ package enum SampleInput {
     /// Opens standard input (`-`), a folder of PNG files, or a file: an .npz archive of statistics or pictures, a
     /// stream of samples or features, or a safetensors file of statistics. The beginning of a file tells what it is.
     /// Throws `.noInput` if it cannot be opened, `.data` if it is something else.
-    package static func open(_ path: String, _ settings: Settings) throws -> SampleInput {
-        if path == "-" { return try stream(.standardInput(.samples, .features), settings) }
+    ///
+    /// - Parameter channels: the number of channels of pictures that the features take, 1 or 3.
+    package static func open(_ path: String, channels: Int, _ settings: Settings) throws -> SampleInput {
+        if path == "-" { return try stream(.standardInput(.samples, .features), channels, settings) }
         if PictureFolder.isFolder(path) {
-            return .pictures(FolderPictures(try PictureFolder(path), batch: settings.batch))
+            let folder = try PictureFolder(path)
+            if let rest = folder.rest { settings.reporter.warn("\(path): passed over: \(rest)") }
+            return .pictures(FolderPictures(folder, batch: settings.batch, channels: channels))
         }
-        if try NPZFile.isMeant(by: path) { return try archive(path, settings) }
-        if try holdsStream(path) { return try stream(.file(path, .samples, .features), settings) }
+        if try NPZFile.isMeant(by: path) { return try archive(path, channels, settings) }
+        if try holdsStream(path) { return try stream(.file(path, .samples, .features), channels, settings) }
         return .statistics(try FeatureStatistics(file: path))
     }
 
@@ -44,31 +51,53 @@ package enum SampleInput {
 
     /// Whether samples of a stream become 8-bit levels.
     package var isQuantized: Bool {
-        if case .pictures(let pictures) = self { pictures is StreamPictures } else { false }
+        if case .pictures(let pictures) = self { pictures.isQuantized } else { false }
     }
 
-    private static func stream(_ stream: StreamReader, _ settings: Settings) throws -> SampleInput {
-        let features = SampleReader(
-            stream, batch: settings.batch, known: ["feature", "image", "target"], foreign: .drop,
-            reporter: settings.reporter)
-        _ = try features.firstPart()
+    private static func stream(
+        _ stream: StreamReader, _ channels: Int, _ settings: Settings
+    ) throws -> SampleInput {
+        let reader = SampleReader(
+            stream, known: ["feature", "image", "target"], foreign: .drop, reporter: settings.reporter)
+        _ = try reader.firstPart()
+        if stream.frames.isArrayFile, let array = try reader.next()?["image"] {
+            return try locating(stream.frames.place) {
+                try pictures(array, prefersChannelsLast: false, channels, settings)
+            }
+        }
+        reader.batch = settings.batch
         return stream.kind == .features
-            ? .features(features)
-            : .pictures(StreamPictures(features, quantization: settings.quantization))
+            ? .features(reader)
+            : .pictures(StreamPictures(reader, quantization: settings.quantization, channels: channels))
     }
 
-    private static func archive(_ path: String, _ settings: Settings) throws -> SampleInput {
+    /// Opens an .npz archive, in which pictures are `arr_0` or the only array.
+    private static func archive(_ path: String, _ channels: Int, _ settings: Settings) throws -> SampleInput {
         let file = try NPZFile(path: path)
-        guard file.names.contains("arr_0"), !file.names.contains("mu"), !file.names.contains("sum") else {
+        let name = file.names.contains("arr_0") ? "arr_0" : file.names.count == 1 ? file.names[0] : nil
+        guard let name, !file.names.contains("mu"), !file.names.contains("sum") else {
             return .statistics(try FeatureStatistics(file: path))
         }
-        settings.reporter.warn("\(path): has no mu and sigma; its pictures `arr_0` are taken as samples")
-        return .pictures(try locating(path) { try ArrayPictures(try file.array("arr_0"), batch: settings.batch) })
+        let array = try file.array(name)
+        guard name == "arr_0" || array.shape.count == 4 else { return .statistics(try FeatureStatistics(file: path)) }
+        let input = try locating(path) { try pictures(array, prefersChannelsLast: true, channels, settings) }
+        settings.reporter.warn("\(path): has no mu and sigma; its pictures `\(name)` are taken as samples")
+        return input
+    }
+
+    private static func pictures(
+        _ array: NamedTensor, prefersChannelsLast: Bool, _ channels: Int, _ settings: Settings
+    ) throws -> SampleInput {
+        .pictures(
+            try ArrayPictures(
+                array, prefersChannelsLast: prefersChannelsLast, quantization: settings.quantization,
+                batch: settings.batch, channels: channels))
     }
 
     /// Whether the file is a .npy file, or begins with a frame that says that it is a stream. Other safetensors files
     /// are statistics.
     private static func holdsStream(_ path: String) throws -> Bool {
+        try FeatureStatistics.refusePickle(path)
         let file = try MappedFile(path: path)
         if file.bytes.starts(with: NPY.magic) { return true }
         return try locating(path) {

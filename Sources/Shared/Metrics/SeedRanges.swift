@@ -6,6 +6,9 @@ package struct SeedRanges: Sendable, Equatable {
 
     package init() {}
 
+    /// `ranges` must rise and leave gaps between them.
+    init(rising ranges: [ClosedRange<Int64>]) { self.ranges = ranges }
+
     /// Makes a set from inclusive pairs, [R, 2] in row-major order, as files hold them. Throws `.data` if a range is
     /// reversed or overlaps another, or if the number of ends is odd.
     package init(pairs: [Int64]) throws {
@@ -14,7 +17,9 @@ package struct SeedRanges: Sendable, Equatable {
             guard pairs[start] <= pairs[start + 1] else {
                 throw Failure(.data, "seed range \(pairs[start])-\(pairs[start + 1]) is reversed")
             }
-            try insert(pairs[start]...pairs[start + 1])
+            guard (try? insert(pairs[start]...pairs[start + 1])) != nil else {
+                throw Failure(.data, "seed range \(pairs[start])-\(pairs[start + 1]) overlaps another")
+            }
         }
     }
 
@@ -32,10 +37,10 @@ package struct SeedRanges: Sendable, Equatable {
     package mutating func insert(_ range: ClosedRange<Int64>) throws {
         let next = place(of: range.lowerBound)
         if next > 0, ranges[next - 1].upperBound >= range.lowerBound {
-            throw Failure(.data, "seed \(range.lowerBound) occurs twice")
+            throw Self.repetition(of: range.lowerBound)
         }
         if next < ranges.count, ranges[next].lowerBound <= range.upperBound {
-            throw Failure(.data, "seed \(ranges[next].lowerBound) occurs twice")
+            throw Self.repetition(of: ranges[next].lowerBound)
         }
         let joinsBefore = next > 0 && ranges[next - 1].upperBound == range.lowerBound - 1
         let joinsAfter = next < ranges.count && ranges[next].lowerBound - 1 == range.upperBound
@@ -63,6 +68,13 @@ package struct SeedRanges: Sendable, Equatable {
         ranges.map { $0.lowerBound == $0.upperBound ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(
             separator: ",")
     }
+
+    private static func repetition(of seed: Int64) -> Failure {
+        Failure(.data, "seed \(seed) occurs twice", suggestion: remedy)
+    }
+
+    /// The remedy if seeds come twice that are none.
+    static let remedy = "if the numbers of the samples are no seeds, give <no seeds>"
 
     /// Returns the index of the first range that begins above `seed`.
     private func place(of seed: Int64) -> Int {

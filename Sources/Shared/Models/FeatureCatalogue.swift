@@ -19,8 +19,12 @@ package enum FeatureCatalogue {
     ) throws -> any FeatureNetwork {
         let pool = ThreadPool(threads: threads)
         guard name != embedded else { return try embeddedFeatures(pool) }
-        let weights = try namingFile(name, at: "features", orOneOf: [embedded]) { try CheckpointFile.open(name) }
-        guard weights.shape(of: "Mixed_7c.branch_pool.conv.weight") != nil else {
+        let landmark = "Mixed_7c.branch_pool.conv.weight"
+        let weights = try namingFile(name, at: "features", orOneOf: [embedded]) {
+            let file = try CheckpointFile.open(name)
+            return try locating(name) { try file.named(landmark: landmark) }
+        }
+        guard weights.shape(of: landmark) != nil else {
             throw Failure(
                 .data, place: name, "holds no Inception-v3 under pytorch-fid's names",
                 suggestion: "pt_inception-2015-12-05-6726825d.pth is the file that pytorch-fid uses")
@@ -43,9 +47,13 @@ package enum FeatureCatalogue {
     package static func perceptual(
         weights: String, linear: String, threads: Int? = nil
     ) throws -> (network: any TapNetwork, weights: [[Float]]) {
-        let channels = try locating(linear) { try PerceptualWeights(CheckpointFile.open(linear)) }
-        let trunk = PerceptualTrunk(
-            channels.architecture, weights: try CheckpointFile.open(weights), pool: ThreadPool(threads: threads))
+        let channels = try locating(linear) {
+            try PerceptualWeights(CheckpointFile.open(linear).named(landmark: "lin0.model.1.weight"))
+        }
+        let backbone = try locating(weights) {
+            try CheckpointFile.open(weights).named(landmark: "features.0.weight")
+        }
+        let trunk = PerceptualTrunk(channels.architecture, weights: backbone, pool: ThreadPool(threads: threads))
         return (trunk, channels.values)
     }
 

@@ -14,7 +14,7 @@ extension Model {
         return Model(
             identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
             decoder: IdentityDecoder(shape: shape), conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: defaultBatch)
+            conditionInputs: conditionInputs, defaultBatch: defaultBatch, remarks: remarks)
     }
 
     /// Returns the batch with the tensors that the model's encoder makes and that streams carry, so that no later stage

@@ -20,6 +20,8 @@ package struct Model: Sendable {
     package let conditionInputs: ConditionInputs
     /// Samples that are solved at once if the user does not say: enough to keep the cores busy, few enough to stream.
     package let defaultBatch: Int
+    /// Notes for the user about the choice of the model's weights, one sentence each.
+    package let remarks: [String]
 
     package var name: String { identity.name }
     package var sha256: String? { identity.sha256 }

@@ -19,7 +19,7 @@ package enum ModelCatalogue {
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
-    ///   - childTimeout: the seconds within which a denoiser in another process must introduce itself.
+    ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
@@ -53,11 +53,14 @@ package enum ModelCatalogue {
         switch specification {
         case .embedded:
             let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
-            return try network(path, process: process, architecture: nil, threads: threads)
-        case .checkpoint(let path):
             let weights = try CheckpointFile.open(path)
+            return try network(weights, path: path, process: process, architecture: nil, threads: threads)
+        case .checkpoint(let path):
+            let weights = try locating(path) {
+                try CheckpointFile.open(path).named(landmark: PointCloudConfiguration.landmark)
+            }
             guard PointCloudConfiguration.describes(weights) else {
-                return try network(path, process: process, architecture: architecture, threads: threads)
+                return try network(weights, path: path, process: process, architecture: architecture, threads: threads)
             }
             return try pointCloud(weights, path: path, process: process, threads: threads)
         case .random(let architecture):
@@ -87,10 +90,11 @@ package enum ModelCatalogue {
     }
 
     private static func network(
-        _ path: String, process: NoiseProcess?, architecture: String?, threads: Int?
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: String?, threads: Int?
     ) throws -> Opened {
         let document = try architecture.map { try JSONValue(file: $0) }
-        let model = try NetworkModel(file: path, architecture: document, pool: ThreadPool(threads: threads))
+        let model = try NetworkModel(
+            weights, path: path, architecture: document, pool: ThreadPool(threads: threads))
         return try network(model, digest: try modelDigest(ofFile: path), process: process)
     }
 
@@ -102,7 +106,7 @@ package enum ModelCatalogue {
         let denoiser: any Denoiser<Float> = process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
         return Opened(
             sha256: digest, process: process ?? NetworkModel.process(of: model.configuration), denoiser: denoiser,
-            batch: networkBatch(denoiser))
+            batch: networkBatch(denoiser), remarks: model.remarks)
     }
 
     private static func pointCloud(
@@ -113,7 +117,7 @@ package enum ModelCatalogue {
         return Opened(
             sha256: try modelDigest(ofFile: path), process: model.process, denoiser: model.denoiser,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
-            conditionEncoder: model.encoder)
+            conditionEncoder: model.encoder, remarks: weights.remarks.map { "\(path) \($0)" })
     }
 
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
@@ -165,6 +169,7 @@ private struct Opened {
     var batch: Int
     var conditionInputs = ConditionInputs()
     var conditionEncoder: (any ConditionEncoder)?
+    var remarks: [String] = []
 
     func model(name: String, guidance: Double) -> Model {
         Model(
@@ -172,6 +177,6 @@ private struct Opened {
             denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
             stepper: stepper, decoder: IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: batch)
+            conditionInputs: conditionInputs, defaultBatch: batch, remarks: remarks)
     }
 }

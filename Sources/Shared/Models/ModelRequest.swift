@@ -12,13 +12,13 @@ package struct ModelRequest: Sendable {
     package var process: NoiseProcess?
     /// The weight of classifier-free guidance that the user gives.
     package var guidance: Double?
-    /// Whether a model with another digest than that of the input is accepted.
+    /// Whether another model, process or guidance than those of the input are accepted.
     package var allowsOther: Bool
     /// A file that tells the architecture of a checkpoint.
     package var architecture: String?
     /// The number of threads; nil for one on each core.
     package var threads: Int?
-    /// The seconds within which a denoiser in another process must introduce itself.
+    /// The seconds within which a model in another process must introduce itself.
     package var childTimeout: Int
 
     package init(
@@ -50,8 +50,9 @@ package struct ModelRequest: Sendable {
 
     /// Opens the model for inputs from `origins`. If the user names none, the first origin that names one decides.
     ///
-    /// Throws `data` if an input was made with a model of another digest, unless `allowsOther` is true, and if data name a model
-    /// that they may not choose (`Trust`). `warn` is told if only names can be compared and they differ.
+    /// Throws `data` if an input was made with a model of another digest, or pairs under another process or guidance, unless
+    /// `allowsOther` is true, and if data name a model that they may not choose (`Trust`). `warn` is told the model's remarks, and if
+    /// only names can be compared and they differ.
     package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
         let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
         let inputName = origin?.metadata[Key.model]
@@ -63,8 +64,12 @@ package struct ModelRequest: Sendable {
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
             threads: threads, childTimeout: childTimeout)
+        model.remarks.forEach(warn)
         if !allowsOther {
-            for origin in origins { try Self.check(model, against: origin, warn: warn) }
+            for origin in origins {
+                try Self.check(model, against: origin, warn: warn)
+                try Self.checkSettings(of: model, against: origin, warn: warn)
+            }
         }
         return model
     }
@@ -87,11 +92,34 @@ package struct ModelRequest: Sendable {
                 throw Failure(
                     .data, place: origin.place,
                     "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
-                        + "\(own.prefix(12))", suggestion: "<other model> goes on all the same")
+                        + "\(own.prefix(12))", suggestion: insistence)
             }
         } else if name != model.name {
             warn("\(origin.place) was made with the model \(name), not with \(model.name)")
         }
+    }
+
+    private static let insistence = "<other model> goes on all the same"
+
+    /// Throws `data` if pairs were made under another process or guidance than the model's. A schedule may be used with
+    /// another guidance, which is told; that its process is the model's is checked where its times are read.
+    private static func checkSettings(of model: Model, against origin: Origin, warn: (String) -> Void) throws {
+        guard let kind = origin.metadata[Key.kind].flatMap(StreamKind.init), origin.metadata[Key.model] != nil else {
+            return
+        }
+        func refusal(_ setting: String, _ own: String) -> Failure {
+            Failure(.data, place: origin.place, "made \(setting), not \(own)", suggestion: insistence)
+        }
+        if kind == .pairs, let spelling = origin.metadata[Key.process] {
+            let recorded = try? NoiseProcess(named: spelling, known: model.process, in: Key.process)
+            guard recorded == model.process else {
+                throw refusal("under the process \(spelling)", "under \(model.process.spelling)")
+            }
+        }
+        let recorded = try guidance(of: origin)
+        guard recorded != model.guidance else { return }
+        if kind == .pairs { throw refusal("with the guidance \(recorded)", "with \(model.guidance)") }
+        warn("\(origin.place) was learned with the guidance \(recorded), not with \(model.guidance)")
     }
 
     private static func guidance(of origin: Origin) throws -> Double {

@@ -14,7 +14,7 @@ package enum ModelSpecification: Equatable, Sendable {
     case mixture(path: String)
     /// A finite data set from a safetensors file.
     case points(path: String)
-    /// A foreign denoiser: a command for /bin/sh.
+    /// A denoiser or sampler in another process: a command for /bin/sh.
     case foreign(command: String)
     /// A named architecture with the engine's own random weights; for timing.
     case random(architecture: String)

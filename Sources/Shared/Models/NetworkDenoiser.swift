@@ -53,7 +53,7 @@ struct NetworkDenoiser: Denoiser {
         var rows = Tensor<Float>(shape: [classes.count, labelCount])
         for (row, label) in classes.enumerated() where label >= 0 {
             guard label < labelCount else {
-                throw Failure(.data, "label \(label) is not one of the model's \(labelCount) classes")
+                throw Failure(.data, "label \(label) is no class of the model, which has \(labelCount)")
             }
             rows[row * labelCount + label] = 1
         }

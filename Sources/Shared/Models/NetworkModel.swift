@@ -9,13 +9,14 @@ import Tensors
 package struct NetworkModel {
     package let configuration: NetworkConfiguration
     let denoiser: NetworkDenoiser
+    /// A note for the user about the choice of the weights.
+    let remarks: [String]
 
     /// - Parameters:
     ///   - architecture: JSON with `precond` and `init_kwargs`, for a file that does not tell its architecture.
     ///
-    /// Throws `noInput` if the file cannot be opened, `data` if it is corrupt or its architecture is unknown.
-    init(file path: String, architecture: JSONValue?, pool: ThreadPool) throws {
-        let weights = try CheckpointFile.open(path)
+    /// Throws `data`, naming the path, if the weights are corrupt or the architecture is unknown.
+    init(_ weights: any WeightSource, path: String, architecture: JSONValue?, pool: ThreadPool) throws {
         try self.init(
             weights: weights, configuration: try locating(path) { try Self.configuration(of: weights, architecture) },
             place: path, pool: pool)
@@ -31,11 +32,9 @@ package struct NetworkModel {
     private init(weights: any WeightSource, configuration: NetworkConfiguration, place: String, pool: ThreadPool) throws
     {
         self.configuration = configuration
-        guard let preconditioning = Self.preconditionings[configuration.preconditioning] else {
-            throw Failure(
-                .data, place: "\(place): configuration: precond", unknown: configuration.preconditioning,
-                choices: Self.preconditionings.keys.sorted())
-        }
+        let weights = try locating(place) { try PixelNetworks.named(weights, for: configuration) }
+        remarks = weights.remarks.map { "\(place) \($0)" }
+        let preconditioning = try locating(place) { try Self.preconditioning(configuration.preconditioning) }
         let network = try locating(place) {
             try PixelNetworks.open(weights: weights, configuration: configuration, pool: pool)
         }
@@ -43,6 +42,15 @@ package struct NetworkModel {
         denoiser = NetworkDenoiser(
             network: network, preconditioning: preconditioning,
             sampleShape: [configuration.imageChannels, size, size], labelCount: configuration.labelDimension)
+    }
+
+    /// Returns the preconditioning of a class. Throws `.data`, naming the class, if it is unknown.
+    private static func preconditioning(_ name: String) throws -> Preconditioning {
+        guard let preconditioning = preconditionings[name] else {
+            throw Failure(
+                .data, place: "configuration: precond", unknown: name, choices: preconditionings.keys.sorted())
+        }
+        return preconditioning
     }
 
     private static let preconditionings: [String: Preconditioning] = [
@@ -63,11 +71,13 @@ package struct NetworkModel {
         of weights: any WeightSource, _ architecture: JSONValue?
     ) throws -> NetworkConfiguration {
         if let architecture { return try locating("architecture") { try NetworkConfiguration(architecture) } }
-        guard let json = weights.configuration else {
+        guard let document = try weights.document else {
             throw Failure(
                 .data, "does not tell its architecture",
                 suggestion: "give it with <architecture> FILE.json: precond and init_kwargs as EDM names them")
         }
-        return try NetworkConfiguration(json: json)
+        // The pickle of another network tells its class, and nothing else that is known here.
+        if let name = document["precond"]?.string { _ = try preconditioning(name) }
+        return try NetworkConfiguration(document)
     }
 }

@@ -2,8 +2,8 @@ import Diagnostics
 import Engine
 import Formats
 
-/// A graph under construction, and the weights for it. The shape of a weight is checked when a layer is added; the weight
-/// itself is read when the network first runs.
+/// A graph under construction, and the weights for it. The shape of a weight is checked when a layer is added; the
+/// weight itself is read when the network first runs.
 package struct NetworkBuilder {
     package internal(set) var graph = Graph()
     /// nil if the graph is built only to learn which tensors it needs (`requested`).
@@ -25,18 +25,17 @@ package struct NetworkBuilder {
 
     // MARK: - Weights
 
-    private func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
+    func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
 
     /// Returns the tensor `name` of the file. Throws `.data` if the file lacks it or holds it with another shape.
     package mutating func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
         let full = prefix + name
         requested.append((full, shape))
         guard let weights else { return Parameter(name: full, shape: shape, elements: []) }
-        guard let found = weights.shape(of: full) else {
-            throw Failure(.data, place: full, "the model file lacks this tensor")
-        }
-        // The weights of a convolution along one axis, as guided-diffusion's attention has them, lack our last 1.
-        guard found == shape || found + [1] == shape && shape.last == 1 else {
+        guard let found = weights.shape(of: full) else { throw weights.missing(full) }
+        // A convolution along one axis lacks our last 1, and a layer that one file has as a matrix is a 1x1 convolution
+        // in another.
+        guard found.withoutLastOnes == shape.withoutLastOnes else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
         return Parameter(name: full, shape: shape, access: { body in try weights.withFloats(full, body) })
@@ -49,6 +48,18 @@ package struct NetworkBuilder {
         try parameter(name, [channels, sources.shape.channels, window.height, window.width])
     }
 
+    /// Throws `.data` if the file has a tensor whose name, behind the prefix, begins with one of `roots`, and which is
+    /// not among `read`: the network in the file has a part that this one lacks.
+    func refuseOthers(roots: [String], read: [(name: String, shape: [Int])]) throws {
+        let known = Set(read.map(\.name))
+        let other = weights?.tensorNames.first { name in
+            !known.contains(name) && roots.contains { name.hasPrefix(prefix + $0) }
+        }
+        if let other {
+            throw Failure(.data, place: other, "the model file has this tensor, which such a network does not have")
+        }
+    }
+
     // MARK: - Layers
 
     /// Adds the convolution `name` of the concatenated `sources`, with a bias if the file has one.
@@ -56,13 +67,14 @@ package struct NetworkBuilder {
     /// - Parameters:
     ///   - segments: the numbers of output channels; more than one if the output is to be taken apart.
     ///   - order: row i of the weights used is row `order[i]` of the file's.
+    ///   - biased: whether the layer may have a bias.
     package mutating func convolution(
         _ name: String, _ sources: Sources, segments: [Int], window: Window, options: Convolution.Options = .init(),
-        order: [Int]? = nil
+        order: [Int]? = nil, biased: Bool = true
     ) throws -> Value {
         let channels = segments.reduce(0, +)
         var weight = try kernelWeights(name + ".weight", for: sources, channels: channels, window)
-        var bias = has(name + ".bias") ? try parameter(name + ".bias", [channels]) : nil
+        var bias = biased && has(name + ".bias") ? try parameter(name + ".bias", [channels]) : nil
         if let order {
             weight = weight.reordered(rows: order)
             bias = bias?.reordered(rows: order)
@@ -142,4 +154,9 @@ package struct NetworkBuilder {
         if sources.values.count == 1, sources.shape.segments.count == 1 { return sources.values[0] }
         return graph.add(Concatenation.outputShape(sources)) { Concatenation(sources, output: $0) }
     }
+}
+
+extension [Int] {
+    /// The sizes without the ones at the end.
+    fileprivate var withoutLastOnes: [Int] { Array(reversed().drop { $0 == 1 }.reversed()) }
 }

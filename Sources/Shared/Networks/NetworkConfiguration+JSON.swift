@@ -72,6 +72,9 @@ extension NetworkConfiguration {
         guided.resamplesInBlocks = arguments["resblock_updown"]?.boolean ?? false
         guided.convolvesResampled = arguments["conv_resample"]?.boolean ?? true
         guided.splitsBeforeHeads = arguments["use_new_attention_order"]?.boolean ?? false
+        if arguments["use_spatial_transformer"]?.boolean == true {
+            guided.contextWidth = try Self.required("context_dim", arguments)
+        }
         guard guided.outputChannels >= imageChannels, guided.outputChannels <= 2 * imageChannels, guided.heads > 0
         else {
             throw Failure(.data, place: "configuration", "out_channels or num_heads is out of range")
@@ -122,7 +125,7 @@ extension NetworkConfiguration {
             (4...1 << 13).contains(modelChannels) && modelChannels % 2 == 0, "model_channels is odd or out of range")
         try require(
             imageResolution % (1 << (channelMultipliers.count - 1)) == 0 && imageResolution <= 1 << 12,
-            "img_resolution \(imageResolution) cannot be halved \(channelMultipliers.count - 1) times")
+            "img_resolution \(imageResolution) cannot be halved \(counted(channelMultipliers.count - 1, "time"))")
         let words = [
             ("embedding_type", embedding, ["positional", "fourier"]),
             ("encoder_type", encoder, ["standard", "residual", "skip"]),

@@ -54,7 +54,7 @@ package struct NetworkConfiguration: Sendable, Equatable {
     }
 }
 
-/// The options of guided-diffusion's UNetModel beside sizes.
+/// The options of UNetModel, of guided-diffusion and of latent diffusion, beside sizes.
 package struct GuidedOptions: Sendable, Equatable {
     /// The channels of the output: twice the image's if the network also gives variances.
     package var outputChannels = 3
@@ -69,6 +69,10 @@ package struct GuidedOptions: Sendable, Equatable {
     package var convolvesResampled = true
     /// Whether queries, keys and values are cut before the heads ("new attention order").
     package var splitsBeforeHeads = false
+    /// The groups of every group norm.
+    package var groups = 32
+    /// The width of the tokens that the transformers of a latent diffusion network read; nil if it has plain attention.
+    package var contextWidth: Int?
 
     package init() {}
 

@@ -20,6 +20,14 @@ package protocol OptionValues: Sendable {
     func threads() -> Int
 }
 
+extension OptionValues {
+    /// Throws `usage` if one of the options `names` is given although it means nothing here; `reason` says why.
+    package func refuse(_ names: [String], _ reason: String, suggestion: String? = nil) throws {
+        guard let name = names.first(where: isGiven) else { return }
+        throw Failure.option(name, reason, suggestion: suggestion)
+    }
+}
+
 /// Returns the option as a user writes it.
 package func spelled(_ name: String) -> String { "--\(name)" }
 

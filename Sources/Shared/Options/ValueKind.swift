@@ -36,7 +36,8 @@ package enum ValueKind: Sendable {
     /// Returns the finite number that `text` spells. Throws `usage` if it spells none within `range`.
     package static func number(_ text: String, in range: ClosedRange<Double>) throws -> Double {
         guard let value = Double(text), value.isFinite, range.contains(value) else {
-            throw Failure(.usage, "`\(text)` is not a number, \(compact(range.lowerBound)) to \(compact(range.upperBound))")
+            throw Failure(
+                .usage, "`\(text)` is not a number, \(compact(range.lowerBound)) to \(compact(range.upperBound))")
         }
         return value
     }

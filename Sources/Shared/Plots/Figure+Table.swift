@@ -17,7 +17,8 @@ extension Figure {
         let tables = lines.split(whereSeparator: \.isBlank)
         guard !tables.isEmpty else { throw Failure(.data, "holds no table") }
         guard tables.count <= Self.largestPanelCount else {
-            throw Failure(.data, "holds \(tables.count) tables; at most \(Self.largestPanelCount) can be drawn")
+            throw Failure(
+                .data, "holds \(counted(tables.count, "table")); at most \(Self.largestPanelCount) can be drawn")
         }
         self.init(panels: try tables.map { try Panel(table: $0, verticalScale: verticalScale) })
         columns = min(panels.count, 3)
@@ -68,7 +69,9 @@ private struct TableLine {
     /// not `count` cells, or if a cell is no number.
     func numbers(count: Int) throws -> [Double] {
         let cells = cells
-        guard cells.count == count else { throw failure("\(cells.count) cells under \(count) names") }
+        guard cells.count == count else {
+            throw failure("\(counted(cells.count, "cell")) under \(counted(count, "name"))")
+        }
         return try cells.enumerated().map { column, cell in
             if cell.isEmpty, column > 0 { return .nan }
             guard let value = Double(cell), abs(value) < 1e100 else {

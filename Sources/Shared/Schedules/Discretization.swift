@@ -33,10 +33,14 @@ package enum Discretization: Sendable, Equatable {
     /// Returns N + 1 falling times of `process`. Throws a usage failure if the rule does not fit the process or the number of
     /// steps.
     package func times(steps: Int, process: NoiseProcess) throws -> [Double] {
-        precondition(steps >= 1)
+        try requireKnownNoiseLevels(process)
+        guard steps >= 1 else {
+            throw Failure(
+                .data, place: "discretization \(spelling)", "makes no step of the process \(process.spelling)",
+                suggestion: "a step needs two times")
+        }
         let (start, end) = (process.start, process.end)
         var times: [Double]
-        try requireKnownNoiseLevels(process)
         switch self {
         case .tabulated(let table):
             return try table.times(steps: steps, process: process)

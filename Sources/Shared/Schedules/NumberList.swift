@@ -11,8 +11,7 @@ package struct NumberList: Sendable {
     package var values: [Double]
     /// The numbers as they stand in a text; empty for other files.
     package private(set) var words: [String] = []
-    /// Lists of the same length that stand beside this one, by their names in a table, or with no name as further rows of an
-    /// array.
+    /// Lists beside this one: columns of a table and members of an object by their names, further rows of an array without.
     package private(set) var others: [(name: String?, values: [Double])] = []
 
     /// Reads the list of the file at `path`.
@@ -45,19 +44,23 @@ package struct NumberList: Sendable {
         if bytes.starts(with: NPY.magic) {
             try self.init(NPY.parse(bytes, name: "list"), name: nil)
         } else if Safetensors.isImage(bytes) {
-            try self.init(choosing: names, among: Safetensors.parse(bytes).tensors, kind: "tensor")
+            let tensors = try Safetensors.parse(bytes).tensors
+            try self.init(choosing: names, among: tensors, name: \.name, kind: "tensor") { $0 }
         } else {
             try self.init(NumberText(bytes), names: names)
         }
         try requireNumbers()
     }
 
-    /// Takes the first of `names` among the tensors or arrays of a file.
-    init(choosing names: [String], among tensors: [NamedTensor], kind: String) throws {
-        guard let (name, tensor) = Self.first(of: names, among: tensors, name: \.name) else {
-            throw Self.missing(names, kind: kind, found: tensors.map(\.name))
+    /// Takes the first of `names` among the tensors or arrays of a file, and reads no other.
+    init<Item>(
+        choosing names: [String], among items: [Item], name: (Item) -> String, kind: String,
+        read: (Item) throws -> NamedTensor
+    ) throws {
+        guard let (found, item) = Self.first(of: names, among: items, name: name) else {
+            throw Self.missing(names, kind: kind, found: items.map(name))
         }
-        try self.init(tensor, name: name)
+        try self.init(read(item), name: found)
         try requireNumbers()
     }
 
@@ -85,6 +88,7 @@ package struct NumberList: Sendable {
             let rows = try locating(member.name) { try Self.rows(of: member.value) }
             (self.name, values) = (name, rows[0])
             others = rows.dropFirst().map { (nil, $0) }
+            others += members.compactMap { other in other.value.doubles.map { (other.name, $0) } }
         case .table(let table):
             guard let (name, column) = Self.first(of: names, among: table, name: \.name) else {
                 throw Self.missing(names, kind: "column", found: table.map(\.name))
@@ -155,10 +159,20 @@ package struct NumberList: Sendable {
 }
 
 extension NoiseTable {
-    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors.
+    /// Returns the alphas_cumprod of a file: text, JSON, npy or safetensors. A failure quotes nothing of the file.
     package static func read(path: String) throws -> [Double] {
-        var list = try NumberList(path: path, names: ["alphas_cumprod"])
-        try locating(path) { try list.requireOneRow() }
-        return list.values
+        let bytes = try NumberList.contents(path: path)
+        return try locating(path) {
+            try FileKind.refuse(
+                bytes, wanted: "a list of alphas_cumprod", accepted: [.npy, .safetensors, .json, .text])
+            do {
+                var list = try NumberList(parsing: bytes, names: ["alphas_cumprod"])
+                try list.requireOneRow()
+                return list.values
+            } catch is Failure {
+                throw Failure(
+                    .data, "holds no list of alphas_cumprod", suggestion: "text, JSON, npy and safetensors are read")
+            }
+        }
     }
 }

@@ -43,6 +43,7 @@ struct NumberText {
     private static func rows(_ text: String) throws -> [[String]] {
         var rows: [[String]] = [[]]
         var word = ""
+        var depth = 0
         func finishWord() {
             if !word.isEmpty { rows[rows.count - 1].append(word) }
             word = ""
@@ -54,6 +55,8 @@ struct NumberText {
         for character in text {
             if character == "[" || character == "]" {
                 finishRow()
+                depth += character == "[" ? 1 : -1
+                guard depth >= 0 else { throw Failure(.data, "closes a bracket that was not opened") }
             } else if isSeparator(character) {
                 finishWord()
             } else {
@@ -61,6 +64,7 @@ struct NumberText {
             }
         }
         finishRow()
+        guard depth == 0 else { throw Failure(.data, "does not close a bracket", suggestion: "is the file whole?") }
         return rows.dropLast()
     }
 
@@ -132,9 +136,7 @@ struct NumberText {
             let parts =
                 separator.map { line.split(separator: $0, omittingEmptySubsequences: false) }
                 ?? line.split(whereSeparator: isSpace)
-            return parts.map { cell in
-                String(cell.trimmingPrefix(while: isSpace).reversed().drop(while: isSpace).reversed())
-            }
+            return parts.map(trimmed)
         }
         let names = cells(first.trimmingPrefix { $0 == "#" || isSpace($0) }).map { $0.filter { $0 != "\"" } }
         guard names.contains(where: { !$0.isEmpty }), names.allSatisfy(isName) else { return nil }
@@ -147,6 +149,12 @@ struct NumberText {
             return row
         }
         return names.enumerated().map { column, name in (name, rows.map { $0[column] }) }
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        guard let first = text.firstIndex(where: { !isSpace($0) }), let last = text.lastIndex(where: { !isSpace($0) })
+        else { return "" }
+        return String(text[first...last])
     }
 
     /// Returns whether a word may name a column. A column of row numbers has no name.

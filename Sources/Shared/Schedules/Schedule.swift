@@ -99,7 +99,7 @@ package struct Schedule: Sendable, Equatable {
         }
     }
 
-    /// What a user should know if the times stop above the end of the process; nil if they reach it.
+    /// A note for the user if the times stop above the end of the process; nil if they reach it.
     package var noteOnEnd: String? {
         let (last, end) = (times[steps], process.end)
         guard process.hasNoiseLevels, last > end else { return nil }

@@ -99,7 +99,10 @@ extension ScheduleExport {
         let index = levels.firstIndex { $0 <= cut * (1 + 1e-6) } ?? levels.count - 1
         let use = "the first list is for the model of the high noise, the second goes on with the other"
         guard index == levels.count - 1 else {
-            return (Array(levels[...index]), Array(levels[index...]), "cut at sigma \(levels[index]): \(use)")
+            return (
+                Array(levels[...index]), Array(levels[index...]),
+                "cut at sigma \(decimal(levels[index], atMost: 12)): \(use)"
+            )
         }
         return (
             levels.dropLast() + [cut], [cut, levels[index]],

@@ -122,22 +122,33 @@ package struct ScheduleExport: Sendable {
         }
     }
 
-    /// Returns the time step at the start of each step, and a note if some were moved. For a noise table they are whole
-    /// numbers, since the schedulers truncate others, and no two are the same.
+    /// Returns the time step at the start of each step, and a note if some were moved.
     private func timesteps(_ schedule: Schedule) -> (steps: [String], note: String?) {
-        let process = schedule.process
-        let exact = schedule.times.compactMap { process.timestep($0) }
-        guard let table = process.table else { return (exact.dropLast().map { decimal($0, atMost: 12) }, nil) }
-        let rounded = exact.dropLast().map { min(Int($0.rounded()), table.count - 1) }
-        var steps = rounded
+        let exact = schedule.times.compactMap { schedule.process.timestep($0) }
+        let rounded = exact.dropLast().map { $0.rounded() }
+        guard let whole = wholeTimesteps(schedule) else {
+            return (exact.dropLast().map { decimal($0, atMost: 12) }, nil)
+        }
+        let moved = zip(whole, rounded).count { Double($0) != $1 }
+        return (
+            whole.map(String.init),
+            moved == 0 ? nil : "\(counted(moved, "time step")) moved, so that no two are the same"
+        )
+    }
+
+    /// Returns the time steps of a noise table as whole numbers, since the schedulers truncate others. No two are the same.
+    /// Returns nil if the process has no table, or fewer time steps than there are steps.
+    private func wholeTimesteps(_ schedule: Schedule) -> [Int]? {
+        let exact = schedule.times.compactMap { schedule.process.timestep($0) }
+        guard let table = schedule.process.table, exact.count <= table.count, let end = exact.last else { return nil }
+        var steps = exact.dropLast().map { min(Int($0.rounded()), table.count - 1) }
         for index in steps.indices.dropFirst() { steps[index] = min(steps[index], steps[index - 1] - 1) }
-        var least = Int((exact.last ?? 0).rounded(.down)) + 1
+        var least = Int(end.rounded(.down)) + 1
         for index in steps.indices.reversed() {
             steps[index] = max(steps[index], least)
             least = steps[index] + 1
         }
-        let note = "\(counted(zip(steps, rounded).count { $0 != $1 }, "time step")) moved, so that no two are the same"
-        return (steps.map(String.init), steps == rounded ? nil : note)
+        return steps
     }
 
     /// Returns a line of names and a line for each time.
@@ -148,10 +159,17 @@ package struct ScheduleExport: Sendable {
         var rows = [
             ["step"] + quantities.map(\.singular) + (untied ? [TabulatedSchedule.Quantity.modelTimesColumn] : [])
         ]
+        let whole = wholeTimesteps(schedule)
         for (step, t) in schedule.times.enumerated() {
-            let numbers =
-                quantities.compactMap { $0.value(of: t, process) } + (untied ? [schedule.modelTimes[step]] : [])
-            rows.append(["\(step)"] + numbers.map(shortest))
+            var cells = ["\(step)"]
+            for quantity in quantities {
+                if quantity == .timestep, let whole, step < whole.count {
+                    cells.append("\(whole[step])")
+                } else if let value = quantity.value(of: t, process) {
+                    cells.append(shortest(value))
+                }
+            }
+            rows.append(cells + (untied ? [shortest(schedule.modelTimes[step])] : []))
         }
         return rows
     }

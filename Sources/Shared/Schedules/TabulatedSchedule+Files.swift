@@ -13,7 +13,7 @@ extension TabulatedSchedule {
     }
 
     /// Reads the list in the bytes of the file at `path`, as `init(file:quantity:)` does.
-    init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
+    package init(_ bytes: [UInt8], path: String, quantity: Quantity? = nil) throws {
         let kind = FileKind(start: bytes)
         if [.torch, .pickle, .zip].contains(kind) {
             self = try locating(path) { try Self.referenceResult(bytes, path: path, isPickle: kind == .pickle) }
@@ -48,12 +48,16 @@ extension TabulatedSchedule {
     private static func list(_ bytes: [UInt8], path: String, names: [String], isNPZ: Bool) throws -> NumberList {
         guard isNPZ else { return try NumberList(parsing: bytes, names: names) }
         let archive = try NPZFile(ByteRegion(bytes), path: path)
-        return try NumberList(choosing: names, among: archive.names.map { try archive.array($0) }, kind: "array")
+        return try NumberList(choosing: names, among: archive.names, name: { $0 }, kind: "array", read: archive.array)
     }
 
-    /// Takes the model times out of a list of times: the column of that name, or the second of two rows.
+    /// Takes the model times out of a list of times: the list of that name, or the second of two rows.
     private static func modelTimes(_ list: inout NumberList) -> [Double]? {
-        if let column = list.others.first(where: { $0.name == Quantity.modelTimesColumn }) { return column.values }
+        if let column = list.others.first(where: { Quantity.modelTimesNames.contains($0.name ?? "") }),
+            column.values.count == list.values.count
+        {
+            return column.values
+        }
         guard list.others.count == 1, list.others[0].name == nil, list.others[0].values.count == list.values.count,
             list.values.count > 1
         else { return nil }

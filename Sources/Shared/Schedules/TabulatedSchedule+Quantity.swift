@@ -28,6 +28,8 @@ extension TabulatedSchedule {
 
         /// The column of a table that holds model times beside times.
         static let modelTimesColumn = "t_model"
+        /// The names of model times in files.
+        static let modelTimesNames = [modelTimesColumn, "model_times"]
 
         /// Whether the numbers fall from noise to data.
         var falls: Bool { self != .logSNR }

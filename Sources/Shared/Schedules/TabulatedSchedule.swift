@@ -92,10 +92,10 @@ extension TabulatedSchedule {
     private func end(_ time: Double, _ value: Double, _ process: NoiseProcess) throws -> Double {
         if Self.isClose(time, process.end) { return process.end }
         let free = process.noiseFreeTime
-        guard time < free else { return time }
+        guard time <= free else { return time }
         guard time >= 0 else {
             throw failure(
-                .data, "ends at \(quantity.singular) = \(word(lists[0].count - 1, [value]))",
+                .data, "ends at \(quantity.singular) = \(words.last ?? shortest(value))",
                 suggestion: "no noise is left at \(quantity.value(of: free, process) ?? free)")
         }
         return free

@@ -57,7 +57,9 @@ extension Solver {
     package func plan(evaluations: Int) throws -> (solver: Solver, steps: Int) {
         let (solver, steps) = family.rules.purchase(self, evaluations: evaluations)
         guard steps >= 1 else {
-            throw Failure(.usage, place: "evaluations", "\(evaluations) evaluations are too few for solver \(name)")
+            throw Failure(
+                .usage, place: "evaluations",
+                "\(counted(evaluations, "evaluation")) \(evaluations == 1 ? "is" : "are") too few for solver \(name)")
         }
         return (solver, steps)
     }

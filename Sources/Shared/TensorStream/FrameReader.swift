@@ -50,7 +50,11 @@ package final class FrameReader {
         let start = SafetensorsHeader.prefix + headerLength
         let text = try read(headerLength)
         try checkLength(SafetensorsHeader.prefix + text.count, start)
-        let header = try inFrame { try SafetensorsHeader(parsing: text) }
+        let header = try inFrame {
+            let header = try SafetensorsHeader(parsing: text)
+            try header.requireKnownTypes()
+            return header
+        }
         let tensors = try header.entries.map { entry in
             let bytes = try read(entry.range.count)
             try checkLength(

@@ -111,7 +111,8 @@ package final class SampleReader {
         for tensor in frame.tensors where tensor.name != "seed" && tensor.name != "label" {
             if known.contains(tensor.name) || isConditionTensor(tensor.name) {
                 guard tensor.shape.first == count else {
-                    throw Failure(.data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(count) rows")
+                    throw Failure(
+                        .data, "tensor `\(tensor.name)` of shape \(tensor.shape) has not \(counted(count, "row"))")
                 }
             } else if foreign == .drop || tensor.shape.first != count {
                 dropped.append(tensor.name)

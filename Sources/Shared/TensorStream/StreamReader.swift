@@ -65,7 +65,7 @@ package final class StreamReader {
             if startsPart { try beginPart(frame.metadata, declared) } else { try checkIdentity(frame.metadata) }
             carried += try sampleCount(frame)
             if let count = part.count, carried > count {
-                throw Failure(.data, "the part declares \(count) samples and carries more")
+                throw Failure(.data, "the part declares \(counted(count, "sample")) and carries more")
             }
             return (frame, startsPart)
         }

@@ -55,4 +55,28 @@ extension Tensor {
             }
         }
     }
+
+    /// Returns [B, C, T, 1], a map whose pixels are tokens, from a sequence of tokens [B, T, C].
+    package var tokensAsPixels: Tensor {
+        transposedSamples(rows: shape[1], columns: shape[2]).reshaped([batch, shape[2], shape[1], 1])
+    }
+
+    /// Returns the tokens [B, T, C] of a map [B, C, T, 1]; undoes `tokensAsPixels`.
+    package var pixelsAsTokens: Tensor {
+        transposedSamples(rows: shape[1], columns: shape[2]).reshaped([batch, shape[2], shape[1]])
+    }
+
+    @specialized(where Element == Float)
+    private func transposedSamples(rows: Int, columns: Int) -> Tensor {
+        let size = rows * columns
+        precondition(sampleCount == size)
+        return Tensor(shape: shape) { target in
+            withElements { source in
+                for index in target.indices {
+                    let place = index % size
+                    target[index] = source[index - place + place % rows * columns + place / rows]
+                }
+            }
+        }
+    }
 }

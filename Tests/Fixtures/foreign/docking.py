@@ -1,9 +1,11 @@
-"""examples/diffdock_stepper.py with a stand-in for DiffDock: the same functions, two small ligands, scores towards a pocket.
+"""examples/diffdock_stepper.py with a stand-in for DiffDock: the same functions, three small ligands, scores towards a pocket.
 
 docking.py EXAMPLES [check]: serves the sampler, or checks it against a plain loop over DiffDock's own kind of update.
 """
 import copy
+import os
 import sys
+import tempfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,7 +64,8 @@ def graph(atoms, turning, pocket):
     bonds = torch.tensor([[i, i + 1] for i in range(atoms - 1)]).T
     mask = np.array([[j > i for j in range(atoms)] for i in turning])
     result = Graph({
-        "ligand": Store(pos=chain, edge_mask=torch.tensor([i in turning for i in range(atoms - 1)]),
+        "ligand": Store(x=torch.arange(atoms)[:, None], pos=chain,
+                        edge_mask=torch.tensor([i in turning for i in range(atoms - 1)]),
                         mask_rotate=mask, num_nodes=atoms),
         ("ligand", "ligand"): Store(edge_index=bonds, num_edges=atoms - 1)})
     result.pocket, result.parts = torch.tensor(pocket), [result]
@@ -75,10 +78,17 @@ def t_to_sigma(t_tr, t_rot, t_tor, args):
         (t_tor, args.tor_sigma_min, args.tor_sigma_max))]
 
 
-def set_time(complex_graphs, t, t_tr, t_rot, t_tor, batchsize, all_atoms, asyncronous_noise_schedule, device):
-    assert not asyncronous_noise_schedule
+def set_time(complex_graphs, t, t_tr, t_rot, t_tor, batchsize, all_atoms, device, include_miscellaneous_atoms=False):
+    """That of the released code."""
     complex_graphs.complex_t = {"tr": t_tr * torch.ones(batchsize), "rot": t_rot * torch.ones(batchsize),
                                 "tor": t_tor * torch.ones(batchsize)}
+
+
+def set_time_of_later_code(
+        complex_graphs, t, t_tr, t_rot, t_tor, batchsize, all_atoms, asyncronous_noise_schedule, device,
+        include_miscellaneous_atoms=False):
+    assert not asyncronous_noise_schedule
+    set_time(complex_graphs, t, t_tr, t_rot, t_tor, batchsize, all_atoms, device)
 
 
 def crop_beyond(part, reach, all_atoms):
@@ -110,6 +120,8 @@ def modify_conformer_batch(orig_pos, data, tr_update, rot_update, torsion_update
     centre = pos.mean(1, keepdim=True)
     rigid = (pos - centre) @ axis_angle_to_matrix(rot_update).transpose(1, 2) + tr_update[:, None] + centre
     bonds = data["ligand", "ligand"].edge_index[:, :data["ligand", "ligand"].num_edges // count]
+    if torsion_updates is None:
+        return rigid.reshape(-1, 3)
     turning = bonds.T[data["ligand"].edge_mask[:bonds.shape[1]]]
     flexed = modify_conformer_torsion_angles_batch(rigid, turning, mask_rotate, torsion_updates.reshape(count, -1))
     # Superpose the flexed molecule on the rigid one (Kabsch).
@@ -130,6 +142,8 @@ def model(batch):
     along = torch.nn.functional.normalize(pos[:, -1] - pos[:, 0], dim=-1)
     rot = torch.linalg.cross(along, torch.tensor([0.0, 0.0, 1.0]).expand(count, 3)) / (levels[1] ** 2 + 0.1)[:, None]
     torsions = int(batch["ligand"].edge_mask.sum()) // count
+    if torsions == 0:
+        return tr, rot, torch.empty(0), None
     bend = torch.sin(pos[:, :torsions, 0] - pos[:, 1:torsions + 1, 1])
     return tr, rot, (bend / (levels[2] ** 2 + 0.2)[:, None]).reshape(-1), None
 
@@ -143,53 +157,91 @@ LIBRARY = SimpleNamespace(
     Batch=Graph, t_to_sigma=t_to_sigma, set_time=set_time, crop_beyond=crop_beyond, automorphisms=automorphisms,
     modify_conformer_batch=modify_conformer_batch,
     modify_conformer_torsion_angles_batch=modify_conformer_torsion_angles_batch)
-GRAPHS = [graph(5, [1], [3.0, -2.0, 1.0]), graph(7, [1, 3], [-4.0, 0.5, 2.0])]
+GRAPHS = [graph(5, [1], [3.0, -2.0, 1.0]), graph(7, [1, 3], [-4.0, 0.5, 2.0]), graph(4, [], [1.0, 1.0, -3.0])]
 DOCKING = diffdock_stepper.Docking(LIBRARY, model, SETTINGS, GRAPHS)
 
 
 def check():
     """Steps through the sampler's requests against one sample at a time, updated as DiffDock's own sampling does."""
     rng = np.random.default_rng(1)
-    noise, label = rng.normal(size=(4, 11)).astype(np.float32), np.array([1, 0, 1, 1])
+    noise, label = rng.normal(size=(5, 11)).astype(np.float32), np.array([1, 0, 1, 1, 2])
     state = DOCKING.start({"noise": noise, "label": label})["state"]
-    assert state.shape == (4, 7, 3) and state.dtype == np.float32 and not state[1, 5:].any()
-    for row in range(4):  # bond lengths never change
+    assert state.shape == (5, 7, 3) and state.dtype == np.float32 and not state[1, 5:].any()
+    for row in range(5):  # bond lengths never change
         chain, given = GRAPHS[label[row]]["ligand"].pos.numpy(), state[row, :DOCKING.atoms[label[row]]]
         lengths = [np.linalg.norm(np.diff(positions, axis=0), axis=-1) for positions in (chain, given)]
         assert np.allclose(*lengths, atol=1e-4)
-    centres = [state[row, :DOCKING.atoms[label[row]]].mean(0) for row in range(4)]
+    centres = [state[row, :DOCKING.atoms[label[row]]].mean(0) for row in range(5)]
     assert np.allclose(centres, 19 * noise[:, :3], atol=1e-4)
+    started = state
+    state = check_steps(state, label)
+    LIBRARY.set_time = set_time_of_later_code
+    assert np.array_equal(check_steps(started, label), state)
+    turned = np.zeros_like(state)
+    for row in range(5):
+        atoms = DOCKING.atoms[label[row]]
+        turned[row, :atoms] = state[row, :atoms][::-1]
+    losses = DOCKING.loss({"sample": state.astype(float), "target": turned, "label": label})["loss"]
+    assert losses.shape == (5,) and losses.max() < 1e-9
+    losses = DOCKING.loss({"sample": state + 1.0, "target": state, "label": label})["loss"]
+    assert np.all(losses > 0.5) and np.all(losses <= 3 + 1e-5)
+    for wrong in ({}, {"label": np.array([0, -1, 1, 1, 1])}):
+        try:
+            DOCKING.start({"noise": noise, **wrong})
+        except ValueError as error:
+            assert "--labels" in str(error)
+        else:
+            raise AssertionError("a sample without a complex is started")
+    check_conformers()
+    print("docking.py: all is well")
+
+
+def check_steps(state, label):
+    """Returns the state after 18 steps, which are those of each sample alone."""
     grid = np.linspace(1, 0, 19)
-    singles = [state[row:row + 1] for row in range(4)]
+    singles = [state[row:row + 1] for row in range(5)]
     for t, t_next in zip(grid, grid[1:]):
-        told = {"label": label, "t": np.full(4, t), "t_next": np.full(4, t_next), "t_model": np.full(4, t)}
+        told = {"label": label, "t": np.full(5, t), "t_next": np.full(5, t_next), "t_model": np.full(5, t)}
         state = DOCKING.step({"state": state, **told})["state"]
-        for row in range(4):
+        for row in range(5):
             atoms = DOCKING.atoms[label[row]]
             data = copy.copy(GRAPHS[label[row]])
             data.was_cropped = True
             data["ligand"].pos = torch.from_numpy(singles[row][0, :atoms])
-            set_time(data, t, t, t, t, 1, False, False, "cpu")
+            set_time(data, t, t, t, t, 1, False, "cpu")
             data.parts = [data]
-            tr_score, rot_score, tor_score = model(data)[:3]
+            scores = model(data)[:3]
             levels = t_to_sigma(t, t, t, SETTINGS)
             g = [level * np.sqrt(2 * np.log(high / low)) for level, low, high in zip(
                 levels, (0.1, 0.03, 0.0314), (19, 1.55, 3.14))]
-            moves = [0.5 * g[k] ** 2 * (t - t_next) * score for k, score in enumerate((tr_score, rot_score, tor_score))]
+            moves = [0.5 * g[k] ** 2 * (t - t_next) * score for k, score in enumerate(scores)]
+            if len(moves[2]) == 0:
+                moves[2] = None
             moved = modify_conformer_batch(
                 data["ligand"].pos, data, *moves, torch.as_tensor(data["ligand"].mask_rotate))
             singles[row] = np.zeros((1, 7, 3), np.float32)
             singles[row][0, :atoms] = moved.numpy()
     assert np.allclose(state, np.concatenate(singles), atol=1e-3), abs(state - np.concatenate(singles)).max()
-    turned = np.zeros_like(state)
-    for row in range(4):
-        atoms = DOCKING.atoms[label[row]]
-        turned[row, :atoms] = state[row, :atoms][::-1]
-    losses = DOCKING.loss({"sample": state.astype(float), "target": turned, "label": label})["loss"]
-    assert losses.shape == (4,) and losses.max() < 1e-9
-    losses = DOCKING.loss({"sample": state + 1.0, "target": state, "label": label})["loss"]
-    assert np.all(losses > 0.5) and np.all(losses <= 3 + 1e-5)
-    print("docking.py: all is well")
+    return state
+
+
+def check_conformers():
+    """A later start gets the conformers of the first one; other ligands have their own."""
+    def drawn(seed):
+        graphs = [graph(5, [1], [0.0, 0.0, 0.0]), graph(4, [], [0.0, 0.0, 0.0])]
+        for part in graphs:
+            part["ligand"].pos = part["ligand"].pos + torch.randn(3, generator=torch.Generator().manual_seed(seed))
+        return graphs
+
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = drawn(1), drawn(2)
+        assert not torch.equal(first[0]["ligand"].pos, second[0]["ligand"].pos)
+        own = [part["ligand"].pos for part in first]
+        diffdock_stepper.keep_conformers(first, folder)
+        diffdock_stepper.keep_conformers(second, folder)
+        for graphs in (first, second):
+            assert all(torch.equal(part["ligand"].pos, pos) for part, pos in zip(graphs, own))
+        assert len(os.listdir(folder)) == 2
 
 
 if __name__ == "__main__":

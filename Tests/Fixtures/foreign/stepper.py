@@ -4,7 +4,7 @@ The state is x [B, 2] in F64 and a count of steps in I64. A step takes x to x + 
 gets a little of the seed; samples are x and its sum [B, 3]; the loss is the mean square distance.
 Words: bare (step alone, on the noise itself), tied (no model times), no-pullback, no-loss, still (no cotangent of the noise),
 interval=[T,END], evaluations=N, process=NAME, alone (ends if a second request comes before the answer), and faults: some in
-`spoil`, which show at the second step, negative-loss and sample-shape.
+`spoil`, which show at the second step, negative-loss, loss-cotangent-nan, huge (samples beyond F32) and sample-shape.
 """
 import array
 import json
@@ -92,6 +92,8 @@ def step_back(f, batch, cotangents):
 
 def finish(f, batch):
     x = f["state.x"].values()
+    if "huge" in WORDS:
+        x = [4e38 * value for value in x]
     return {"sample": doubles([v for b in range(batch) for v in (x[2 * b], x[2 * b + 1], x[2 * b] + x[2 * b + 1])],
                               batch, 3)}
 
@@ -110,6 +112,8 @@ def loss(f, batch):
 
 def loss_back(f, batch, cotangents):
     apart = [a - b for a, b in zip(f["sample"].values(), f["target"].values())]
+    if "loss-cotangent-nan" in WORDS:
+        apart[-1] = math.nan
     return {"sample_cotangent": doubles([2 / 3 * d * cotangents["loss"][i // 3] for i, d in enumerate(apart)], batch, 3)}
 
 

@@ -20,7 +20,8 @@ extension PickleDocument {
             let data = try byteRegion(parts.data)
         else { throw fault }
         guard try type.byteCount(of: shape, tensor: name) == data.count else {
-            throw Failure(.data, "array `\(name)` has \(data.count) bytes, which its shape \(shape) contradicts")
+            throw Failure(
+                .data, "array `\(name)` has \(counted(data.count, "byte")), which its shape \(shape) contradicts")
         }
         let storage = StoredTensor.Storage(
             place: .region(data), type: type, count: data.count / type.size, isBigEndian: isBigEndian)

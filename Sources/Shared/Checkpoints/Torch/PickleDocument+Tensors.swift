@@ -1,11 +1,18 @@
 import Diagnostics
 import Formats
 
+/// Says that a tensor has an element type that is not read.
+struct UnreadElementType: Error {
+    let type: String
+    /// Empty if it is not known.
+    var shape: [Int] = []
+}
+
 /// Finds tensors among the values of a pickle. They are calls of PyTorch's rebuild functions or NumPy arrays, and are
 /// read from the arguments.
 extension PickleDocument {
     /// Returns the tensor that `value` is; nil if it is something else. Throws `.data`, naming `name`, if it is a
-    /// tensor that cannot be read.
+    /// tensor that cannot be read, and `UnreadElementType`.
     func tensor(_ value: PickleValue, name: String) throws -> StoredTensor? {
         guard let (global, arguments) = call(value) else { return nil }
         switch "\(global)" {
@@ -41,7 +48,7 @@ extension PickleDocument {
         else { throw Self.unreadable(name, global) }
         let told = isUntyped ? self.global(arguments[6]) : nil
         guard let type = isUntyped ? told.flatMap({ TorchType.named($0.name) }) : storage.type else {
-            throw Failure(.data, "tensor `\(name)` is of type `\(told.map { "\($0)" } ?? "?")`, which is not read")
+            throw UnreadElementType(type: told.map { "\($0)" } ?? "?", shape: shape)
         }
         return try StoredTensor(
             storage: storage, type: type, offset: offset, shape: shape, strides: strides, name: name)
@@ -76,7 +83,7 @@ extension PickleDocument {
         }
         if type.name == "UntypedStorage" { return .init(place: .key(key), type: nil, count: count) }
         guard let element = TorchType.storage(type.name), type.standing == .allowed else {
-            throw Failure(.data, "storage \(key) is a `\(type)`, which is not read")
+            throw UnreadElementType(type: "\(type)")
         }
         return .init(place: .key(key), type: element, count: count)
     }
@@ -86,9 +93,13 @@ extension PickleDocument {
     func storageTypes() throws -> [String: DataType?] {
         var types: [String: DataType?] = [:]
         for index in objects.indices {
-            guard let storage = try persistentStorage(.object(index)), case .key(let key) = storage.place else {
-                continue
+            let storage: StoredTensor.Storage?
+            do {
+                storage = try persistentStorage(.object(index))
+            } catch let fault as UnreadElementType {
+                throw Failure(.data, "holds a storage of type `\(fault.type)`, which is not read")
             }
+            guard let storage, case .key(let key) = storage.place else { continue }
             if let known = types[key], known != storage.type {
                 throw Failure(.data, "storage \(key) has two element types")
             }

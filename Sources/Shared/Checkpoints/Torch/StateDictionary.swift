@@ -1,4 +1,5 @@
 import Diagnostics
+import Formats
 
 /// The tensors of a checkpoint under the names of PyTorch's state dictionaries. A file may keep them as a dictionary of
 /// tensors, as one that is nested under a usual key, or as the modules of a pickled network.
@@ -9,6 +10,11 @@ struct StateDictionary {
     private(set) var key: String?
     /// The value that holds the weights.
     private(set) var root: PickleValue
+
+    /// The tensors of element types that are not read.
+    private(set) var unread: [UnreadTensor] = []
+    /// A note for the user about the choice among several sets of weights.
+    private(set) var remarks: [String] = []
 
     private let document: PickleDocument
     private var visits = 0
@@ -26,26 +32,49 @@ struct StateDictionary {
     init(_ document: PickleDocument) throws {
         self.document = document
         root = document.root
-        if !holdsTensors(root), let key = Self.keys.first(where: { holdsTensors(document.value($0, in: root)) }),
-            let value = document.value(key, in: root)
-        {
-            (self.key, root) = (key, value)
-        }
+        let averages = document.holdsTensors(root) ? nil : choose(among: WeightPlaces(document, root: root).all)
         try collect(root, path: [])
-        guard !names.isEmpty else {
-            if let global = document.foreignGlobals.first {
-                throw Failure(.data, "no tensors found, and `\(global)` is not a class that is read")
-            }
-            throw Failure(.data, "no tensors found")
+        if let averages { try take(averages) }
+        guard names.isEmpty else { return }
+        if let tensor = unread.first {
+            throw Failure(.data, "tensor `\(tensor.name)` is of type `\(tensor.type)`, which is not read")
         }
+        if let global = document.foreignGlobals.first {
+            throw Failure(.data, "no tensors found, and `\(global)` is not a class that is read")
+        }
+        throw Failure(.data, "no tensors found")
     }
 
-    /// Whether `value` is a module, or a dictionary that has a tensor directly in it.
-    private func holdsTensors(_ value: PickleValue?) -> Bool {
-        guard let value else { return false }
-        if document.module(value) != nil { return true }
-        guard let entries = document.entries(value) else { return false }
-        return entries.contains { document.isTensor($0.value) }
+    /// Sets `root` and `key` to the weights that are read: averaged ones if there are any. Returns the list of averages that is
+    /// to replace plain weights, if that is how the file keeps them.
+    private mutating func choose(among places: [WeightPlaces.Place]) -> WeightPlaces.Place? {
+        func rank(_ place: WeightPlaces.Place) -> Int { Self.keys.firstIndex(of: place.path[0]) ?? Self.keys.count }
+        let averaged = places.filter { $0.isAveraged && !$0.isList }.sorted { rank($0) < rank($1) }
+        let plain = places.filter { !$0.isAveraged && !$0.isList && $0.path.count == 1 && rank($0) < Self.keys.count }
+        guard let chosen = averaged.first ?? plain.min(by: { rank($0) < rank($1) }) else { return nil }
+        (key, root) = (chosen.key, chosen.value)
+        if averaged.count > 1 {
+            let others = averaged.dropFirst().prefix(4).map { "`\($0.key)`" }.joined(separator: ", ")
+            remarks.append("holds averaged weights under `\(chosen.key)`, which are used, and under \(others)")
+        }
+        return averaged.isEmpty ? places.first { $0.isAveraged && $0.isList } : nil
+    }
+
+    /// Replaces the parameters by their averages, which the file keeps as a list in their order.
+    private mutating func take(_ list: WeightPlaces.Place) throws {
+        let plain = key ?? ""
+        let averages = try (document.elements(list.value) ?? []).enumerated().compactMap { index, value in
+            try document.tensor(value, name: "\(list.key).\(index)")
+        }
+        let shapes = tensors.mapValues(\.shape)
+        guard let owners = parameters(of: names, shapes: shapes, averagedBy: averages.map(\.shape)) else {
+            remarks.append(
+                "holds averaged weights under `\(list.key)`, which do not fit those under `\(plain)`; the latter are used"
+            )
+            return
+        }
+        for (name, average) in zip(owners, averages) { tensors[name] = average }
+        key = list.key
     }
 
     private mutating func collect(_ value: PickleValue, path: [String]) throws {
@@ -54,7 +83,7 @@ struct StateDictionary {
             throw Failure(.data, place: path.prefix(4).joined(separator: "."), "is nested too deep or too wide")
         }
         let name = path.isEmpty ? "value" : path.joined(separator: ".")
-        if let tensor = try document.tensor(value, name: name) {
+        if let tensor = try readable(value, name: name) {
             if tensors.updateValue(tensor, forKey: name) == nil { names.append(name) }
         } else if let module = document.module(value) {
             for part in ["_parameters", "_buffers", "_modules"] {
@@ -71,18 +100,38 @@ struct StateDictionary {
         }
     }
 
+    /// Returns the tensor that `value` is; nil if it is something else, or of an element type that is not read, which is
+    /// remembered.
+    private mutating func readable(_ value: PickleValue, name: String) throws -> StoredTensor? {
+        do {
+            return try document.tensor(value, name: name)
+        } catch let fault as UnreadElementType {
+            remember(fault, name: name)
+            return nil
+        }
+    }
+
+    private mutating func remember(_ fault: UnreadElementType, name: String) {
+        guard !unread.contains(where: { $0.name == name }) else { return }
+        unread.append(UnreadTensor(name: name, type: fault.type, shape: fault.shape))
+    }
+
     private mutating func collect(_ entry: PickleObject.Entry, under path: [String]) throws {
         guard let key = document.string(entry.key) ?? document.integer(entry.key).map(String.init) else { return }
         try collect(entry.value, path: path + [key])
     }
 
     /// Throws `.data` if a foreign function would make a tensor, which cannot be had without running it.
-    private func refuseTensors(in arguments: [PickleValue], of global: PickleGlobal, name: String) throws {
+    private mutating func refuseTensors(in arguments: [PickleValue], of global: PickleGlobal, name: String) throws {
         guard arguments.contains(where: { document.isTensor($0) || document.object($0)?.kind == .persistent }) else {
             return
         }
         // For a quantized tensor the type of its storage tells more than the function does.
-        for argument in arguments { _ = try document.persistentStorage(argument) }
+        do {
+            for argument in arguments { _ = try document.persistentStorage(argument) }
+        } catch let fault as UnreadElementType {
+            return remember(fault, name: name)
+        }
         throw Failure(.data, "`\(name)` is a tensor made by `\(global)`, which is not allowed")
     }
 }

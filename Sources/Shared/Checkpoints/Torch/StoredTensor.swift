@@ -67,7 +67,8 @@ package struct StoredTensor: Sendable {
     /// Throws `.data` if a storage of `bytes` bytes is shorter than its description says.
     func checkStorage(bytes: Int) throws {
         guard storage.count <= bytes / (storage.type?.size ?? 1) else {
-            throw Failure(.data, "the storage has \(bytes) bytes, too few for \(storage.count) elements")
+            throw Failure(
+                .data, "the storage has \(counted(bytes, "byte")), too few for \(counted(storage.count, "element"))")
         }
     }
 

@@ -14,7 +14,8 @@ extension ByteRegion {
             var output: [UInt8] = []
             while try inflater.step(appendingTo: &output, limit: count) {}
             guard output.count == count else {
-                throw Failure(.data, "inflates to \(output.count) bytes, not the \(count) that were promised")
+                throw Failure(
+                    .data, "inflates to \(counted(output.count, "byte")), not the \(count) that were promised")
             }
             return output
         }

@@ -168,11 +168,12 @@ extension ZipDirectory {
 
         private func checkCounts() throws {
             guard isDeflated || count == storedCount else {
-                throw Failure(.data, place: name, "is stored but claims \(count) bytes of \(storedCount)")
+                throw Failure(.data, place: name, "is stored but claims \(counted(count, "byte")) of \(storedCount)")
             }
             let limit = storedCount.multipliedReportingOverflow(by: ZipArchive.maximumRatio)
             guard !isDeflated || limit.overflow || count <= limit.partialValue else {
-                throw Failure(.data, place: name, "claims \(count) bytes from \(storedCount): no deflate does that")
+                throw Failure(
+                    .data, place: name, "claims \(counted(count, "byte")) from \(storedCount): no deflate does that")
             }
         }
 

@@ -82,7 +82,7 @@ package enum NoiseProcess: Sendable, Equatable {
         return false
     }
 
-    /// The same states at sigma as the time, if this is a flow with a shift; nil if it is something else.
+    /// The flow with these states whose time is sigma, if this is a flow with a shift; nil if it is something else.
     package var unshifted: NoiseProcess? {
         if case .flow(let shift) = self, shift != 1 { return .flow }
         return nil
@@ -148,7 +148,7 @@ extension NoiseProcess {
     }
 
     /// Returns lambda = log alpha - log sigma, half the log-SNR.
-    /// Where it is infinite, at an end of the process, it has no derivative.
+    /// If it is infinite, as at some ends of processes, it has no derivative.
     package func lambda<T: Real>(_ t: T) -> T {
         let lambda: T
         switch self {

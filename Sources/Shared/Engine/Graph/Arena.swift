@@ -13,45 +13,56 @@ final class Arena: Sendable {
     }
 }
 
-/// The arenas of a network. A plan is made once for each extent; any plan that fits uses a block of memory again.
-final class Arenas: Sendable {
-    private struct State {
-        var plans: [PlanExtent: Plan] = [:]
-        /// By rising size.
-        var free: [FloatBuffer] = []
+/// Blocks of memory that networks use one after another. Networks that never run at once, such as the pieces of one
+/// graph, may share them.
+package final class MemoryBlocks: Sendable {
+    /// By rising size.
+    private let free = Mutex<[FloatBuffer]>([])
+
+    package init() {}
+
+    fileprivate func take(_ count: Int) -> FloatBuffer {
+        let block = free.withLock { free -> FloatBuffer? in
+            if let index = free.firstIndex(where: { $0.count >= count }) { return free.remove(at: index) }
+            // A larger block is made; the largest that is too small makes room for it.
+            _ = free.popLast()
+            return nil
+        }
+        return block ?? FloatBuffer(count: count, for: .activations)
     }
 
-    private let state = Mutex(State())
-    private let graph: Graph
+    fileprivate func give(_ block: FloatBuffer) {
+        free.withLock { free in
+            let index = free.firstIndex { $0.count >= block.count } ?? free.count
+            free.insert(block, at: index)
+        }
+    }
+}
 
-    init(_ graph: Graph) { self.graph = graph }
+/// The arenas of a network. A plan is made once for each extent; any plan that fits uses a block of memory again.
+final class Arenas: Sendable {
+    private let plans = Mutex<[PlanExtent: Plan]>([:])
+    private let graph: Graph
+    private let blocks: MemoryBlocks
+
+    init(_ graph: Graph, _ blocks: MemoryBlocks) {
+        self.graph = graph
+        self.blocks = blocks
+    }
 
     func take(_ extent: PlanExtent, _ schedule: MemorySchedule) -> Arena {
         let plan = plan(extent, schedule)
-        let block = state.withLock { state -> FloatBuffer? in
-            if let index = state.free.firstIndex(where: { $0.count >= plan.count }) {
-                return state.free.remove(at: index)
-            }
-            // A larger block is made; the largest that is too small makes room for it.
-            _ = state.free.popLast()
-            return nil
-        }
-        return Arena(plan, block ?? FloatBuffer(count: plan.count, for: .activations))
+        return Arena(plan, blocks.take(plan.count))
     }
 
     private func plan(_ extent: PlanExtent, _ schedule: MemorySchedule) -> Plan {
-        if let plan = state.withLock({ $0.plans[extent] }) { return plan }
+        if let plan = plans.withLock({ $0[extent] }) { return plan }
         let plan = Plan(graph, schedule, extent: extent)
-        state.withLock { $0.plans[extent] = plan }
+        plans.withLock { $0[extent] = plan }
         return plan
     }
 
-    func give(_ arena: Arena) {
-        state.withLock { state in
-            let index = state.free.firstIndex { $0.count >= arena.buffer.count } ?? state.free.count
-            state.free.insert(arena.buffer, at: index)
-        }
-    }
+    func give(_ arena: Arena) { blocks.give(arena.buffer) }
 }
 
 /// The arenas that hold a linearization's activations; they are given back when the last reference to the tape goes.

@@ -25,12 +25,18 @@ package final class CompiledNetwork: Sendable {
     /// next operation, fewer would leave work items with few tiles.
     private static let chunkImages = 4
 
+    /// Returns the images of a graph of this size that go through it together; nil if each runs on one thread.
+    package static func imagesTogether(_ graph: Graph) -> Int? {
+        graph.multiplications < smallNetwork ? nil : chunkImages
+    }
+
     /// - Parameters:
     ///   - differentiable: inputs whose cotangents the pullback returns.
     ///   - imagesTogether: images that go through the graph together; nil lets the network's size decide.
+    ///   - memory: the blocks of memory in which the network runs.
     package init(
         _ graph: Graph, inputs: [Value], outputs: [Value], differentiable: [Value], pool: ThreadPool,
-        imagesTogether: Int? = nil
+        imagesTogether: Int? = nil, memory: MemoryBlocks = MemoryBlocks()
     ) {
         self.graph = graph
         self.inputs = inputs
@@ -38,7 +44,7 @@ package final class CompiledNetwork: Sendable {
         self.differentiable = differentiable
         self.pool = pool
         self.imagesTogether = imagesTogether
-        arenas = Arenas(graph)
+        arenas = Arenas(graph, memory)
     }
 
     /// Returns the outputs' values for a batch.

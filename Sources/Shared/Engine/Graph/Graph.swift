@@ -18,6 +18,23 @@ package struct Graph: Sendable {
         return output
     }
 
+    /// Returns the graph in consecutive pieces, which begin at the first operation and at each of `starts`, and for
+    /// each piece the values of earlier pieces, and of `inputs`, that it reads. The pieces share the operations'
+    /// weights.
+    package func pieces(at starts: [Int], inputs: [Value]) -> [(graph: Graph, inputs: [Value])] {
+        let ends = starts + [operations.count]
+        return zip([0] + starts, ends).map { start, end in
+            var piece = self
+            piece.operations = Array(operations[start..<end])
+            let known = Set(inputs.map(\.id)).union(operations[..<start].map(\.output.id))
+            var read = Set<Int>()
+            let crossing = piece.operations.flatMap(\.inputs).filter {
+                known.contains($0.id) && read.insert($0.id).inserted
+            }
+            return (piece, crossing)
+        }
+    }
+
     private mutating func makeValue(_ shape: MapShape) -> Value {
         let value = Value(id: values.count, shape: shape)
         values.append(value)

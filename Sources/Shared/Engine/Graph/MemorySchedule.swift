@@ -65,12 +65,14 @@ package struct MemorySchedule: Sendable {
         try check(graph)
     }
 
-    /// The first and the last time at which a buffer holds something; nil if nobody uses it.
+    /// The first and the last time at which a buffer must keep what it holds; nil if nobody uses it.
     func lifetime(of buffer: MemoryBuffer) -> ClosedRange<Int>? {
         guard let times = accesses[buffer]?.map(\.time), let first = times.min(), let last = times.max() else {
             return nil
         }
-        return first...last
+        // A pullback may run again, and then needs everything that the forward run left for it.
+        let isPulled = withPullback && buffer.isWrittenForwards && last >= operationCount
+        return first...(isPulled ? 2 * operationCount : last)
     }
 
     // MARK: - Accesses

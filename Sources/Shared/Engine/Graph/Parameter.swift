@@ -33,7 +33,8 @@ package struct Parameter: Sendable {
         var result: Result?
         try access { elements in
             guard elements.count == count else {
-                throw Failure(.data, place: name, "has \(elements.count) elements where the network needs \(count)")
+                throw Failure(
+                    .data, place: name, "has \(counted(elements.count, "element")) where the network needs \(count)")
             }
             result = try body(elements)
         }
@@ -46,6 +47,15 @@ package struct Parameter: Sendable {
     /// Returns this parameter with every element times `factor`.
     package func scaled(by factor: Float) -> Parameter {
         Parameter(name: name, shape: shape, read: { try load().map { factor * $0 } })
+    }
+
+    /// Returns the rows of all `parts`, which have rows of one shape, one part after another.
+    package static func joined(_ parts: [Parameter]) -> Parameter {
+        let row = parts.first.map { Array($0.shape.dropFirst()) } ?? []
+        precondition(parts.allSatisfy { Array($0.shape.dropFirst()) == row })
+        return Parameter(
+            name: parts.map(\.name).joined(separator: ", "), shape: [parts.reduce(0) { $0 + $1.shape[0] }] + row,
+            read: { try parts.flatMap { try $0.load() } })
     }
 
     /// Returns this parameter with the first dimension's rows in another order: row i of the result is row `order[i]`.

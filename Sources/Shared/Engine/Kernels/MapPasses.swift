@@ -9,6 +9,15 @@ enum MapPasses {
         }
     }
 
+    /// Calls `body` once for every pixel of every image, numbered through the batch.
+    static func pixels(_ run: GraphRun, _ shape: MapShape, _ body: (_ pixel: Int) -> Void) {
+        let count = run.batch * shape.pixels
+        let itemPixels = max(1, itemFloats / shape.stride)
+        run.parallelFor((count + itemPixels - 1) / itemPixels) { item, _ in
+            for pixel in item * itemPixels..<min(count, (item + 1) * itemPixels) { body(pixel) }
+        }
+    }
+
     /// Sets target to factor * source, or adds factor * source to it if `adds`.
     static func scale(
         _ run: GraphRun, _ source: FloatPointer, by factor: Float, target: MutableFloatPointer, adds: Bool, count: Int

@@ -11,18 +11,38 @@
 ///
 /// The operation is differentiable in c.
 package struct SinusoidalEmbedding: Operation {
+    /// The frequencies w: learned, and read with the weights, or known exactly.
+    package enum Frequencies: Sendable {
+        case learned(Parameter)
+        case exact([Double])
+
+        package var count: Int {
+            switch self {
+            case .learned(let parameter): parameter.count
+            case .exact(let numbers): numbers.count
+            }
+        }
+
+        fileprivate func load() throws -> [Double] {
+            switch self {
+            case .learned(let parameter): try parameter.load().map { Double($0) }
+            case .exact(let numbers): numbers
+            }
+        }
+    }
+
     package let input: Value
     package let output: Value
-    let frequencies: Parameter
+    let frequencies: Frequencies
     /// Whether the sines come first, as in SongUNet.
     let sinesFirst: Bool
     private let loaded = MadeOnce<[Double]>()
 
     /// - Parameters:
-    ///   - input: one feature, the number c.
+    ///   - input: the number c as one feature, or as the sum of two features, which hold more digits than one Float.
     ///   - frequencies: half as many as the output has features.
-    package init(_ input: Value, output: Value, frequencies: Parameter, sinesFirst: Bool) {
-        precondition(input.shape == MapShape(features: 1))
+    package init(_ input: Value, output: Value, frequencies: Frequencies, sinesFirst: Bool) {
+        precondition(input.shape.pixels == 1 && (1...2).contains(input.shape.channels))
         precondition(output.shape == MapShape(features: 2 * frequencies.count))
         self.input = input
         self.output = output
@@ -30,12 +50,11 @@ package struct SinusoidalEmbedding: Operation {
         self.sinesFirst = sinesFirst
     }
 
-    /// Returns w_j = 10000^(-j / (n/2 - e)) for n features, with e = 1 if `endpoint` and e = 0 otherwise, rounded to
-    /// Float as the reference implementation rounds them.
-    package static func positionalFrequencies(features: Int, endpoint: Bool) -> [Float] {
+    /// Returns w_j = 10000^(-j / (n/2 - e)) for n features, with e = 1 if `endpoint` and e = 0 otherwise.
+    package static func positionalFrequencies(features: Int, endpoint: Bool) -> [Double] {
         let half = features / 2
         let divisor = Double(half - (endpoint ? 1 : 0))
-        return (0..<half).map { Float(pow(10_000, -Double($0) / divisor)) }
+        return (0..<half).map { pow(10_000, -Double($0) / divisor) }
     }
 
     package var kind: LayerKind { .other }
@@ -43,14 +62,20 @@ package struct SinusoidalEmbedding: Operation {
     package var pullbackReadsInputs: Bool { true }
 
     package func prepare(pullback: Bool) throws {
-        try loaded.prepare { try frequencies.load().map { Double($0) } }
+        try loaded.prepare { try frequencies.load() }
+    }
+
+    /// Returns c of one image.
+    private func number(_ run: GraphRun, _ image: Int) -> Double {
+        let features = run.activations(input) + image * input.shape.stride
+        return (0..<input.shape.channels).reduce(0) { $0 + Double(features[$1]) }
     }
 
     package func forward(_ run: GraphRun) {
         let frequencies = loaded.value ?? []
         let half = frequencies.count
         for image in 0..<run.batch {
-            let c = Double(run.activations(input)[image * input.shape.stride])
+            let c = number(run, image)
             let target = run.activations(output) + image * output.shape.stride
             for index in 2 * half..<output.shape.stride { target[index] = 0 }
             for (index, w) in frequencies.enumerated() {
@@ -65,7 +90,7 @@ package struct SinusoidalEmbedding: Operation {
         let frequencies = loaded.value ?? []
         let half = frequencies.count
         for image in 0..<run.batch {
-            let c = Double(run.activations(input)[image * input.shape.stride])
+            let c = number(run, image)
             let g = run.cotangent(output) + image * output.shape.stride
             var sum = 0.0
             for (index, w) in frequencies.enumerated() {
@@ -75,7 +100,7 @@ package struct SinusoidalEmbedding: Operation {
             }
             let place = target + image * input.shape.stride
             if !adds { for index in 0..<input.shape.stride { place[index] = 0 } }
-            place[0] += Float(sum)
+            for index in 0..<input.shape.channels { place[index] += Float(sum) }
         }
     }
 }

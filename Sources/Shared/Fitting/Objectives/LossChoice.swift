@@ -16,6 +16,9 @@ package struct LossChoice: Sendable {
     private let network: (any TapNetwork)?
     private let weights: [[Float]]?
 
+    /// Whether the loss is over features, which are computed in single precision.
+    package var usesNetwork: Bool { network != nil }
+
     package static let option = Option.choice(
         "loss", cases: Name.self, default: "l2",
         "l2 or l1, means over elements; perceptual, LPIPS' form over the embedded features; or lpips, with "
@@ -33,6 +36,13 @@ package struct LossChoice: Sendable {
     package init(_ values: any OptionValues) throws {
         name = try values.choice("loss", Name.self)
         usesCompatibleDivisor = values.flag("compat-divisor")
+        if name != .lpips, values.stringIfGiven("features") != Name.lpips.rawValue {
+            try values.refuse(
+                ["lpips-weights", "lpips-linear"], "is for \(spelled("loss")) lpips and \(spelled("features")) lpips")
+        }
+        if name == .perceptual || name == .lpips {
+            try values.refuse(["compat-divisor"], "is for \(spelled("loss")) l2 and l1")
+        }
         switch name {
         case .l2, .l1: (network, weights) = (nil, nil)
         case .perceptual: (network, weights) = (try FeatureCatalogue.perceptual(threads: values.threads()), nil)

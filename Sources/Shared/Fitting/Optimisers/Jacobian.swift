@@ -3,7 +3,7 @@ import Tensors
 
 /// The derivatives of the results of some pairs in some parameters.
 package struct Jacobian<Element: TensorElement> {
-    /// One for each parameter, [B, sample shape].
+    /// One for each parameter, [B, residuals of a pair].
     package let columns: [Tensor<Element>]
 
     /// The matrix of inner products of the columns, row-major.
@@ -22,7 +22,8 @@ package struct Jacobian<Element: TensorElement> {
 }
 
 extension Student {
-    /// Returns the Jacobian of the results of the pairs at `indices` in the parameters `free`.
+    /// Returns the Jacobian of the results of the pairs at `indices` in the parameters `free`; for a sampler, of the roots
+    /// of their losses.
     ///
     /// Either each coefficient of the program is moved a little, or each parameter with all coefficients that depend on
     /// it, whichever takes fewer evaluations: only the part after the first coefficient moved is run again. Forward
@@ -30,6 +31,9 @@ extension Student {
     package func jacobian(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], free: [Int]
     ) throws -> Jacobian<Element> {
+        if let sampler = solver.sampler {
+            return try jacobian(sampler, parameters, set, at: indices, free: free)
+        }
         let differentiated = try family.differentiated(parameters)
         let program = differentiated.values
         let start = set.movedNoises.gather(indices).scaled(by: solver.startScale)

@@ -26,7 +26,7 @@ package struct LevenbergMarquardtSettings: Sendable, Equatable {
 /// validation pairs choose the iterate (docs/methods/gauss-newton.md, "Levenberg-Marquardt").
 ///
 /// For the l2 loss, J'J is the Gauss-Newton matrix of its least-squares form. For another loss the same matrix only
-/// preconditions the exact gradient of that loss.
+/// preconditions the exact gradient of that loss. A sampler's residuals are the roots of its losses.
 package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily> {
     private let objective: TrainingObjective<Element, Family>
     private let settings: LevenbergMarquardtSettings
@@ -127,7 +127,7 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     }
 
     private func validationLoss(_ parameters: [Double]) throws -> Double? {
-        try validation.map { mean(try student.solver.losses(student.program(parameters), $0) ?? []) }
+        try validation.map { mean(try student.solver.losses(student.course(parameters), $0) ?? []) }
     }
 
     /// Returns a state of lower penalized training loss, or nil if even short steps along a fresh matrix lead to none.

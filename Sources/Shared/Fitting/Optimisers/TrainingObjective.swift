@@ -20,10 +20,10 @@ struct TrainingObjective<Element: TensorElement, Family: ProgramFamily> {
         let bound = student.solver.resources.savings.contains(.earlyAbort) ? bound * count : .infinity
         var losses: [Double] = []
         if !wantsGradient {
-            let program = try student.program(parameters)
+            let course = try student.course(parameters)
             for set in sets {
                 let rest = bound - losses.reduce(0, +)
-                guard let more = try student.solver.losses(program, set, abandoningAbove: rest) else { return nil }
+                guard let more = try student.solver.losses(course, set, abandoningAbove: rest) else { return nil }
                 losses += more
             }
             return (mean(losses), nil)
@@ -44,7 +44,7 @@ struct TrainingObjective<Element: TensorElement, Family: ProgramFamily> {
     /// if samples are so small that these would not tell.
     func gaussNewton(_ parameters: [Double], pairs: Int) throws -> [Double] {
         let train = sets[0]
-        let size = train.pairs.noise.sampleCount
+        let size = student.solver.sampler == nil ? train.pairs.noise.sampleCount : 1
         let enough = max(pairs, Self.residualsPerParameter * free.count / size)
         let pairs = Array(0..<min(enough, train.count))
         let scale = 2 / Double(pairs.count * size)

@@ -10,6 +10,9 @@ package protocol ProgramFamily: Sendable {
     var parameterCount: Int { get }
     func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T>
 
+    /// This family, if it chooses times and nothing else, as it must to be fitted to a sampler; nil for others.
+    var timesAlone: TimesFamily? { get }
+
     /// Returns the indices of the parameters that a fit of `parts` may move. Parameters without effect are not among
     /// them.
     func indices(of parts: LearnedParts) -> [Int]
@@ -22,6 +25,8 @@ package protocol ProgramFamily: Sendable {
 }
 
 extension ProgramFamily {
+    package var timesAlone: TimesFamily? { nil }
+
     /// Returns the program with its derivatives in every parameter.
     func differentiated(_ parameters: [Double]) throws -> StepProgram<Dual> {
         try program(

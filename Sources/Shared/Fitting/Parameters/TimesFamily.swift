@@ -30,6 +30,14 @@ package struct TimesFamily: ProgramFamily {
         return parameterization.timeLists(xi, Array(parameters.dropFirst(steps + 1)))
     }
 
+    package var timesAlone: TimesFamily? { self }
+
+    /// Returns the times and model times of parameters, along which a sampler runs.
+    package func course(_ parameters: [Double]) -> TimeLists {
+        let lists = timeLists(parameters)
+        return TimeLists(times: lists.times, modelTimes: lists.modelTimes)
+    }
+
     package func program<T: Real>(_ parameters: [T]) throws -> StepProgram<T> {
         let (times, modelTimes) = timeLists(parameters)
         return try solver.program(process: parameterization.process, times: times, modelTimes: modelTimes)

@@ -63,7 +63,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
     }
 
     /// Returns the losses of the pairs at `indices` (all by default), in that order. A loss that is NaN, as features
-    /// may overflow although the samples are finite, is infinite.
+    /// may overflow although the samples are finite, is infinite. So are all losses of a sampler along times that do not
+    /// fall, to which a long step of a fit may lead.
     ///
     /// - Parameter bound: losses are never negative, so the work is given up, and nil returned, once their sum must
     ///   exceed this.
@@ -72,6 +73,7 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         abandoningAbove bound: Double = .infinity
     ) throws -> [Double]? {
         let indices = indices ?? Array(0..<set.count)
+        if case .times(let lists) = course, !lists.falls { return indices.map { _ in .infinity } }
         let bound = resources.savings.contains(.earlyAbort) ? bound : .infinity
         var losses: [Double] = []
         // With a bound the sum is looked at more often.

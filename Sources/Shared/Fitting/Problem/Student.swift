@@ -21,8 +21,21 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
         return program
     }
 
-    /// Returns losses with their exact gradients: that of the batch's mean loss in the parameters and, if `ofNoises`,
-    /// that of each loss in its own moved noise. Nil if a loss or a gradient is not finite although the network is.
+    /// Returns what the student of these parameters runs along.
+    package func course(_ parameters: [Double]) throws -> Course {
+        guard solver.sampler != nil else { return .program(try program(parameters)) }
+        return .times(timesFamily.course(parameters))
+    }
+
+    /// The family of a student that is a sampler.
+    var timesFamily: TimesFamily {
+        guard let times = family.timesAlone else { preconditionFailure("a sampler whose parameters are not times") }
+        return times
+    }
+
+    /// Returns losses with their gradients: that of the batch's mean loss in the parameters and, if `ofNoises`, that of
+    /// each loss in its own moved noise. They are exact but for a sampler's differences, which tell none in the noises.
+    /// Nil if a loss or a gradient is not finite although the network is.
     package func gradients(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofNoises: Bool
     ) throws -> StudentGradients<Element>? {
@@ -34,6 +47,9 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
     func linearized(
         _ parameters: [Double], _ set: FittingSet<Element>, at indices: [Int], ofNoises: Bool
     ) throws -> (losses: [Double], pullback: () throws -> StudentGradients<Element>?) {
+        if let sampler = solver.sampler {
+            return try linearized(sampler, parameters, set, at: indices, ofNoises: ofNoises)
+        }
         let differentiated = try family.differentiated(parameters)
         let program = try program(parameters)
         let executor = solver.executor(set, indices)
@@ -66,7 +82,8 @@ package struct StudentGradients<Element: TensorElement>: Sendable {
     package let losses: [Double]
     /// The gradient of the batch's mean loss.
     package let parameters: [Double]
-    /// The gradient of each sample's own loss in its moved noise, whatever the batch, [B, sample shape].
+    /// The gradient of each sample's own loss in its moved noise, whatever the batch, [B, sample shape]; nil if it was not
+    /// asked for, or if a sampler does not tell it.
     package let noises: Tensor<Element>?
 
     var isFinite: Bool {

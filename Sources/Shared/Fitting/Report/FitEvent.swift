@@ -23,6 +23,8 @@ package enum FitEvent: Sendable {
     case step(TrainingStep)
     /// A pass over the training pairs has ended.
     case pass(number: Int, validationLoss: Double)
+    /// The noises stay where they are, although they were to move: the model does not tell their gradients.
+    case noisesStay
     /// Training ends early, since there is no way on from the best parameters either.
     case end(reason: String)
 }

@@ -8,6 +8,7 @@ import Tensors
 /// and coordinate search (Sabour et al. 2024; docs/methods/ays.md). The data are the pairs' targets.
 package struct AYS: FitMethod {
     package static let name = "ays"
+    package static let shared: Set = ["seed"]
     package static let options = [
         OptionGroup(
             "AYS (\(spelled("method")) ays)", topic: "ays",

@@ -8,6 +8,7 @@ import Tensors
 package struct DMN: FitMethod {
     package static let name = "dmn"
     package static let options: [OptionGroup] = []
+    package static let shared: Set = ["seed"]
 
     private let seed: UInt64
 

@@ -27,10 +27,13 @@ package struct FeatureChoice: Sendable {
         if name == .lpips { network = try LossChoice.lpips(values).network }
     }
 
+    /// Returns the features that are taken of samples of this shape.
+    func name(ofSamples shape: [Int]) -> Name { name ?? (shape == [1, 32, 32] ? .mnist32 : .elements) }
+
     /// Returns the features for such samples. Throws `usage` if they do not fit.
     func features<Element>(for samples: Tensor<Element>) throws -> any DifferentiableFeatures<Element> {
         let shape = samples.sampleShape
-        let name = name ?? (shape == [1, 32, 32] ? .mnist32 : .elements)
+        let name = name(ofSamples: shape)
         guard name != .elements else { return ElementFeatures() }
         let network = try network ?? FeatureCatalogue.perceptual(threads: values?.threads())
         guard shape.count == 3, let features = TapFeatures(network) as? any DifferentiableFeatures<Element> else {

@@ -62,6 +62,8 @@ package struct GGDM: FitMethod {
     package var solvedPairs: SolvedPairs { .all }
     package var learned: LearnedParts { coefficients.learned(times) }
     package var differentiatedBatch: Int { batch }
+    package static let shared = TimesSettings.names.union(["seed"])
+    package func usesNetwork(ofSamples shape: [Int]) -> Bool { features.name(ofSamples: shape) != .elements }
 
     /// Lowers the score of the training noises from the best start. The work is an evaluation and a pullback for each
     /// of the solver's evaluations, noise and step, and the validation noises at every look.

@@ -34,6 +34,8 @@ package struct GeneralizedFit: FitMethod {
             ])
     ]
 
+    package static let shared = TimesSettings.names
+
     package var times = TimesSettings()
     package var coefficients: CoefficientSettings
     package var optimizer = LevenbergMarquardtSettings()

@@ -86,6 +86,8 @@ extension LD3 {
             ])
     ]
 
+    package static let shared = TimesSettings.names.union(["seed", "hard"])
+
     package init(_ values: any OptionValues) throws {
         times = try TimesSettings(values)
         let passes = try values.stringIfGiven("rounds").map(Self.passes)

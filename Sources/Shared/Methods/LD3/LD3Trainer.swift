@@ -24,6 +24,7 @@ package struct LD3Trainer<Element: TensorElement> {
     private var noiseMoves: NoiseMoves<Element>
     private var generator: SplitMix
     private var stepNumber = 0
+    private var hasToldThatNoisesStay = false
     private let observe: (FitEvent) -> Void
 
     /// One pass over the training pairs.
@@ -98,6 +99,7 @@ package struct LD3Trainer<Element: TensorElement> {
                 isLast: number == batches.count - 1)
             if patience.isExhausted { return false }
             // Lines 5 to 7: step the noises, project them into their balls, keep them with their pairs.
+            if pass.movesNoises, gradients.noises == nil { tellThatNoisesStay() }
             if let slopes = gradients.noises {
                 let student = student
                 try noiseMoves.moveTraining(&train, batch, along: slopes, from: gradients.losses) {
@@ -106,6 +108,12 @@ package struct LD3Trainer<Element: TensorElement> {
             }
         }
         return true
+    }
+
+    private mutating func tellThatNoisesStay() {
+        guard !hasToldThatNoisesStay else { return }
+        hasToldThatNoisesStay = true
+        observe(.noisesStay)
     }
 
     private mutating func step(along gradient: [Double], _ pass: Pass) {
@@ -156,7 +164,7 @@ package struct LD3Trainer<Element: TensorElement> {
     /// gained yet.
     private mutating func gradients(_ batch: [Int], _ pass: Pass) throws -> StudentGradients<Element>? {
         func gradients() throws -> StudentGradients<Element>? {
-            try student.gradients(alongCourse: parameters, train, at: batch, ofNoises: pass.movesNoises)
+            try student.gradients(parameters, train, at: batch, ofNoises: pass.movesNoises)
         }
         if let found = try unlessBroken(gradients) ?? nil { return found }
         if train.putBack(batch), let found = try unlessBroken(gradients) ?? nil { return found }
@@ -183,7 +191,7 @@ package struct LD3Trainer<Element: TensorElement> {
         noiseMoves.begin()
         for indices in Array(0..<validation.count).chunks(of: student.solver.resources.batch) {
             let found = try unlessBroken {
-                try student.gradients(alongCourse: best.parameters, validation, at: indices, ofNoises: true)
+                try student.gradients(best.parameters, validation, at: indices, ofNoises: true)
             }
             guard let gradients = found ?? nil, let slopes = gradients.noises else { continue }
             let losses = try noiseMoves.moveTested(

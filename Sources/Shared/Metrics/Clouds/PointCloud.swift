@@ -30,8 +30,8 @@ package struct PointCloud: Sendable, Equatable {
         let cloud =
             switch scale {
             case .none: self
-            case .boundingBox: try scaledToBox()
-            case .unit: try scaledToUnit()
+            case .boundingBox: try withoutOverflow().scaledToBox()
+            case .unit: try withoutOverflow().scaledToUnit()
             }
         guard cloud.coordinates.allSatisfy({ $0.magnitude <= Self.limit }) else {
             throw Failure(
@@ -40,11 +40,15 @@ package struct PointCloud: Sendable, Equatable {
         return cloud
     }
 
+    /// Returns the cloud, times a small power of two if sums of its coordinates could overflow. Its scale is the same.
+    private func withoutOverflow() -> PointCloud {
+        guard coordinates.contains(where: { $0.magnitude > 0x1p120 }) else { return self }
+        return PointCloud(coordinates: coordinates.map { $0 * 0x1p-8 })
+    }
+
     private func scaledToBox() throws -> PointCloud {
         let (low, high) = corners
-        // In Double, since sums of large coordinates may have no Float.
-        let (lowest, highest) = (SIMD3<Double>(low), SIMD3<Double>(high))
-        return try moved(by: SIMD3<Float>((lowest + highest) / 2), dividedBy: Float((highest - lowest).max() / 2))
+        return try moved(by: (low + high) / 2, dividedBy: (high - low).max() / 2)
     }
 
     private func scaledToUnit() throws -> PointCloud {
@@ -71,7 +75,7 @@ package struct PointCloud: Sendable, Equatable {
     private func moved(by shift: SIMD3<Float>, dividedBy scale: Float) throws -> PointCloud {
         let (low, high) = corners
         guard count > 0, low != high, scale > 0, scale.isFinite else {
-            throw Failure(.data, "all points of the cloud are in one place, so that it has no scale")
+            throw Failure(.data, "all points of the cloud are in one place, or too near to it to have a scale")
         }
         var result: [Float] = []
         result.reserveCapacity(coordinates.count)

@@ -35,15 +35,16 @@ package struct PointCloudConfiguration: Sendable, Equatable {
     package var couplingCount: Int?
 
     /// Whether these are the weights of a point cloud model.
-    package static func describes(_ weights: any WeightSource) -> Bool {
-        weights.shape(of: "\(denoiserPrefix)layers.0._hyper_gate.weight") != nil
-    }
+    package static func describes(_ weights: any WeightSource) -> Bool { weights.shape(of: landmark) != nil }
+
+    /// A tensor that every such model has.
+    package static let landmark = "\(denoiserPrefix)layers.0._hyper_gate.weight"
 
     /// Reads the arguments that the file carries; the tensors tell what the arguments do not.
     ///
     /// Throws `data` if an argument asks for something that is not computed here, which is named.
     package init(_ weights: any WeightSource) throws {
-        let arguments = try weights.configuration.map { try JSONValue(parsing: $0) } ?? .null
+        let arguments = try weights.document ?? .null
         if try Self.flag("spectral_norm", arguments) == true {
             throw Failure(.data, place: "configuration: spectral_norm", "is true, and such weights are not read")
         }

@@ -111,7 +111,7 @@ enum PointCloudTensor {
     /// Returns the tensor as a parameter. Throws `data` if it is missing or has another shape.
     static func parameter(_ name: String, _ shape: [Int], _ weights: any WeightSource) throws -> Parameter {
         guard let found = weights.shape(of: name) else {
-            throw Failure(.data, place: name, "the model file lacks this tensor")
+            throw weights.missing(name)
         }
         guard found == shape else {
             throw Failure(.data, place: name, "has shape \(found) where the other tensors ask for \(shape)")

@@ -2,34 +2,49 @@ import Diagnostics
 import Engine
 import Formats
 
-// The U-Net of guided-diffusion (Dhariwal and Nichol 2021) and improved DDPM (Nichol and Dhariwal 2021) under its own
-// tensor names. Its input is the number t of the step in 0...999, not a function of the noise level. If a network
-// learned variances, the first half of its output channels predicts the noise.
+// The U-Net of guided-diffusion (Dhariwal and Nichol 2021), improved DDPM (Nichol and Dhariwal 2021) and latent
+// diffusion (Rombach et al. 2022) under its own tensor names. Its input is the number t of the step in 0...999, not a
+// function of the noise level. If a network learned variances, the first half of its output channels predicts the
+// noise.
 
 struct GuidedUNetBuilder {
     let configuration: NetworkConfiguration
     var builder: NetworkBuilder
+    /// The branch that reads the context; nil if the network has plain attention.
+    var context: ContextBranch?
     private var skips: [Value] = []
     /// The numbers of blocks in the encoder and in the decoder so far. A block is named by its number.
     private var inputBlocks = 0
     private var outputBlocks = 0
 
-    /// Returns the text before the U-Net's tensor names: none, `model.`, or the prefix of latent diffusion.
-    static func prefix(in weights: any WeightSource) -> String {
-        let prefixes = ["", "model.", "model.diffusion_model."]
-        return prefixes.first { weights.shape(of: $0 + "input_blocks.0.0.weight") != nil } ?? ""
-    }
+    /// The texts that may stand before the U-Net's tensor names in a file: none, `model.`, or that of latent diffusion.
+    static let prefixes = ["", "model.", "model.diffusion_model."]
+    /// A tensor that every such U-Net has.
+    static let landmark = "input_blocks.0.0.weight"
 
-    private var options: GuidedOptions { configuration.guided }
+    var options: GuidedOptions { configuration.guided }
     private var levels: Int { configuration.channelMultipliers.count }
 
-    init(_ configuration: NetworkConfiguration, _ builder: NetworkBuilder) {
+    init(_ configuration: NetworkConfiguration, _ builder: NetworkBuilder, context: ContextBranch? = nil) {
         self.configuration = configuration
         self.builder = builder
+        self.context = context
     }
 
+    /// Builds a network of pixels.
     mutating func build() throws -> GraphNetwork.Parts {
+        guard options.contextWidth == nil else {
+            throw Failure(.data, place: "configuration", "a network with transformers denoises latents, not images")
+        }
         let (image, step, labels) = builder.inputs(of: configuration)
+        let output = try build(image: image, step: step, labels: labels)
+        return .init(graph: builder.graph, x: image, noise: step, labels: labels, output: output)
+    }
+
+    /// Builds the network on its inputs, and returns its output.
+    ///
+    /// - Parameter step: the number of the step as one feature, or as the sum of two.
+    mutating func build(image: Value, step: Value, labels: Value?) throws -> Value {
         let embedding = try embed(step, labels: labels)
         var x = try encode(image, embedding)
         x = try block("middle_block.0", Sources(x), x.shape.channels, embedding)
@@ -37,15 +52,15 @@ struct GuidedUNetBuilder {
         x = try block("middle_block.2", Sources(x), x.shape.channels, embedding)
         x = try decode(x, embedding)
         let normalized = try builder.groupNorm("out.0", Sources(x), options: norm())
-        let output = try builder.convolution(
+        return try builder.convolution(
             "out.2", Sources(normalized), segments: [configuration.outputChannels], window: Window(3))
-        return .init(graph: builder.graph, x: image, noise: step, labels: labels, output: output)
     }
 
     /// Returns SiLU of the embedding; the blocks read nothing else of it.
     private mutating func embed(_ step: Value, labels: Value?) throws -> Value {
         let features = configuration.modelChannels
-        var embedding = builder.positionalEmbedding(step, features: features, endpoint: false, sinesFirst: false)
+        var embedding = builder.positionalEmbedding(
+            step, features: features, endpoint: false, sinesFirst: false, rounded: step.shape.channels == 1)
         let width = 4 * features
         embedding = builder.silu(try builder.linear("time_embed.0", embedding, segments: [width]))
         embedding = try builder.linear("time_embed.2", embedding, segments: [width])
@@ -132,7 +147,8 @@ struct GuidedUNetBuilder {
 
 extension GuidedUNetBuilder {
     private func norm(silu: Bool = true, halves: Bool = false, adaptation: Value? = nil) -> GroupNorm.Options {
-        GroupNorm.Options(groups: 32, epsilon: 1e-5, silu: silu, halves: halves, adaptation: adaptation)
+        GroupNorm.Options(
+            groups: options.groups, epsilon: 1e-5, silu: silu, halves: halves, adaptation: adaptation)
     }
 
     /// Adds a ResBlock: x' + conv(silu(norm(conv(silu(norm x)) + e))). The embedding e is added, or is scale and shift.
@@ -164,13 +180,15 @@ extension GuidedUNetBuilder {
             options: .init(residual: residual))
     }
 
-    /// Adds an AttentionBlock: x + proj(attention(qkv(norm x))).
+    /// Adds the attention of one place: a transformer that reads the context, or an AttentionBlock,
+    /// x + proj(attention(qkv(norm x))).
     private mutating func attention(_ name: String, _ x: Value) throws -> Value {
         let channels = x.shape.channels
         let heads = options.heads(channels)
         guard heads > 0, channels.isMultiple(of: heads) else {
             throw Failure(.data, place: builder.prefix + name, "\(channels) channels cannot be cut into \(heads) heads")
         }
+        if options.contextWidth != nil { return try transformer(name, x, heads: heads) }
         let normalized = try builder.groupNorm("\(name).norm", Sources(x), options: norm(silu: false))
         let size = channels / heads
         // The order of rows in the file is (head, q/k/v, channel) unless they are cut before the heads; ours is q, k,
@@ -181,7 +199,7 @@ extension GuidedUNetBuilder {
         let qkv = try builder.convolution(
             "\(name).qkv", Sources(normalized), segments: [channels, channels, channels], window: Window(1),
             order: options.splitsBeforeHeads ? nil : order)
-        let mixed = builder.graph.add(x.shape) { Attention(qkv, output: $0, heads: heads) }
+        let mixed = builder.selfAttention(qkv, heads: heads)
         return try builder.convolution(
             "\(name).proj_out", Sources(mixed), segments: [channels], window: Window(1), options: .init(residual: x))
     }

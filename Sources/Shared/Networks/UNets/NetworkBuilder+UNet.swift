@@ -12,14 +12,18 @@ extension NetworkBuilder {
     }
 
     /// Adds the sines and cosines of the noise level at DDPM's frequencies.
-    mutating func positionalEmbedding(_ noise: Value, features: Int, endpoint: Bool, sinesFirst: Bool) -> Value {
-        let frequencies = Parameter(
-            name: "frequencies", shape: [features / 2],
-            elements: SinusoidalEmbedding.positionalFrequencies(features: features, endpoint: endpoint))
-        return sinusoids(noise, frequencies, sinesFirst: sinesFirst)
+    ///
+    /// - Parameter rounded: whether the frequencies are rounded to Float, as the reference implementations of the pixel
+    ///   networks round them.
+    mutating func positionalEmbedding(
+        _ noise: Value, features: Int, endpoint: Bool, sinesFirst: Bool, rounded: Bool = true
+    ) -> Value {
+        let frequencies = SinusoidalEmbedding.positionalFrequencies(features: features, endpoint: endpoint)
+        return sinusoids(
+            noise, .exact(rounded ? frequencies.map { Double(Float($0)) } : frequencies), sinesFirst: sinesFirst)
     }
 
-    mutating func sinusoids(_ noise: Value, _ frequencies: Parameter, sinesFirst: Bool) -> Value {
+    mutating func sinusoids(_ noise: Value, _ frequencies: SinusoidalEmbedding.Frequencies, sinesFirst: Bool) -> Value {
         graph.add(MapShape(features: 2 * frequencies.count)) {
             SinusoidalEmbedding(noise, output: $0, frequencies: frequencies, sinesFirst: sinesFirst)
         }

@@ -7,8 +7,7 @@ package enum PixelNetworks {
     /// Returns the network of a configuration. Throws `.data` if the weights do not fit it.
     ///
     /// - Parameters:
-    ///   - prefix: the text before the U-Net's tensor names; EDM's preconditioners keep the U-Net as "model.". The
-    ///     prefix of guided-diffusion's U-Net is found from the names.
+    ///   - prefix: the text before the tensor names of EDM's U-Nets; EDM's preconditioners keep the U-Net as "model.".
     ///   - kernel: if given, every convolution that can use this kernel does; for measurements and tests.
     package static func open(
         weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool,
@@ -16,7 +15,7 @@ package enum PixelNetworks {
     ) throws -> GraphNetwork {
         let isGuided = configuration.architecture == .guidedUNet
         let builder = NetworkBuilder(
-            weights: weights, prefix: isGuided ? GuidedUNetBuilder.prefix(in: weights) : prefix, kernel: kernel)
+            weights: weights, prefix: isGuided ? "" : prefix, kernel: kernel)
         let parts: GraphNetwork.Parts
         switch configuration.architecture {
         case .songUNet:
@@ -30,6 +29,16 @@ package enum PixelNetworks {
             parts = try network.build()
         }
         return GraphNetwork(parts, configuration: configuration, pool: pool)
+    }
+
+    /// Returns the weights of a file under the names that `open` asks for (`WeightSource.named`).
+    package static func named(
+        _ weights: any WeightSource, for configuration: NetworkConfiguration
+    ) throws -> any WeightSource {
+        switch configuration.architecture {
+        case .songUNet, .dhariwalUNet: try weights.named(landmark: "map_layer0.weight", prefixes: ["model."])
+        case .guidedUNet: try weights.named(landmark: GuidedUNetBuilder.landmark, prefixes: GuidedUNetBuilder.prefixes)
+        }
     }
 
     /// Returns the names and shapes of all tensors that a network of this configuration reads.

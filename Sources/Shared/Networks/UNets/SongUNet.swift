@@ -37,7 +37,7 @@ struct SongUNetBuilder {
         var embedding: Value
         if configuration.embedding == "fourier" {
             let frequencies = try builder.parameter("map_noise.freqs", [features / 2]).scaled(by: 2 * Float.pi)
-            embedding = builder.sinusoids(noise, frequencies, sinesFirst: true)
+            embedding = builder.sinusoids(noise, .learned(frequencies), sinesFirst: true)
         } else {
             embedding = builder.positionalEmbedding(noise, features: features, endpoint: true, sinesFirst: true)
         }

@@ -53,6 +53,7 @@ extension Executor {
         known: [Int: Tensor<Element>] = [:]
     ) throws -> Trace<Element> {
         let denoiser = denoiser(for: program)
+        try requireFinite(start, at: -1, of: program)
         var registers: [Tensor<Element>?] = [start]
         var linearizations: [Int: Linearization<Element>] = [:]
         for (index, instruction) in program.instructions.enumerated() {

@@ -29,6 +29,7 @@ package struct Executor<Element: TensorElement> {
         var registers = [Tensor<Element>?](repeating: nil, count: program.registerCount)
         let lastUses = program.lastUses
         let denoiser = denoiser(for: program)
+        try requireFinite(start, at: -1, of: program)
         registers[0] = start
         observe(0, start)
         for (index, instruction) in program.instructions.enumerated() {
@@ -80,7 +81,7 @@ package struct Executor<Element: TensorElement> {
         return value
     }
 
-    /// Throws `SolverBreakdown` if the state that instruction `index` made is not finite.
+    /// Throws `SolverBreakdown` if the state that instruction `index` made, or the start for -1, is not finite.
     func requireFinite(_ state: Tensor<Element>, at index: Int, of program: StepProgram<Double>) throws {
         guard let bad = state.firstNonFinite() else { return }
         let sample = bad / state.sampleCount

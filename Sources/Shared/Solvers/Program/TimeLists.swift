@@ -26,6 +26,9 @@ package struct TimeLists: Sendable, Equatable {
         return shared
     }
 
+    /// Whether each time is below the one before it.
+    package var falls: Bool { zip(times, times.dropFirst()).allSatisfy { $0 > $1 } }
+
     /// Throws `data` if a time is not below the one before it.
     package func requireFalling() throws {
         for (time, next) in zip(times, times.dropFirst()) where !(time > next) {

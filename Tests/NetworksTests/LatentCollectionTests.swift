@@ -1,0 +1,184 @@
+import Checkpoints
+import Formats
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+/// Models that are too large for the repository, or repeat what its own show. They are tested if the whole collection
+/// is there.
+@Suite struct LatentCollectionTests {
+    private func check(_ pairs: [([Double], String)], _ recorded: SafetensorsFile, _ tolerance: Double) throws {
+        for (values, name) in pairs {
+            let error = relativeError(values, try recorded.tensor(name).doubles())
+            #expect(error < tolerance, "\(name): \(error)")
+        }
+    }
+
+    /// CompVis' classes with 32 groups.
+    @Test(arguments: ["ldm_lsun", "ldm_church", "ldm_imagenet", "ldm_sd"])
+    func unets(name: String) throws {
+        guard let weights = Fixtures.shared("unet_ldm/\(name).weights.safetensors"),
+            let recorded = Fixtures.shared("unet_ldm/\(name).io.safetensors")
+        else { return }
+        let file = try SafetensorsFile(path: weights)
+        let fixture = LatentFixture(
+            file, try SafetensorsFile(path: recorded), try JSONValue(parsing: file.configuration ?? ""))
+        let context = fixture.recorded.shape(of: "context") == nil ? nil : try fixture.tensor("context")
+        let unet = try fixture.unet(height: 8, width: 8, tokens: context?.shape[1] ?? 1)
+        let linear = try unet.linearize(
+            try fixture.tensor("x"), steps: try fixture.numbers("t"),
+            given: [try context.map { try unet.read($0) } ?? .none])
+        let pulled = try linear.pullback([try fixture.tensor("v")])
+        try check(
+            [(doubles(linear.values[0]), "out.f64"), (doubles(pulled.x), "vjp_x.f64"), (pulled.steps, "vjp_t.f64")],
+            fixture.recorded, 2e-5)
+    }
+
+    @Test(arguments: [("kl_f8", 4, 0.18215), ("vq_f4", 8, 1)] as [(String, Int, Double)])
+    func decoders(name: String, size: Int, scale: Double) throws {
+        guard let weights = Fixtures.shared("unet_ldm/\(name).weights.safetensors"),
+            let recorded = Fixtures.shared("unet_ldm/\(name).io.safetensors")
+        else { return }
+        let file = try SafetensorsFile(path: weights)
+        let fixture = LatentFixture(
+            file, try SafetensorsFile(path: recorded), try JSONValue(parsing: file.configuration ?? ""))
+        for levelByLevel in [false, true] {
+            let decoder = try fixture.decoder(
+                height: size, width: size, scaleFactor: scale, levelByLevel: levelByLevel)
+            let linear = try decoder.linearize(try fixture.tensor("z"))
+            let pulled = try linear.pullback(try fixture.tensor("v"))
+            try check(
+                [(doubles(linear.images), "decoded.f64"), (doubles(pulled), "vjp_z.f64")], fixture.recorded, 2e-5)
+        }
+    }
+
+    /// A trained model: text encoder, guided U-Net, decoder.
+    @Test(.enabled(if: Fixtures.shared("../assets/digits64-sd.safetensors") != nil))
+    func digits64() throws {
+        let file = try SafetensorsFile(path: try #require(Fixtures.shared("../assets/digits64-sd.safetensors")))
+        let recorded = try SafetensorsFile(path: try #require(Fixtures.shared("../assets/digits64-check.safetensors")))
+        let model = LatentFixture(file, recorded, try JSONValue(parsing: file.configuration ?? ""))
+        var architecture = try #require(TextEncoderArchitecture(weights: file))
+        architecture.heads = 2
+        let encoder = try TextEncoder(weights: file, architecture: architecture, pool: ThreadPool(threads: 2))
+        let numbers = try recorded.tensor("input_ids").int64s().map { Int($0) }
+        let context = try encoder.encode((0..<3).map { Array(numbers[$0 * 77..<($0 + 1) * 77]) })
+        let unet = try model.unet(height: 8, width: 8)
+        let contexts = try unet.read(context)
+        let steps = try model.numbers("t").map { 1000 * $0 - 1 }
+        let (x, v) = (try model.tensor("x"), try model.tensor("v"))
+        let one = try unet.linearize(x, steps: steps, given: [contexts.rows([0, 1])])
+        let pulledOne = try one.pullback([v])
+        let two = try unet.linearize(x, steps: steps, given: [contexts.rows([2, 2]), contexts.rows([0, 1])])
+        let pulledTwo = try two.pullback([v.scaled(by: -2), v.scaled(by: 3)])
+        let decoder = try model.decoder(height: 8, width: 8, scaleFactor: 0.63338)
+        let decoded = try decoder.linearize(try model.tensor("z"))
+        try check(
+            [
+                (doubles(context), "context.f64"), (doubles(one.values[0]), "eps.f64"),
+                (doubles(pulledOne.x), "eps_vjp_x.f64"), (pulledOne.steps.map { 1000 * $0 }, "eps_vjp_t.f64"),
+                (doubles(weightedSum(-2, two.values[0], 3, two.values[1])), "guided.f64"),
+                (doubles(pulledTwo.x), "guided_vjp_x.f64"), (pulledTwo.steps.map { 1000 * $0 }, "guided_vjp_t.f64"),
+                (doubles(decoded.images), "decoded.f64"),
+                (doubles(try decoded.pullback(try model.tensor("v_image"))), "decoded_vjp_z.f64"),
+            ], recorded, 2e-5)
+    }
+
+    /// The first 77 numbers of texts, as openai/CLIP's and transformers' tokenizers pad them.
+    @Test(.enabled(if: Fixtures.shared("clip/text_model.weights.safetensors") != nil))
+    func textModel() throws {
+        let file = try SafetensorsFile(path: try #require(Fixtures.shared("clip/text_model.weights.safetensors")))
+        let recorded = try SafetensorsFile(path: try #require(Fixtures.shared("clip/text_model.io.safetensors")))
+        var architecture = try #require(TextEncoderArchitecture(weights: file))
+        architecture.heads = 4
+        let encoder = try TextEncoder(weights: file, architecture: architecture, pool: ThreadPool(threads: 2))
+        let numbers = try recorded.tensor("input_ids").int64s().map { Int($0) }
+        let context = try encoder.encode((0..<3).map { Array(numbers[$0 * 77..<($0 + 1) * 77]) })
+        try check([(doubles(context), "last_hidden_state.f64")], recorded, 1e-5)
+    }
+}
+
+/// Files under diffusers' names, read under CompVis'.
+private struct DiffusersWeights: WeightSource {
+    let files: [SafetensorsFile]
+    let names: [String: String]
+    let tensorNames: [String]
+    var configuration: String? { nil }
+
+    /// - Parameter table: pairs of both names.
+    init(_ files: [SafetensorsFile], table: [JSONValue]) {
+        self.files = files
+        let pairs = table.compactMap { row -> (String, String)? in
+            guard let own = row.elements?[0].string, let other = row.elements?[1].string else { return nil }
+            return (own, other)
+        }
+        names = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
+        tensorNames = pairs.map(\.0)
+    }
+
+    private func file(_ name: String) -> (SafetensorsFile, String)? {
+        guard let name = names[name], let file = files.first(where: { $0.shape(of: name) != nil }) else { return nil }
+        return (file, name)
+    }
+
+    func type(of name: String) -> DataType? { file(name).flatMap { $0.0.type(of: $0.1) } }
+    func shape(of name: String) -> [Int]? { file(name).flatMap { $0.0.shape(of: $0.1) } }
+    func floats(_ name: String) throws -> [Float] {
+        let (file, name) = try #require(self.file(name))
+        return try file.floats(name)
+    }
+}
+
+extension LatentCollectionTests {
+    private func diffusers(_ folder: String, files: [String], heads: String) throws -> LatentFixture {
+        let root = try #require(Fixtures.shared("latent/names.json")).dropLast("names.json".count)
+        let table = try JSONValue(parsing: ByteRegion(try MappedFile(path: "\(root)names.json")).array)
+        let weights = DiffusersWeights(
+            try files.map { try SafetensorsFile(path: "\(root)\(folder)/diffusers/unet/\($0)") },
+            table: table["sd_unet"]?.elements ?? [])
+        let configuration = try JSONValue(
+            parsing: """
+                {"norm_num_groups": 2, "init_kwargs": {"image_size": 16, "in_channels": 4, "out_channels": 4,
+                "model_channels": 4, "attention_resolutions": [4, 2, 1], "num_res_blocks": 2, "channel_mult": [1, 2, 4, 4],
+                \(heads), "use_spatial_transformer": true, "context_dim": 16}}
+                """)
+        return LatentFixture(weights, try SafetensorsFile(path: "\(root)\(folder)/io.safetensors"), configuration)
+    }
+
+    /// Linear projections, and heads of one width. The network predicts v; only its output is recorded.
+    @Test(.enabled(if: Fixtures.shared("latent/names.json") != nil)) func stableDiffusion2() throws {
+        let fixture = try diffusers(
+            "sd2", files: ["diffusion_pytorch_model.safetensors"], heads: #""num_head_channels": 4"#)
+        let unet = try fixture.unet(height: 16, width: 16)
+        let contexts = [
+            try unet.read(try fixture.tensor("uncond_context")), try unet.read(try fixture.tensor("context")),
+        ]
+        let steps = try fixture.numbers("t").map { 1000 * $0 - 1 }
+        let values = try unet.evaluate(try fixture.tensor("x"), steps: steps, given: contexts)
+        try check([(doubles(values[1]), "out.f64")], fixture.recorded, 1e-5)
+    }
+
+    /// A velocity at the step 1000 t.
+    @Test(.enabled(if: Fixtures.shared("latent/names.json") != nil)) func instaflow() throws {
+        let names = (1...2).map { "diffusion_pytorch_model-0000\($0)-of-00002.safetensors" }
+        let fixture = try diffusers("instaflow", files: names, heads: #""num_heads": 2"#)
+        let sd = try LatentFixture("sd")
+        let unet = try fixture.unet(height: 16, width: 16)
+        let texts = try unet.read(try sd.tensor("embedding"))
+        let (x, v) = (try fixture.tensor("x"), try fixture.tensor("v"))
+        let steps = try fixture.numbers("t").map { 1000 * $0 }
+        let one = try unet.linearize(x, steps: steps, given: [texts.rows([0, 1])])
+        let pulled = try one.pullback([v])
+        let two = try unet.linearize(x, steps: steps, given: [texts.rows([2, 2]), texts.rows([0, 1])])
+        let guided = try two.pullback([v.scaled(by: -0.5), v.scaled(by: 1.5)])
+        try check(
+            [
+                (doubles(one.values[0]), "velocity.f64"), (doubles(pulled.x), "velocity_vjp_x.f64"),
+                (pulled.steps.map { 1000 * $0 }, "velocity_vjp_t.f64"),
+                (doubles(weightedSum(-0.5, two.values[0], 1.5, two.values[1])), "guided_velocity.f64"),
+                (doubles(guided.x), "guided_velocity_vjp_x.f64"),
+                (guided.steps.map { 1000 * $0 }, "guided_velocity_vjp_t.f64"),
+            ], fixture.recorded, 2e-5)
+    }
+}

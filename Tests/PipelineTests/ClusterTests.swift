@@ -1,0 +1,166 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Cuts runs into shards and gives these to the engines of docs/CLUSTER.md, which lose one on the way.
+struct ClusterTests {
+    private static let scripts = Fixtures.root + "/scripts"
+
+    /// Whether a Slurm of our own starts here.
+    private static var hasSlurm: Bool {
+        (try? Programs.shell("'\(scripts)/slurm/private' true").status == 0) ?? false
+    }
+
+    /// The samples of every run: 400 in 8 shards, each on one thread.
+    private static let run = [
+        "SCHEDULE": "logsnr", "SAMPLE": "--nfe 2", "SAMPLES": "400", "SHARDS": "8", "JOBS": "4", "THREADS": "1",
+    ]
+
+    @Test(.enabled(if: Self.hasSlurm, "no Slurm (slurm-wlm, munge) starts here"))
+    func aSlurmArrayGoesOnAfterAKilledTask() throws {
+        try goesOn(engine: "slurm", starter: "'\(Self.scripts)/slurm/private'", kill: "scancel $job")
+    }
+
+    @Test(.enabled(if: Programs.exists("parallel"), "GNU parallel is not installed"))
+    func parallelGoesOnAfterAKilledProgram() throws {
+        try goesOn(engine: "parallel", starter: "", kill: "kill -KILL $process")
+    }
+
+    /// Expects that the engine, if task 3 is killed in the middle of its samples, tells this, and that the run goes on
+    /// when it is started again, to the same bytes as on one machine.
+    private func goesOn(engine: String, starter: String, kill: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write(
+            Array(
+                """
+                #!/bin/sh
+                # Hangs in the middle of the samples of task 3 as long as the file `hang` exists.
+                if [ "$1" != --version ] && [ "${SLURM_ARRAY_TASK_ID:-${PARALLEL_SEQ:-}}" = 3 ] && [ -e '\(folder.path)/hang' ]
+                then
+                    '\(Programs.folder)/ld3-sample' "$@" | head -c 60000
+                    echo "process=$$ job=${SLURM_ARRAY_JOB_ID:-}_3" > '\(folder.path)/hung'
+                    exec sleep 600
+                fi
+                exec '\(Programs.folder)/ld3-sample' "$@"
+
+                """.utf8), to: "ld3-sample")
+        let script = """
+            cd '\(folder.path)' && chmod +x ld3-sample && PATH=$PWD:$PATH && touch hang
+            '\(Self.scripts)/fid-50k' & whole=$!
+            until [ -s hung ]; do sleep 0.1; kill -0 $whole || exit 1; done
+            . ./hung
+            \(kill)
+            wait $whole
+            echo "status $?"
+            ls \(engine)/all-* 2> none
+            rm hang
+            '\(Self.scripts)/fid-50k'
+            """
+        try folder.write(Array(script.utf8), to: "script")
+        let broken = try Programs.shell(
+            "\(starter) bash '\(folder.file("script"))'",
+            environment: Self.run.merging(["ENGINE": engine, "RESULTS": folder.file(engine)]) { $1 })
+        let single = try Programs.shell(
+            "'\(Self.scripts)/fid-50k'",
+            environment: Self.run.merging(["RESULTS": folder.file("local"), "JOBS": "1"]) { $1 })
+        #expect(single.status == 0, "\(single.errors)")
+        #expect(single.text.contains(" over 400 samples"))
+        #expect(broken.status == 0 && broken.text == "status 74\n" + single.text, "\(broken.text)\(broken.errors)")
+        #expect(broken.errors.contains("shards \(engine == "slurm" ? 3 : 2) failed"), "\(broken.errors)")
+        func results(_ name: String) throws -> [String: Data] {
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder.file(name))
+            return try Dictionary(
+                uniqueKeysWithValues: files.filter { $0.hasSuffix(".npz") }.map {
+                    ($0, try Data(contentsOf: URL(fileURLWithPath: folder.file("\(name)/\($0)"))))
+                })
+        }
+        let expected = try results("local")
+        #expect(expected.count == 9)
+        #expect(try results(engine) == expected)
+    }
+
+    @Test func anotherRunsFileIsRefusedAndADoneShardIsSkipped() throws {
+        let folder = try TemporaryFolder()
+        func shards(_ options: String) throws -> Programs.Result {
+            try Programs.shell("cd '\(folder.path)' && '\(Self.scripts)/shards' statistics out --seeds 0-9 \(options)")
+        }
+        let words = "--sample '--schedule five.txt --solver euler'"
+        try folder.write(Array("80\n1\n0\n".utf8), to: "five.txt")
+        let lines = try shards("--shards 3 \(words)")
+        #expect(lines.text.split(separator: "\n").count == 3, "\(lines.text)\(lines.errors)")
+        #expect(try shards("--shards 3 \(words) --missing").text == "0-2\n")
+        #expect(try shards("--shards 3 \(words) --merge").errors == "shards: out: lacks the shards 0-2\n")
+
+        let line = lines.text.split(separator: "\n")[1]
+        let parts = line.split(separator: " ")
+        let file = String(try #require(parts.last))
+        try FileManager.default.createDirectory(atPath: folder.file("out"), withIntermediateDirectories: true)
+        try folder.write([1], to: file)
+        #expect(try shards("--shards 3 \(words) --shard 1").text == "")
+        #expect(try shards("--shards 3 \(words) --missing").text == "0,2\n")
+
+        try folder.write(Array("80\n2\n0\n".utf8), to: "five.txt")
+        for other in ["--shards 3 \(words)", "--shards 2 --sample '--schedule edm'"] {
+            let refused = try shards(other)
+            #expect(
+                refused.status == 65 && refused.text == ""
+                    && refused.errors.hasPrefix("shards: \(file): is of another run"))
+        }
+        #expect(try shards("--shards 6 \(words)").status == 64)
+        #expect(try shards("--shards 3 --teacher '--nfe 4'").status == 64)
+    }
+
+    /// A line has no `pipefail`: its last program refuses a stream that was cut.
+    @Test(arguments: ["ld3-noise", "ld3-sample"]) func aKilledProgramOfALineLeavesNoFile(program: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write(
+            Array("#!/bin/sh\n'\(Programs.folder)/\(program)' \"$@\" | head -c 30000\nkill -KILL $$\n".utf8),
+            to: program)
+        let result = try Programs.shell(
+            """
+            cd '\(folder.path)'
+            '\(Self.scripts)/shards' statistics out --seeds 0-19 --shards 1 --sample '--schedule logsnr --nfe 1' > line
+            chmod +x \(program)
+            PATH=$PWD:$PATH sh line
+            echo "status $?"
+            ls -A out | grep -v run-
+            """)
+        #expect(result.text == "status 65\n", "\(result.text)\(result.errors)")
+    }
+
+    @Test func pairsOfShardsInAnyOrderGiveTheSameFit() throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.shell(
+            """
+            cd '\(folder.path)'
+            shards() { '\(Self.scripts)/shards' pairs out --seeds 0-7 --shards 3 --teacher '--nfe 4' "$@"; }
+            shards | sh -e && shards --merge | sh -e
+            fit() { ld3-fit --quiet --nfe 2 --rounds 1,0 | cksum; }
+            cat out/part-*-0.ld3 out/part-*-1.ld3 out/part-*-2.ld3 | fit
+            cat out/part-*-2.ld3 out/part-*-0.ld3 out/part-*-1.ld3 | fit
+            fit < "$(shards --result)"
+            ld3-noise --seeds 0-7 | ld3-teacher --quiet --nfe 4 | fit
+            """)
+        let sums = result.text.split(separator: "\n")
+        #expect(sums.count == 4 && Set(sums).count == 1, "\(result.text)\(result.errors)")
+    }
+
+    @Test func fitsOfAllSolversAndBudgetsAreJoinedBySolver() throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.shell(
+            """
+            cd '\(folder.path)' && ld3-noise -n 4 | ld3-teacher --quiet --nfe 4 > pairs.ld3
+            shards() { '\(Self.scripts)/shards' fits out --pairs pairs.ld3 --solvers 'ddim ipndm-2' --budgets '1 2' \
+                --fit '--method heuristic' "$@"; }
+            shards --missing
+            shards | sh -e
+            shards --merge | sh -e
+            for schedule in $(shards --result); do
+                ld3-noise -n 1 | ld3-sample --schedule "$schedule" --nfe 2 2>&1 > samples
+            done
+            """)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.text.hasPrefix("0-3\n"))
+        #expect(result.text.contains("ddim along") && result.text.contains("ipndm 2 along"), "\(result.text)")
+    }
+}
