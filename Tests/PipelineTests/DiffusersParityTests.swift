@@ -77,7 +77,7 @@ struct DiffusersParityTests {
             "exec:\(Python.command) '\(Fixtures.root)/scripts/torch_denoiser.py' '\(folder.file("net.py")):load' "
             + "--shape 8 --process flow --predicts velocity"
         let script = """
-            set -e -o pipefail
+            set -e
             cd '\(folder.path)'
             ld3-noise -n 6 --shape 8 > noise.ld3
             ld3-teacher -q --solver unipc --schedule shift:3 --nfe 20 < noise.ld3 > pairs.ld3
