@@ -117,7 +117,8 @@ package struct DistanceReport: Sendable {
         lines.append(("features", "\(features ?? "unnamed"), \(counted(dimension, "number"))"))
         if let quantization { lines.append(("quantize", quantization)) }
         let width = (lines.map(\.0.count).max() ?? 0) + 2
-        return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()
+        return lines.map { ($0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1).onePrintableLine + "\n" }
+            .joined()
     }
 
     private func samples(_ count: Int?, _ seeds: String?) -> String {

@@ -73,10 +73,10 @@ extension FeatureStatistics {
         }
     }
 
-    /// Throws `.data` if the file begins as pickles of protocols 2 to 5 do, which EDM2 and StyleGAN write.
+    /// Throws `.data` if the file is a pickle, as EDM2 and StyleGAN write.
     static func refusePickle(_ path: String) throws {
         let file = try MappedFile(path: path)
-        if file.bytes.count > 1, file.bytes[0] == 0x80, (2...5).contains(file.bytes[1]) {
+        if FileKind(start: file.bytes) == .pickle {
             throw Failure(
                 .data, place: path, "is a Python pickle, as EDM2's and StyleGAN's statistics are, and is not read",
                 suggestion: "save its mean and covariance with numpy.savez as mu and sigma")

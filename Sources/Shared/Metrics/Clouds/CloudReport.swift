@@ -84,7 +84,8 @@ package struct CloudReport: Sendable {
         lines.append(("reference", "\(reference), \(referenceCount) clouds"))
         lines.append(("scale", scale.rawValue))
         let width = (lines.map(\.0.count).max() ?? 0) + 2
-        return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()
+        return lines.map { ($0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1).onePrintableLine + "\n" }
+            .joined()
     }
 
     package var json: JSONValue {
