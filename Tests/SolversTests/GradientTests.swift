@@ -67,29 +67,10 @@ import Testing
 
     /// Derivatives in the times of a run that ends at sigma = 0. The end itself is constant.
     @Test func pointCloudTimes() throws {
-        let process = NoiseProcess.vpDiscrete(.pointCloud)
-        let executor = Executor<Double>(denoiser: try planeMixture(process))
-        let start = Tensor(shape: [1, 2], elements: [0.9, -0.7])
         // The slope of log alpha jumps at the knots, so the times lie between them.
-        let inner = [0.7137, 0.4023, 0.1351]
         for name in ["ddim", "euler", "heun", "ipndm3", "ipndm_v3", "deis-rho"] {
-            let solver = try Solver(name: name)
-            func loss(_ inner: [Double]) throws -> Double {
-                let result = try executor.run(solver.program(process: process, times: [1] + inner + [0]), from: start)
-                return 0.5 * result.dot(result)
-            }
-            let variables = inner.enumerated().map { Dual.variable($1, index: $0, of: 3) }
-            let program = try solver.program(process: process, times: [Dual(1)] + variables + [Dual(0)])
-            let trace = try executor.trace(program.values, from: start, policy: .keep)
-            let slopes = try executor.pullback(trace, cotangent: trace.result).chained(through: program, count: 3)
-            for index in inner.indices {
-                let h = 1e-6
-                var (above, below) = (inner, inner)
-                above[index] += h
-                below[index] -= h
-                let difference = try (loss(above) - loss(below)) / (2 * h)
-                #expect(abs(slopes[index] - difference) < 1e-6 * max(1, abs(difference)), "\(name) t_\(index + 1)")
-            }
+            try expectExactDerivatives(
+                of: Solver(name: name), along: [0.7137, 0.4023, 0.1351], .vpDiscrete(.pointCloud))
         }
     }
 

@@ -20,7 +20,7 @@ struct FolderWalk {
 
     private let root: String
 
-    /// Which folder it is, whatever the links that lead to it.
+    /// The identity of a folder, whatever the links that lead to it.
     private struct Identity: Equatable {
         var device: dev_t
         var node: ino_t

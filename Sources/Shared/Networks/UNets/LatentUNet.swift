@@ -27,7 +27,7 @@ package struct LatentUNet: Sendable {
     package struct ReadContext: Sendable {
         fileprivate let tensors: [Tensor<Float>]
 
-        /// What a network without context reads.
+        /// The context of a network that takes none.
         package static let none = ReadContext(tensors: [])
 
         /// Returns the contexts at `indices`, in that order; one may come several times.
