@@ -60,6 +60,17 @@ struct FileKindTests {
     @Test(arguments: [[0x81, 0x02, 0x03, 0x04], [0x61, 0xff, 0xfe], [8, 0, 0, 0, 0, 0, 0, 0]] as [[UInt8]])
     func unknownBytesHaveNoKind(bytes: [UInt8]) { #expect(FileKind(start: bytes) == nil) }
 
+    /// The length of a safetensors header may begin with the bytes of another kind: JPEG XL, a script, gzip,
+    /// pickles, wide text, BMP.
+    @Test(arguments: [0x0aff, 0x2123, 0x8b1f, 0x717d, 0x0280, 0xfeff, 0x4d42])
+    func headersOfAnyLengthAreSafetensors(length: Int) throws {
+        let header = "{\"__metadata__\":{\"a\":\"b\"}}".utf8
+        let padding = [UInt8](repeating: 0x20, count: length - header.count)
+        let image = (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header + padding
+        #expect(FileKind(start: image) == .safetensors)
+        #expect(try Safetensors.parse(image).0 == ["a": "b"])
+    }
+
     @Test func aRefusalNamesTheKindAndTheRemedy() throws {
         #expect(
             throws: Failure(

@@ -60,6 +60,15 @@ import Testing
         #expect(try export(schedule).notes == ["4 values, 3 steps; the last step goes to 0"])
     }
 
+    @Test func aSingleStepToZeroIsNotInterpolated() throws {
+        let schedule = Schedule(solver: try Solver(.euler), process: .edm, times: [80, 0], method: "mine")
+        var export = ScheduleExport(.comfy, terminal: .keep)
+        export.resampledSteps = 5
+        #expect(throws: Failure.self) { try export(schedule) }
+        export.resampledSteps = 1
+        #expect(try text(export, schedule) == "80.0, 0.0\n")
+    }
+
     /// Levels that twelve decimals would make 0 keep their digits.
     @Test func smallLevels() throws {
         let process = NoiseProcess.edm(minimum: 1.25e-13, maximum: 1)

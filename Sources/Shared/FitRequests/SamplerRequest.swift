@@ -27,11 +27,6 @@ extension FitRequest {
         try requireSamplerMethod("the model is a sampler, which tells its samples alone")
         try arguments.refuse(["activations"], "are the sampler's own")
         try refuseUselessOptions(stepper)
-        if let export, export.format.needsNoiseLevels, !stepper.process.hasNoiseLevels {
-            throw Failure.option(
-                "export", "\(export.format.rawValue) lists noise levels, which the sampler keeps to itself",
-                suggestion: "export json or npy")
-        }
         var request = self
         request.budgets = try Self.budgets(
             arguments, solver: Solver(.foreign, order: stepper.stepper.evaluations))

@@ -19,7 +19,7 @@ package enum ForeignModel {
         conversation.name = model.stepper == nil ? "the denoiser" : "the sampler"
         guard let stepper = model.stepper else { return .denoiser(ForeignDenoiser(conversation, model: model)) }
         guard let process = try stepper.interval ?? model.process.map(named) else {
-            preconditionFailure("a sampler without times is refused when its model frame is read")
+            throw Failure(.inputOutput, place: command, "a sampler that tells neither a process nor its times")
         }
         return .stepper(ForeignStepper(conversation, model: model, stepper: stepper, process: process))
     }

@@ -66,6 +66,11 @@ package enum FileKind: String, Sendable, CaseIterable {
     /// are of no known kind.
     package init?(start: some Collection<UInt8>) {
         let bytes = Array(start.prefix(Self.sampleLength))
+        // The length of a header may have the bytes of any short signature.
+        if Safetensors.isImage(bytes) {
+            self = .safetensors
+            return
+        }
         guard let kind = Self.bySignature(bytes) ?? Self.byStructure(bytes) ?? Self.byText(bytes) else { return nil }
         self = kind
     }
@@ -153,7 +158,6 @@ extension FileKind {
     private static func byStructure(_ bytes: [UInt8]) -> FileKind? {
         guard bytes.count > 3 else { return bytes.isEmpty ? .empty : nil }
         if bytes.starts(with: Array("PK\u{3}\u{4}".utf8)) { return packed(firstMember: bytes) }
-        if Safetensors.isImage(bytes) { return .safetensors }
         if bytes[0] == 0x80, (2...5).contains(bytes[1]) {
             // torch.save's stream begins with a pickle of the integer 0x1950a86a20f9469cfc6c.
             return bytes.dropFirst(2).starts(with: [0x8a, 0x0a, 0x6c, 0xfc]) ? .torch : .pickle

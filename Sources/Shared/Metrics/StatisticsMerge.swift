@@ -39,6 +39,7 @@ package enum StatisticsMerge {
                 let file = try NPZFile(path: path)
                 (names, read) = (file.names, file.array)
             } else {
+                try FeatureStatistics.refusePickle(path)
                 let file = try SafetensorsFile(path: path)
                 (names, read) = (file.tensorNames, file.tensor)
             }

@@ -36,8 +36,11 @@ extension ScheduleExport {
         if let resampledSteps, last == 0, resampledSteps < 2, steps > 1 {
             throw Failure(.usage, place: "resampled steps", "a list that ends at 0 needs at least 2 steps")
         }
-        if range != nil, last == 0, steps < 2 {
-            throw Failure(.usage, place: "sigma range", "a single step to 0 cannot be rescaled")
+        if last == 0, steps < 2 {
+            if range != nil { throw Failure(.usage, place: "sigma range", "a single step to 0 cannot be rescaled") }
+            if let resampledSteps, resampledSteps != steps {
+                throw Failure(.usage, place: "resampled steps", "a single step to 0 cannot be interpolated")
+            }
         }
         let (low, high) = (last == 0 ? 0 : range?.lowerBound ?? last, range?.upperBound ?? first)
         // A level that was rounded when it was printed is that level, not one more step.

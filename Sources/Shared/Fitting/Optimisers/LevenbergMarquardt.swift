@@ -60,8 +60,8 @@ package struct LevenbergMarquardt<Element: TensorElement, Family: ProgramFamily>
     private var family: Family { objective.student.family }
     private var free: [Int] { objective.free }
 
-    /// Fits from `initial` and returns the iterate of least validation loss. Throws `NetworkBreakdown` if the network breaks
-    /// down at `initial`.
+    /// Fits from `initial` and returns the iterate of least validation loss. Throws a `Breakdown` if the network or the
+    /// solver breaks down at `initial`.
     ///
     /// The ridge pulls the coefficient offsets towards those of `center`, or of `initial` if `center` is nil. Parameters that
     /// are out of bounds are first put on their bounds.
