@@ -7,6 +7,11 @@ shopt -s inherit_errexit
 
 say() { printf '%s\n' "$*" >&2; }
 
+# quoted WORD: prints the word as any POSIX shell reads it back.
+quoted() {
+    if [[ $1 =~ ^[A-Za-z0-9_./:@%+=,-]+$ ]]; then printf %s "$1"; else printf "'%s'" "${1//\'/\'\\\'\'}"; fi
+}
+
 # member NAME: prints the number of that member of the JSON document on standard input.
 member() { sed -n "/\"$1\":/{ s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p; q }"; }
 

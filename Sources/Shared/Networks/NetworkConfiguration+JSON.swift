@@ -113,7 +113,8 @@ extension NetworkConfiguration {
         return number
     }
 
-    private func validate() throws {
+    /// Throws `data` if a size or a word is none that is computed here.
+    func validate() throws {
         func require(_ condition: Bool, _ message: String) throws {
             guard condition else { throw Failure(.data, place: "configuration", message) }
         }

@@ -44,7 +44,7 @@ package struct AutoencoderArchitecture: Sendable, Equatable {
     /// - Parameter groups: the groups of the norms, which no shape shows.
     package init(weights: any WeightSource, prefix: String, groups: Int = 32) throws {
         func sizes(_ name: String) throws -> [Int] {
-            guard let shape = weights.shape(of: prefix + name), shape.count >= 2 else {
+            guard let shape = try weights.layerShape(of: prefix + name) else {
                 throw Failure(.data, place: prefix + name, "the model file lacks this tensor of a decoder")
             }
             return shape
@@ -62,7 +62,8 @@ package struct AutoencoderArchitecture: Sendable, Equatable {
         }
         self.init(
             latentChannels: post[1], inputChannels: post[0], imageChannels: try sizes("decoder.conv_out.weight")[0],
-            levelChannels: levels, blocks: blocks, codes: weights.shape(of: prefix + "quantize.embedding.weight")?[0])
+            levelChannels: levels, blocks: blocks,
+            codes: try weights.layerShape(of: prefix + "quantize.embedding.weight")?[0])
         attentionLevels = Set(levels.indices.filter { has("decoder.up.\($0).attn.0.norm.weight") })
         self.groups = groups
     }

@@ -23,7 +23,7 @@ package struct TextEncoder: Sendable {
         tokens = try EmbeddingTable(prefix + TextEncoderArchitecture.tokenTable(naming), weights: weights)
         positions = try EmbeddingTable(prefix + TextEncoderArchitecture.positionTable(naming), weights: weights)
         guard architecture.heads > 0, width.isMultiple(of: architecture.heads), positions.width == width,
-            architecture.layers > architecture.skippedLayers
+            architecture.layers > architecture.skippedLayers, architecture.hiddenWidth > 0, positions.count > 1
         else {
             throw Failure(
                 .data, place: "text encoder",

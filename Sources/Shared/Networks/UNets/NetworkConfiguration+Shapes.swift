@@ -11,20 +11,23 @@ extension NetworkConfiguration {
     /// - Parameter prefix: the text before the tensors' names.
     /// - Throws: `data` if the tensors are none of such a network, or if its heads are not known.
     package init(latentUNet weights: any WeightSource, prefix: String) throws {
-        func shape(_ name: String) -> [Int]? { weights.shape(of: prefix + name) }
-        guard let first = shape("input_blocks.0.0.weight"), first.count == 4, let last = shape("out.2.weight") else {
+        func shape(_ name: String) throws -> [Int]? { try weights.layerShape(of: prefix + name) }
+        guard let first = try shape("input_blocks.0.0.weight"), first.count == 4,
+            let last = try shape("out.2.weight")
+        else {
             throw Failure(
                 .data, place: prefix + "input_blocks.0.0.weight", "the model file lacks this tensor of a U-Net")
         }
         var levels = [Level()]
         var index = 1
-        while shape("input_blocks.\(index).0.op.weight") != nil
+        while try shape("input_blocks.\(index).0.op.weight") != nil
             || shape("input_blocks.\(index).0.in_layers.2.weight") != nil
         {
-            if let convolution = shape("input_blocks.\(index).0.in_layers.2.weight") {
+            if let convolution = try shape("input_blocks.\(index).0.in_layers.2.weight") {
                 levels[levels.count - 1].blocks += 1
                 levels[levels.count - 1].channels = convolution[0]
-                levels[levels.count - 1].attends = shape("input_blocks.\(index).1.norm.weight") != nil
+                levels[levels.count - 1].attends =
+                    weights.shape(of: prefix + "input_blocks.\(index).1.norm.weight") != nil
             } else {
                 levels.append(Level())
             }
@@ -45,9 +48,10 @@ extension NetworkConfiguration {
         blocks = levels[0].blocks
         attentionResolutions = levels.indices.filter { levels[$0].attends }.map { imageResolution >> $0 }
         guided.outputChannels = last[0]
-        guided.scalesAndShifts = shape("input_blocks.1.0.emb_layers.1.weight")?[0] == 2 * levels[0].channels
-        guided.contextWidth = shape("middle_block.1.transformer_blocks.0.attn2.to_k.weight")?[1]
+        guided.scalesAndShifts = try shape("input_blocks.1.0.emb_layers.1.weight")?[0] == 2 * levels[0].channels
+        guided.contextWidth = try shape("middle_block.1.transformer_blocks.0.attn2.to_k.weight")?[1]
         try setKnownHeads()
+        try validate()
     }
 
     private struct Level {
