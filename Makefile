@@ -50,7 +50,7 @@ fid-50k: build
 
 test: setup
 	$(SWIFT) build --build-tests $(FLAGS)
-	PYTHON="$$(scripts/setup --python)" $(SWIFT) test $(FLAGS) --skip-build
+	PYTHON="$$(scripts/setup --python)" scripts/test $(SWIFT) test $(FLAGS) --skip-build
 
 # Writes what the golden command lines print now as what they are to print; look at the difference before a commit.
 record-golden: setup
