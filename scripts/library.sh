@@ -54,9 +54,10 @@ report() {
     pairs=${PAIRS:-32} fresh=${FRESH:-96} first=10000
     halves="$((pairs / 2)) + $((pairs - pairs / 2)) pairs"
     threads=${THREADS:+--threads $THREADS}
-    local build
+    local version build
+    version=$(ld3-fit --version)
     build=$(sha256sum < "$(command -v ld3-fit)" | cut -c 1-12)
-    begin "$pieces" "pairs=$pairs fresh=$fresh learned=$learned general=$general $(ld3-fit --version) build=$build"
+    begin "$pieces" "pairs=$pairs fresh=$fresh learned=$learned general=$general $version build=$build"
     trap spent EXIT
     piece "$pieces/pairs.ld3" teach "0-$((pairs - 1))"
     piece "$pieces/fresh.ld3" teach "$first-$((first + fresh - 1))"
