@@ -6,6 +6,8 @@ SWIFT ?= swift
 FLAGS = -c release
 BUILD = .build/release
 PROGRAMS = ld3-noise ld3-teacher ld3-fit ld3-sample ld3-fid
+MANUAL = .build/manual
+SHARE = $(DESTDIR)$(PREFIX)/share
 RESOURCES = Sources/Shared/Models/Resources
 
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
@@ -13,7 +15,7 @@ REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imag
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
     reproduce-truncation reproduce-training reproduce-bound
 
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz manual install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -66,14 +68,29 @@ fuzz: build
 format:
 	$(SWIFT) format -i -r Sources Tests Package.swift
 
-install: build
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/ld3"
+# Manual pages and completions, into .build/manual.
+manual: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/manual $(MANUAL)
+
+install: build manual
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/ld3" "$(SHARE)/man/man1" "$(SHARE)/man/man5" "$(SHARE)/man/man7"
+	install -d "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install $(addprefix $(BUILD)/,$(PROGRAMS)) "$(DESTDIR)$(PREFIX)/bin"
-	install -m 644 $(RESOURCES)/* "$(DESTDIR)$(PREFIX)/share/ld3"
+	install -m 644 $(RESOURCES)/* "$(SHARE)/ld3"
+	for section in 1 5 7; do install -m 644 $(MANUAL)/man/man$$section/* "$(SHARE)/man/man$$section" || exit; done
+	for program in $(PROGRAMS); do \
+	    install -m 644 $(MANUAL)/completions/$$program.bash "$(SHARE)/bash-completion/completions/$$program" && \
+	    install -m 644 $(MANUAL)/completions/$$program.zsh "$(SHARE)/zsh/site-functions/_$$program" && \
+	    install -m 644 $(MANUAL)/completions/$$program.fish "$(SHARE)/fish/vendor_completions.d" || exit; \
+	done
 
 uninstall:
 	rm -f $(addprefix "$(DESTDIR)$(PREFIX)/bin"/,$(PROGRAMS))
-	rm -rf "$(DESTDIR)$(PREFIX)/share/ld3"
+	rm -rf "$(SHARE)/ld3"
+	rm -f $(patsubst %,"$(SHARE)/man/man1"/%.1,$(PROGRAMS)) "$(SHARE)/man/man5/ld3-stream.5" "$(SHARE)/man/man7/ld3.7"
+	rm -f $(addprefix "$(SHARE)/bash-completion/completions"/,$(PROGRAMS))
+	rm -f $(addprefix "$(SHARE)/zsh/site-functions"/_,$(PROGRAMS))
+	rm -f $(patsubst %,"$(SHARE)/fish/vendor_completions.d"/%.fish,$(PROGRAMS))
 
 clean:
 	$(SWIFT) package clean

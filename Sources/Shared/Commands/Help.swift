@@ -27,10 +27,16 @@ extension Command {
         return text(heading + lines(of: groups.filter { $0.topic == nil }) + topicLines + examples)
     }
 
-    /// Returns the text of `--help TOPIC`: the groups of that topic, or all groups for "all". Throws `usage`, which names
-    /// the topics, if there is no such topic.
+    /// The word after --help that asks for the generated part of the manual page.
+    private static let manual = "manual"
+
+    /// Returns the text of `--help TOPIC`: the groups of that topic, or all groups for "all". `make install` asks for
+    /// "manual" and for the names of shells too, which `topics` does not list. Throws `usage`, which names the topics, if
+    /// there is no such topic.
     package func helpText(topic: String) throws -> String {
         if topic == Self.everything { return text(heading + lines(of: groups)) }
+        if topic == Self.manual { return ManualPage(command: self).description }
+        if let shell = Shell(rawValue: topic) { return shell.completions(of: self) }
         if topicsWithoutOptions.contains(topic) {
             return text(["\(topic) has no options of its own; \(name) --help shows those that it shares with others"])
         }
