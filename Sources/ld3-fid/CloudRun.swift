@@ -99,14 +99,10 @@ struct CloudRun {
         let all = try CloudSamples(path: path, reporter: reporter)
         guard let setSize else { return [(name, all)] }
         let (count, rest) = all.count.quotientAndRemainder(dividingBy: setSize)
-        guard count > 0 else {
-            reporter.warn(
-                "\(name): \(counted(all.count, "cloud")) in all fill no set of \(setSize); they are taken as one set")
-            return [(name, all)]
-        }
         if rest > 0 {
-            reporter.warn("\(name): the last \(counted(rest, "cloud")) of all fill no set of \(setSize); left out")
+            reporter.warn(SetRest(of: setSize, samples: counted(rest, "cloud"), hasSets: count > 0).warning(name))
         }
+        guard count > 0 else { return [(name, all)] }
         return (0..<count).map { index in
             (count > 1 ? "\(name), set \(index + 1)" : name, all.samples(index * setSize..<(index + 1) * setSize))
         }

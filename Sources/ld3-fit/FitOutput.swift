@@ -31,9 +31,7 @@ struct FitOutput {
             arguments.isGiven("format") ? try arguments.choice("format", Format.self) : isTerminal ? .text : .stream
         export = request.export
         if let export {
-            guard request.budgets.count == 1 || export.format.holdsSeveral else {
-                throw Failure(.usage, place: "export \(export.format.rawValue)", "holds one schedule only")
-            }
+            try Self.requireRoom(export, request.budgets)
             let learned = request.method.learned
             // With one step there is nothing to learn.
             try export.check(
@@ -48,7 +46,15 @@ struct FitOutput {
 
     /// Throws `usage` if the schedules of these budgets cannot be exported, whatever the fit finds.
     func check(_ process: NoiseProcess, _ budgets: [Budget]) throws {
-        for budget in budgets { try export?.check(process: process, steps: budget.steps) }
+        guard let export else { return }
+        try Self.requireRoom(export, budgets)
+        for budget in budgets { try export.check(process: process, steps: budget.steps) }
+    }
+
+    private static func requireRoom(_ export: ScheduleExport, _ budgets: [Budget]) throws {
+        guard budgets.count == 1 || export.format.holdsSeveral else {
+            throw Failure(.usage, place: "export \(export.format.rawValue)", "holds one schedule only")
+        }
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.

@@ -31,10 +31,17 @@ struct FitRun {
         let origin = Origin(place: stream.frames.place, metadata: part.metadata)
         model = try modelRequest.open(for: [origin]) { reporter.warn($0) }
             .resized(to: samples.firstSampleShape("noise"))
-        if let stepper = model.stepper { request = try request.fitting(stepper) }
+        let process = model.process
+        request = try model.stepper.map { try request.fitting($0, on: process) } ?? request.budgeted(on: process)
         gradient = try request.gradient(of: model)
         self.request = request
-        try output.check(model.process, request.budgets)
+        try output.check(process, request.budgets)
+        let wanted = (arguments.integerIfGiven("train") ?? 1) + (arguments.integerIfGiven("validation") ?? 1)
+        if let announced = part.count, announced < wanted {
+            reporter.warn(
+                "\(origin.place) announces \(counted(announced, "pair")), and \(wanted) are needed: another part must follow"
+            )
+        }
         let first = try samples.next().map { [$0] } ?? []
         if first.contains(where: { $0.count > 0 }) { try request.check(model, Pairs(first, model: model)) }
         let pairs = try Pairs(first + samples.all(), model: model)

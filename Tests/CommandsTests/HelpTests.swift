@@ -79,7 +79,7 @@ import Testing
         let failure = Failure(
             .usage, place: "evaluations", "without <steps>", suggestion: "give it with <architecture> FILE")
         #expect(failure.spellingOptions(of: bare).description == "evaluations: without steps")
-        let other = Failure(.data, "is an array", suggestion: "ld3-noise <noise file> takes it")
+        let other = Failure(.data, "is an array", suggestion: "<ld3-noise:noise file> takes it")
         #expect(other.spellingOptions(of: bare).description == "is an array; ld3-noise --from takes it")
     }
 

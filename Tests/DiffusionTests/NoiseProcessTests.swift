@@ -165,6 +165,20 @@ func times(of process: NoiseProcess) -> [Double] {
 }
 
 @Suite struct NoiseTableTests {
+    /// At a knot the rate is that of the segment above it, also if the time was rounded to single precision, either way.
+    @Test(arguments: [NoiseTable.stableDiffusion, .latentDiffusion, .pointCloud])
+    func theRateAtAKnot(table: NoiseTable) throws {
+        let process = NoiseProcess.vpDiscrete(table)
+        for knot in 1..<table.count {
+            let t = Double(knot) / Double(table.count)
+            let above =
+                (process.logAlpha(t + 0.5 / Double(table.count)) - process.logAlpha(t)) * 2 * Double(table.count)
+            for time in [t, Double(Float(t)), Double(Float(t).nextUp), Double(Float(t).nextDown), t - 1e-13] {
+                #expect(abs(process.logAlphaRate(time) / above - 1) < 1e-9, "\(table.name), knot \(knot), \(time)")
+            }
+        }
+    }
+
     /// The tables that the fixtures were made with, knot by knot.
     @Test func fixtureTables() throws {
         let file = try SafetensorsFile(path: Fixtures.path("schedules/heuristics.safetensors"))

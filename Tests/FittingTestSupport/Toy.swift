@@ -49,7 +49,7 @@ package struct Toy {
         let chosen: any Denoiser<Double> = denoiser ?? self.denoiser
         return FitProblem(
             denoiser: counting(chosen), process: process,
-            budget: Budget(solver, steps: steps), train: set(train), validation: set(validation))
+            budget: Budget(solver, steps: steps, process: process), train: set(train), validation: set(validation))
     }
 }
 

@@ -53,6 +53,8 @@ enum ListTargets {
         "999, 850, 736, 24, 0", "step\tt\tt_model\tsigma\n0\t80\t80\t80\n1\t5\t5.1\t5\n2\t0.002\t0.002\t0.002\n",
         "{\"sigmas\": [80, 20, 0]}", "{\"timesteps\": [[999, 500]]}", "-2.682 0 3.53", "\u{feff}80\r\n20\r\n0.002",
         "80,0; 20,5; 5,2; 0,1", "-inf, 0, inf", "# t\n1\n0.5\n0.001\n",
+        "sigmas = [80, 20, 0]\ntimesteps = [999, 500]", "sigmas:\n  - 80\n  - 2e1\n  - 0\n",
+        "t,sigma,timestep\n1,14.61464,999\n0.001,0.02917,0\n",
     ]
 
     private static func arrays() throws -> [[UInt8]] {
@@ -61,7 +63,7 @@ enum ListTargets {
     }
 
     private static let words = [
-        "sigma", "t_model", "timesteps", "\u{2212}", "\u{a0}", ";", ",", "\t", "[", "]", "]]", "nan", "inf", "0x",
+        "sigma", "t_model", "timesteps", "\u{2212}", "\u{a0}", ";", ",", "\t", "=", ":", "\n- ", "[", "]", "]]", "nan", "inf", "0x",
         "1e400", "1D2",
         "0", "-0", "80", "1", "14.6146", "999", "\n", "\r", "#", "\"", "\u{feff}", "null", "0,5", "1e-300", "5e-324",
     ]

@@ -181,7 +181,7 @@ import Testing
         }
         let problem = FitProblem(
             denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .edm,
-            budget: Budget(try Solver(.ddim), steps: 5), train: set(train), validation: set(validation))
+            budget: Budget(try Solver(.ddim), steps: 5, process: .edm), train: set(train), validation: set(validation))
         var settings = AYS()
         (settings.firstSteps, settings.subdivisions, settings.sweeps) = (5, 0, 12)
         settings.stopsEarly = false
@@ -238,7 +238,8 @@ import Testing
         for name in ["ddim", "euler", "heun", "dpm_solver++2", "dpm_solver2", "dpm_solver3"] {
             let problem = FitProblem(
                 denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .edm,
-                budget: Budget(try Solver(name: name), steps: 4), train: set(train), validation: set(validation))
+                budget: Budget(try Solver(name: name), steps: 4, process: .edm), train: set(train),
+                validation: set(validation))
             let fit = try DODE().fit(problem, along: times)
             // DDIM with ten steps for every interval between evaluations, evenly in lambda.
             let nodes = try problem.solver.recursion(process: .edm, times: times, modelTimes: times).modelTimes

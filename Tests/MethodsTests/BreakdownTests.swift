@@ -111,7 +111,7 @@ import Testing
             try LD3(settings).fit(problem(broken(toy.train, 7)))
         } throws: { error in
             let breakdown = error as? NetworkBreakdown
-            return breakdown?.seed == toy.train.seeds[7] && breakdown?.step == 0
+            return breakdown?.place.seed == toy.train.seeds[7] && breakdown?.place.step == 0
         }
     }
 
@@ -122,7 +122,7 @@ import Testing
             try problem.keepFirstOutputs()
         } throws: { error in
             let breakdown = error as? NetworkBreakdown
-            return breakdown?.seed == toy.train.seeds[4] && breakdown?.step == 0 && breakdown?.time == 80
+            return breakdown?.place.seed == toy.train.seeds[4] && breakdown?.place.step == 0 && breakdown?.time == 80
         }
     }
 

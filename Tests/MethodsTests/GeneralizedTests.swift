@@ -20,7 +20,7 @@ import Testing
         let base = try toy.student(family).solver.results(family.program(initial), set)
         let parameters = initial + [Double](repeating: 0, count: generalized.coefficientCount)
         let program: StepProgram<Double> = try generalized.program(parameters)
-        #expect(program.evaluations == solver.evaluations(steps: 4))
+        #expect(program.evaluations == solver.evaluations(steps: 4, process: .edm))
         var same = try toy.student(generalized).solver.results(program, set)
         same.add(base, times: -1)
         #expect(same.elements.allSatisfy { abs($0) < 1e-10 })
@@ -237,7 +237,7 @@ import Testing
             process: .vpLinear)
         var problem = FitProblem(
             denoiser: CountingDenoiser(denoiser, counter: EvaluationCounter()), process: .vpLinear,
-            budget: Budget(try Solver(.dpmSolver, order: 2), steps: 5), train: toy.set(toy.train),
+            budget: Budget(try Solver(.dpmSolver, order: 2), steps: 5, process: .vpLinear), train: toy.set(toy.train),
             validation: toy.set(toy.validation))
         // Half a step above. At 0.2 that is beyond the step's midpoint in the log-SNR, at which the solver asks before.
         let early = Start(

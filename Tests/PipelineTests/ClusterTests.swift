@@ -106,6 +106,15 @@ struct ClusterTests {
         #expect(result.status == 0 && result.text == "3\n", "\(result.text)\(result.errors)")
     }
 
+    /// A schedule that does not exist leaves no folder that the corrected call would find begun.
+    @Test func aMissingScheduleWritesNothing() throws {
+        let folder = try TemporaryFolder()
+        let settings = Self.run.merging(["RESULTS": folder.file("out"), "SCHEDULE": folder.file("five.txt")]) { $1 }
+        let result = try Programs.shell("'\(Self.scripts)/fid-50k'", environment: settings)
+        #expect(result.status == 66 && result.errors.contains("five.txt: no such file"), "\(result.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    }
+
     @Test func anotherRunsFileIsRefusedAndADoneShardIsSkipped() throws {
         let folder = try TemporaryFolder()
         func shards(_ options: String) throws -> Programs.Result {

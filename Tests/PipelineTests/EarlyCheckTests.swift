@@ -23,6 +23,17 @@ struct EarlyCheckTests {
         #expect(!result.errors.contains("ends after"), "\(result.errors)")
     }
 
+    /// More pairs than the stream announces are told of before the second frame.
+    @Test func tooFewPairsAreTold() throws {
+        let input = try pairs("--model gaussian:shape=8 --nfe 4")
+        let result = try Programs.run("ld3-fit", ["--nfe=5", "--train=6", "--validation=3"], input: input)
+        #expect(
+            result.errors.hasPrefix(
+                "ld3-fit: warning: standard input announces 8 pairs, and 9 are needed: another part must follow\n"),
+            "\(result.errors)")
+        #expect(result.status == 65 && result.errors.contains("ends after"))
+    }
+
     @Test(arguments: [
         "--method=dmn", "--method=gits", "--method=ays", "--heuristics=logsnr", "--mode=lambda",
         "--solver=dpm-solver --order=2",

@@ -83,7 +83,7 @@ struct ForeignPipelineTests {
 
     @Test(arguments: [
         ("--activations keep", "--activations"), ("--learn times", "--method ld3 learns times and model times"),
-        ("--method d-ode", "--method: d-ode cannot be used"),
+        ("--method d-ode", "--method d-ode: cannot be used"),
     ])
     func whatDifferencesDoNotUseIsRefused(options: String, told: String) throws {
         let result = try fit(foreign + " no-pullback", "--gradient differences \(options)")

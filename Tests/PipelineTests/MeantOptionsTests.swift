@@ -58,6 +58,12 @@ struct MeantOptionsTests {
         "ld3-teacher --serve --json", "ld3-noise -n1 --shape 3 --classes 4", "ld3-noise -n1 --shape 3 --model mnist32",
         "ld3-noise --from x --rng torch", "ld3-fid --neighbours 4", "ld3-fid --input edm",
         "ld3-fid --kid --statistics x.npz",
+        "ld3-sample --schedule edm --nfe 3 --child-timeout 5 --model gaussian:shape=4 < /dev/zero",
+        "ld3-teacher --architecture /etc/passwd --model gaussian:shape=4 < /dev/zero",
+        "ld3-teacher --serve --architecture /etc/passwd --model random:mnist < /dev/zero",
+        "ld3-noise -n 1 --shape 1,32,32 | ld3-teacher --architecture /etc/passwd",
+        "ld3-noise -n 1 --shape 4 | ld3-teacher --nfe 3 --model gaussian:shape=4 | ld3-fit --child-timeout 5",
+        "ld3-fit --architecture /etc/passwd --model mnist32 < /dev/zero",
     ])
     func optionsWithoutMeaningAreRefused(command: String) throws {
         let result = try Programs.shell(command)

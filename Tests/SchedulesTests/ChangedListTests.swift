@@ -60,6 +60,20 @@ import Testing
         #expect(try export(schedule).notes == ["4 values, 3 steps; the last step goes to 0"])
     }
 
+    /// The note tells which level a 0 replaces or follows.
+    @Test(arguments: [
+        (ScheduleExport.Terminal.keep, "3 values, 2 steps"),
+        (.replaceZero, "3 values, 2 steps; the last sigma, 0.5, is replaced by 0"),
+        (.appendZero, "4 values, 3 steps; a step from 0.5 to 0 is added, one evaluation more than learned"),
+    ])
+    func theReplacedLevelIsNamed(terminal: ScheduleExport.Terminal, note: String) throws {
+        let schedule = Schedule(solver: try Solver(.euler), process: .edm, times: [64, 16, 4], method: "mine")
+        var export = ScheduleExport(.comfy, terminal: terminal)
+        export.range = 0.5...8
+        export.namesSolver = false
+        #expect(try export(schedule).notes.last == note)
+    }
+
     @Test func aSingleStepToZeroIsNotInterpolated() throws {
         let schedule = Schedule(solver: try Solver(.euler), process: .edm, times: [80, 0], method: "mine")
         var export = ScheduleExport(.comfy, terminal: .keep)

@@ -110,7 +110,8 @@ import Testing
             "[[80], [20], [0.002]]", "80\u{a0}20\u{2009}0.002", "step,sigma\n0,80\n1,20\n2,0.002\n",
             "\"t\"\n80\n0.002\n",
             ",sigma\n0,80\n1,0.002\n", "# sigma\n80\n0.002", "{\"Sigmas\": [80, 20, 0]}", "{\"sigma\": [[80, 0.002]]}",
-            "80.1 0.00200001",
+            "80.1 0.00200001", "sigmas = [80, 20, 0]", "sigmas: [80, 20,\n 0]\n", "sigmas:\n  - 80\n  - 2e1\n  - 0\n",
+            "- 80.0\n- 20\n- 0", "timesteps = [999]\nsigmas = [80, 0]", "\"sigmas\": [80, 20],",
         ] {
             #expect(try failure(text.utf8) == nil, "\(text)")
             #expect(try failure(Self.mark + Array(text.utf8)) == nil, "\(text), with a mark")
@@ -139,7 +140,10 @@ import Testing
         ("  \n", "holds no number"),
         ("0.002, 1, 80", "rises, from data at 0.002"), ("90.00, 1", "starts at sigma = 90.00, the process edm at 80.0"),
         ("a,b\n1,2", "it holds a, b"), ("sigma\n80 20", "line 2 has 2 cells"),
-        ("sigmas = [80]", "`sigmas` is not a number"),
+        ("sigmas = [80]", "at least 2 values"), ("x = [80, 20]", "holds no list"), ("x: [80, 20]", "it holds x"),
+        ("sigmas = np.array([80, 20])", "list sigmas: `np.array(` is not a number"),
+        ("sigmas: [[80, 20], [80, 1]]", "sigmas: holds 2 lists"), ("80\u{0}20, 1", "byte 3 is zero"),
+        ("- 80\n20\n- 1", "`-` is not a number"),
         ("999 850 24 0", "write timesteps:FILE"), ("{\"timesteps\": [999, 0]}", "<process>"),
     ]) func faultsAreNamed(text: String, message: String) throws {
         let failure = try #require(try failure(text.utf8))
@@ -184,11 +188,44 @@ import Testing
             try failure("14.6146 1 0.03".utf8, "times:", .vpDiscrete(.stableDiffusion))?.suggestion?.contains(
                 "sigmas:FILE") == true)
         #expect(try failure("1000 500 0".utf8, "sigmas:", .flow)?.suggestion?.contains("timesteps:FILE") == true)
+        for process in [NoiseProcess.edm, .vpCosine, .vpDiscrete(.stableDiffusion)] {
+            let suggestion = try failure("1.0 0.65 0.1 0".utf8, "", process)?.suggestion
+            #expect(suggestion?.contains("sigmas of a flow, name <process> flow") == true, "\(process.spelling)")
+        }
+        let below = try failure("999 500 -2".utf8, "timesteps:", .vpDiscrete(.stableDiffusion))
+        #expect(below?.suggestion == "the time steps of process vp-discrete:sd end at 0, and -1 stands for the data")
         #expect(try failure("-2.682 3.53".utf8, "times:", .vpDiscrete(.stableDiffusion))?.status == .data)
         for process in [NoiseProcess.vpCosine, .edm, .vpDiscrete(.stableDiffusion), .flow] {
             #expect(
                 try failure("\(process.start) -0.5".utf8, "times:", process)?.status == .data, "\(process.spelling)")
             #expect(try failure("\(process.start) 0".utf8, "times:", process) == nil, "\(process.spelling)")
+        }
+    }
+
+    /// Columns of a table agree under the process for which it was made, and under no other.
+    @Test func columnsAgree() throws {
+        let folder = try TemporaryFolder()
+        for process in ReadBackTests.processes where process.hasNoiseLevels {
+            let schedule = try Schedule(.uniform, solver: Solver(.euler), steps: 5, process: process)
+            let table = try ScheduleExport(.table)(schedule).bytes
+            #expect(try failure(table, "", process) == nil, "\(process.spelling)")
+            for other in ReadBackTests.processes where other.hasNoiseLevels && other != process {
+                #expect(try failure(table, "", other) != nil, "\(process.spelling) under \(other.spelling)")
+            }
+        }
+        let file = try folder.write("t,sigma\n1,152.17\n0.5,3.5\n0.001,0.01\n".utf8, to: "table.csv")
+        #expect(
+            throws: Failure(
+                .data, place: "discretization \(file)",
+                "row 2: t = 0.5 is sigma = 3.4129 of the process vp-linear, but the column sigma says 3.5",
+                suggestion: "name the <process> that the table was made for, or leave one column")
+        ) { try TabulatedSchedule(file: file).times(steps: 2, process: .vpLinear) }
+        for text in [
+            "{\"sigmas\": [14.6146, 1, 0.03], \"timesteps\": [999, 100, 0]}",
+            "sigmas = [14.6146, 1, 0]\ntimesteps = [999, 100]",
+        ] {
+            let failure = try failure(text.utf8, "", .vpDiscrete(.stableDiffusion))
+            #expect(failure?.message.contains("row 2: sigma = 1") == true, "\(text)")
         }
     }
 

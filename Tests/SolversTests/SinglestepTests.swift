@@ -75,9 +75,9 @@ import Testing
             (1, 5, 5, []), (2, 4, 2, []), (2, 5, 3, [.firstOrderLast]), (3, 6, 2, []), (3, 7, 3, [.firstOrderLast]),
             (3, 8, 3, [.secondOrderLast]),
         ] as [(Int, Int, Int, Set<Solver.Option>)] {
-            let bought = try Solver(family, order: order).plan(evaluations: evaluations)
+            let bought = try Solver(family, order: order).plan(evaluations: evaluations, process: .edm)
             #expect(bought.steps == steps && bought.solver.options == options)
-            #expect(bought.solver.evaluations(steps: steps) == evaluations)
+            #expect(bought.solver.evaluations(steps: steps, process: .edm) == evaluations)
         }
     }
 }

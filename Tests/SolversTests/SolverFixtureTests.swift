@@ -43,7 +43,7 @@ struct SolverFixture {
     func parse(_ name: String) throws -> (skip: String, nfe: Int, solver: Solver, steps: Int) {
         let parts = name.split(separator: "/").map(String.init)
         let nfe = try #require(Int(parts[2].dropFirst(3)))
-        let (solver, steps) = try Solver(name: parts[3]).plan(evaluations: nfe)
+        let (solver, steps) = try Solver(name: parts[3]).plan(evaluations: nfe, process: process)
         return (parts[1], nfe, solver, steps)
     }
 
@@ -58,7 +58,7 @@ struct SolverFixture {
             let modelTimes = isTied ? times : try numbers("t2/\(skip)/n\(steps)")
             let program = try solver.program(process: process, times: times, modelTimes: modelTimes)
             #expect(program.evaluations == (solver.family == .heun ? 2 * steps : nfe), "\(name)")
-            #expect(program.evaluations == solver.evaluations(steps: steps), "\(name)")
+            #expect(program.evaluations == solver.evaluations(steps: steps, process: process), "\(name)")
             let expected: Tensor<Double> = try file.tensor(name).tensor()
             let error = relativeDistance(try executor.run(program, from: start), expected)
             #expect(error < 1e-9, "\(name): \(error)")

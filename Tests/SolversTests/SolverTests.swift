@@ -14,19 +14,51 @@ import Testing
             for steps in 1...8 {
                 let times = try Discretization.logSNR.times(steps: steps, process: .edm)
                 let program = try solver.program(process: .edm, times: times)
-                #expect(program.evaluations == solver.evaluations(steps: steps), "\(solver.name) N = \(steps)")
+                #expect(
+                    program.evaluations == solver.evaluations(steps: steps, process: .edm),
+                    "\(solver.name) N = \(steps)")
                 #expect(program.steps == steps)
                 let counter = Counter(base: try planeMixture())
                 _ = try Executor<Double>(denoiser: counter).run(program, from: Tensor(shape: [1, 2], repeating: 3))
                 #expect(counter.calls.value == program.evaluations)
             }
-            for budget in 3...10 {
-                let (planned, steps) = try solver.plan(evaluations: budget)
-                let bought = planned.evaluations(steps: steps)
-                #expect(bought == (solver.family == .heun ? budget / 2 * 2 : budget), "\(solver.name)")
+        }
+    }
+
+    /// A budget buys the most evaluations that do not exceed it, counted in the denoiser, on every process. Where lambda is
+    /// finite, only Heun leaves one over.
+    @Test(arguments: [
+        NoiseProcess.edm, .vpLinear, .vpCosine, .vpDiscrete(.stableDiffusion), .vpDiscrete(.pointCloud), .flow,
+        .flow(shift: 3),
+    ])
+    func budgetsAreSpent(process: NoiseProcess) throws {
+        func evaluations(_ solver: Solver, steps: Int) throws -> Int {
+            let times = try Discretization.uniform.times(steps: steps, process: process)
+            let counter = Counter(base: try planeMixture(process))
+            let program = try solver.program(process: process, times: times)
+            _ = try Executor<Double>(denoiser: counter).run(program, from: Tensor(shape: [1, 2], repeating: 0.3))
+            return counter.calls.value
+        }
+        for solver in everySolver {
+            let times = try Discretization.uniform.times(steps: 2, process: process)
+            guard (try? solver.program(process: process, times: times)) != nil else { continue }
+            let costs = try (1...14).map { try evaluations(solver, steps: $0) }
+            for budget in 2...12 {
+                guard let most = costs.filter({ $0 <= budget }).max() else {
+                    #expect(throws: Failure.self) { try solver.plan(evaluations: budget, process: process) }
+                    continue
+                }
+                let (planned, steps) = try solver.plan(evaluations: budget, process: process)
+                let bought = try evaluations(planned, steps: steps)
+                let name = "\(solver.name), \(budget) on \(process.spelling)"
+                #expect(bought == planned.evaluations(steps: steps, process: process), "\(name)")
+                #expect(bought >= most && bought <= budget, "\(name): \(bought)")
+                if process.hasFiniteLogSNR, solver.family != .heun { #expect(bought == budget, "\(name)") }
             }
         }
-        #expect(throws: Failure.self) { try Solver(.heun).plan(evaluations: 1) }
+        #expect(throws: Failure.self) { try Solver(.heun).plan(evaluations: 1, process: .edm) }
+        #expect(try Solver(.heun).plan(evaluations: 9, process: .flow).steps == 5)
+        #expect(try Solver(.dpmSolverPlusPlusSinglestep, order: 3).plan(evaluations: 9, process: .flow).steps == 4)
     }
 
     @Test func names() throws {

@@ -26,6 +26,8 @@ package struct CheckpointFile: WeightSource {
     private let storages: [String: ByteRegion]
     private let isBigEndian: Bool
 
+    private static let hint = "safetensors, PyTorch and NVIDIA pickle files are read"
+
     /// Opens a file of any container: safetensors, torch.save in both its forms, or NVIDIA's pickles. The content
     /// decides, not the name. Throws `.noInput` if the file cannot be opened; throws `.data`, naming the path, if it is
     /// none of these, is corrupt, or names a global that is not allowed.
@@ -39,7 +41,7 @@ package struct CheckpointFile: WeightSource {
     package init(_ region: ByteRegion, path: String) throws {
         self.path = path
         let document: PickleDocument
-        if ZipArchive.isArchive(region) {
+        if region.withBytes({ FileKind.isZip($0) }) {
             let archive = try TorchArchive(ZipArchive(region))
             (container, document, isBigEndian) = (.torchArchive, archive.document, archive.isBigEndian)
             (self.archive, storages) = (archive, [:])
@@ -47,7 +49,7 @@ package struct CheckpointFile: WeightSource {
             let stream = try TorchStream(region)
             (container, document, isBigEndian) = (.torchStream, stream.document, stream.isBigEndian)
             (archive, storages) = (nil, try stream.storages())
-        } else if Self.isPickle(region) {
+        } else if region.withBytes({ FileKind.isPickle($0) }) {
             document = try PickleMachine.run(region)
             (container, isBigEndian, archive, storages) = (.pickle, false, nil, [:])
         } else {
@@ -116,17 +118,4 @@ extension CheckpointFile {
             }
         }
     }
-}
-
-// MARK: - Telling containers apart
-
-extension CheckpointFile {
-    private static func isPickle(_ region: ByteRegion) -> Bool {
-        guard let first: UInt8 = try? region.integer(at: 0), let version: UInt8 = try? region.integer(at: 1) else {
-            return false
-        }
-        return first == PickleOpcode.proto.rawValue && (2...5).contains(version)
-    }
-
-    private static let hint = "safetensors, PyTorch and NVIDIA pickle files are read"
 }

@@ -16,9 +16,14 @@ private let optionOfCoordinate = [
 extension Failure {
     /// Returns this failure with coordinates in the words of a program's command line: a place that begins with a coordinate
     /// ("evaluations", "schedule unifrom"), and every `<coordinate>` of the message and the suggestion. A coordinate for
-    /// which the program has no option stays a plain word, and a suggestion that needs it is left out.
+    /// which the program has no option stays a plain word, and a suggestion that needs it is left out. `<ld3-noise:model>` in
+    /// a suggestion is an option of another program.
     package func spellingOptions(of command: Command) -> Failure {
         var failure = self
+        failure.suggestion = suggestion?.replacing(/<(ld3-[a-z]+):([a-z ]+)>/) { match in
+            let coordinate = String(match.2)
+            return "\(match.1) \(optionOfCoordinate[coordinate] ?? coordinate)"
+        }
         for (coordinate, option) in optionOfCoordinate {
             let isKnown = command.options.contains { "--\($0.name)" == option }
             let words = isKnown ? option : coordinate
@@ -28,9 +33,7 @@ extension Failure {
             }
             failure.message = failure.message.replacing("<\(coordinate)>", with: words)
             guard let suggestion = failure.suggestion, suggestion.contains("<\(coordinate)>") else { continue }
-            // A message about an option of another program names that program.
-            let isUseful = isKnown || suggestion.contains("ld3-")
-            failure.suggestion = isUseful ? suggestion.replacing("<\(coordinate)>", with: option) : nil
+            failure.suggestion = isKnown ? suggestion.replacing("<\(coordinate)>", with: option) : nil
         }
         return failure
     }

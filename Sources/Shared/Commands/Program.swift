@@ -39,12 +39,9 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
 private func told(_ error: any Error, by command: Command) -> ExitStatus {
     let reporter = Reporter(program: command.name)
     switch error {
-    case let breakdown as NetworkBreakdown:
+    case let breakdown as any Breakdown:
         reporter.error("\(breakdown)")
-        return .internal
-    case let breakdown as SolverBreakdown:
-        reporter.error("\(breakdown)")
-        return .data
+        return breakdown.status
     case let failure as Failure:
         if failure.status != .readerGone { reporter.error("\(failure.spellingOptions(of: command))") }
         return failure.status

@@ -66,7 +66,7 @@ extension Arguments {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"), threads: threads(),
-            childTimeout: integerIfGiven("child-timeout") ?? ModelCatalogue.childTimeout)
+            childTimeout: integerIfGiven("child-timeout"))
         try request.check()
         return request
     }

@@ -11,8 +11,10 @@ import TensorStream
 /// All that the command line asks of a fit, parsed, checked and opened before any input is read.
 package struct FitRequest {
     package let arguments: Arguments
-    /// From small to large.
-    package var budgets: [Budget]
+    /// The solver of all budgets.
+    private var solver: Solver
+    /// From small to large. They are those of EDM's process until the process is known.
+    package private(set) var budgets: [Budget]
     package let method: any FitMethod
     package let loss: LossChoice
     /// Nil for all that make sense.
@@ -30,11 +32,10 @@ package struct FitRequest {
 
     package init(_ arguments: Arguments) throws {
         self.arguments = arguments
-        budgets = try Self.budgets(
-            arguments,
-            solver: Solver(
-                name: arguments.stringIfGiven("solver") ?? "ipndm", order: arguments.integerIfGiven("order"),
-                variant: arguments.stringIfGiven("variant")))
+        solver = try Solver(
+            name: arguments.stringIfGiven("solver") ?? "ipndm", order: arguments.integerIfGiven("order"),
+            variant: arguments.stringIfGiven("variant"))
+        budgets = try Self.budgets(arguments, solver: solver, process: arguments.process() ?? .edm)
         export = try arguments.export()
         method = try FitMethods.chosen(by: arguments) { arguments.reporter.warn($0) }
         // The process is not known yet. Every method works on EDM's, so what it refuses there it refuses everywhere.
@@ -54,18 +55,26 @@ package struct FitRequest {
 
     // MARK: - Values with a grammar of their own
 
+    /// Returns this request with the budgets on the process of the model, and with another solver if one is given.
+    package func budgeted(on process: NoiseProcess, solver: Solver? = nil) throws -> FitRequest {
+        var request = self
+        request.solver = solver ?? self.solver
+        request.budgets = try Self.budgets(arguments, solver: request.solver, process: process)
+        return request
+    }
+
     /// Returns one budget for each of --nfe, or that of --steps.
-    package static func budgets(_ arguments: Arguments, solver: Solver) throws -> [Budget] {
+    private static func budgets(_ arguments: Arguments, solver: Solver, process: NoiseProcess) throws -> [Budget] {
         if let steps = arguments.integerIfGiven("steps") {
             guard !arguments.isGiven("nfe") else {
                 throw Failure.option("steps", "cannot be given together with \(spelled("nfe"))")
             }
-            return [Budget(solver, steps: steps)]
+            return [Budget(solver, steps: steps, process: process)]
         }
         // Two evaluations a step give neighbouring numbers the same budget.
         var budgets: [Budget] = []
         for evaluations in try evaluations(arguments.string("nfe")) {
-            let budget = try Budget(solver, evaluations: evaluations)
+            let budget = try Budget(solver, evaluations: evaluations, process: process)
             if budgets.last != budget { budgets.append(budget) }
         }
         return budgets

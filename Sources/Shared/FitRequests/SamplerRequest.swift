@@ -21,16 +21,13 @@ extension Option {
 extension FitRequest {
     /// Returns this request for a model that is a sampler, which has its own solver. Throws `usage` if it asks for something that
     /// only a denoiser has.
-    package func fitting(_ stepper: ForeignStepper) throws -> FitRequest {
+    package func fitting(_ stepper: ForeignStepper, on process: NoiseProcess) throws -> FitRequest {
         try arguments.refuse(
             ["solver", "order", "variant"], "cannot be chosen: the model is a sampler, which is its own solver")
         try requireSamplerMethod("the model is a sampler, which tells its samples alone")
         try arguments.refuse(["activations"], "are the sampler's own")
         try refuseUselessOptions(stepper)
-        var request = self
-        request.budgets = try Self.budgets(
-            arguments, solver: Solver(.foreign, order: stepper.stepper.evaluations))
-        return request
+        return try budgeted(on: process, solver: Solver(.foreign, order: stepper.stepper.evaluations))
     }
 
     private func refuseUselessOptions(_ stepper: ForeignStepper) throws {
@@ -63,13 +60,8 @@ extension FitRequest {
 
     private func requireSamplerMethod(_ reason: String) throws {
         guard !type(of: method).fitsSamplers else { return }
-        guard !(method is GeneralizedFit) else {
-            throw Failure.option(
-                "learn", "needs the outputs of single evaluations: \(reason)",
-                suggestion: "leave it out, since \(spelled("method")) ld3 learns times and model times")
-        }
-        throw Failure.option(
-            "method", "\(type(of: method).name) cannot be used: \(reason)",
+        throw Failure(
+            .usage, place: type(of: method).request, "cannot be used: \(reason)",
             suggestion: "\(spelled("method")) ld3 or heuristic")
     }
 
@@ -98,7 +90,7 @@ extension FitRequest {
                 ["activations"], "are kept for gradients of the network, which differences do not take")
         }
         if model.stepper == nil, gradient == .pullback { return nil }
-        if method is LD3 {
+        if type(of: method).differentiates {
             arguments.reporter.note(
                 gradient == .pullback
                     ? "gradients are the sampler's own (ld3.pullback)"

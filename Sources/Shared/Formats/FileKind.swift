@@ -75,6 +75,17 @@ package enum FileKind: String, Sendable, CaseIterable {
         self = kind
     }
 
+    /// Whether a file begins as a zip archive does, with members or empty.
+    package static func isZip(_ start: some Collection<UInt8>) -> Bool {
+        start.starts(with: Array("PK\u{3}\u{4}".utf8)) || start.starts(with: Array("PK\u{5}\u{6}".utf8))
+    }
+
+    /// Whether a file begins as a pickle of protocol 2 to 5 does.
+    package static func isPickle(_ start: some Collection<UInt8>) -> Bool {
+        let bytes = Array(start.prefix(2))
+        return bytes.count == 2 && bytes[0] == 0x80 && (2...5).contains(bytes[1])
+    }
+
     /// Throws `.data` if the file that begins with `start` is of a kind that the caller does not read: the failure says
     /// what the file is, what is wanted, and what the user can do. Returns if the kind is unknown or among `accepted`.
     ///
@@ -157,8 +168,8 @@ extension FileKind {
     /// Tells kinds that no fixed bytes mark.
     private static func byStructure(_ bytes: [UInt8]) -> FileKind? {
         guard bytes.count > 3 else { return bytes.isEmpty ? .empty : nil }
-        if bytes.starts(with: Array("PK\u{3}\u{4}".utf8)) { return packed(firstMember: bytes) }
-        if bytes[0] == 0x80, (2...5).contains(bytes[1]) {
+        if isZip(bytes) { return packed(firstMember: bytes) }
+        if isPickle(bytes) {
             // torch.save's stream begins with a pickle of the integer 0x1950a86a20f9469cfc6c.
             return bytes.dropFirst(2).starts(with: [0x8a, 0x0a, 0x6c, 0xfc]) ? .torch : .pickle
         }

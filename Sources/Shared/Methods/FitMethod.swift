@@ -8,6 +8,8 @@ import Tensors
 package protocol FitMethod: Sendable {
     /// The word that chooses the method, and that its schedules carry.
     static var name: String { get }
+    /// The option that asks for the method, with its value.
+    static var request: String { get }
     /// The options that this method alone reads, for the help.
     static var options: [OptionGroup] { get }
     /// The options that this method reads beside its own, among `FitMethods.shared`.
@@ -40,6 +42,7 @@ package protocol FitMethod: Sendable {
 }
 
 extension FitMethod {
+    package static var request: String { "\(spelled("method")) \(name)" }
     package static var measure: FitHistory.Measure { .loss }
     package static var fitsSamplers: Bool { false }
     package static var differentiates: Bool { false }

@@ -43,16 +43,15 @@ package enum FitMethods {
             throw Failure(place: "method", unknown: name, choices: named.map { $0.name })
         }
         if type != GeneralizedFit.self, type != GGDM.self { try CoefficientSettings.refuse(values) }
-        let asked = type == GeneralizedFit.self ? spelled("learn") : "\(spelled("method")) \(type.name)"
         // The options about coefficients stand among Gauss-Newton's, and GGDM reads them too.
         let own = Set(type.options.flatMap(\.options).map(\.name) + CoefficientSettings.options.map(\.name))
         for group in all.flatMap({ $0.options }) {
             try values.refuse(
                 group.options.map(\.name).filter { !own.contains($0) },
-                "belongs to \(group.title), and the fit is that of \(asked)")
+                "belongs to \(group.title), and the fit is that of \(type.request)")
         }
         for option in shared where values.isGiven(option) && !type.shared.contains(option) {
-            warn("\(spelled(option)) changes nothing with \(asked)")
+            warn("\(spelled(option)) changes nothing with \(type.request)")
         }
         return try type.init(values)
     }

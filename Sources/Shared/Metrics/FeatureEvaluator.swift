@@ -67,11 +67,8 @@ package struct FeatureEvaluator {
 
     private func finish(_ collector: inout FeatureCollector, name: String, size: Int?) -> [FeatureSet] {
         if let size, collector.gathered > 0 {
-            let rest = counted(collector.gathered, "sample")
-            settings.reporter.warn(
-                collector.hasSets
-                    ? "\(name): the last \(rest) of all fill no set of \(size); left out"
-                    : "\(name): \(rest) in all fill no set of \(size); they are taken as one set")
+            let samples = counted(collector.gathered, "sample")
+            settings.reporter.warn(SetRest(of: size, samples: samples, hasSets: collector.hasSets).warning(name))
         }
         return collector.finish()
     }

@@ -52,7 +52,6 @@ package struct FeatureStatistics: Sendable, Equatable {
         _ parts: [(place: String, statistics: FeatureStatistics)], hasSeeds: Bool = true
     ) throws -> FeatureStatistics {
         guard let first = parts.first else { throw Failure(.data, "nothing to merge") }
-        var seeds = SeedRanges()
         let moments = try parts.map { place, statistics in
             guard var moments = statistics.moments else {
                 throw Failure(
@@ -65,9 +64,9 @@ package struct FeatureStatistics: Sendable, Equatable {
                     "holds \(name(statistics.features)), but \(first.place) holds \(name(first.statistics.features))")
             }
             if !hasSeeds { moments.removeSeeds() }
-            seeds = try locating(place) { try seeds.union(moments.seeds) }
             return moments
         }
+        try SeedRanges.requireDisjoint(zip(parts, moments).map { ($0.place, $1.seeds) })
         return FeatureStatistics(try Moments.merge(moments), features: first.statistics.features)
     }
 

@@ -139,13 +139,6 @@ package final class StreamPictures: PictureSource {
         guard shape == values.sampleShape else {
             throw Failure(.data, "`target` has shape \(shape), but `image` \(values.sampleShape)")
         }
-        let targets = try samples.floats("target")
-        let (elements, size) = (values.elements, values.sampleCount)
-        return (0..<values.batch).map { sample in
-            (sample * size..<(sample + 1) * size).reduce(0) { sum, index in
-                let difference = Double(elements[index]) - Double(targets[index])
-                return sum + difference * difference
-            } / Double(size)
-        }
+        return try Metrics.squaredErrors(values.elements, samples.floats("target"), count: values.batch)
     }
 }

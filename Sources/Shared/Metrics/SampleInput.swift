@@ -74,8 +74,7 @@ package enum SampleInput {
     /// Opens an .npz archive, in which pictures are `arr_0` or the only array.
     private static func archive(_ path: String, _ channels: Int, _ settings: Settings) throws -> SampleInput {
         let file = try NPZFile(path: path)
-        let name = file.names.contains("arr_0") ? "arr_0" : file.names.count == 1 ? file.names[0] : nil
-        guard let name, !file.names.contains("mu"), !file.names.contains("sum") else {
+        guard let name = file.mainName, !file.names.contains("mu"), !file.names.contains("sum") else {
             return .statistics(try FeatureStatistics(file: path))
         }
         let array = try file.array(name)

@@ -13,7 +13,7 @@ package enum StatisticsMerge {
     /// ranges, if two files share some.
     package static func merged(_ paths: [String], hasSeeds: Bool = true) throws -> FeatureStatistics {
         let parts = try paths.map { try Part(path: $0, hasSeeds: hasSeeds) }.sorted { $0.precedes($1) }
-        try checkSeeds(parts)
+        try SeedRanges.requireDisjoint(parts.map { ($0.path, $0.seeds) })
         guard let first = parts.first else { throw Failure(.data, "nothing to merge") }
         var total = try FeatureStatistics.merge([(first.path, FeatureStatistics(file: first.path))], hasSeeds: hasSeeds)
         for part in parts.dropFirst() {
@@ -61,24 +61,24 @@ package enum StatisticsMerge {
             return sum.lexicographicallyPrecedes(other.sum)
         }
     }
-
-    /// Throws `.data` if two parts share seeds, and names all seeds that these two share.
-    private static func checkSeeds(_ parts: [Part]) throws {
-        let ranges = parts.indices.flatMap { part in parts[part].seeds.ranges.map { (range: $0, part: part) } }
-            .sorted { $0.range.lowerBound < $1.range.lowerBound }
-        for (one, next) in zip(ranges, ranges.dropFirst()) where next.range.lowerBound <= one.range.upperBound {
-            let (path, other) = (parts[next.part].path, parts[one.part].path)
-            let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
-            throw Failure(
-                .data, place: path,
-                path == other
-                    ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
-                suggestion: path == other ? nil : SeedRanges.remedy)
-        }
-    }
 }
 
 extension SeedRanges {
+    /// Throws `.data`, naming the place of the later part and all seeds that both share, if two parts share some.
+    static func requireDisjoint(_ parts: [(place: String, seeds: SeedRanges)]) throws {
+        let ranges = parts.indices.flatMap { part in parts[part].seeds.ranges.map { (range: $0, part: part) } }
+            .sorted { $0.range.lowerBound < $1.range.lowerBound }
+        for (one, next) in zip(ranges, ranges.dropFirst()) where next.range.lowerBound <= one.range.upperBound {
+            let (place, other) = (parts[next.part].place, parts[one.part].place)
+            let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
+            throw Failure(
+                .data, place: place,
+                place == other
+                    ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
+                suggestion: place == other ? nil : remedy)
+        }
+    }
+
     /// The seeds between the lowest and the highest that are not in the set.
     package var gaps: SeedRanges {
         SeedRanges(rising: zip(ranges, ranges.dropFirst()).map { $0.upperBound + 1...$1.lowerBound - 1 })

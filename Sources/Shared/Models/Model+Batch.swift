@@ -14,7 +14,7 @@ extension Model {
             throw Failure(
                 .data, place: batch.part.place,
                 "the noise has samples of shape \(shape), the model \(name) wants \(sampleShape)",
-                suggestion: "ld3-noise <model> takes the shape from the model")
+                suggestion: "<ld3-noise:model> takes the shape from the model")
         }
         return Tensor(shape: [batch.count] + shape, elements: try batch.floats("noise"))
     }

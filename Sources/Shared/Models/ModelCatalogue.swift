@@ -62,6 +62,10 @@ package enum ModelCatalogue {
             guard PointCloudConfiguration.describes(weights) else {
                 return try network(weights, path: path, process: process, architecture: architecture, threads: threads)
             }
+            guard architecture == nil else {
+                throw Failure(
+                    .usage, place: "architecture", "is for networks in EDM coordinates; \(path) holds point clouds'")
+            }
             return try pointCloud(weights, path: path, process: process, threads: threads)
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)

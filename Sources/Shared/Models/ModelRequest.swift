@@ -18,12 +18,12 @@ package struct ModelRequest: Sendable {
     package var architecture: String?
     /// The number of threads; nil for one on each core.
     package var threads: Int?
-    /// The seconds within which a model in another process must introduce itself.
-    package var childTimeout: Int
+    /// The seconds within which a model in another process must introduce itself; nil for the default.
+    package var childTimeout: Int?
 
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, threads: Int? = nil, childTimeout: Int = ModelCatalogue.childTimeout
+        architecture: String? = nil, threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
         self.process = process
@@ -34,17 +34,32 @@ package struct ModelRequest: Sendable {
         self.childTimeout = childTimeout
     }
 
-    /// Checks what can be checked before the input is read. Throws `usage` if the name is wrong, `noInput` if a file that the
-    /// user names does not exist.
+    /// Checks what can be checked before the input is read. Throws `usage` if the name is wrong or the model has no use for what
+    /// else is given, `noInput` if a file that the user names does not exist.
     package func check() throws {
         if let architecture { try Descriptor.requireFile(architecture) }
         guard let name else { return }
-        switch try ModelSpecification(name) {
+        let specification = try ModelSpecification(name)
+        try refuseUnread(by: specification, name)
+        switch specification {
         case .embedded, .gaussian, .random, .foreign: break
         case .checkpoint(let path), .mixture(let path), .points(let path):
             _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
                 try Descriptor.requireFile(path)
             }
+        }
+    }
+
+    /// Throws `usage` if something is given that a model of this kind does not read.
+    private func refuseUnread(by specification: ModelSpecification, _ name: String) throws {
+        func refusal(_ place: String, _ use: String) -> Failure {
+            Failure(.usage, place: place, "is for \(use), and the model is \(name)")
+        }
+        if architecture != nil {
+            guard case .checkpoint = specification else { throw refusal("architecture", "a checkpoint") }
+        }
+        if childTimeout != nil {
+            guard case .foreign = specification else { throw refusal("introduction time", "an exec:COMMAND") }
         }
     }
 
@@ -58,12 +73,14 @@ package struct ModelRequest: Sendable {
         let inputName = origin?.metadata[Key.model]
         if name == nil, let origin, let inputName { try Trust.check(inputName, by: origin) }
         let isInputsModel = name == nil || name == inputName
+        let chosen = name ?? inputName ?? ModelSpecification.embeddedName
+        let place = name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model"
+        try refuseUnread(by: ModelSpecification(chosen, place: place), chosen)
         let model = try ModelCatalogue.open(
-            name ?? inputName ?? ModelSpecification.embeddedName,
-            place: name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model",
+            chosen, place: place,
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            threads: threads, childTimeout: childTimeout)
+            threads: threads, childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         model.remarks.forEach(warn)
         if !allowsOther {
             for origin in origins {

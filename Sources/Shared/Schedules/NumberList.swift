@@ -3,7 +3,8 @@ import Diffusion
 import Formats
 
 /// A list of numbers as users keep it: text (with spaces, commas, semicolons or line ends between the numbers, in brackets
-/// or not, or as a table with a line of names), JSON, npy, or one tensor of a safetensors file.
+/// or not, with a name as in Python or YAML, or as a table with a line of names), JSON, npy, or one tensor of a safetensors
+/// file.
 package struct NumberList: Sendable {
     /// The name under which the file keeps the list, as the caller spells it; nil for a bare list.
     package private(set) var name: String?
@@ -11,7 +12,8 @@ package struct NumberList: Sendable {
     package var values: [Double]
     /// The numbers as they stand in a text; empty for other files.
     package private(set) var words: [String] = []
-    /// Lists beside this one: columns of a table and members of an object by their names, further rows of an array without.
+    /// Lists beside this one: columns of a table, named lists and members of an object by their names, further rows of an
+    /// array without.
     package private(set) var others: [(name: String?, values: [Double])] = []
 
     /// Reads the list of the file at `path`.
@@ -40,7 +42,15 @@ package struct NumberList: Sendable {
 
     /// Reads the list in the bytes of a file. `names` are those of `init(path:names:)`.
     package init(parsing bytes: [UInt8], names: [String]) throws {
-        try FileKind.refuse(bytes, wanted: "a list of numbers", accepted: [.npy, .safetensors, .json, .text])
+        try Self.refuseOtherKinds(bytes, wanted: "a list of numbers")
+        try self.init(reading: bytes, names: names)
+    }
+
+    fileprivate static func refuseOtherKinds(_ bytes: [UInt8], wanted: String) throws {
+        try FileKind.refuse(bytes, wanted: wanted, accepted: [.npy, .safetensors, .json, .text])
+    }
+
+    fileprivate init(reading bytes: [UInt8], names: [String]) throws {
         if bytes.starts(with: NPY.magic) {
             try self.init(NPY.parse(bytes, name: "list"), name: nil)
         } else if Safetensors.isImage(bytes) {
@@ -89,14 +99,14 @@ package struct NumberList: Sendable {
             (self.name, values) = (name, rows[0])
             others = rows.dropFirst().map { (nil, $0) }
             others += members.compactMap { other in other.value.doubles.map { (other.name, $0) } }
-        case .table(let table):
-            guard let (name, column) = Self.first(of: names, among: table, name: \.name) else {
-                throw Self.missing(names, kind: "column", found: table.map(\.name))
+        case .named(let kind, let lists):
+            guard let (name, list) = Self.first(of: names, among: lists, name: \.name) else {
+                throw Self.missing(names, kind: kind, found: lists.map(\.name))
             }
             self.name = name
-            words = column.cells
-            values = try locating("column \(column.name)") { try column.cells.map(NumberText.number) }
-            others = table.compactMap { other in
+            words = list.cells
+            values = try locating("\(kind) \(list.name)") { try list.cells.map(NumberText.number) }
+            others = lists.compactMap { other in
                 (try? other.cells.map(NumberText.number)).map { (other.name, $0) }
             }
         case .rows(let rows):
@@ -116,7 +126,8 @@ package struct NumberList: Sendable {
         throw Failure(.data, "is \(String(value.text.prefix(40))), no list of numbers")
     }
 
-    private static func first<Item>(
+    /// Returns the first of `names` that an item has. Case does not count, nor a plural's s.
+    static func first<Item>(
         of names: [String], among items: [Item], name: (Item) -> String
     ) -> (name: String, item: Item)? {
         for wanted in names {
@@ -163,10 +174,9 @@ extension NoiseTable {
     package static func read(path: String) throws -> [Double] {
         let bytes = try NumberList.contents(path: path)
         return try locating(path) {
-            try FileKind.refuse(
-                bytes, wanted: "a list of alphas_cumprod", accepted: [.npy, .safetensors, .json, .text])
+            try NumberList.refuseOtherKinds(bytes, wanted: "a list of alphas_cumprod")
             do {
-                var list = try NumberList(parsing: bytes, names: ["alphas_cumprod"])
+                var list = try NumberList(reading: bytes, names: ["alphas_cumprod"])
                 try list.requireOneRow()
                 return list.values
             } catch is Failure {

@@ -6,24 +6,31 @@ struct NumberText {
     enum Content {
         /// A JSON object.
         case object(JSONValue)
-        /// A table whose first line names its columns.
-        case table([(name: String, cells: [String])])
+        /// The columns of a table whose first line names them, or lists each of which has a name. `kind` says what they are.
+        case named(kind: String, [(name: String, cells: [String])])
         /// One list, or as many as stand in brackets of their own.
         case rows([[String]])
     }
 
     let content: Content
 
-    /// Throws `.data` if the bytes are no UTF-8 text, if brackets do not match, or if commas look like decimal points.
+    /// Throws `.data` if the bytes are no UTF-8 text or hold a zero byte, if brackets do not match, or if commas look like
+    /// decimal points.
     init(_ bytes: [UInt8]) throws {
         let unmarked = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
-        guard let text = String(validating: unmarked, as: UTF8.self), !unmarked.contains(0) else {
+        if let zero = bytes.firstIndex(of: 0) {
+            throw Failure(
+                .data, "byte \(zero + 1) is zero, which no text has", suggestion: "is the file damaged, or no text?")
+        }
+        guard let text = String(validating: unmarked, as: UTF8.self) else {
             throw Failure(.data, "is no text in UTF-8", suggestion: "save it as UTF-8")
         }
         if text.first(where: { !$0.isWhitespace }) == "{" {
             content = .object(try JSONValue(parsing: unmarked))
         } else if let table = try Self.table(text) {
-            content = .table(table)
+            content = .named(kind: "column", table)
+        } else if let lists = try Self.assignments(text) {
+            content = .named(kind: "list", lists)
         } else {
             let rows = try Self.rows(text)
             try Self.requireDecimalPoints(text, rows)
@@ -39,8 +46,10 @@ struct NumberText {
         isSpace(character) || character == "," || character == ";"
     }
 
-    /// Returns the words of the text. Lists in brackets within a list, or beside another, are rows of their own.
+    /// Returns the words of the text. Lists in brackets within a list, or beside another, are rows of their own. A dash
+    /// before each line, as in YAML, is no word.
     private static func rows(_ text: String) throws -> [[String]] {
+        let text = withoutDashes(text)
         var rows: [[String]] = [[]]
         var word = ""
         var depth = 0
@@ -122,6 +131,47 @@ struct NumberText {
         Failure(
             .data, "`\(word.prefix(40))` seems to have a decimal comma",
             suggestion: "write decimal points, and a space after each comma between numbers")
+    }
+
+    // MARK: Lists with names
+
+    /// Returns the lists of a text that gives each a name, as Python or YAML does: `sigmas = [80, 20]`, `sigmas: [80, 20]`,
+    /// or `sigmas:` and a line with a dash for each number. Returns nil if the text does not begin with a name. Throws `.data`
+    /// if a name has several lists.
+    private static func assignments(_ text: String) throws -> [(name: String, cells: [String])]? {
+        var lists: [(name: String, text: String)] = []
+        for line in text.split(whereSeparator: \.isNewline) where !line.allSatisfy(isSpace) {
+            if let list = assignment(line) {
+                lists.append(list)
+            } else if lists.isEmpty {
+                return nil
+            } else {
+                lists[lists.count - 1].text += "\n" + line
+            }
+        }
+        return try lists.map { name, text -> (name: String, cells: [String]) in
+            let rows = try locating(name) { try Self.rows(text) }
+            try requireDecimalPoints(text, rows)
+            guard rows.count < 2 else {
+                throw Failure(.data, place: name, "holds \(rows.count) lists, where one is due")
+            }
+            return (name, rows.first ?? [])
+        }
+    }
+
+    private static func assignment(_ line: Substring) -> (name: String, text: String)? {
+        guard let sign = line.firstIndex(where: { $0 == "=" || $0 == ":" }) else { return nil }
+        let name = trimmed(line[..<sign]).filter { $0 != "\"" }
+        guard name.first?.isLetter == true, name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" }) else {
+            return nil
+        }
+        return (name, String(line[line.index(after: sign)...]))
+    }
+
+    /// Returns the text without the dashes if each of its lines begins with one and a space.
+    private static func withoutDashes(_ text: String) -> String {
+        let lines = text.split(whereSeparator: \.isNewline).map { $0.drop(while: isSpace) }.filter { !$0.isEmpty }
+        return lines.allSatisfy { $0.hasPrefix("- ") } ? lines.map { $0.dropFirst(2) }.joined(separator: "\n") : text
     }
 
     // MARK: Tables

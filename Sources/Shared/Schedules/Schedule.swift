@@ -42,7 +42,7 @@ package struct Schedule: Sendable, Equatable {
     package init(
         _ discretization: Discretization, solver: Solver, evaluations: Int, process: NoiseProcess
     ) throws {
-        let (planned, steps) = try solver.plan(evaluations: evaluations)
+        let (planned, steps) = try solver.plan(evaluations: evaluations, process: process)
         try self.init(discretization, solver: planned, steps: steps, process: process)
     }
 
@@ -88,7 +88,7 @@ package struct Schedule: Sendable, Equatable {
 
     /// Returns the network evaluations of one sample.
     package func evaluations() throws -> Int {
-        try solver.isForeign ? solver.evaluations(steps: steps) : program().evaluations
+        try solver.isForeign ? solver.evaluations(steps: steps, process: process) : program().evaluations
     }
 
     /// Throws `.data` if the schedule is for another process.

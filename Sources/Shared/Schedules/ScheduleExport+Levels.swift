@@ -53,9 +53,9 @@ extension ScheduleExport {
         }
     }
 
-    /// Returns the list of noise levels, or the two parts into which it is cut, changed as is asked for, and notes about
-    /// this.
-    func levels(_ schedule: Schedule) throws -> (lists: [[Double]], notes: [String]) {
+    /// Returns the list of noise levels, or the two parts into which it is cut, changed as is asked for, the last level before
+    /// a 0 replaces or follows it, and notes about the changes.
+    func levels(_ schedule: Schedule) throws -> (lists: [[Double]], last: Double, notes: [String]) {
         var levels = schedule.times.map { schedule.process.listedSigma($0) }
         try check(first: levels[0], last: levels[schedule.steps], steps: schedule.steps)
         var notes: [String] = []
@@ -71,10 +71,11 @@ extension ScheduleExport {
             levels = [start] + levels.filter { $0 < start * (1 - 1e-6) }
             notes.append("for a start with noise \(start), which it was not learned for")
         }
-        guard let cut = cutSigma else { return ([terminated(levels)], notes) }
+        let last = levels[levels.count - 1]
+        guard let cut = cutSigma else { return ([terminated(levels)], last, notes) }
         let parts = parts(of: levels, cutAt: cut)
         notes.append(parts.note)
-        return ([parts.high, terminated(parts.low)], notes)
+        return ([parts.high, terminated(parts.low)], last, notes)
     }
 
     /// Returns the levels at other places of the same line in log sigma. A last 0 stays.

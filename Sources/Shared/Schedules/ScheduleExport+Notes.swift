@@ -43,12 +43,19 @@ extension ScheduleExport {
     }
 
     /// Returns what readers of the lists should know.
-    func consumerNotes(_ schedule: Schedule, _ lists: [[Double]]) -> [String] {
-        let isAppended = terminal == .appendZero && schedule.process.listedSigma(schedule.times[schedule.steps]) != 0
-        let ending = terminal == .keep ? "" : "; the last step goes to 0"
-        let evaluations = isAppended ? ", one evaluation more than learned" : ""
+    ///
+    /// - Parameter last: the last level, which a 0 may replace or follow.
+    func consumerNotes(_ schedule: Schedule, _ lists: [[Double]], last: Double) -> [String] {
+        let level = compact(last, digits: 6)
+        let ending =
+            switch terminal {
+            case .keep: ""
+            case _ where last == 0: "; the last step goes to 0"
+            case .replaceZero: "; the last sigma, \(level), is replaced by 0"
+            case .appendZero: "; a step from \(level) to 0 is added, one evaluation more than learned"
+            }
         let sizes = lists.map { "\(counted($0.count, "value")), \(counted($0.count - 1, "step"))" }
-        var notes = [sizes.joined(separator: " and ") + ending + evaluations]
+        var notes = [sizes.joined(separator: " and ") + ending]
         if schedule.process.startsWithoutSignal {
             notes.append("the sigmas are shifted already: set the program's own shift to 1")
         }

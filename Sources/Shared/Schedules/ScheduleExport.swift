@@ -90,7 +90,7 @@ package struct ScheduleExport: Sendable {
         case .comfy, .kDiffusion, .diffusersSigmas, .stableDiffusionCPP:
             let exported = try levels(schedule)
             bytes = lines(exported.lists.map(text))
-            notes += exported.notes + consumerNotes(schedule, exported.lists)
+            notes += exported.notes + consumerNotes(schedule, exported.lists, last: exported.last)
         case .diffusersTimesteps:
             let (steps, note) = timesteps(schedule)
             bytes = lines(["[" + steps.joined(separator: ", ") + "]"])

@@ -129,7 +129,8 @@ package struct ScheduleRequest: Sendable {
             throw Failure(
                 .usage, place: "evaluations", "is required with a named schedule", suggestion: "or <steps>")
         }
-        return try named.plan(evaluations: budget)
+        // If the process is not known yet, a flow's, whose steps make the fewest evaluations, tells what is too little.
+        return try named.plan(evaluations: budget, process: process ?? .flow)
     }
 
     /// Returns the schedule that has the requested evaluations or steps, or the only one if nothing is requested.

@@ -25,6 +25,7 @@ extension TabulatedSchedule {
         }
         let found = quantities.first { $0.names.contains(list.name ?? "") } ?? quantity ?? .sigma
         let modelTimes = found == .time ? Self.modelTimes(&list) : nil
+        let others = Self.others(than: found, in: list)
         try locating(path) {
             do {
                 try list.requireOneRow()
@@ -42,7 +43,17 @@ extension TabulatedSchedule {
         }
         self.init(
             spelling: (quantity.map { "\($0.rawValue):" } ?? "") + path, quantity: found, lists: [list.values],
-            modelTimes: modelTimes, words: list.words)
+            modelTimes: modelTimes, words: list.words, others: others)
+    }
+
+    /// Returns the columns beside the list that tell its places in other quantities. Time steps may lack the end.
+    private static func others(than found: Quantity, in list: NumberList) -> [Column] {
+        list.others.compactMap { name, values in
+            guard let quantity = Quantity.allCases.first(where: { $0.isNamed(name ?? "") }), quantity != found,
+                values.count == list.values.count || quantity == .timestep && values.count == list.values.count - 1
+            else { return nil }
+            return Column(quantity: quantity, values: values)
+        }
     }
 
     private static func list(_ bytes: [UInt8], path: String, names: [String], isNPZ: Bool) throws -> NumberList {

@@ -26,6 +26,9 @@ extension TabulatedSchedule {
         /// The names under which files keep such numbers.
         var names: [String] { self == .time ? [rawValue, singular] : [rawValue] }
 
+        /// Whether a file may give this name to such numbers.
+        func isNamed(_ name: String) -> Bool { NumberList.first(of: names, among: [name], name: { $0 }) != nil }
+
         /// The column of a table that holds model times beside times.
         static let modelTimesColumn = "t_model"
         /// The names of model times in files.

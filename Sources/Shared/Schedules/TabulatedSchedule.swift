@@ -15,10 +15,28 @@ package struct TabulatedSchedule: Sendable, Equatable {
     package let modelTimes: [Double]?
     /// The numbers of the one list as they stand in the user's text, for messages; empty for other lists.
     let words: [String]
+    /// The same places in other quantities, if the file of the one list tells them too.
+    let others: [Column]
+
+    /// A column of a table, or a list beside the one that is read.
+    struct Column: Sendable, Equatable {
+        let quantity: Quantity
+        let values: [Double]
+    }
 
     package init(
         spelling: String, quantity: Quantity, lists: [[Double]], interpolates: Bool = false,
         modelTimes: [Double]? = nil, words: [String] = []
+    ) {
+        self.init(
+            spelling: spelling, quantity: quantity, lists: lists, interpolates: interpolates, modelTimes: modelTimes,
+            words: words, others: [])
+    }
+
+    init(
+        spelling: String, quantity: Quantity, lists: [[Double]], interpolates: Bool = false,
+        modelTimes: [Double]? = nil,
+        words: [String], others: [Column]
     ) {
         self.spelling = spelling
         self.quantity = quantity
@@ -26,6 +44,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
         self.interpolates = interpolates
         self.modelTimes = modelTimes
         self.words = words
+        self.others = others
     }
 
     /// Returns the number of steps if there is only one list and it is not interpolated.
@@ -54,6 +73,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
             return time
         }
         guard Self.isStart(times[0], of: process) else { throw otherStart(values[0], process) }
+        try requireAgreement(times, values, process)
         times[0] = process.start
         times[steps] = try end(times[steps], values[steps], process)
         for (index, time) in times.enumerated() where index > 0 && !(times[index - 1] > time) {
@@ -96,9 +116,36 @@ extension TabulatedSchedule {
         guard time >= 0 else {
             throw failure(
                 .data, "ends at \(quantity.singular) = \(words.last ?? shortest(value))",
-                suggestion: "no noise is left at \(quantity.value(of: free, process) ?? free)")
+                suggestion: quantity == .timestep && process.table != nil
+                    ? "the time steps of process \(process.spelling) end at 0, and -1 stands for the data"
+                    : "no noise is left at \(quantity.value(of: free, process) ?? free)")
         }
         return free
+    }
+
+    /// Throws `.data` if another column of the file tells other places than the times `times` of `values`.
+    private func requireAgreement(_ times: [Double], _ values: [Double], _ process: NoiseProcess) throws {
+        for column in others {
+            for (row, (told, time)) in zip(column.values, times).enumerated() {
+                guard let due = column.quantity.value(of: time, process), !agree(told, due, column) else { continue }
+                let (here, there) = ("\(quantity.singular) = \(word(row, values))", column.quantity.singular)
+                throw failure(
+                    .data,
+                    "row \(row + 1): \(here) is \(there) = \(compact(due)) of the process \(process.spelling), but the "
+                        + "column \(there) says \(shortest(told))",
+                    suggestion: "name the <process> that the table was made for, or leave one column")
+            }
+        }
+    }
+
+    /// Returns whether two numbers of a column are the same to 0.2 % of s. Whole time steps are rounded, and moved by one for
+    /// each step at most so that no two are the same.
+    private func agree(_ told: Double, _ due: Double, _ column: Column) -> Bool {
+        switch column.quantity {
+        case .timestep: abs(told - due) <= Double(column.values.count)
+        case .logSNR: told == due || abs(told - due) <= 2e-3
+        case .time, .sigma: Self.isClose(told, due)
+        }
     }
 
     /// Throws `.data` if a value is infinite or a sigma negative. The log-SNR is infinite where there is no signal or no noise.
@@ -153,8 +200,16 @@ extension TabulatedSchedule {
         return failure(
             .usage,
             "starts at \(quantity.singular) = \(word(0, [value])), the process \(process.spelling) at \(expected)",
-            suggestion: otherQuantity(value, process).map { "if these are \($0.rawValue), write \($0.rawValue):FILE" }
+            suggestion: remedy(value, process)
                 ?? "it was made for another model, whose <process> must be named, or must be rescaled")
+    }
+
+    /// Returns what to do about a list that starts at `value` if it seems to be one of a flow or of another quantity.
+    private func remedy(_ value: Double, _ process: NoiseProcess) -> String? {
+        let other = otherQuantity(value, process).map { "if these are \($0.rawValue), write \($0.rawValue):FILE" }
+        guard quantity == .sigma, !process.startsWithoutSignal, Self.isClose(value, 1) else { return other }
+        let flow = "if these are the sigmas of a flow, name <process> flow"
+        return other.map { "\(flow); \($0)" } ?? flow
     }
 
     /// Returns what the list may hold instead of `quantity`: whole numbers that begin near 999 are time steps, and other

@@ -49,13 +49,16 @@ package struct Solver: Sendable, Equatable {
 // MARK: - Cost
 
 extension Solver {
-    /// Returns the network evaluations of a run of `steps` steps that ends at a noise level above zero.
-    package func evaluations(steps: Int) -> Int { family.rules.evaluations(self, steps: steps) }
+    /// Returns the network evaluations of `steps` steps from the start to the end of `process`.
+    package func evaluations(steps: Int, process: NoiseProcess) -> Int {
+        family.rules.evaluations(self, steps: steps, process)
+    }
 
     /// Returns what a number of evaluations buys: the solver to run, whose last step may have a lower order than this
-    /// one's, and its number of steps. Throws a usage failure if the evaluations do not suffice for one step.
-    package func plan(evaluations: Int) throws -> (solver: Solver, steps: Int) {
-        let (solver, steps) = family.rules.purchase(self, evaluations: evaluations)
+    /// one's, and its number of steps from the start to the end of `process`. These make as many of the evaluations as whole
+    /// steps can. Throws a usage failure if the evaluations do not suffice for one step.
+    package func plan(evaluations: Int, process: NoiseProcess) throws -> (solver: Solver, steps: Int) {
+        let (solver, steps) = family.rules.purchase(self, evaluations: evaluations, process)
         guard steps >= 1 else {
             throw Failure(
                 .usage, place: "evaluations",

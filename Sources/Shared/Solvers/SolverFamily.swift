@@ -28,10 +28,12 @@ protocol SolverFamily: Sendable {
 
     /// Returns whether the coefficients are finite if the process starts at alpha = 0.
     func startsWithoutSignal(_ solver: Solver) -> Bool
-    /// Returns the network evaluations of a run that ends at a noise level above zero.
-    func evaluations(_ solver: Solver, steps: Int) -> Int
-    /// Returns the solver and the number of steps for a budget of evaluations. The number is below 1 if the budget is too small.
-    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int)
+    /// Returns the network evaluations of `steps` steps from the start to the end of the process. Steps from infinite lambda,
+    /// or to it, may take fewer.
+    func evaluations(_ solver: Solver, steps: Int, _ process: NoiseProcess) -> Int
+    /// Returns the solver and the number of steps that make the most evaluations of the budget. The number is 0 if the budget is
+    /// too small.
+    func purchase(_ solver: Solver, evaluations: Int, _ process: NoiseProcess) -> (solver: Solver, steps: Int)
     /// Returns the sampler of k-diffusion and ComfyUI that takes the same steps, or nil if there is none.
     func comfySampler(_ solver: Solver) -> String?
 
@@ -53,12 +55,17 @@ extension SolverFamily {
     func comfySampler(_ solver: Solver) -> String? { nil }
     func startsWithoutSignal(_ solver: Solver) -> Bool { true }
 
-    func evaluations(_ solver: Solver, steps: Int) -> Int {
+    func evaluations(_ solver: Solver, steps: Int, _ process: NoiseProcess) -> Int {
         steps - (solver.options.contains(.analyticFirst) ? 1 : 0)
     }
 
-    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) {
-        (solver, evaluations - self.evaluations(solver, steps: 0))
+    func purchase(_ solver: Solver, evaluations: Int, _ process: NoiseProcess) -> (solver: Solver, steps: Int) {
+        (solver, affordableSteps(solver, evaluations: evaluations, process))
+    }
+
+    /// Returns the largest number of steps that make no more evaluations than the budget, or 0 if one step makes more.
+    func affordableSteps(_ solver: Solver, evaluations: Int, _ process: NoiseProcess) -> Int {
+        (0...evaluations + 1).last { self.evaluations(solver, steps: $0, process) <= evaluations } ?? 0
     }
 }
 

@@ -41,7 +41,7 @@ package final class FrameReader {
             guard let arrayName else {
                 throw Failure(
                     .data, place: place, "is a .npy array where a tensor stream is expected",
-                    suggestion: "ld3-noise <noise file> takes an array of noise")
+                    suggestion: "<ld3-noise:noise file> takes an array of noise")
             }
             isArrayFile = true
             return try locating(place) { Frame(tensors: [try array(named: arrayName, start: prefix)]) }

@@ -26,12 +26,15 @@ package struct NPZFile: Sendable {
         }
     }
 
+    /// The array that `np.savez` names by itself: `arr_0`, or the only one; nil if there are several others.
+    package var mainName: String? { names.contains("arr_0") ? "arr_0" : names.count == 1 ? names[0] : nil }
+
     private static let kind = "an .npz archive"
 
     /// Whether the file at `path` begins as a zip archive, or has a name that promises one.
     package static func isMeant(by path: String) throws -> Bool {
         let region = ByteRegion(try MappedFile(path: path))
-        return ZipArchive.isArchive(region) || path.lowercased().hasSuffix(".npz")
+        return region.withBytes { FileKind.isZip($0) } || path.lowercased().hasSuffix(".npz")
     }
 
     /// Returns the array `name` in row-major order. Throws `.data` if there is none (the message names those that are

@@ -38,11 +38,6 @@ package struct ZipArchive: Sendable {
         positions = Dictionary(members.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Whether `region` begins with the four bytes of an archive, with members or empty.
-    package static func isArchive(_ region: ByteRegion) -> Bool {
-        region.starts(with: [0x50, 0x4b, 0x03, 0x04]) || region.starts(with: [0x50, 0x4b, 0x05, 0x06])
-    }
-
     package subscript(name: String) -> Member? { positions[name].map { members[$0] } }
 
     /// Returns the bytes of a member after comparing them with their CRC-32. Stored members are not copied. Throws

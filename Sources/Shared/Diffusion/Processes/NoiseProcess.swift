@@ -67,6 +67,9 @@ package enum NoiseProcess: Sendable, Equatable {
         }
     }
 
+    /// Whether no noise is left at the end: sigma = 0 there, and lambda is infinite.
+    package var endsWithoutNoise: Bool { end <= noiseFreeTime }
+
     /// Whether lambda is finite at both ends.
     package var hasFiniteLogSNR: Bool { lambda(start).isFinite && lambda(end).isFinite }
 

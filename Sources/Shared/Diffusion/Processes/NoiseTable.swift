@@ -83,15 +83,19 @@ package struct NoiseTable: Sendable, Equatable {
         (logAlphas[segment + 1] - logAlphas[segment]) * Double(count)
     }
 
-    /// Returns the segment that holds t. The first and the last segment reach beyond the table.
-    private func segment(at t: Double) -> Int {
-        // A time within rounding of a knot lies in the segment that begins there.
-        let position = t * Double(count) - Double(firstKnot) + 1e-9
+    /// Returns the segment that holds t. The first and the last segment reach beyond the table. A time within `slack`
+    /// segments below a knot lies in the segment that begins there.
+    private func segment(at t: Double, slack: Double = 1e-9) -> Int {
+        let position = t * Double(count) - Double(firstKnot) + slack
         guard position > 0 else { return 0 }
         return min(Int(min(position, Double(logAlphas.count))), logAlphas.count - 2)
     }
 
-    func slope(at t: Double) -> Double { slope(segment: segment(at: t)) }
+    /// Returns the slope of log alpha at t: at a knot, that of the segment above it. A knot that was rounded to single
+    /// precision, in which times are kept and t N is off by up to N 2^-25, has the same slope.
+    func slope(at t: Double) -> Double {
+        slope(segment: segment(at: t, slack: max(1e-9, Double(count) * 0x1p-24)))
+    }
 
     func logAlpha<T: Real>(_ t: T) -> T {
         let index = segment(at: t.value)

@@ -20,7 +20,7 @@ extension Student {
             losses,
             {
                 guard let found = try pullback() else { return nil }
-                let slopes = chained(found, at: parameters).map { $0 / Double(indices.count) }
+                let slopes = try chained(found, at: parameters).map { $0 / Double(indices.count) }
                 let gradients = StudentGradients(
                     losses: losses, parameters: slopes, noises: ofNoises ? found.noise : nil)
                 return gradients.isFinite ? gradients : nil
@@ -35,7 +35,7 @@ extension Student {
         _ sampler: FitSampler<Element>, _ input: SamplerInput<Element>, _ parameters: [Double],
         _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> CourseGradients {
-        let course = timesFamily.course(parameters)
+        let course = try timesFamily.course(parameters)
         guard course.falls else { return (indices.map { _ in .infinity }, { nil }) }
         let linearization = try sampler.linearize(input, along: course)
         let loss = try set.loss.gradients(linearization.samples, pairs: indices)
@@ -53,8 +53,8 @@ extension Student {
         _ sampler: FitSampler<Element>, _ input: SamplerInput<Element>, _ parameters: [Double],
         _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> CourseGradients {
-        let course = timesFamily.course(parameters)
-        let differences = course.differences(isTied: timesFamily.isTied)
+        let course = try timesFamily.course(parameters)
+        let differences = try course.differences(isTied: timesFamily.isTied)
         let losses = try losses(sampler, input, along: [course] + differences.flatMap(\.courses), set, indices)
         return (
             losses[0],
@@ -82,11 +82,11 @@ extension Student {
         free: [Int]
     ) throws -> Jacobian<Element> {
         let input = solver.samplerInput(set, indices, from: set.movedNoises.gather(indices))
-        let course = timesFamily.course(parameters)
-        let differences = course.differences(isTied: timesFamily.isTied)
+        let course = try timesFamily.course(parameters)
+        let differences = try course.differences(isTied: timesFamily.isTied)
         let roots = try losses(sampler, input, along: [course] + differences.flatMap(\.courses), set, indices)
             .map { $0.map { $0.squareRoot() } }
-        let lists = differentiatedLists(parameters)
+        let lists = try differentiatedLists(parameters)
         var columns = free.map { _ in [Double](repeating: 0, count: indices.count) }
         for (number, difference) in differences.enumerated() {
             let time = (difference.ofModel ? lists.modelTimes : lists.times)[difference.index]
@@ -111,8 +111,8 @@ extension Student {
     }
 
     /// Returns the gradient in the parameters of what has these gradients in the times and the model times.
-    private func chained(_ cotangents: SamplerCotangents<Element>, at parameters: [Double]) -> [Double] {
-        let lists = differentiatedLists(parameters)
+    private func chained(_ cotangents: SamplerCotangents<Element>, at parameters: [Double]) throws -> [Double] {
+        let lists = try differentiatedLists(parameters)
         var gradient = [Double](repeating: 0, count: parameters.count)
         for (time, cotangent) in zip(lists.times + lists.modelTimes, cotangents.times + cotangents.modelTimes) {
             for (variable, partial) in time.partials.enumerated() { gradient[variable] += cotangent * partial }
@@ -121,8 +121,8 @@ extension Student {
     }
 
     /// The times and model times with their derivatives in every parameter.
-    private func differentiatedLists(_ parameters: [Double]) -> (times: [Dual], modelTimes: [Dual]) {
-        timesFamily.timeLists(
+    private func differentiatedLists(_ parameters: [Double]) throws -> (times: [Dual], modelTimes: [Dual]) {
+        try timesFamily.timeLists(
             parameters.enumerated().map { Dual.variable($1, index: $0, of: parameters.count) })
     }
 }

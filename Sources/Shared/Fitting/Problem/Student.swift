@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Solvers
 import Tensors
@@ -24,13 +25,17 @@ package struct Student<Element: TensorElement, Family: ProgramFamily>: Sendable 
     /// Returns what the student of these parameters runs along.
     package func course(_ parameters: [Double]) throws -> Course {
         guard solver.sampler != nil else { return .program(try program(parameters)) }
-        return .times(timesFamily.course(parameters))
+        return .times(try timesFamily.course(parameters))
     }
 
-    /// The family of a student that is a sampler.
+    /// The family of a student that is a sampler. Throws `internal` if its parameters are not times alone.
     var timesFamily: TimesFamily {
-        guard let times = family.timesAlone else { preconditionFailure("a sampler whose parameters are not times") }
-        return times
+        get throws {
+            guard let times = family.timesAlone else {
+                throw Failure(.internal, "a sampler is fitted whose parameters are not times alone")
+            }
+            return times
+        }
     }
 
     /// Returns losses with their gradients: that of the batch's mean loss in the parameters and, if `ofNoises`, that of

@@ -16,6 +16,7 @@ import Tensors
 /// and the best other start are tried, since one of them wins nearly always.
 package struct GeneralizedFit: FitMethod {
     package static let name = "generalized"
+    package static var request: String { spelled("learn") }
     package static let differentiates = true
     package static let options = [
         OptionGroup(

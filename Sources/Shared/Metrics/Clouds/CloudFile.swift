@@ -30,7 +30,8 @@ package struct CloudFile {
             content = .array(array)
             return
         }
-        guard let header = try? Self.header(file) else { return nil }
+        // A header that cannot be read is refused by those who read other files.
+        guard let (header, _) = try? Safetensors.firstHeader(in: file.bytes) else { return nil }
         let names = header.entries.filter { Self.isSet($0.shape) && $0.type.isFloat }.map(\.name)
         if let kind = header.metadata[Key.kind] {
             guard kind == StreamKind.samples.rawValue, names.contains("image") else { return nil }
@@ -54,17 +55,8 @@ package struct CloudFile {
 
     private static func archived(_ path: String) throws -> NamedTensor? {
         let file = try NPZFile(path: path)
-        guard let name = file.names.contains("arr_0") ? "arr_0" : file.names.count == 1 ? file.names[0] : nil else {
-            return nil
-        }
+        guard let name = file.mainName else { return nil }
         let array = try file.array(name)
         return isSet(array.shape) ? array : nil
-    }
-
-    private static func header(_ file: MappedFile) throws -> SafetensorsHeader {
-        guard file.bytes.count > SafetensorsHeader.prefix else { throw Failure(.data, "ends within its header") }
-        let end = SafetensorsHeader.prefix + (try SafetensorsHeader.length(prefix: file.bytes))
-        guard file.bytes.count >= end else { throw Failure(.data, "ends within its header") }
-        return try SafetensorsHeader(parsing: file.bytes[SafetensorsHeader.prefix..<end])
     }
 }

@@ -57,15 +57,7 @@ package struct CloudSamples: Sendable {
         seeds = (seeds ?? []) + batch.seeds
         guard batch["target"] != nil, isFirst || squaredErrors != nil else { return squaredErrors = nil }
         let targets = try batch.floats("target", sampleShape: shape)
-        let size = shape.reduce(1, *)
-        squaredErrors =
-            (squaredErrors ?? [])
-            + (0..<batch.count).map { sample in
-                (sample * size..<(sample + 1) * size).reduce(0) { sum, index in
-                    let difference = Double(values[index]) - Double(targets[index])
-                    return sum + difference * difference
-                } / Double(size)
-            }
+        squaredErrors = (squaredErrors ?? []) + Metrics.squaredErrors(values, targets, count: batch.count)
     }
 
     private mutating func add(_ array: NamedTensor) throws {

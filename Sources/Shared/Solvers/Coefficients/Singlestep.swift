@@ -19,20 +19,27 @@ extension SinglestepFamily {
         (order > 1 ? [.firstOrderLast] : []) + (order == 3 ? [.secondOrderLast] : [])
     }
 
-    func evaluations(_ solver: Solver, steps: Int) -> Int {
-        solver.order * (steps - 1) + stepOrder(solver, step: steps, of: steps)
+    /// The first step counts one evaluation if it begins where lambda is infinite, the last one if it ends there.
+    func evaluations(_ solver: Solver, steps: Int, _ process: NoiseProcess) -> Int {
+        guard steps > 0 else { return 0 }
+        let isFirstUnbounded = process.startsWithoutSignal
+        let last =
+            process.endsWithoutNoise || steps == 1 && isFirstUnbounded
+            ? 1 : stepOrder(solver, step: steps, of: steps)
+        let first = steps == 1 ? 0 : isFirstUnbounded ? 1 : solver.order
+        return first + solver.order * max(0, steps - 2) + last
     }
 
-    /// Takes ceil(n / K) steps. The last one has the order that is left over.
-    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) {
-        let order = solver.order
-        let rest = evaluations % order
+    /// Takes as many steps of the full order as the budget allows, and one more of the order that is left over.
+    func purchase(_ solver: Solver, evaluations: Int, _ process: NoiseProcess) -> (solver: Solver, steps: Int) {
         var solver = solver
-        if order > 1 {
-            solver.options.subtract([.firstOrderLast, .secondOrderLast])
-            if rest > 0 { solver.options.insert(rest == 1 ? .firstOrderLast : .secondOrderLast) }
-        }
-        return (solver, (evaluations + order - 1) / order)
+        solver.options.subtract([.firstOrderLast, .secondOrderLast])
+        let steps = affordableSteps(solver, evaluations: evaluations, process)
+        let rest = evaluations - self.evaluations(solver, steps: steps, process)
+        // The last step to infinite lambda has order 1 already.
+        guard rest > 0, !process.endsWithoutNoise else { return (solver, steps) }
+        solver.options.insert(rest == 1 ? .firstOrderLast : .secondOrderLast)
+        return (solver, steps + 1)
     }
 
     private func stepOrder(_ solver: Solver, step: Int, of steps: Int) -> Int {

@@ -9,11 +9,7 @@ struct ForeignSteps: SolverFamily {
     let defaultOrder = 1
     let hasCoefficients = false
 
-    func evaluations(_ solver: Solver, steps: Int) -> Int { steps * solver.order }
-
-    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) {
-        (solver, evaluations / solver.order)
-    }
+    func evaluations(_ solver: Solver, steps: Int, _ process: NoiseProcess) -> Int { steps * solver.order }
 
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         preconditionFailure("a family without coefficients is refused before they are asked for")

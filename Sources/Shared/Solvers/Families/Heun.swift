@@ -7,8 +7,10 @@ struct Heun: SolverFamily {
     let orders = 2...2
 
     func comfySampler(_ solver: Solver) -> String? { "heun" }
-    func evaluations(_ solver: Solver, steps: Int) -> Int { 2 * steps }
-    func purchase(_ solver: Solver, evaluations: Int) -> (solver: Solver, steps: Int) { (solver, evaluations / 2) }
+
+    func evaluations(_ solver: Solver, steps: Int, _ process: NoiseProcess) -> Int {
+        2 * steps - (process.endsWithoutNoise ? 1 : 0)
+    }
 
     /// A DDIM step to t_i, then a step along the mean of both slopes. The network is told model time i for the second.
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {

@@ -19,7 +19,10 @@ struct UniPC: SolverFamily {
         options.contains(.bh2) ? options : options.union([.bh1])
     }
 
-    func evaluations(_ solver: Solver, steps: Int) -> Int { steps + (solver.options.contains(.correctLast) ? 1 : 0) }
+    /// A last step to the data is not corrected.
+    func evaluations(_ solver: Solver, steps: Int, _ process: NoiseProcess) -> Int {
+        steps + (solver.options.contains(.correctLast) && !process.endsWithoutNoise ? 1 : 0)
+    }
 
     func comfySampler(_ solver: Solver) -> String? { solver.options.contains(.bh2) ? "uni_pc_bh2" : "uni_pc" }
 

@@ -1,0 +1,21 @@
+import Diagnostics
+
+/// Samples behind the last whole set of `size`.
+package struct SetRest {
+    package let size: Int
+    /// The samples in words: "3 clouds".
+    package let samples: String
+    /// Whether there is a whole set; if not, the rest is taken as one set.
+    package let hasSets: Bool
+
+    package init(of size: Int, samples: String, hasSets: Bool) {
+        (self.size, self.samples, self.hasSets) = (size, samples, hasSets)
+    }
+
+    /// Returns what becomes of the rest of the set called `name`.
+    package func warning(_ name: String) -> String {
+        hasSets
+            ? "\(name): the last \(samples) of all fill no set of \(size); left out"
+            : "\(name): \(samples) in all fill no set of \(size); they are taken as one set"
+    }
+}
