@@ -12,16 +12,17 @@ extension ModelCatalogue {
             case .checkpoint(let path): path
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
-        let weights = try CheckpointFile.open(path)
-        if PointCloudConfiguration.describes(weights) {
-            let configuration = try locating(path) { try PointCloudConfiguration(weights) }
-            let process = try PointCloudModel.levels(of: configuration, in: path).process
-            return try ModelDescription(path: path, name: name, architecture: PointCloudConfiguration.architecture) {
-                _ in
-                process.spelling
-            }
+        let file = try CheckpointFile.open(path)
+        let cloud = (try? file.named(landmark: PointCloudConfiguration.landmark)) ?? file
+        guard PointCloudConfiguration.describes(cloud) else {
+            // A configuration that our networks cannot read is shown as it is.
+            let process = (try? file.document).flatMap { try? NetworkModel.processSpelling(of: $0) }
+            return try ModelDescription(file, name: name, knowledge: .init(process: process))
         }
-        // A configuration that our networks cannot read, such as that of a latent U-Net, is shown as it is.
-        return try ModelDescription(path: path, name: name) { try? NetworkModel.processSpelling(of: $0) }
+        let configuration = try locating(path) { try PointCloudConfiguration(cloud) }
+        let process = try PointCloudModel.levels(of: configuration, in: path).process.spelling
+        return try ModelDescription(
+            file, name: name,
+            knowledge: .init(architecture: PointCloudConfiguration.architecture, process: process))
     }
 }

@@ -60,6 +60,15 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
+    /// Returns the table of Stable Diffusion or latent diffusion of which `alphasCumprod` are the values up to a relative error
+    /// of 1e-6, as files keep them; nil if it is neither.
+    package static func released(alphasCumprod: [Double]) -> NoiseTable? {
+        [stableDiffusion, latentDiffusion].first { table in
+            alphasCumprod.count == table.logAlphas.count
+                && zip(alphasCumprod, table.logAlphas).allSatisfy { abs($0 * Double.exp(-2 * $1) - 1) <= 1e-6 }
+        }
+    }
+
     /// Point clouds (Luo and Hu 2021): 100 betas from 1e-4 to 0.02, preceded by the data.
     package static let pointCloud = NoiseTable(.pointCloud)
 
