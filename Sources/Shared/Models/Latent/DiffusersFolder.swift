@@ -1,6 +1,7 @@
 import Checkpoints
 import Diagnostics
 import Formats
+import Networks
 
 /// A folder of diffusers, as files: `model_index.json`, and for each component a folder with its settings and weights.
 struct DiffusersFolder: Sendable {
@@ -26,7 +27,9 @@ struct DiffusersFolder: Sendable {
     private static let variants = ["", ".fp16", ".bf16"]
     private static let index = "model_index.json"
     private static let scheduler = "scheduler/scheduler_config.json"
-    private static let tokenizer = ["tokenizer/vocab.json", "tokenizer/merges.txt"]
+    private static let tokens = "tokenizer/vocab.json"
+    private static let merges = "tokenizer/merges.txt"
+    private static let tokenizerSettings = ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"]
 
     /// Whether `path` is such a folder.
     static func isFolder(_ path: String) -> Bool { DiffusersFolder(path: path).has(index) }
@@ -37,7 +40,7 @@ struct DiffusersFolder: Sendable {
     /// Returns the digest of all files that are read (docs/STREAM.md, `ld3.model_sha256`). Before that, nothing is read but
     /// the lists of shards.
     func digest() throws -> String {
-        var names = [Self.index, Self.scheduler] + Self.tokenizer
+        var names = [Self.index, Self.scheduler, Self.tokens, Self.merges] + Self.tokenizerSettings
         for component in Component.allCases {
             names.append("\(component.rawValue)/config.json")
             names += try weightFiles(of: component).map { [$0.list].compactMap(\.self) + $0.files } ?? []
@@ -66,12 +69,26 @@ struct DiffusersFolder: Sendable {
         try reading(Self.scheduler, body)
     }
 
-    /// Calls `body` with the tokens and the bytes of the list of merges. Throws `noInput` if a file is missing.
-    func tokenizer<Result>(_ body: (JSONValue, [UInt8]) throws -> Result) throws -> Result {
+    /// Returns the tokenizer. Throws `noInput` if a file is missing, `data` if one is corrupt.
+    func tokenizer() throws -> Tokenizer {
         let limit = 1 << 26
-        let tokens = try JSONValue(file: place(Self.tokenizer[0]), limit: limit)
-        let merges = try Descriptor.contents(of: place(Self.tokenizer[1]), limit: limit)
-        return try locating(place("tokenizer")) { try body(tokens, merges) }
+        let tokens = try JSONValue(file: place(Self.tokens), limit: limit)
+        let merges = try Descriptor.contents(of: place(Self.merges), limit: limit)
+        let padding = try paddingToken()
+        return try locating(place(Self.tokens)) {
+            let number = padding.map { tokens[$0]?.integer }
+            if let padding, number == .some(nil) { throw Failure(.data, "lacks the token of padding, `\(padding)`") }
+            return Tokenizer(try TokenVocabulary(json: tokens, merges: merges), padding: number ?? nil)
+        }
+    }
+
+    /// Returns the token with which texts are padded; nil for the mark of a text's end.
+    private func paddingToken() throws -> String? {
+        for name in Self.tokenizerSettings where has(name) {
+            let token = try JSONValue(file: place(name))["pad_token"]
+            if let word = token?.string ?? token?["content"]?.string { return word }
+        }
+        return nil
     }
 
     // MARK: - Weights

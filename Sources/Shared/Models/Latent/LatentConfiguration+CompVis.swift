@@ -94,7 +94,7 @@ extension LatentConfiguration {
         return table
     }
 
-    private static func prediction(_ params: JSONValue) throws -> Prediction {
+    static func prediction(_ params: JSONValue) throws -> Prediction {
         switch params["parameterization"]?.string ?? "eps" {
         case "eps": return .noise
         case "v": return .velocity

@@ -25,6 +25,11 @@ package struct LatentConfiguration: Sendable, Equatable {
     /// The height and width of a latent that the model was trained on.
     package var latentSize: Int
 
+    /// The text encoder; nil if the model takes no prompts.
+    package var text: TextEncoderArchitecture? {
+        if case .text(let text) = condition { text } else { nil }
+    }
+
     /// [C, h, w]
     package var latentShape: [Int] { [network.imageChannels, latentSize, latentSize] }
 

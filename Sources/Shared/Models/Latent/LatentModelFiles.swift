@@ -13,26 +13,56 @@ package struct LatentModelFiles: Sendable {
     package var tokenizer: @Sendable () throws -> Tokenizer
     /// The digest of the files (docs/STREAM.md, `ld3.model_sha256`).
     package var digest: String
+    /// Which of several sets of weights these are; nil if the files hold one.
+    package var weightSet: WeightSet?
     /// Notes for the user about the choice of the weights, one sentence each.
     package var remarks: [String]
 
     package static let networkPrefix = "model.diffusion_model."
+    package static let decoderPrefix = "first_stage_model."
     package static let conditionPrefix = "cond_stage_model."
 
-    /// Opens the model at `path`; nil if it is no latent diffusion model.
+    /// Opens the model at `path`, a file of any container or a folder of diffusers; nil if it is no latent diffusion model.
+    ///
+    /// - Parameters:
+    ///   - architecture: CompVis' configuration, for a file whose names and shapes do not tell enough.
+    ///   - weightSet: the set of weights to be taken if the file holds two.
     ///
     /// Throws `data`, naming the path, if it is one that cannot be read.
-    package static func open(_ path: String) throws -> LatentModelFiles? {
-        let weights = try CheckpointFile.open(path)
-        guard weights.shape(of: networkPrefix + "input_blocks.0.0.weight") != nil else { return nil }
+    package static func open(
+        _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged
+    ) throws -> LatentModelFiles? {
+        if DiffusersFolder.isFolder(path) { return try LatentModelFiles(diffusers: DiffusersFolder(path: path)) }
+        let file = try CheckpointFile.open(path)
         return try locating(path) {
-            guard let document = try weights.document else {
-                throw Failure(.data, "does not tell its architecture")
-            }
+            try OtherLatentFiles.refuse(file)
+            guard let stored = named(file) else { return nil }
+            try OtherLatentFiles.refuseUNet(stored, prefix: networkPrefix)
+            let averages = stored.withAverages()
+            let weights: any WeightSource = weightSet == .averaged ? averages ?? stored : stored
+            let document = try architecture ?? weights.document
+            let isWhole = document?["params"]?["unet_config"] != nil
+            let configuration =
+                isWhole
+                ? try LatentConfiguration(compVis: document ?? .null, weights: weights)
+                : try LatentConfiguration(shapesOf: weights, document: document)
+            let padding = configuration.text?.naming == .fused ? 0 : nil
             return LatentModelFiles(
-                configuration: try LatentConfiguration(compVis: document, weights: weights), weights: weights,
-                tokenizer: { try shippedTokenizer() }, digest: try modelDigest(ofFile: path),
+                configuration: configuration, weights: weights, tokenizer: { try shippedTokenizer(padding: padding) },
+                digest: try modelDigest(ofFile: path), weightSet: averages == nil ? nil : weightSet,
                 remarks: weights.remarks.map { "\(path) \($0)" })
+        }
+    }
+
+    /// Returns the file's weights under CompVis' names; nil if it has no U-Net with a first stage beside it.
+    private static func named(_ file: any WeightSource) -> (any WeightSource)? {
+        guard file.shape(of: networkPrefix + "input_blocks.0.0.weight") != nil,
+            let prefix = AutoencoderArchitecture.prefix(in: file)
+        else { return nil }
+        guard prefix != decoderPrefix else { return file }
+        let parts = ["decoder.", "encoder.", "quant_conv.", "post_quant_conv.", "quantize."].map { prefix + $0 }
+        return file.renamed { name in
+            parts.contains(where: name.hasPrefix) ? decoderPrefix + name.dropFirst(prefix.count) : name
         }
     }
 
@@ -46,4 +76,12 @@ package struct LatentModelFiles: Sendable {
             return Tokenizer(try TokenVocabulary(openAI: text), padding: padding)
         }
     }
+}
+
+/// One of two sets of weights that a file may hold.
+package enum WeightSet: String, Sendable, CaseIterable {
+    /// The averages over training.
+    case averaged = "ema"
+    /// The weights of the last step of training.
+    case raw
 }
