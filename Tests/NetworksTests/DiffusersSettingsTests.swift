@@ -26,7 +26,8 @@ import Testing
     @Test(arguments: [
         (#""class_embed_type": "timestep""#, "class_embed_type"),
         (#""resnet_time_scale_shift": "scale_shift""#, "resnet_time_scale_shift"),
-        (#""only_cross_attention": true"#, "only_cross_attention"), (#""time_cond_proj_dim": 256"#, "time_cond_proj_dim"),
+        (#""only_cross_attention": true"#, "only_cross_attention"),
+        (#""time_cond_proj_dim": 256"#, "time_cond_proj_dim"),
         (#""norm_eps": 1e-6"#, "norm_eps"), (#""down_block_types": ["AttnDownBlock2D"]"#, "down_block_types"),
         (#""up_block_types": ["UpBlock2D"]"#, "up_block_types"), (#""a_new_setting": 3"#, "a_new_setting"),
         (#""in_channels": "four""#, "in_channels"), (#""addition_embed_type": "text_time""#, "addition_embed_type"),

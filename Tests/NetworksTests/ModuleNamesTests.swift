@@ -31,7 +31,9 @@ import Testing
 
     @Test func someNames() {
         let vae = ModuleNames.autoencoder(levels: 4, blocks: 2)
-        #expect(vae.diffusers("decoder.up.3.block.2.nin_shortcut.bias") == "decoder.up_blocks.0.resnets.2.conv_shortcut.bias")
+        #expect(
+            vae.diffusers("decoder.up.3.block.2.nin_shortcut.bias")
+                == "decoder.up_blocks.0.resnets.2.conv_shortcut.bias")
         #expect(vae.compVis("encoder.mid_block.attentions.0.to_out.0.weight") == "encoder.mid.attn_1.proj_out.weight")
         // As diffusers named attention until version 0.17.
         #expect(vae.compVis("decoder.mid_block.attentions.0.query.weight") == "decoder.mid.attn_1.q.weight")

@@ -48,15 +48,19 @@ package struct ModelDescription: Sendable {
         package var architecture: String?
         package var process: String?
         package var parts: [Part]
+        /// Notes for the user.
+        package var notes: [String]
         /// What keeps the tensors, if that is no single file.
         package var container: String?
 
         package init(
-            architecture: String? = nil, process: String? = nil, parts: [Part] = [], container: String? = nil
+            architecture: String? = nil, process: String? = nil, parts: [Part] = [], notes: [String] = [],
+            container: String? = nil
         ) {
             self.architecture = architecture
             self.process = process
             self.parts = parts
+            self.notes = notes
             self.container = container
         }
     }
@@ -71,7 +75,7 @@ package struct ModelDescription: Sendable {
         key = file?.key
         foreignClasses = file?.foreignGlobals ?? []
         unread = source.unread
-        remarks = source.remarks + Self.remarks(onAveragesAmong: source.tensorNames)
+        remarks = source.remarks + knowledge.notes + Self.remarks(onAveragesAmong: source.tensorNames)
         configuration = try locating(name) { try source.document }
         process = knowledge.process
         parts = knowledge.parts

@@ -36,7 +36,9 @@ package func modelDigest(ofFiles names: [String], in folder: String) throws -> S
     var hash = SHA256()
     for name in names.sorted() {
         let digits = Array(try modelDigest(ofFile: "\(folder)/\(name)"))
-        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0..<$0 + 2]), radix: 16) }
+        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(digits[$0..<$0 + 2]), radix: 16)
+        }
         hash.update(Array(name.utf8) + [0] + bytes)
     }
     return hash.finish()

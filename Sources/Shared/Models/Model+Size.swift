@@ -14,7 +14,8 @@ extension Model {
         return Model(
             identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
             decoder: IdentityDecoder(shape: shape), conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: defaultBatch, remarks: remarks)
+            conditionInputs: conditionInputs, defaultBatch: defaultBatch, weightSet: weightSet,
+            remarks: remarks)
     }
 
     /// Returns the batch with the tensors that the model's encoder makes and that streams carry, so that no later stage

@@ -1,5 +1,6 @@
 import Checkpoints
 import Diagnostics
+import Formats
 import Networks
 
 extension ModelCatalogue {
@@ -12,7 +13,20 @@ extension ModelCatalogue {
             case .checkpoint(let path): path
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
+        if DiffusersFolder.isFolder(path) {
+            let folder = DiffusersFolder(path: path)
+            let files = try LatentModelFiles(diffusers: folder)
+            return try describe(files, weights: try folder.weights(), name: name, container: "diffusers folder")
+        }
         let file = try CheckpointFile.open(path)
+        do {
+            if let files = try LatentModelFiles(file, path: path) {
+                return try describe(files, weights: file, name: name, container: nil)
+            }
+        } catch let failure as Failure {
+            // A model that is not computed here is described all the same.
+            return try ModelDescription(file, name: name, knowledge: .init(notes: ["\(failure)"]))
+        }
         let cloud = (try? file.named(landmark: PointCloudConfiguration.landmark)) ?? file
         guard PointCloudConfiguration.describes(cloud) else {
             // A configuration that our networks cannot read is shown as it is.
@@ -24,5 +38,16 @@ extension ModelCatalogue {
         return try ModelDescription(
             file, name: name,
             knowledge: .init(architecture: PointCloudConfiguration.architecture, process: process))
+    }
+
+    /// Describes a latent diffusion model whose files hold `weights`.
+    private static func describe(
+        _ files: LatentModelFiles, weights: any WeightSource, name: String, container: String?
+    ) throws -> ModelDescription {
+        try ModelDescription(
+            weights, name: name,
+            knowledge: .init(
+                architecture: "latent diffusion", process: files.configuration.process.spelling, parts: files.parts,
+                container: container))
     }
 }

@@ -18,13 +18,15 @@ package enum ModelCatalogue {
     ///     was trained under EDM's process can run under any process that begins with some signal.
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
+    ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
     ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
         _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double = 1,
-        architecture: String? = nil, threads: Int? = nil, childTimeout: Int = Self.childTimeout
+        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil,
+        childTimeout: Int = Self.childTimeout
     ) throws -> Model {
         let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
@@ -34,6 +36,9 @@ package enum ModelCatalogue {
         guard opened.stepper != nil || opened.process.hasNoiseLevels else {
             throw Failure(
                 .usage, place: "process", "\(opened.process.spelling) is of a sampler, and \(name) is a denoiser")
+        }
+        guard weightSet == nil || opened.weightSet != nil else {
+            throw Failure(.usage, place: "weights", "the model \(name) has one set of weights")
         }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.stepper == nil else {
@@ -166,6 +171,7 @@ private struct Opened {
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var stepper: ForeignStepper?
+    var weightSet: WeightSet?
     var batch: Int
     var conditionInputs = ConditionInputs()
     var conditionEncoder: (any ConditionEncoder)?
@@ -177,6 +183,6 @@ private struct Opened {
             denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
             stepper: stepper, decoder: IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: batch, remarks: remarks)
+            conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, remarks: remarks)
     }
 }

@@ -16,6 +16,8 @@ package struct ModelRequest: Sendable {
     package var allowsOther: Bool
     /// A file that tells the architecture of a checkpoint.
     package var architecture: String?
+    /// The set of weights that the user wants of a file with two.
+    package var weightSet: WeightSet?
     /// The number of threads; nil for one on each core.
     package var threads: Int?
     /// The seconds within which a model in another process must introduce itself.
@@ -23,13 +25,15 @@ package struct ModelRequest: Sendable {
 
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, threads: Int? = nil, childTimeout: Int = ModelCatalogue.childTimeout
+        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil,
+        childTimeout: Int = ModelCatalogue.childTimeout
     ) {
         self.name = name
         self.process = process
         self.guidance = guidance
         self.allowsOther = allowsOther
         self.architecture = architecture
+        self.weightSet = weightSet
         self.threads = threads
         self.childTimeout = childTimeout
     }
@@ -43,6 +47,7 @@ package struct ModelRequest: Sendable {
         case .embedded, .gaussian, .random, .foreign: break
         case .checkpoint(let path), .mixture(let path), .points(let path):
             _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
+                guard !DiffusersFolder.isFolder(path) else { return }
                 try Descriptor.requireFile(path)
             }
         }
@@ -63,7 +68,8 @@ package struct ModelRequest: Sendable {
             place: name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model",
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            threads: threads, childTimeout: childTimeout)
+            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil), threads: threads,
+            childTimeout: childTimeout)
         model.remarks.forEach(warn)
         if !allowsOther {
             for origin in origins {
@@ -116,10 +122,28 @@ package struct ModelRequest: Sendable {
                 throw refusal("under the process \(spelling)", "under \(model.process.spelling)")
             }
         }
+        if let recorded = try weightSet(of: origin), let own = model.weightSet, recorded != own {
+            if kind == .pairs {
+                throw refusal("with the weights `\(recorded.rawValue)`", "with `\(own.rawValue)`")
+            }
+            warn(
+                "\(origin.place) was learned with the weights `\(recorded.rawValue)`, not with `\(own.rawValue)`")
+        }
         let recorded = try guidance(of: origin)
         guard recorded != model.guidance else { return }
         if kind == .pairs { throw refusal("with the guidance \(recorded)", "with \(model.guidance)") }
         warn("\(origin.place) was learned with the guidance \(recorded), not with \(model.guidance)")
+    }
+
+    private static func weightSet(of origin: Origin) throws -> WeightSet? {
+        try origin.metadata[Key.weights].map { word in
+            guard let weightSet = WeightSet(rawValue: word) else {
+                throw Failure(
+                    .data, place: "\(origin.place): \(Key.weights)", unknown: word,
+                    choices: WeightSet.allCases.map(\.rawValue))
+            }
+            return weightSet
+        }
     }
 
     private static func guidance(of origin: Origin) throws -> Double {

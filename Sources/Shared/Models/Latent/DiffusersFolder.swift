@@ -105,6 +105,14 @@ struct DiffusersFolder: Sendable {
         return weights
     }
 
+    /// Returns the weights of all components under diffusers' names, each behind the component's.
+    func weights() throws -> any WeightSource {
+        JoinedWeights(
+            try Component.allCases.map { component in
+                try weights(of: component).renamed { "\(component.rawValue)/\($0)" }
+            })
+    }
+
     /// Returns the files of a component's weights, and the list of shards if they are several; nil if there are none.
     private func weightFiles(of component: Component) throws -> (list: String?, files: [String])? {
         for (stem, ending) in component.files {

@@ -9,7 +9,7 @@ extension LatentConfiguration {
     /// - Parameter document: a configuration of CompVis that tells no sizes; its `params.parameterization` says what the
     ///   network predicts.
     /// - Throws: `data` if the tensors are none of such a model, or if shapes do not show what it computes.
-    init(shapesOf weights: any WeightSource, document: JSONValue?) throws {
+    package init(shapesOf weights: any WeightSource, document: JSONValue?) throws {
         let network = try NetworkConfiguration(latentUNet: weights, prefix: LatentModelFiles.networkPrefix)
         let decoder = try AutoencoderArchitecture(weights: weights, prefix: LatentModelFiles.decoderPrefix)
         self.init(
@@ -36,7 +36,8 @@ extension LatentConfiguration {
         guard network.guided.contextWidth != nil else { return .none }
         if let text = TextEncoderArchitecture(weights: weights) { return .text(text) }
         guard weights.shape(of: LatentModelFiles.conditionPrefix + "embedding.weight") != nil else {
-            throw Failure(.data, place: "cond_stage_model", "the network reads a context, and the file has no text encoder")
+            throw Failure(
+                .data, place: "cond_stage_model", "the network reads a context, and the file has no text encoder")
         }
         return .classes
     }

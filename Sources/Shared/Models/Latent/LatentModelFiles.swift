@@ -28,30 +28,51 @@ package struct LatentModelFiles: Sendable {
     ///   - architecture: CompVis' configuration, for a file whose names and shapes do not tell enough.
     ///   - weightSet: the set of weights to be taken if the file holds two.
     ///
-    /// Throws `data`, naming the path, if it is one that cannot be read.
+    /// Throws `noInput` if a file cannot be opened, and `data`, naming the path, if the model is none that can be read.
     package static func open(
         _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged
     ) throws -> LatentModelFiles? {
         if DiffusersFolder.isFolder(path) { return try LatentModelFiles(diffusers: DiffusersFolder(path: path)) }
-        let file = try CheckpointFile.open(path)
+        return try LatentModelFiles(
+            try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet)
+    }
+
+    /// Returns CLIP's tokenizer with the vocabulary that ships with the programs.
+    ///
+    /// - Parameter padding: the number of the token behind the end; nil for the mark of the end itself.
+    package static func shippedTokenizer(padding: Int? = nil) throws -> Tokenizer {
+        let path = try ResourceLocator.standard.path(of: "bpe_simple_vocab_16e6.txt.gz")
         return try locating(path) {
-            try OtherLatentFiles.refuse(file)
-            guard let stored = named(file) else { return nil }
-            try OtherLatentFiles.refuseUNet(stored, prefix: networkPrefix)
-            let averages = stored.withAverages()
-            let weights: any WeightSource = weightSet == .averaged ? averages ?? stored : stored
-            let document = try architecture ?? weights.document
-            let isWhole = document?["params"]?["unet_config"] != nil
-            let configuration =
-                isWhole
-                ? try LatentConfiguration(compVis: document ?? .null, weights: weights)
-                : try LatentConfiguration(shapesOf: weights, document: document)
-            let padding = configuration.text?.naming == .fused ? 0 : nil
-            return LatentModelFiles(
-                configuration: configuration, weights: weights, tokenizer: { try shippedTokenizer(padding: padding) },
-                digest: try modelDigest(ofFile: path), weightSet: averages == nil ? nil : weightSet,
-                remarks: weights.remarks.map { "\(path) \($0)" })
+            let text = try ByteRegion(MappedFile(path: path)).gunzipped(limit: 1 << 24)
+            return Tokenizer(try TokenVocabulary(openAI: text), padding: padding)
         }
+    }
+}
+
+// MARK: - Single files
+
+extension LatentModelFiles {
+    /// Makes the model of a file that `CheckpointFile.open` has opened; nil if it is no latent diffusion model.
+    init?(
+        _ file: any WeightSource, path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged
+    ) throws {
+        try locating(path) { try OtherLatentFiles.refuse(file) }
+        guard let stored = Self.named(file) else { return nil }
+        let averages = stored.withAverages()
+        weights = weightSet == .averaged ? averages ?? stored : stored
+        self.weightSet = averages == nil ? nil : weightSet
+        configuration = try locating(path) { [weights] in
+            try OtherLatentFiles.refuseUNet(stored, prefix: Self.networkPrefix)
+            let document = try architecture ?? file.document
+            guard let document, document["params"]?["unet_config"] != nil else {
+                return try LatentConfiguration(shapesOf: weights, document: document)
+            }
+            return try LatentConfiguration(compVis: document, weights: weights)
+        }
+        let padding = configuration.text?.naming == .fused ? 0 : nil
+        tokenizer = { try Self.shippedTokenizer(padding: padding) }
+        digest = try modelDigest(ofFile: path)
+        remarks = file.remarks.map { "\(path) \($0)" }
     }
 
     /// Returns the file's weights under CompVis' names; nil if it has no U-Net with a first stage beside it.
@@ -63,17 +84,6 @@ package struct LatentModelFiles: Sendable {
         let parts = ["decoder.", "encoder.", "quant_conv.", "post_quant_conv.", "quantize."].map { prefix + $0 }
         return file.renamed { name in
             parts.contains(where: name.hasPrefix) ? decoderPrefix + name.dropFirst(prefix.count) : name
-        }
-    }
-
-    /// Returns CLIP's tokenizer with the vocabulary that ships with the programs.
-    ///
-    /// - Parameter padding: the number of the token behind the end; nil for the mark of the end itself.
-    package static func shippedTokenizer(padding: Int? = nil) throws -> Tokenizer {
-        let path = try ResourceLocator.standard.path(of: "bpe_simple_vocab_16e6.txt.gz")
-        return try locating(path) {
-            let text = try ByteRegion(MappedFile(path: path)).gunzipped(limit: 1 << 24)
-            return Tokenizer(try TokenVocabulary(openAI: text), padding: padding)
         }
     }
 }

@@ -33,8 +33,7 @@ enum OtherLatentFiles {
             throw Failure(.data, place: tensor.name, "is of type \(tensor.type), which is not read")
         }
         let integers = weights.tensorNames.first { name in
-            guard name.hasPrefix(prefix), let type = weights.type(of: name) else { return false }
-            return ![.float16, .bfloat16, .float32, .float64].contains(type)
+            name.hasPrefix(prefix) && weights.type(of: name)?.isFloat == false
         }
         if let integers, let type = weights.type(of: integers) {
             throw Failure(.data, place: integers, "is of type \(type.rawValue): quantised weights are not read")
@@ -48,6 +47,7 @@ enum OtherLatentFiles {
         let kind = [9: "an inpainting model", 5: "a model told the depth", 8: "a model told a picture"][inputs[1]]
         throw Failure(
             .data, place: prefix + "input_blocks.0.0.weight",
-            "reads \(inputs[1]) channels and gives \(outputs[0]): \(kind ?? "it is told more than latents"), which is not read")
+            "reads \(inputs[1]) channels and gives \(outputs[0]): \(kind ?? "it is told more than latents"), which is not read"
+        )
     }
 }

@@ -33,7 +33,8 @@ extension NetworkConfiguration {
             throw Failure(.data, place: "_class_name", unknown: name, choices: ["UNet2DConditionModel"])
         }
         if let type = settings.value("addition_embed_type")?.string, type == "text_time" {
-            throw Failure(.data, place: "addition_embed_type", "is `text_time`: this is Stable Diffusion XL, which is not read")
+            throw Failure(
+                .data, place: "addition_embed_type", "is `text_time`: this is Stable Diffusion XL, which is not read")
         }
         try settings.require(Self.fixed)
         try settings.refuseOthers(than: Self.read.union(Self.fixed.map(\.key)))
@@ -42,7 +43,8 @@ extension NetworkConfiguration {
             throw Failure(.data, place: "block_out_channels", "\(channels) are no multiples of \(channels[0])")
         }
         self.init(
-            imageResolution: try Self.sampleSize(settings), imageChannels: try settings.count("in_channels", default: 4))
+            imageResolution: try Self.sampleSize(settings), imageChannels: try settings.count("in_channels", default: 4)
+        )
         architecture = .guidedUNet
         modelChannels = channels[0]
         channelMultipliers = channels.map { $0 / channels[0] }
