@@ -39,7 +39,7 @@ package enum ModelCatalogue {
         guard opened.stepper == nil else {
             throw Failure(.usage, place: "guidance", "the model \(name) is a sampler, which guides itself if at all")
         }
-        guard opened.denoiser.labelCount > 0 else {
+        guard opened.canGuide else {
             throw Failure(.usage, place: "guidance", "the model \(name) has no classes to guide towards")
         }
         return opened.model(name: name, guidance: guidance)
@@ -51,11 +51,15 @@ package enum ModelCatalogue {
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
-        case .embedded:
-            let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
-            let weights = try CheckpointFile.open(path)
-            return try network(weights, path: path, process: process, architecture: nil, threads: threads)
+        case .embedded(let model):
+            let path = try ResourceLocator.standard.path(of: model.modelFile)
+            return try open(
+                .checkpoint(path: path), name: name, process: process, architecture: nil, threads: threads,
+                childTimeout: childTimeout)
         case .checkpoint(let path):
+            if let files = try LatentModelFiles.open(path) {
+                return try latent(files, process: process, threads: threads)
+            }
             let weights = try locating(path) {
                 try CheckpointFile.open(path).named(landmark: PointCloudConfiguration.landmark)
             }
@@ -120,6 +124,14 @@ package enum ModelCatalogue {
             conditionEncoder: model.encoder, remarks: weights.remarks.map { "\(path) \($0)" })
     }
 
+    private static func latent(_ files: LatentModelFiles, process: NoiseProcess?, threads: Int?) throws -> Opened {
+        let model = try LatentModel(files, process: process, pool: ThreadPool(threads: threads))
+        return Opened(
+            sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
+            batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
+            conditionEncoder: model.encoder, canGuide: model.encoder.contextShape != nil, remarks: files.remarks)
+    }
+
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
         let own = try denoiser.model.process.map { spelling in
             try locating(name) { try NoiseProcess(named: spelling, known: process, in: "ld3.process") }
@@ -166,16 +178,37 @@ private struct Opened {
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var stepper: ForeignStepper?
+    /// Nil if states are what the user wants.
+    var decoder: PictureDecoder?
     var batch: Int
-    var conditionInputs = ConditionInputs()
+    var conditionInputs: ConditionInputs
     var conditionEncoder: (any ConditionEncoder)?
+    var canGuide: Bool
     var remarks: [String] = []
+
+    init(
+        sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
+        decoder: PictureDecoder? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
+        conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, remarks: [String] = []
+    ) {
+        self.sha256 = sha256
+        self.process = process
+        self.denoiser = denoiser
+        self.stepper = stepper
+        self.decoder = decoder
+        self.batch = batch
+        self.conditionInputs = conditionInputs
+        self.conditionEncoder = conditionEncoder
+        self.canGuide = canGuide ?? (denoiser.labelCount > 0)
+        self.remarks = remarks
+    }
 
     func model(name: String, guidance: Double) -> Model {
         Model(
             identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
             denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
-            stepper: stepper, decoder: IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
+            stepper: stepper,
+            decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: batch, remarks: remarks)
     }

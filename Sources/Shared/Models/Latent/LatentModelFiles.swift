@@ -17,6 +17,7 @@ package struct LatentModelFiles: Sendable {
     package var remarks: [String]
 
     package static let networkPrefix = "model.diffusion_model."
+    package static let decoderPrefix = "first_stage_model."
     package static let conditionPrefix = "cond_stage_model."
 
     /// Opens the model at `path`; nil if it is no latent diffusion model.
