@@ -6,6 +6,8 @@ import Tensors
 package struct ConditionInputs: Sendable, Equatable {
     /// The shape of a sample in each condition tensor that the model needs, by the tensor's name.
     package var shapes: [String: [Int]] = [:]
+    /// The names of those that may be missing.
+    package var optional: Set<String> = []
     /// Whether the model is handed every condition tensor that comes, because it does not say which it needs.
     package var takesAny = false
     package var takesPrompts = false
@@ -16,6 +18,7 @@ package struct ConditionInputs: Sendable, Equatable {
         var selected = condition
         for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
             guard let tensor = condition.tensors[name] else {
+                if optional.contains(name) { continue }
                 throw Failure(.data, "has no tensor `\(name)` [B] + \(shape), which the model needs")
             }
             guard tensor.sampleShape == shape else {

@@ -9,7 +9,7 @@ extension ModelCatalogue {
     package static func describe(_ name: String) throws -> ModelDescription {
         let path =
             switch try ModelSpecification(name) {
-            case .embedded: try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
+            case .embedded(let model): try ResourceLocator.standard.path(of: model.modelFile)
             case .checkpoint(let path): path
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }

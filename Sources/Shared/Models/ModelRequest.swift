@@ -110,9 +110,9 @@ package struct ModelRequest: Sendable {
     /// Throws `data` if pairs were made under another process or guidance than the model's. A schedule may be used with
     /// another guidance, which is told; that its process is the model's is checked where its times are read.
     private static func checkSettings(of model: Model, against origin: Origin, warn: (String) -> Void) throws {
-        guard let kind = origin.metadata[Key.kind].flatMap(StreamKind.init), origin.metadata[Key.model] != nil else {
-            return
-        }
+        guard let kind = origin.metadata[Key.kind].flatMap(StreamKind.init), origin.metadata[Key.model] != nil,
+            kind != .noise
+        else { return }
         func refusal(_ setting: String, _ own: String) -> Failure {
             Failure(.data, place: origin.place, "made \(setting), not \(own)", suggestion: insistence)
         }

@@ -44,6 +44,9 @@ package enum Key {
     package static let weights = "ld3.weights"
     package static let history = "ld3.history"
     package static let prompts = "ld3.prompts"
+    package static let negativePrompt = "ld3.negative_prompt"
+    /// `false` if samples are latents.
+    package static let decoded = "ld3.decoded"
 }
 
 /// The tensor of indices into `ld3.prompts`, one for each sample, -1 for no prompt.

@@ -73,6 +73,10 @@ package final class StreamReader {
 
     private func beginPart(_ metadata: [String: String], _ declared: Int?) throws {
         if partCount == 0 { try checkKind(metadata) } else { try checkPartIsComplete("a new part begins") }
+        guard metadata[Key.decoded] != "false" else {
+            throw Failure(
+                .data, "carries latents, not pictures", suggestion: "ld3-sample without --latents makes pictures")
+        }
         // A part that does not tell its guidance has none.
         try checkIdentity(metadata.merging([Key.guidance: "1.0"]) { given, _ in given })
         part = StreamPart(metadata: metadata, count: declared, place: frames.place)
