@@ -4,6 +4,7 @@ import Formats
 import Foundation
 import Models
 import Networks
+import TensorStream
 import TestSupport
 import Testing
 
@@ -24,7 +25,9 @@ import Testing
 
     private func expectEqual(_ files: LatentModelFiles, _ other: LatentModelFiles) throws {
         var (own, others) = (files.configuration, other.configuration)
+        // These do not decide what is computed.
         own.name = others.name
+        own.network.preconditioning = others.network.preconditioning
         own.network.attentionResolutions.sort()
         others.network.attentionResolutions.sort()
         // The values are too long to be printed.
@@ -103,18 +106,23 @@ import Testing
         #expect(failure.status == .noInput && failure.place == "\(folder.path)/vae")
     }
 
-    /// Averages stand beside the U-Net's weights, under names without dots.
-    @Test func averagesAndRawWeights() throws {
+    /// Writes latent diffusion's small model with zeros as averages beside the U-Net's weights, under names without dots.
+    private func averagedLSUN() throws -> TemporaryFolder {
         let (metadata, tensors) = try Safetensors.parse(
             [UInt8](Data(contentsOf: URL(fileURLWithPath: Fixtures.path("latent/lsun.safetensors")))))
         let averages = tensors.filter { $0.name.hasPrefix("model.") }.map { tensor in
             let name = "model_ema." + tensor.name.dropFirst("model.".count).filter { $0 != "." }
-            return NamedTensor(
-                name: name, type: tensor.type, shape: tensor.shape, bytes: tensor.bytes.map { _ in 0 })
+            return NamedTensor(name: name, type: tensor.type, shape: tensor.shape, bytes: tensor.bytes.map { _ in 0 })
         }
         let folder = try TemporaryFolder()
-        let path = try folder.write(
+        try folder.write(
             Safetensors.serialize(metadata: metadata, tensors: tensors + averages), to: "both.safetensors")
+        return folder
+    }
+
+    @Test func averagesAndRawWeights() throws {
+        let folder = try averagedLSUN()
+        let path = folder.file("both.safetensors")
         let name = "model.diffusion_model.out.2.weight"
         let (averaged, raw) = (try open(path), try open(path, .raw))
         #expect(averaged.weightSet == .averaged && raw.weightSet == .raw)
@@ -125,6 +133,68 @@ import Testing
         let decoder = "first_stage_model.decoder.conv_in.weight"
         #expect(try averaged.weights.floats(decoder) == plain.weights.floats(decoder))
     }
+
+    // MARK: - In the catalogue
+
+    @Test func aDescriptionShowsAllParts() throws {
+        let folder = try TinyLatentFolder()
+        let whole = try ModelCatalogue.describe(folder.path)
+        #expect(whole.container == "diffusers folder" && whole.process == "vp-discrete:sd")
+        #expect(whole.parts.map(\.name) == ["U-Net", "decoder", "text"])
+        #expect(whole.tensors.contains { $0.name == "unet/conv_in.weight" && $0.shape == [4, 4, 3, 3] })
+        let lsun = try ModelCatalogue.describe(Fixtures.path("latent/lsun.safetensors"))
+        #expect(lsun.parts.map(\.name) == ["U-Net", "decoder"] && lsun.text.contains("64 codes"))
+        // A file that is not computed is described with the reason.
+        let tensors = folder.tensors.filter { !$0.name.hasPrefix("cond_stage_model.") }
+        let path = try folder.files.write(Safetensors.serialize(metadata: [:], tensors: tensors), to: "part")
+        let part = try ModelCatalogue.describe(path)
+        #expect(part.parts.isEmpty && part.remarks.contains { $0.contains("not known") })
+    }
+
+    /// Point clouds are known behind the texts that wrappers put before all names.
+    @Test func wrappedPointCloudsAreDescribed() throws {
+        let file = try #require(try CheckpointFile.open(Fixtures.path("pointcloud/generator.pt")) as? CheckpointFile)
+        let tensors = try file.tensorNames.map { name in
+            var tensor = try file.tensor(name)
+            tensor.name = "module." + name
+            return tensor
+        }
+        let folder = try TemporaryFolder()
+        let metadata = ["config": try #require(file.configuration)]
+        let path = try folder.write(Safetensors.serialize(metadata: metadata, tensors: tensors), to: "wrapped")
+        let plain = try ModelCatalogue.describe(Fixtures.path("pointcloud/generator.pt"))
+        let wrapped = try ModelCatalogue.describe(path)
+        #expect(wrapped.architecture == "DiffusionPointCloud" && wrapped.process == plain.process)
+    }
+
+    /// A stream may choose the folder that made it, and no other one.
+    @Test func aFolderIsKnownByItsDigest() throws {
+        let folder = try TinyLatentFolder()
+        let model = try ModelRequest(name: folder.path).open { _ in }
+        #expect(model.sampleShape == [4, 16, 16] && model.process == .vpDiscrete(.stableDiffusion))
+        let origin = Origin(place: "in", metadata: model.metadata)
+        #expect(try ModelRequest().open(for: [origin]) { _ in }.sha256 == model.sha256)
+        try folder.write(#"{"pad_token": "a"}"#, "tokenizer/special_tokens_map.json")
+        let failure = try #require(throws: Failure.self) { try ModelRequest().open(for: [origin]) { _ in } }
+        #expect(failure.status == .data && failure.message.contains("digest"))
+    }
+
+    @Test func theSetOfWeightsIsTakenUp() throws {
+        let folder = try averagedLSUN()
+        let path = folder.file("both.safetensors")
+        let raw = try ModelRequest(name: path, weightSet: .raw).open { _ in }
+        #expect(raw.metadata["ld3.weights"] == "raw")
+        var metadata = raw.metadata
+        metadata["ld3.kind"] = "pairs"
+        let origin = Origin(place: "in", metadata: metadata)
+        #expect(try ModelRequest().open(for: [origin]) { _ in }.weightSet == .raw)
+        #expect(throws: Failure.self) { try ModelRequest(weightSet: .averaged).open(for: [origin]) { _ in } }
+        let one = Fixtures.path("latent/lsun.safetensors")
+        let failure = try #require(throws: Failure.self) { try ModelCatalogue.open(one, weightSet: .raw) }
+        #expect(failure.status == .usage && failure.place == "weights")
+    }
+
+    // MARK: - Refusals
 
     private func refusal(_ tensors: [(String, DataType, [Int])]) throws -> Failure {
         let folder = try TemporaryFolder()

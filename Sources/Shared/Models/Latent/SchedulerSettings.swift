@@ -30,8 +30,7 @@ struct SchedulerSettings {
         guard schedule == "scaled_linear", settings.value("trained_betas") == nil else {
             let key = settings.value("trained_betas") == nil ? "beta_schedule" : "trained_betas"
             throw Failure(
-                .data, place: key, "is not scaled_linear, the only noise levels that are read here",
-                suggestion: "save alphas_cumprod and name the file with <process> vp-discrete:FILE")
+                .data, place: key, "is `\(settings.value(key)?.text ?? "linear")`; only noise levels that are scaled_linear are read")
         }
         let (first, last) = (
             try settings.number("beta_start", default: 1e-4), try settings.number("beta_end", default: 0.02)
