@@ -69,6 +69,13 @@ struct SampleRun {
             guard let writer else { return }
             var samples = batch.removing(["noise"]).setting(
                 NamedTensor(name: decodes ? "image" : "latent", tensor: image))
+            if decodes, solver.model.isLatent, batch["target"] != nil {
+                // The teacher's latent becomes the picture with which the sample is compared.
+                let latents = Tensor<Float>(
+                    shape: solution.shape, elements: try batch.floats("target", sampleShape: solution.sampleShape))
+                let target = try finite(solver.model.decoder.decode(latents), of: batch)
+                samples = samples.setting(NamedTensor(name: "target", tensor: target))
+            }
             if tellsVolume {
                 let volumes = try finite(solver.logDeterminants(batch), "log-determinant", of: batch)
                 samples = samples.setting(NamedTensor(name: "log_determinant", shape: [batch.count], doubles: volumes))

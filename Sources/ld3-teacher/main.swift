@@ -63,7 +63,7 @@ func serve(_ arguments: Arguments) throws {
         throw Failure(.usage, place: "--serve", "offers a denoiser, and \(model.name) is a sampler")
     }
     try DenoiseServer(
-        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.shapes
+        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.required
     ).run(
         input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

@@ -12,6 +12,9 @@ package struct ConditionInputs: Sendable, Equatable {
     package var takesAny = false
     package var takesPrompts = false
 
+    /// The shapes of the tensors that may not be missing.
+    package var required: [String: [Int]] { shapes.filter { !optional.contains($0.key) } }
+
     /// Returns what the model is given of `condition`. Throws `data` if a tensor is missing or has another shape, and if
     /// there are prompts that the model cannot read.
     func select(_ condition: Condition) throws -> Condition {

@@ -30,7 +30,8 @@ struct SchedulerSettings {
         guard schedule == "scaled_linear", settings.value("trained_betas") == nil else {
             let key = settings.value("trained_betas") == nil ? "beta_schedule" : "trained_betas"
             throw Failure(
-                .data, place: key, "is `\(settings.value(key)?.text ?? "linear")`; only noise levels that are scaled_linear are read")
+                .data, place: key,
+                "is `\(settings.value(key)?.text ?? "linear")`; only noise levels that are scaled_linear are read")
         }
         let (first, last) = (
             try settings.number("beta_start", default: 1e-4), try settings.number("beta_end", default: 0.02)
