@@ -13,7 +13,7 @@ RESOURCES = Sources/Shared/Models/Resources
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
 # The shape of the paper's other tables and figures on the embedded model.
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
-    reproduce-truncation reproduce-training reproduce-bound
+    reproduce-truncation reproduce-training reproduce-bound reproduce-digits64
 
 .PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz manual help install uninstall clean
 

@@ -40,7 +40,7 @@ struct CloudRun {
             if let reference, try CloudFile.holdsClouds(reference) { return true }
         } catch {
             // References of pictures are read, and refused, elsewhere.
-            if option != nil, reference != FidRun.embeddedReference { throw error }
+            if option != nil, !FidRun.embeddedReferences.contains(reference ?? "") { throw error }
         }
         if let option {
             throw Failure(

@@ -9,7 +9,7 @@ import TensorStream
 
 /// One run of ld3-fid: samples become features and statistics, which are saved or compared with the reference.
 struct FidRun {
-    static let embeddedReference = "mnist"
+    static let embeddedReferences = EmbeddedModel.allCases.map(\.referenceName)
 
     private let inputs: [String]
     private let reference: String?
@@ -37,17 +37,17 @@ struct FidRun {
         printsJSON = arguments.flag("json")
         network = try arguments.string("features")
         input = try arguments.choice("input")
-        if network == FeatureCatalogue.embedded { try arguments.refuse(["input"], "is for Inception of --features") }
+        let embedded = EmbeddedModel(rawValue: network)
+        if embedded != nil { try arguments.refuse(["input"], "is for Inception of --features") }
         threads = arguments.threads()
-        let isEmbedded = network == FeatureCatalogue.embedded
-        let assumed = isEmbedded && statisticsFile == nil ? Self.embeddedReference : nil
+        let assumed = statisticsFile == nil ? embedded?.referenceName : nil
         reference = arguments.stringIfGiven("reference") ?? assumed
         if reference == nil {
             try arguments.refuse(
                 ["json", "kid", "precision-recall", "set-size"], "is about a comparison, and there is no --reference")
         }
         settings = SampleInput.Settings(
-            quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (isEmbedded ? 128 : 16),
+            quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (embedded != nil ? 128 : 16),
             hasSeeds: !arguments.flag("no-seeds"), reporter: arguments.reporter)
         try checkUsage()
     }
@@ -70,7 +70,8 @@ struct FidRun {
                     .usage, place: "--statistics", "`\(statisticsFile)` ends in neither .npz nor .safetensors")
             }
         }
-        guard !(wantsKernel || neighbours != nil) || reference != Self.embeddedReference && !merges else {
+        guard !(wantsKernel || neighbours != nil) || !Self.embeddedReferences.contains(reference ?? "") && !merges
+        else {
             throw Failure(
                 .usage, place: wantsKernel ? "--kid" : "--precision-recall", "needs the samples of both sides",
                 suggestion: "give a folder of pictures or a file of features as --reference")
@@ -98,13 +99,13 @@ struct FidRun {
     }
 
     private func set(_ reference: String, _ evaluator: FeatureEvaluator) throws -> NamedSet {
-        guard reference == Self.embeddedReference else {
-            let sets = try namingFile(reference, at: "--reference", orOneOf: [Self.embeddedReference]) {
+        guard let model = EmbeddedModel.allCases.first(where: { $0.referenceName == reference }) else {
+            let sets = try namingFile(reference, at: "--reference", orOneOf: Self.embeddedReferences) {
                 try evaluator.sets(reference)
             }
             return sets[0]
         }
-        let statistics = try FeatureStatistics(file: FeatureCatalogue.embeddedReference())
+        let statistics = try FeatureStatistics(file: FeatureCatalogue.reference(of: model))
         return NamedSet(name: reference, features: FeatureSet(statistics: statistics))
     }
 

@@ -12,7 +12,9 @@ struct NoiseRun {
     private let source: NoiseSource
     private let labels: LabelRule
     private let classes: Int
+    private let prompts: PromptRule?
     private let radius: Double
+    private let metadata: [String: String]
     private let seeds: SeedList
     /// The places in `seeds` that are this run's.
     private let places: Range<Int>
@@ -41,6 +43,15 @@ struct NoiseRun {
         }
         classes = labels == .none ? 0 : try arguments.integerIfGiven("classes") ?? Self.classes(of: model())
         try locating("--labels") { [labels, classes] in try labels.check(classes: classes) }
+        prompts = try PromptRule(arguments)
+        if prompts != nil, let opened, !opened.conditionInputs.takesPrompts {
+            throw Failure(
+                .usage, place: arguments.isGiven("prompts") ? "--prompts" : "--prompt",
+                "the model \(opened.name) reads no prompts", suggestion: "name one that does with --model")
+        }
+        // The shape of a latent does not tell its model.
+        let identity = opened.flatMap { $0.isLatent ? $0.identityMetadata : nil } ?? [:]
+        metadata = identity.merging(prompts?.metadata ?? [:]) { first, _ in first }
         if opened == nil {
             try arguments.refuse(["model"], "has no meaning here: other options say what the model would")
         }
@@ -74,16 +85,17 @@ struct NoiseRun {
     func run() throws {
         // The bytes do not depend on the batch, so one that would not fit is made smaller.
         let batch = min(arguments.batch() ?? source.defaultBatch, source.largestBatch)
-        let part = StreamPart(count: places.count)
+        let part = StreamPart(metadata: metadata, count: places.count)
         let progress = Progress(arguments.reporter, "writing noise", unit: "samples", total: places.count)
         var start = places.lowerBound
         repeat {
             let range = start..<min(start + batch, places.upperBound)
             let drawn = seeds.slice(range).seeds
+            let noise = try source.noise(drawn, places: range, movedWithin: radius)
             try writer.write(
                 SampleBatch(
                     seeds: drawn, classes: labels.labels(drawn, classes: classes),
-                    tensors: [try source.noise(drawn, places: range, movedWithin: radius)], part: part,
+                    tensors: [noise] + (prompts.map { [$0.tensor(drawn)] } ?? []), part: part,
                     startsPart: start == places.lowerBound))
             progress.advance(by: range.count)
             start = range.upperBound

@@ -24,6 +24,7 @@ let command = Command(
                     "move", "R", in: 0...1e6, default: "0", "move each noise within a ball of radius R, by its own seed"
                 ),
             ]),
+        PromptRule.options,
         OptionGroup(
             "labels",
             [
@@ -36,6 +37,7 @@ let command = Command(
     examples: [
         "ld3-noise --seeds 0-99 | ld3-teacher > pairs.ld3",
         "ld3-noise -n 64 --labels balanced | ld3-sample --guidance 2 --grid digits.png",
+        "ld3-noise -n 16 --model digits64 --prompt 'a red seven' | ld3-sample --guidance 3 --grid sevens.png",
         "ld3-noise --seeds 0-49999 --shard 3/16 --shape 3,32,32 > noise-3.ld3",
     ])
 

@@ -4,6 +4,7 @@ import Formats
 import Images
 import Options
 import TensorStream
+import Tensors
 
 /// One run of ld3-sample: every batch is solved, then handed to the stream, the folder and the grid that were asked for.
 struct SampleRun {
@@ -12,6 +13,8 @@ struct SampleRun {
     private let pictures: PictureOutput?
     /// Whether the stream gets log |det d sample / d start|.
     private let tellsVolume: Bool
+    /// Whether latents are decoded to pictures.
+    private let decodes: Bool
     private let reporter: Reporter
 
     init(_ arguments: Arguments) throws {
@@ -32,6 +35,10 @@ struct SampleRun {
                 .usage, place: "--log-determinant", "goes to the sample stream, which is not written",
                 suggestion: "add --stream")
         }
+        decodes = !arguments.flag("latents")
+        if !decodes, wantsPictures {
+            throw Failure(.usage, place: "--latents", "goes to the sample stream, and pictures are asked for")
+        }
         let quantization: Quantization = try arguments.choice("quantize")
         pictures =
             try wantsPictures
@@ -43,9 +50,12 @@ struct SampleRun {
         if tellsVolume, !solver.model.denoiser.hasPullback {
             throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
         }
+        if !decodes, !solver.model.isLatent {
+            throw Failure(.usage, place: "--latents", "\(solver.model.name) has no latents, its samples are pictures")
+        }
         reporter = arguments.reporter
         if wantsPictures {
-            let shape = solver.model.targetShape
+            let shape = solver.model.decoder.imageShape
             try locating(arguments.isGiven("output") ? "--output" : "--grid") {
                 try quantization.check(sampleShape: shape)
             }
@@ -53,21 +63,39 @@ struct SampleRun {
     }
 
     func run() throws {
-        try solver.forEachBatch("sampling") { batch, image in
+        try solver.forEachBatch("sampling") { batch, solution in
+            let image = decodes ? try finite(solver.model.decoder.decode(solution), of: batch) : solution
             try pictures?.add(image, seeds: batch.seeds)
             guard let writer else { return }
-            var samples = batch.removing(["noise"]).setting(NamedTensor(name: "image", tensor: image))
+            var samples = batch.removing(["noise"]).setting(
+                NamedTensor(name: decodes ? "image" : "latent", tensor: image))
+            if decodes, solver.model.isLatent, batch["target"] != nil {
+                // The teacher's latent becomes the picture with which the sample is compared.
+                let latents = Tensor<Float>(
+                    shape: solution.shape, elements: try batch.floats("target", sampleShape: solution.sampleShape))
+                let target = try finite(solver.model.decoder.decode(latents), of: batch)
+                samples = samples.setting(NamedTensor(name: "target", tensor: target))
+            }
             if tellsVolume {
                 let volumes = try finite(solver.logDeterminants(batch), "log-determinant", of: batch)
                 samples = samples.setting(NamedTensor(name: "log_determinant", shape: [batch.count], doubles: volumes))
             }
-            if let losses = try solver.model.losses(image, batch) {
+            if let losses = try solver.model.losses(solution, batch) {
                 let losses = try finite(losses, "loss", of: batch)
                 samples = samples.setting(NamedTensor(name: "loss", shape: [batch.count], doubles: losses))
             }
-            try writer.write(samples, metadata: solver.model.metadata)
+            let told = decodes ? [:] : [Key.decoded: "false"]
+            try writer.write(samples, metadata: solver.model.metadata.merging(told) { first, _ in first })
         }
         if let warning = try pictures?.finish() { reporter.warn(warning) }
+    }
+
+    /// Returns decoded pictures. Throws `internal`, naming the seed, if the decoder returned NaN or infinity.
+    private func finite(_ images: Tensor<Float>, of batch: SampleBatch) throws -> Tensor<Float> {
+        guard let bad = images.firstNonFinite() else { return images }
+        throw Failure(
+            .internal, place: "seed \(batch.seeds[bad / images.sampleCount])",
+            "the decoder of \(solver.model.name) returned NaN or infinity")
     }
 
     /// Returns the numbers of a batch. Throws `data`, naming the seed, if one is not finite.

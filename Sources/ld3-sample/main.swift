@@ -33,6 +33,7 @@ let command = Command(
                 )
                 .withoutEffectOnNumbers(),
                 Option.flag("force", "write into a directory that is not empty").withoutEffectOnNumbers(),
+                .flag("latents", "write the latents of a latent diffusion model to the stream, not pictures"),
                 Option.flag("stream", "write the sample stream too if -o or --grid is given")
                     .withoutEffectOnNumbers(),
             ]),

@@ -44,7 +44,7 @@ runProgram(command) { arguments in
 /// Prints what the model's file holds.
 func describe(_ arguments: Arguments) throws {
     try arguments.refuse(
-        SolveRun.options + ["serve", "guidance", "process", "architecture", "allow-other-model", "child-timeout"],
+        SolveRun.options + ["serve", "guidance", "process", "architecture", "weights", "allow-other-model", "child-timeout"],
         "has no meaning with --describe")
     let name = arguments.modelName ?? ModelSpecification.embeddedName
     let description = try ModelCatalogue.describe(name)
@@ -63,7 +63,7 @@ func serve(_ arguments: Arguments) throws {
         throw Failure(.usage, place: "--serve", "offers a denoiser, and \(model.name) is a sampler")
     }
     try DenoiseServer(
-        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.shapes
+        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.required
     ).run(
         input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

@@ -5,9 +5,8 @@ import Testing
 
 @Suite struct ModelDescriptionTests {
     @Test func tellsWhatAPickleHolds() throws {
-        let description = try ModelDescription(path: Fixtures.path("checkpoints/ddpmpp_cond_edm.pkl")) {
-            $0?["precond"]?.string == "EDMPrecond" ? "edm" : nil
-        }
+        let file = try CheckpointFile.open(Fixtures.path("checkpoints/ddpmpp_cond_edm.pkl"))
+        let description = try ModelDescription(file, name: "pickle", knowledge: .init(process: "edm"))
         #expect(description.architecture == "EDMPrecond, SongUNet")
         #expect(description.container == "pickle" && description.key == "ema" && description.process == "edm")
         #expect(description.tensors.count == 217)
@@ -18,7 +17,8 @@ import Testing
     }
 
     @Test func jsonHasTheSameFacts() throws {
-        let description = try ModelDescription(path: Fixtures.path("checkpoints/ddpmpp_cond_edm.weights.safetensors"))
+        let file = try CheckpointFile.open(Fixtures.path("checkpoints/ddpmpp_cond_edm.weights.safetensors"))
+        let description = try ModelDescription(file, name: "weights")
         let json = try JSONValue(parsing: Array(description.json.text.utf8))
         #expect(json["container"] == "safetensors" && json["process"] == .null)
         #expect(json["parameters"]?.integer == description.parameterCount)
@@ -27,7 +27,8 @@ import Testing
     }
 
     @Test func filesWithoutConfigurationSaySo() throws {
-        let description = try ModelDescription(path: Fixtures.path("checkpoints/vgg.pth"))
+        let file = try CheckpointFile.open(Fixtures.path("checkpoints/vgg.pth"))
+        let description = try ModelDescription(file, name: "vgg")
         #expect(description.architecture == nil)
         #expect(description.text.contains("architecture  not told by the file"))
         #expect(description.parameterCount == 64 + 128 + 256 + 512 + 512)

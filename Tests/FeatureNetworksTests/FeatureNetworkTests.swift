@@ -10,9 +10,10 @@ import Testing
 @Suite struct FeatureNetworkTests {
     private static let pool = ThreadPool(threads: 2)
 
-    private func mnist() throws -> MNISTFeatures {
+    private func mnist() throws -> DigitFeatures {
         let path = "\(Fixtures.root)/Sources/Shared/Models/Resources/mnist32-features.safetensors"
-        return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: Self.pool)
+        return try DigitFeatures(
+            weights: SafetensorsFile(path: path), name: "mnist32-features", imageShape: [1, 32, 32], pool: Self.pool)
     }
 
     @Test func theEmbeddedNetworkAgreesWithPyTorch() throws {

@@ -9,9 +9,10 @@ import TestSupport
 import Testing
 
 @Suite struct FeatureSetTests {
-    private func network() throws -> MNISTFeatures {
+    private func network() throws -> DigitFeatures {
         let path = "\(Fixtures.root)/Sources/Shared/Models/Resources/mnist32-features.safetensors"
-        return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: ThreadPool(threads: 2))
+        return try DigitFeatures(
+            weights: SafetensorsFile(path: path), name: "mnist32-features", imageShape: [1, 32, 32], pool: ThreadPool(threads: 2))
     }
 
     /// Returns levels without structure, [n, 1, 32, 32].

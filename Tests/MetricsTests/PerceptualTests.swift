@@ -53,9 +53,10 @@ import Testing
 
     // MARK: - The embedded network
 
-    private func mnist() throws -> MNISTFeatures {
+    private func mnist() throws -> DigitFeatures {
         let path = "\(Fixtures.root)/Sources/Shared/Models/Resources/mnist32-features.safetensors"
-        return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: Self.pool)
+        return try DigitFeatures(
+            weights: SafetensorsFile(path: path), name: "mnist32-features", imageShape: [1, 32, 32], pool: Self.pool)
     }
 
     private func digits() throws -> Tensor<Float> {

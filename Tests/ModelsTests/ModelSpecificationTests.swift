@@ -5,7 +5,7 @@ import Testing
 
 struct ModelSpecificationTests {
     @Test(arguments: [
-        ("mnist32", ModelSpecification.embedded),
+        ("mnist32", ModelSpecification.embedded(.mnist32)), ("digits64", .embedded(.digits64)),
         ("net.pkl", .checkpoint(path: "net.pkl")),
         ("./gmm:odd", .checkpoint(path: "./gmm:odd")),
         ("gaussian:shape=8", .gaussian(shape: [8], mean: 0, deviation: 0.5)),

@@ -1,4 +1,3 @@
-import Checkpoints
 import Formats
 import Networks
 import Tensors
@@ -101,51 +100,20 @@ import Testing
     }
 }
 
-/// Files under diffusers' names, read under CompVis'.
-private struct DiffusersWeights: WeightSource {
-    let files: [SafetensorsFile]
-    let names: [String: String]
-    let tensorNames: [String]
-    var configuration: String? { nil }
-
-    /// - Parameter table: pairs of both names.
-    init(_ files: [SafetensorsFile], table: [JSONValue]) {
-        self.files = files
-        let pairs = table.compactMap { row -> (String, String)? in
-            guard let own = row.elements?[0].string, let other = row.elements?[1].string else { return nil }
-            return (own, other)
-        }
-        names = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
-        tensorNames = pairs.map(\.0)
-    }
-
-    private func file(_ name: String) -> (SafetensorsFile, String)? {
-        guard let name = names[name], let file = files.first(where: { $0.shape(of: name) != nil }) else { return nil }
-        return (file, name)
-    }
-
-    func type(of name: String) -> DataType? { file(name).flatMap { $0.0.type(of: $0.1) } }
-    func shape(of name: String) -> [Int]? { file(name).flatMap { $0.0.shape(of: $0.1) } }
-    func floats(_ name: String) throws -> [Float] {
-        let (file, name) = try #require(self.file(name))
-        return try file.floats(name)
-    }
-}
-
 extension LatentCollectionTests {
     private func diffusers(_ folder: String, files: [String], heads: String) throws -> LatentFixture {
-        let root = try #require(Fixtures.shared("latent/names.json")).dropLast("names.json".count)
-        let table = try JSONValue(parsing: ByteRegion(try MappedFile(path: "\(root)names.json")).array)
-        let weights = DiffusersWeights(
-            try files.map { try SafetensorsFile(path: "\(root)\(folder)/diffusers/unet/\($0)") },
-            table: table["sd_unet"]?.elements ?? [])
+        let root = try #require(Fixtures.shared("latent/\(folder)"))
+        let settings = try JSONValue(file: "\(root)/diffusers/unet/config.json")
+        let names = ModuleNames.unet(try NetworkConfiguration(diffusers: settings))
+        let weights = JoinedWeights(try files.map { try SafetensorsFile(path: "\(root)/diffusers/unet/\($0)") })
+            .renamed { names.compVis($0).map { "model.diffusion_model." + $0 } }
         let configuration = try JSONValue(
             parsing: """
                 {"norm_num_groups": 2, "init_kwargs": {"image_size": 16, "in_channels": 4, "out_channels": 4,
                 "model_channels": 4, "attention_resolutions": [4, 2, 1], "num_res_blocks": 2, "channel_mult": [1, 2, 4, 4],
                 \(heads), "use_spatial_transformer": true, "context_dim": 16}}
                 """)
-        return LatentFixture(weights, try SafetensorsFile(path: "\(root)\(folder)/io.safetensors"), configuration)
+        return LatentFixture(weights, try SafetensorsFile(path: "\(root)/io.safetensors"), configuration)
     }
 
     /// Linear projections, and heads of one width. The network predicts v; only its output is recorded.

@@ -150,6 +150,14 @@ import Testing
         var tensors: Int
         var parameters: Int
         var testDescription: String { name }
+
+        /// Returns the network without weights.
+        func unet() throws -> LatentUNet {
+            let json = "{\"image_size\": 64, \"num_res_blocks\": 2, \(arguments)}"
+            return try LatentUNet(
+                weights: nil, prefix: "", configuration: try NetworkConfiguration(json: json), height: 64, width: 64,
+                tokens: tokens, pool: ThreadPool(threads: 1))
+        }
     }
 
     static let released = [
@@ -171,16 +179,12 @@ import Testing
     ]
 
     @Test(arguments: released) func tensorsAndParameters(_ network: Released) throws {
-        let json = "{\"image_size\": 64, \"num_res_blocks\": 2, \(network.arguments)}"
-        let configuration = try NetworkConfiguration(json: json)
-        let unet = try LatentUNet(
-            weights: nil, prefix: "", configuration: configuration, height: 64, width: 64, tokens: network.tokens,
-            pool: ThreadPool(threads: 1))
+        let unet = try network.unet()
         #expect(unet.tensors.count == network.tensors)
         #expect(unet.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } == network.parameters)
         // The shapes alone give the configuration back.
         let shapes = RandomWeights(tensors: unet.tensors)
-        #expect(try NetworkConfiguration(latentUNet: shapes, prefix: "").isLike(configuration))
+        #expect(try NetworkConfiguration(latentUNet: shapes, prefix: "").isLike(unet.configuration))
     }
 
     @Test func headsThatAreNotKnown() throws {
@@ -193,7 +197,7 @@ import Testing
 
 extension NetworkConfiguration {
     /// Whether both describe one network.
-    fileprivate func isLike(_ other: NetworkConfiguration) -> Bool {
+    func isLike(_ other: NetworkConfiguration) -> Bool {
         modelChannels == other.modelChannels && channelMultipliers == other.channelMultipliers
             && blocks == other.blocks && Set(attentionResolutions) == Set(other.attentionResolutions)
             && imageChannels == other.imageChannels && guided == other.guided

@@ -31,24 +31,54 @@ package struct ModelDescription: Sendable {
     /// The classes outside the allow-list that the file names. They were not looked into.
     package let foreignClasses: [String]
 
-    /// Describes the file at `path` under the name `name`, or its path if that is nil. `process` is called with the
-    /// configuration that the file carries. `architecture` is the name of one that the file itself does not tell. Throws
-    /// what `CheckpointFile.open` throws, and `.data` if the configuration is not JSON.
-    package init(
-        path: String, name: String? = nil, architecture: String? = nil,
-        process: (JSONValue?) throws -> String? = { _ in nil }
-    ) throws {
-        let source = try CheckpointFile.open(path)
+    /// The parts of a model that has several.
+    package let parts: [Part]
+
+    /// A part of a model in a few words.
+    package struct Part: Sendable, Equatable {
+        package var name: String
+        package var text: String
+
+        package init(_ name: String, _ text: String) { (self.name, self.text) = (name, text) }
+    }
+
+    /// What the caller knows of a file beyond its tensors.
+    package struct Knowledge: Sendable {
+        /// The architecture, if the file itself does not name it.
+        package var architecture: String?
+        package var process: String?
+        package var parts: [Part]
+        /// Notes for the user.
+        package var notes: [String]
+        /// What keeps the tensors, if that is no single file.
+        package var container: String?
+
+        package init(
+            architecture: String? = nil, process: String? = nil, parts: [Part] = [], notes: [String] = [],
+            container: String? = nil
+        ) {
+            self.architecture = architecture
+            self.process = process
+            self.parts = parts
+            self.notes = notes
+            self.container = container
+        }
+    }
+
+    /// Describes a file, called `name` by the user, that `CheckpointFile.open` has opened. Throws `.data`, naming the
+    /// file, if its configuration is not JSON.
+    package init(_ source: any WeightSource, name: String, knowledge: Knowledge = Knowledge()) throws {
         let file = source as? CheckpointFile
-        self.name = name ?? path
-        knownArchitecture = architecture
-        container = (file?.container ?? .safetensors).rawValue
+        self.name = name
+        knownArchitecture = knowledge.architecture
+        container = knowledge.container ?? (file?.container ?? .safetensors).rawValue
         key = file?.key
         foreignClasses = file?.foreignGlobals ?? []
         unread = source.unread
-        remarks = source.remarks + Self.remarks(onAveragesAmong: source.tensorNames)
-        configuration = try locating(path) { try source.document }
-        self.process = try process(configuration)
+        remarks = source.remarks + knowledge.notes + Self.remarks(onAveragesAmong: source.tensorNames)
+        configuration = try locating(name) { try source.document }
+        process = knowledge.process
+        parts = knowledge.parts
         tensors = source.tensorNames.compactMap { name in
             guard let type = source.type(of: name), let shape = source.shape(of: name) else { return nil }
             return Entry(name: name, type: type, shape: shape)
@@ -95,6 +125,9 @@ extension ModelDescription {
             .init("configuration", configuration ?? .null),
         ]
         members.append(.init("foreign_classes", .array(foreignClasses.map { .string($0) })))
+        if !parts.isEmpty {
+            members.append(.init("parts", .object(parts.map { JSONValue.Member($0.name, .string($0.text)) })))
+        }
         let entries = tensors.map { tensor -> JSONValue in
             [
                 "name": .string(tensor.name), "dtype": .string(tensor.type.rawValue),
@@ -121,6 +154,7 @@ extension ModelDescription {
             "process       \(process ?? "not told by the file")",
             "parameters    \(parameterCount) in \(counted(tensors.count, "tensor")) (\(typeSummary))",
         ]
+        lines += parts.map { "  \($0.name.padded(to: 11)) \($0.text)" }
         if !foreignClasses.isEmpty { lines.append("not read      \(foreignClasses.joined(separator: ", "))") }
         lines += remarks.map { "note          \($0)" }
         lines += argumentLines(configuration?.members ?? [], indentation: 0)

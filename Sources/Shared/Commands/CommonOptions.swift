@@ -21,6 +21,9 @@ extension Option {
         "allow-other-model", "accept another model, process or guidance than the stream's")
     package static let architecture = Option.value(
         "architecture", "FILE", "JSON with precond and init_kwargs for a checkpoint that does not tell them")
+    package static let weights = Option.choice(
+        "weights", "SET", cases: WeightSet.self,
+        "of a latent diffusion model whose file holds averages and the last step's weights [ema]")
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"
@@ -48,7 +51,7 @@ extension OptionGroup {
     /// The rest of the model's options; a program that has `modelGroup` needs them too.
     package static let modelDetails = OptionGroup(
         "models that do not say enough, or other ones", topic: "model",
-        [.process, .architecture, .allowOtherModel, .childTimeout])
+        [.process, .architecture, .weights, .allowOtherModel, .childTimeout])
     package static let general = OptionGroup(
         "general",
         [

@@ -55,9 +55,7 @@ package struct SolveRun {
         reporter.note(summary)
         let progress = Progress(reporter, work, unit: "samples", total: total)
         while let batch = try samples.next() {
-            if batch.startsPart, batch.classes == nil, model.guidance != 1 {
-                reporter.warn("the noise carries no labels: guidance changes nothing")
-            }
+            if batch.startsPart { try tell(of: batch) }
             let conditioned = try model.addingConditions(to: batch)
             let solution =
                 try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned)
@@ -65,6 +63,16 @@ package struct SolveRun {
             progress.advance(by: batch.count)
         }
         progress.finish()
+    }
+
+    /// Warns of guidance without an effect, and of prompts that the model does not read to the end.
+    private func tell(of batch: SampleBatch) throws {
+        if batch.classes == nil, batch[promptTensor] == nil, batch["condition.context_null"] == nil, model.guidance != 1
+        {
+            let missing = model.conditionInputs.takesPrompts ? "prompts" : "labels"
+            reporter.warn("the noise carries no \(missing): guidance changes nothing")
+        }
+        try model.notes(on: batch.part).forEach(reporter.warn)
     }
 
     /// Returns log |det d sample / d start| of every sample of a batch. Throws `usage` if the model is a sampler.

@@ -65,7 +65,8 @@ extension Arguments {
     package func modelRequest() throws -> ModelRequest {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
-            allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"), threads: threads(),
+            allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"),
+            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), threads: threads(),
             childTimeout: integerIfGiven("child-timeout"))
         try request.check()
         return request

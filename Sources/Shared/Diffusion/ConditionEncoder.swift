@@ -7,8 +7,12 @@ package protocol ConditionEncoder: Sendable {
 
     /// The tensors that are made and that the stages behind find in the stream.
     var written: [String] { get }
+
+    /// Returns what the user should know of `prompts`, such as those that are cut, one sentence each.
+    func notes(on prompts: [String]) throws -> [String]
 }
 
 extension ConditionEncoder {
     package var written: [String] { [] }
+    package func notes(on prompts: [String]) throws -> [String] { [] }
 }

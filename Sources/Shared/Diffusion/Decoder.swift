@@ -12,6 +12,13 @@ package protocol Decoder<Element>: Sendable {
 
     /// Returns the pictures, and a closure that pulls a cotangent of the pictures back to the latents.
     func linearize(_ latents: Tensor<Element>) throws -> Decoding<Element>
+
+    /// Returns the same decoder for latents of another size; nil if it cannot decode them.
+    func resized(to latentShape: [Int]) -> (any Decoder<Element>)?
+}
+
+extension Decoder {
+    package func resized(to latentShape: [Int]) -> (any Decoder<Element>)? { nil }
 }
 
 /// Decoded pictures, and the transpose of the decoder's derivative.
@@ -33,6 +40,8 @@ package struct IdentityDecoder<Element: TensorElement>: Decoder {
     package var imageShape: [Int] { latentShape }
 
     package init(shape: [Int]) { latentShape = shape }
+
+    package func resized(to latentShape: [Int]) -> (any Decoder<Element>)? { IdentityDecoder(shape: latentShape) }
 
     package func decode(_ latents: Tensor<Element>) -> Tensor<Element> { latents }
 

@@ -12,7 +12,10 @@ extension Condition {
     /// - Parameters:
     ///   - tensors: those called `condition`, `condition.NAME` and `prompt` are read, the others are not.
     ///   - prompts: the value of `ld3.prompts`, a JSON array of strings; nil if there is none.
-    package init(classes: [Int]?, tensors: [NamedTensor], prompts: String?, count: Int) throws {
+    ///   - negativePrompt: the value of `ld3.negative_prompt`; nil if there is none.
+    package init(
+        classes: [Int]?, tensors: [NamedTensor], prompts: String?, negativePrompt: String? = nil, count: Int
+    ) throws {
         self.init(classes: classes)
         for tensor in tensors where isConditionTensor(tensor.name) {
             guard tensor.shape.first == count else {
@@ -21,6 +24,7 @@ extension Condition {
             }
             if tensor.name == promptTensor {
                 self.prompts = try Self.prompts(tensor, among: prompts)
+                negativePrompts = negativePrompt.map { [String?](repeating: $0, count: count) }
             } else {
                 let values: Tensor<Float> = try tensor.tensor()
                 guard values.firstNonFinite() == nil else {
@@ -32,10 +36,7 @@ extension Condition {
     }
 
     private static func prompts(_ indices: NamedTensor, among text: String?) throws -> [String?] {
-        let list = try text.map { text in try locating(Key.prompts) { try JSONValue(parsing: text) } }
-        guard let list, let prompts = list.elements?.map(\.string) as? [String] else {
-            throw Failure(.data, place: Key.prompts, "is not a JSON array of strings, which `\(promptTensor)` needs")
-        }
+        let prompts = try promptList(text)
         guard indices.shape.count == 1 else {
             throw Failure(
                 .data, "tensor `\(promptTensor)` has the shape \(indices.shape), not one index for each sample")
@@ -48,6 +49,15 @@ extension Condition {
             }
             return index < 0 ? nil : prompts[Int(index)]
         }
+    }
+
+    /// Returns the prompts of the metadata `ld3.prompts`. Throws `data` if they are not a JSON array of strings.
+    package static func promptList(_ text: String?) throws -> [String] {
+        let list = try text.map { text in try locating(Key.prompts) { try JSONValue(parsing: text) } }
+        guard let prompts = list?.elements?.map(\.string) as? [String] else {
+            throw Failure(.data, place: Key.prompts, "is not a JSON array of strings, which `\(promptTensor)` needs")
+        }
+        return prompts
     }
 
     /// The tensors of a frame that tell the condition: `label`, `prompt` and those of `tensors`.

@@ -11,9 +11,9 @@ extension JSONValue {
         self = try parser.document()
     }
 
-    /// Parses the document in a file of at most a MiB. Throws `.noInput` or `.data`, which name the path.
-    package init(file path: String) throws {
-        let bytes = try Descriptor.contents(of: path, limit: 1 << 20)
+    /// Parses the document in a file of at most `limit` bytes. Throws `.noInput` or `.data`, which name the path.
+    package init(file path: String, limit: Int = 1 << 20) throws {
+        let bytes = try Descriptor.contents(of: path, limit: limit)
         self = try locating(path) {
             try FileKind.refuse(bytes, wanted: "JSON", accepted: [.json, .text])
             return try JSONValue(parsing: bytes)

@@ -26,6 +26,24 @@ package func modelDigest(ofFile path: String) throws -> String {
     return hash.finish()
 }
 
+/// Returns the digest of a model that is kept in several files of a folder. It is the SHA-256 of each file's name, a
+/// zero byte and the 32 bytes of the file's own digest, in the order of the names.
+///
+/// - Parameter names: the paths of the files in the folder.
+///
+/// Throws what the digest of a file throws.
+package func modelDigest(ofFiles names: [String], in folder: String) throws -> String {
+    var hash = SHA256()
+    for name in names.sorted() {
+        let digits = Array(try modelDigest(ofFile: "\(folder)/\(name)"))
+        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(digits[$0..<$0 + 2]), radix: 16)
+        }
+        hash.update(Array(name.utf8) + [0] + bytes)
+    }
+    return hash.finish()
+}
+
 private func readBytes(_ descriptor: Int32, at offset: Int, count: Int, path: String) throws -> [UInt8] {
     try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
         while filled < count {

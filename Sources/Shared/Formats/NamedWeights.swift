@@ -16,8 +16,10 @@ package struct NamedWeights: WeightSource {
     /// The names in the file by the names here.
     private let stored: [String: String]
 
+    /// - Parameter names: the names here, each with the one in the file.
     fileprivate init(
-        _ source: any WeightSource, names: [(name: String, stored: String)], unread: [UnreadTensor], remarks: [String]
+        _ source: any WeightSource, names: [(name: String, stored: String)], unread: [UnreadTensor],
+        remarks: [String] = []
     ) {
         (self.source, self.unread) = (source, unread)
         self.remarks = source.remarks + remarks
@@ -44,6 +46,22 @@ package struct NamedWeights: WeightSource {
 }
 
 extension WeightSource {
+    /// Returns these weights under other names. Tensors for which `rename` returns nil are left out.
+    package func renamed(_ rename: (String) -> String?) -> NamedWeights {
+        NamedWeights(
+            self, names: tensorNames.compactMap { stored in rename(stored).map { ($0, stored) } },
+            unread: unread.compactMap { tensor in
+                rename(tensor.name).map { UnreadTensor(name: $0, type: tensor.type, shape: tensor.shape) }
+            })
+    }
+
+    /// Returns these weights with the averages that stand beside plain tensors in their place; nil if there are none.
+    package func withAverages() -> NamedWeights? {
+        let averages = averagesWithoutDots(of: tensorNames)
+        guard !averages.isEmpty else { return nil }
+        return NamedWeights(self, names: tensorNames.map { ($0, averages[$0] ?? $0) }, unread: unread)
+    }
+
     /// Returns these weights under the names that a network asks for. Programs that wrap networks put a text before all
     /// names, such as `module.` or `_orig_mod.`; it is taken off. Averages of weights are taken if they stand beside plain
     /// ones. If the network is not found, the weights are returned as they are.

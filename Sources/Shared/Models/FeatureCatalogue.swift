@@ -7,20 +7,17 @@ import Tensors
 
 /// Opens feature networks, their reference statistics and perceptual networks: the embedded ones, or users' files.
 package enum FeatureCatalogue {
-    /// The name of the embedded network.
-    package static let embedded = "mnist32"
-
     /// - Parameters:
-    ///   - name: `mnist32`, or the file of Inception's weights under pytorch-fid's names.
+    ///   - name: that of an embedded model, or the file of Inception's weights under pytorch-fid's names.
     ///   - input: how pictures become Inception's input.
     ///   - threads: the number of threads; nil for one on each core.
     package static func features(
         _ name: String, input: InceptionInput = .edm, threads: Int? = nil
     ) throws -> any FeatureNetwork {
         let pool = ThreadPool(threads: threads)
-        guard name != embedded else { return try embeddedFeatures(pool) }
+        if let model = EmbeddedModel(rawValue: name) { return try embeddedFeatures(model, pool) }
         let landmark = "Mixed_7c.branch_pool.conv.weight"
-        let weights = try namingFile(name, at: "features", orOneOf: [embedded]) {
+        let weights = try namingFile(name, at: "features", orOneOf: EmbeddedModel.allCases.map(\.rawValue)) {
             let file = try CheckpointFile.open(name)
             return try locating(name) { try file.named(landmark: landmark) }
         }
@@ -32,14 +29,14 @@ package enum FeatureCatalogue {
         return try InceptionFeatures(weights: weights, input: input, pool: pool)
     }
 
-    /// Returns the file of the embedded network's statistics of the training digits.
-    package static func embeddedReference() throws -> String {
-        try ResourceLocator.standard.path(of: "mnist32-reference.safetensors")
+    /// Returns the file of the statistics of an embedded model's training pictures.
+    package static func reference(of model: EmbeddedModel) throws -> String {
+        try ResourceLocator.standard.path(of: model.referenceFile)
     }
 
-    /// Returns the embedded perceptual network, in which all channels of a layer have the same weight.
-    package static func perceptual(threads: Int? = nil) throws -> any TapNetwork {
-        try embeddedFeatures(ThreadPool(threads: threads))
+    /// Returns the perceptual network of an embedded model, in which all channels of a layer have the same weight.
+    package static func perceptual(_ model: EmbeddedModel, threads: Int? = nil) throws -> any TapNetwork {
+        try embeddedFeatures(model, ThreadPool(threads: threads))
     }
 
     /// Returns LPIPS from two files: torchvision's backbone, and the channel weights of the lpips package. The latter tell which
@@ -57,8 +54,10 @@ package enum FeatureCatalogue {
         return (trunk, channels.values)
     }
 
-    private static func embeddedFeatures(_ pool: ThreadPool) throws -> MNISTFeatures {
-        let path = try ResourceLocator.standard.path(of: "mnist32-features.safetensors")
-        return try MNISTFeatures(weights: SafetensorsFile(path: path), pool: pool)
+    private static func embeddedFeatures(_ model: EmbeddedModel, _ pool: ThreadPool) throws -> DigitFeatures {
+        let path = try ResourceLocator.standard.path(of: model.featuresFile)
+        return try DigitFeatures(
+            weights: SafetensorsFile(path: path), name: "\(model.rawValue)-features", imageShape: model.imageShape,
+            pool: pool)
     }
 }

@@ -28,7 +28,7 @@ extension Model {
         let given = try locating(place) {
             try Condition(
                 classes: classes(of: batch), tensors: batch.tensors, prompts: batch.part.metadata[Key.prompts],
-                count: batch.count)
+                negativePrompt: batch.part.metadata[Key.negativePrompt], count: batch.count)
         }
         let encoded = try conditionEncoder?.encode(given, seeds: batch.seeds) ?? given
         return try locating(place) { try conditionInputs.select(encoded) }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Foreign
 import Formats
 import TensorStream
 import Tensors
@@ -9,12 +10,22 @@ extension Model {
     /// when they come.
     package func resized(to shape: [Int]?) -> Model {
         guard let shape, shape != sampleShape, let resizable = denoiser as? any ResizableDenoiser<Float>,
-            let resized = resizable.resized(to: shape)
+            let resized = resizable.resized(to: shape), let decoder = decoder.resized(to: shape)
         else { return self }
         return Model(
             identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
-            decoder: IdentityDecoder(shape: shape), conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: defaultBatch, remarks: remarks)
+            decoder: decoder, conditionEncoder: conditionEncoder,
+            conditionInputs: conditionInputs, defaultBatch: defaultBatch, weightSet: weightSet,
+            remarks: remarks)
+    }
+
+    /// Returns what the user should know of the prompts of a part, such as those that are cut, one sentence each.
+    package func notes(on part: StreamPart) throws -> [String] {
+        guard let conditionEncoder, let text = part.metadata[Key.prompts] else { return [] }
+        let negative = part.metadata[Key.negativePrompt].map { [$0] } ?? []
+        return try locating(part.place ?? "its input") {
+            try conditionEncoder.notes(on: Condition.promptList(text) + negative)
+        }
     }
 
     /// Returns the batch with the tensors that the model's encoder makes and that streams carry, so that no later stage

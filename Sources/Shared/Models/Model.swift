@@ -20,6 +20,8 @@ package struct Model: Sendable {
     package let conditionInputs: ConditionInputs
     /// Samples that are solved at once if the user does not say: enough to keep the cores busy, few enough to stream.
     package let defaultBatch: Int
+    /// Which of two sets of weights is used; nil if the model's file holds one.
+    package let weightSet: WeightSet?
     /// Notes for the user about the choice of the model's weights, one sentence each.
     package let remarks: [String]
 
@@ -29,12 +31,22 @@ package struct Model: Sendable {
     package var sampleShape: [Int] { denoiser.sampleShape }
     /// The shape of the teacher's solution, which pairs carry as `target`.
     package var targetShape: [Int] { decoder.latentShape }
+    /// Whether solutions are latents, which the decoder turns into pictures.
+    package var isLatent: Bool { !(decoder is IdentityDecoder<Float>) }
     package var labelCount: Int { denoiser.labelCount }
+
+    /// The keys by which noise tells for which model it is.
+    package var identityMetadata: [String: String] {
+        var keys = [Key.model: name]
+        keys[Key.modelDigest] = sha256
+        return keys
+    }
 
     /// The keys that pairs, schedules and samples carry.
     package var metadata: [String: String] {
-        var keys = [Key.model: name, Key.process: process.spelling]
-        keys[Key.modelDigest] = sha256
+        var keys = identityMetadata
+        keys[Key.process] = process.spelling
+        keys[Key.weights] = weightSet?.rawValue
         if guidance != 1 { keys[Key.guidance] = "\(guidance)" }
         return keys
     }

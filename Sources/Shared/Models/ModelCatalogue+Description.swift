@@ -1,5 +1,6 @@
 import Checkpoints
 import Diagnostics
+import Formats
 import Networks
 
 extension ModelCatalogue {
@@ -8,20 +9,45 @@ extension ModelCatalogue {
     package static func describe(_ name: String) throws -> ModelDescription {
         let path =
             switch try ModelSpecification(name) {
-            case .embedded: try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
+            case .embedded(let model): try ResourceLocator.standard.path(of: model.modelFile)
             case .checkpoint(let path): path
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
-        let weights = try CheckpointFile.open(path)
-        if PointCloudConfiguration.describes(weights) {
-            let configuration = try locating(path) { try PointCloudConfiguration(weights) }
-            let process = try PointCloudModel.levels(of: configuration, in: path).process
-            return try ModelDescription(path: path, name: name, architecture: PointCloudConfiguration.architecture) {
-                _ in
-                process.spelling
-            }
+        if DiffusersFolder.isFolder(path) {
+            let folder = DiffusersFolder(path: path)
+            let files = try LatentModelFiles(diffusers: folder)
+            return try describe(files, weights: try folder.weights(), name: name, container: "diffusers folder")
         }
-        // A configuration that our networks cannot read, such as that of a latent U-Net, is shown as it is.
-        return try ModelDescription(path: path, name: name) { try? NetworkModel.processSpelling(of: $0) }
+        let file = try CheckpointFile.open(path)
+        do {
+            if let files = try LatentModelFiles(file, path: path) {
+                return try describe(files, weights: file, name: name, container: nil)
+            }
+        } catch let failure as Failure {
+            // A model that is not computed here is described all the same.
+            return try ModelDescription(file, name: name, knowledge: .init(notes: ["\(failure)"]))
+        }
+        let cloud = (try? file.named(landmark: PointCloudConfiguration.landmark)) ?? file
+        guard PointCloudConfiguration.describes(cloud) else {
+            // A configuration that our networks cannot read is shown as it is.
+            let process = (try? file.document).flatMap { try? NetworkModel.processSpelling(of: $0) }
+            return try ModelDescription(file, name: name, knowledge: .init(process: process))
+        }
+        let configuration = try locating(path) { try PointCloudConfiguration(cloud) }
+        let process = try PointCloudModel.levels(of: configuration, in: path).process.spelling
+        return try ModelDescription(
+            file, name: name,
+            knowledge: .init(architecture: PointCloudConfiguration.architecture, process: process))
+    }
+
+    /// Describes a latent diffusion model whose files hold `weights`.
+    private static func describe(
+        _ files: LatentModelFiles, weights: any WeightSource, name: String, container: String?
+    ) throws -> ModelDescription {
+        try ModelDescription(
+            weights, name: name,
+            knowledge: .init(
+                architecture: "latent diffusion", process: files.configuration.process.spelling, parts: files.parts,
+                container: container))
     }
 }

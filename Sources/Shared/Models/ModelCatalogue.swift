@@ -18,28 +18,33 @@ package enum ModelCatalogue {
     ///     was trained under EDM's process can run under any process that begins with some signal.
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
+    ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
     ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
         _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double = 1,
-        architecture: String? = nil, threads: Int? = nil, childTimeout: Int = Self.childTimeout
+        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil,
+        childTimeout: Int = Self.childTimeout
     ) throws -> Model {
         let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
                 ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
-                threads: threads, childTimeout: childTimeout)
+                weightSet: weightSet, threads: threads, childTimeout: childTimeout)
         }
         guard opened.stepper != nil || opened.process.hasNoiseLevels else {
             throw Failure(
                 .usage, place: "process", "\(opened.process.spelling) is of a sampler, and \(name) is a denoiser")
         }
+        guard weightSet == nil || opened.weightSet != nil else {
+            throw Failure(.usage, place: "weights", "the model \(name) has one set of weights")
+        }
         guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
         guard opened.stepper == nil else {
             throw Failure(.usage, place: "guidance", "the model \(name) is a sampler, which guides itself if at all")
         }
-        guard opened.denoiser.labelCount > 0 else {
+        guard opened.canGuide else {
             throw Failure(.usage, place: "guidance", "the model \(name) has no classes to guide towards")
         }
         return opened.model(name: name, guidance: guidance)
@@ -47,26 +52,16 @@ package enum ModelCatalogue {
 
     private static func open(
         _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?,
-        threads: Int?, childTimeout: Int
+        weightSet: WeightSet?, threads: Int?, childTimeout: Int
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
-        case .embedded:
-            let path = try ResourceLocator.standard.path(of: "mnist32-edm.safetensors")
-            let weights = try CheckpointFile.open(path)
-            return try network(weights, path: path, process: process, architecture: nil, threads: threads)
+        case .embedded(let model):
+            let path = try ResourceLocator.standard.path(of: model.modelFile)
+            return try checkpoint(path, process: process, architecture: nil, weightSet: nil, threads: threads)
         case .checkpoint(let path):
-            let weights = try locating(path) {
-                try CheckpointFile.open(path).named(landmark: PointCloudConfiguration.landmark)
-            }
-            guard PointCloudConfiguration.describes(weights) else {
-                return try network(weights, path: path, process: process, architecture: architecture, threads: threads)
-            }
-            guard architecture == nil else {
-                throw Failure(
-                    .usage, place: "architecture", "is for networks in EDM coordinates; \(path) holds point clouds'")
-            }
-            return try pointCloud(weights, path: path, process: process, threads: threads)
+            return try checkpoint(
+                path, process: process, architecture: architecture, weightSet: weightSet, threads: threads)
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)
             return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
@@ -93,12 +88,44 @@ package enum ModelCatalogue {
         }
     }
 
-    private static func network(
-        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: String?, threads: Int?
+    /// Opens a file of any container, or a folder of diffusers.
+    private static func checkpoint(
+        _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?, threads: Int?
     ) throws -> Opened {
+        if DiffusersFolder.isFolder(path) {
+            guard architecture == nil else {
+                throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
+            }
+            guard weightSet == nil else {
+                throw Failure(.usage, place: "weights", "the folder \(path) has one set only")
+            }
+            let files = try LatentModelFiles(diffusers: DiffusersFolder(path: path))
+            return try latent(files, process: process, threads: threads)
+        }
+        let file = try CheckpointFile.open(path)
         let document = try architecture.map { try JSONValue(file: $0) }
+        let files = try LatentModelFiles(
+            file, path: path, architecture: document, weightSet: weightSet ?? .averaged)
+        if let files { return try latent(files, process: process, threads: threads) }
+        guard weightSet == nil else {
+            throw Failure(.usage, place: "weights", "is for latent diffusion models; \(path) is none")
+        }
+        let weights = try locating(path) { try file.named(landmark: PointCloudConfiguration.landmark) }
+        guard PointCloudConfiguration.describes(weights) else {
+            return try network(weights, path: path, process: process, architecture: document, threads: threads)
+        }
+        guard architecture == nil else {
+            throw Failure(
+                .usage, place: "architecture", "is for networks in EDM coordinates; \(path) holds point clouds'")
+        }
+        return try pointCloud(weights, path: path, process: process, threads: threads)
+    }
+
+    private static func network(
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: JSONValue?, threads: Int?
+    ) throws -> Opened {
         let model = try NetworkModel(
-            weights, path: path, architecture: document, pool: ThreadPool(threads: threads))
+            weights, path: path, architecture: architecture, pool: ThreadPool(threads: threads))
         return try network(model, digest: try modelDigest(ofFile: path), process: process)
     }
 
@@ -122,6 +149,15 @@ package enum ModelCatalogue {
             sha256: try modelDigest(ofFile: path), process: model.process, denoiser: model.denoiser,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
             conditionEncoder: model.encoder, remarks: weights.remarks.map { "\(path) \($0)" })
+    }
+
+    private static func latent(_ files: LatentModelFiles, process: NoiseProcess?, threads: Int?) throws -> Opened {
+        let model = try LatentModel(files, process: process, pool: ThreadPool(threads: threads))
+        return Opened(
+            sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
+            batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
+            conditionEncoder: model.encoder, canGuide: model.encoder.contextShape != nil,
+            weightSet: files.weightSet, remarks: files.remarks)
     }
 
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
@@ -170,17 +206,41 @@ private struct Opened {
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var stepper: ForeignStepper?
+    var weightSet: WeightSet?
+    /// Nil if states are what the user wants.
+    var decoder: PictureDecoder?
     var batch: Int
-    var conditionInputs = ConditionInputs()
+    var conditionInputs: ConditionInputs
     var conditionEncoder: (any ConditionEncoder)?
+    var canGuide: Bool
     var remarks: [String] = []
+
+    init(
+        sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
+        decoder: PictureDecoder? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
+        conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, weightSet: WeightSet? = nil,
+        remarks: [String] = []
+    ) {
+        self.weightSet = weightSet
+        self.sha256 = sha256
+        self.process = process
+        self.denoiser = denoiser
+        self.stepper = stepper
+        self.decoder = decoder
+        self.batch = batch
+        self.conditionInputs = conditionInputs
+        self.conditionEncoder = conditionEncoder
+        self.canGuide = canGuide ?? (denoiser.labelCount > 0)
+        self.remarks = remarks
+    }
 
     func model(name: String, guidance: Double) -> Model {
         Model(
             identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
             denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
-            stepper: stepper, decoder: IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
+            stepper: stepper,
+            decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: batch, remarks: remarks)
+            conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, remarks: remarks)
     }
 }

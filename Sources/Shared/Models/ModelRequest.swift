@@ -16,6 +16,8 @@ package struct ModelRequest: Sendable {
     package var allowsOther: Bool
     /// A file that tells the architecture of a checkpoint.
     package var architecture: String?
+    /// The set of weights that the user wants of a file with two.
+    package var weightSet: WeightSet?
     /// The number of threads; nil for one on each core.
     package var threads: Int?
     /// The seconds within which a model in another process must introduce itself; nil for the default.
@@ -23,13 +25,14 @@ package struct ModelRequest: Sendable {
 
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, threads: Int? = nil, childTimeout: Int? = nil
+        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
         self.process = process
         self.guidance = guidance
         self.allowsOther = allowsOther
         self.architecture = architecture
+        self.weightSet = weightSet
         self.threads = threads
         self.childTimeout = childTimeout
     }
@@ -45,6 +48,7 @@ package struct ModelRequest: Sendable {
         case .embedded, .gaussian, .random, .foreign: break
         case .checkpoint(let path), .mixture(let path), .points(let path):
             _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
+                guard !DiffusersFolder.isFolder(path) else { return }
                 try Descriptor.requireFile(path)
             }
         }
@@ -57,6 +61,9 @@ package struct ModelRequest: Sendable {
         }
         if architecture != nil {
             guard case .checkpoint = specification else { throw refusal("architecture", "a checkpoint") }
+        }
+        if weightSet != nil {
+            guard case .checkpoint = specification else { throw refusal("weights", "a checkpoint") }
         }
         if childTimeout != nil {
             guard case .foreign = specification else { throw refusal("introduction time", "an exec:COMMAND") }
@@ -80,7 +87,8 @@ package struct ModelRequest: Sendable {
             chosen, place: place,
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            threads: threads, childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
+            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil), threads: threads,
+            childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         model.remarks.forEach(warn)
         if !allowsOther {
             for origin in origins {
@@ -121,9 +129,9 @@ package struct ModelRequest: Sendable {
     /// Throws `data` if pairs were made under another process or guidance than the model's. A schedule may be used with
     /// another guidance, which is told; that its process is the model's is checked where its times are read.
     private static func checkSettings(of model: Model, against origin: Origin, warn: (String) -> Void) throws {
-        guard let kind = origin.metadata[Key.kind].flatMap(StreamKind.init), origin.metadata[Key.model] != nil else {
-            return
-        }
+        guard let kind = origin.metadata[Key.kind].flatMap(StreamKind.init), origin.metadata[Key.model] != nil,
+            kind != .noise
+        else { return }
         func refusal(_ setting: String, _ own: String) -> Failure {
             Failure(.data, place: origin.place, "made \(setting), not \(own)", suggestion: insistence)
         }
@@ -133,10 +141,28 @@ package struct ModelRequest: Sendable {
                 throw refusal("under the process \(spelling)", "under \(model.process.spelling)")
             }
         }
+        if let recorded = try weightSet(of: origin), let own = model.weightSet, recorded != own {
+            if kind == .pairs {
+                throw refusal("with the weights `\(recorded.rawValue)`", "with `\(own.rawValue)`")
+            }
+            warn(
+                "\(origin.place) was learned with the weights `\(recorded.rawValue)`, not with `\(own.rawValue)`")
+        }
         let recorded = try guidance(of: origin)
         guard recorded != model.guidance else { return }
         if kind == .pairs { throw refusal("with the guidance \(recorded)", "with \(model.guidance)") }
         warn("\(origin.place) was learned with the guidance \(recorded), not with \(model.guidance)")
+    }
+
+    private static func weightSet(of origin: Origin) throws -> WeightSet? {
+        try origin.metadata[Key.weights].map { word in
+            guard let weightSet = WeightSet(rawValue: word) else {
+                throw Failure(
+                    .data, place: "\(origin.place): \(Key.weights)", unknown: word,
+                    choices: WeightSet.allCases.map(\.rawValue))
+            }
+            return weightSet
+        }
     }
 
     private static func guidance(of origin: Origin) throws -> Double {

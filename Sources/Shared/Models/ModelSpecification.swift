@@ -4,8 +4,8 @@ import Networks
 
 /// A model by the name that a user or a stream gives it.
 package enum ModelSpecification: Equatable, Sendable {
-    /// The model that ships with the programs.
-    case embedded
+    /// A model that ships with the programs.
+    case embedded(EmbeddedModel)
     /// A checkpoint in any container.
     case checkpoint(path: String)
     /// Data N(mean, deviation^2) in every element of `shape`.
@@ -19,11 +19,13 @@ package enum ModelSpecification: Equatable, Sendable {
     /// A named architecture with the engine's own random weights; for timing.
     case random(architecture: String)
 
-    package static let embeddedName = "mnist32"
+    /// The model that is meant if nobody names one.
+    package static let embeddedName = EmbeddedModel.mnist32.rawValue
 
     /// The names of models besides checkpoint files, for help texts and errors.
     package static let spellings =
-        [embeddedName, "gaussian:shape=8,mean=0,std=0.5", "gmm:FILE", "points:FILE", "exec:COMMAND"]
+        EmbeddedModel.allCases.map(\.rawValue)
+        + ["gaussian:shape=8,mean=0,std=0.5", "gmm:FILE", "points:FILE", "exec:COMMAND"]
         + RandomWeights.names.map { "random:\($0)" }
 
     /// Parses the name of a model. A name that is none of `spellings` is the path of a checkpoint; a file whose name looks
@@ -33,7 +35,7 @@ package enum ModelSpecification: Equatable, Sendable {
     package init(_ text: String, place: String = "model") throws {
         guard !text.isEmpty else { throw Failure(.usage, place: place, "the model's name is empty") }
         guard let colon = text.firstIndex(of: ":") else {
-            self = text == Self.embeddedName ? .embedded : .checkpoint(path: text)
+            self = EmbeddedModel(rawValue: text).map { .embedded($0) } ?? .checkpoint(path: text)
             return
         }
         let rest = String(text[text.index(after: colon)...])

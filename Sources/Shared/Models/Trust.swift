@@ -40,12 +40,15 @@ enum Trust {
             throw refusal(of: name, by: origin, "a file of which it does not record the digest")
         }
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        let isFolder = DiffusersFolder.isFolder(path)
+        guard isFolder || stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(
                 .noInput, place: "\(origin.place): \(Key.model)", "there is no regular file \(path)",
                 suggestion: suggestion)
         }
-        guard try modelDigest(ofFile: path) == recorded else {
+        // What is wrong with a folder's lists of shards is not told, since data named it.
+        let digest = isFolder ? try? DiffusersFolder(path: path).digest() : try modelDigest(ofFile: path)
+        guard digest == recorded else {
             throw refusal(of: name, by: origin, "a file whose digest is not the recorded one")
         }
     }

@@ -5,8 +5,8 @@ extension NoiseProcess {
     /// The names of processes, for help texts and errors.
     package static let spellings = [
         "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
-        "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT", "vp-discrete:FILE", "flow",
-        "flow:shift=K",
+        "vp-discrete:scaled-linear:K,BETA1,BETAT", "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT",
+        "vp-discrete:FILE", "flow", "flow:shift=K",
     ]
 
     /// Makes the process of a name. Throws a usage failure if there is no such process.
@@ -30,7 +30,13 @@ extension NoiseProcess {
             case "ldm": self = .vpDiscrete(.latentDiffusion)
             case "point-cloud": self = LinearNoiseLevels.pointCloud.process
             case _ where argument.hasPrefix("point-cloud:"):
-                self = try Self.levels(argument.dropFirst("point-cloud:".count), in: spelling).process
+                self = try Self.levels(argument, in: spelling) {
+                    LinearNoiseLevels(count: $0, first: $1, last: $2)?.process
+                }
+            case _ where argument.hasPrefix("scaled-linear:"):
+                self = try Self.levels(argument, in: spelling) {
+                    NoiseTable(scaledLinear: $1, $2, count: $0).map { .vpDiscrete($0) }
+                }
             default:
                 let path = String(argument)
                 self = .vpDiscrete(try NoiseTable(name: path, alphasCumprod: readTable(path)))
@@ -66,19 +72,22 @@ extension NoiseProcess {
         }
     }
 
-    private static func levels(_ argument: Substring, in spelling: String) throws -> LinearNoiseLevels {
-        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false)
+    /// Returns what `make` makes of the K, BETA1 and BETAT behind the colon of `argument`.
+    private static func levels(
+        _ argument: Substring, in spelling: String, _ make: (Int, Double, Double) -> NoiseProcess?
+    ) throws -> NoiseProcess {
+        let kind = argument.prefix { $0 != ":" }
+        let numbers = argument.dropFirst(kind.count + 1).split(separator: ",", omittingEmptySubsequences: false)
         guard numbers.count == 3, let count = Int(numbers[0]), let first = Double(numbers[1]),
-            let last = Double(numbers[2]), let levels = LinearNoiseLevels(count: count, first: first, last: last)
+            let last = Double(numbers[2]), let process = make(count, first, last)
         else {
             throw Failure(
                 .usage, "`\(spelling)` needs a count from 2 and two noise levels, 0 < BETA1 <= BETAT < 1",
-                suggestion: "for example vp-discrete:point-cloud:200,0.0001,0.05")
+                suggestion: "for example vp-discrete:\(kind):200,0.0001,0.05")
         }
-        return levels
+        return process
     }
 
-    /// Returns K of "shift=K".
     private static func shift(_ argument: Substring, in spelling: String) throws -> Double {
         let key = "shift="
         guard argument.hasPrefix(key), let shift = Double(argument.dropFirst(key.count)), shift > 0, shift.isFinite

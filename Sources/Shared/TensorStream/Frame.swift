@@ -40,8 +40,13 @@ package enum Key {
     package static let modelDigest = "ld3.model_sha256"
     package static let process = "ld3.process"
     package static let guidance = "ld3.guidance"
+    /// Which set of the model's weights was used: `ema` or `raw`.
+    package static let weights = "ld3.weights"
     package static let history = "ld3.history"
     package static let prompts = "ld3.prompts"
+    package static let negativePrompt = "ld3.negative_prompt"
+    /// `false` if samples are latents.
+    package static let decoded = "ld3.decoded"
 }
 
 /// The tensor of indices into `ld3.prompts`, one for each sample, -1 for no prompt.

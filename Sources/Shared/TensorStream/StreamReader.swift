@@ -73,6 +73,10 @@ package final class StreamReader {
 
     private func beginPart(_ metadata: [String: String], _ declared: Int?) throws {
         if partCount == 0 { try checkKind(metadata) } else { try checkPartIsComplete("a new part begins") }
+        guard metadata[Key.decoded] != "false" else {
+            throw Failure(
+                .data, "carries latents, not pictures", suggestion: "ld3-sample without --latents makes pictures")
+        }
         // A part that does not tell its guidance has none.
         try checkIdentity(metadata.merging([Key.guidance: "1.0"]) { given, _ in given })
         part = StreamPart(metadata: metadata, count: declared, place: frames.place)
@@ -95,7 +99,7 @@ package final class StreamReader {
 
     /// The keys whose values must be equal in all parts and frames.
     private func checkIdentity(_ metadata: [String: String]) throws {
-        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance]
+        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights]
         // Two paths may lead to one model, so its name counts only if there is no digest.
         if metadata[Key.modelDigest] == nil, identity[Key.modelDigest] == nil { keys.append(Key.model) }
         for key in keys {

@@ -7,15 +7,21 @@ package struct Condition: Sendable, Equatable {
     package var classes: [Int]?
     /// Prompts, nil for none, [B]; nil if the samples have no prompts.
     package var prompts: [String?]?
+    /// The prompts away from which guidance leads, nil for none, [B]; nil if there are none at all.
+    package var negativePrompts: [String?]?
     /// Tensors [B, ...] by the name that they have in a stream: `condition`, or `condition.NAME`.
     package var tensors: [String: Tensor<Float>]
 
     /// The condition of samples of which the network is told nothing.
     package static let none = Condition()
 
-    package init(classes: [Int]? = nil, prompts: [String?]? = nil, tensors: [String: Tensor<Float>] = [:]) {
+    package init(
+        classes: [Int]? = nil, prompts: [String?]? = nil, negativePrompts: [String?]? = nil,
+        tensors: [String: Tensor<Float>] = [:]
+    ) {
         self.classes = classes
         self.prompts = prompts
+        self.negativePrompts = negativePrompts
         self.tensors = tensors
     }
 
@@ -27,13 +33,24 @@ package struct Condition: Sendable, Equatable {
         Condition(
             classes: classes.map { classes in indices.map { classes[$0] } },
             prompts: prompts.map { prompts in indices.map { prompts[$0] } },
+            negativePrompts: negativePrompts.map { prompts in indices.map { prompts[$0] } },
             tensors: tensors.mapValues { $0.gather(indices) })
     }
 
-    /// The condition of the same samples without classes and prompts: what guidance leads away from.
+    /// The condition of the same samples away from which guidance leads: no classes, the negative prompts or none, and the
+    /// tensors `NAME_null` in the place of `NAME`.
     package var unconditional: Condition {
-        Condition(classes: classes?.map { _ in -1 }, prompts: prompts?.map { _ in nil }, tensors: tensors)
+        Condition(
+            classes: classes?.map { _ in -1 }, prompts: prompts.map { negativePrompts ?? $0.map { _ in nil } },
+            tensors: tensors.reduce(into: tensors) { $0[$1.key] = tensors[$1.key + Self.nullSuffix] ?? $1.value })
     }
+
+    /// Whether there is something towards which guidance can lead.
+    package var canGuide: Bool {
+        classes != nil || prompts != nil || tensors.keys.contains { $0.hasSuffix(Self.nullSuffix) }
+    }
+
+    private static let nullSuffix = "_null"
 
     /// Returns the rows of `parts` one after another.
     ///
@@ -59,6 +76,7 @@ package struct Condition: Sendable, Equatable {
             tensors[name] = Tensor.concatenate(pieces)
         }
         return Condition(
-            classes: joined(\.classes, none: -1), prompts: joined(\.prompts, none: nil), tensors: tensors)
+            classes: joined(\.classes, none: -1), prompts: joined(\.prompts, none: nil),
+            negativePrompts: joined(\.negativePrompts, none: nil), tensors: tensors)
     }
 }

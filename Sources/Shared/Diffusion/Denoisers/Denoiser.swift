@@ -20,6 +20,52 @@ package protocol Denoiser<Element>: Sendable {
     func linearize(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Linearization<
         Element
     >
+
+    /// Returns the values of `denoise` under each of `conditions`. A denoiser may compute once what no condition changes.
+    func denoise(
+        _ x: Tensor<Element>, at times: [Double], givenEach conditions: [Condition]
+    ) throws -> [Tensor<Element>]
+
+    /// Returns the same values, and a closure that pulls one cotangent for each back.
+    func linearize(
+        _ x: Tensor<Element>, at times: [Double], givenEach conditions: [Condition]
+    ) throws -> Linearizations<Element>
+}
+
+extension Denoiser {
+    package func denoise(
+        _ x: Tensor<Element>, at times: [Double], givenEach conditions: [Condition]
+    ) throws -> [Tensor<Element>] {
+        let all = try denoise(
+            .concatenate(conditions.map { _ in x }), at: conditions.flatMap { _ in times },
+            given: .concatenate(conditions, counts: conditions.map { _ in x.batch }))
+        return all.split(into: conditions.count)
+    }
+
+    package func linearize(
+        _ x: Tensor<Element>, at times: [Double], givenEach conditions: [Condition]
+    ) throws -> Linearizations<Element> {
+        let all = try linearize(
+            .concatenate(conditions.map { _ in x }), at: conditions.flatMap { _ in times },
+            given: .concatenate(conditions, counts: conditions.map { _ in x.batch }))
+        return Linearizations(values: all.value.split(into: conditions.count)) { cotangents in
+            let pulled = try all.pullback(.concatenate(cotangents))
+            let pieces = pulled.x.split(into: conditions.count)
+            return Cotangents(
+                x: pieces.dropFirst().reduce(pieces[0]) { weightedSum(1, $0, 1, $1) },
+                times: times.indices.map { sample in
+                    conditions.indices.reduce(0) { $0 + pulled.times[$1 * times.count + sample] }
+                })
+        }
+    }
+}
+
+extension Tensor {
+    /// Returns the samples in `count` equal parts.
+    fileprivate func split(into count: Int) -> [Tensor] {
+        let size = batch / count
+        return (0..<count).map { samples($0 * size..<($0 + 1) * size) }
+    }
 }
 
 /// D(x; t), and the transpose of its derivative there.
@@ -30,6 +76,20 @@ package struct Linearization<Element: TensorElement> {
 
     package init(value: Tensor<Element>, pullback: @escaping (Tensor<Element>) throws -> Cotangents<Element>) {
         self.value = value
+        self.pullback = pullback
+    }
+}
+
+/// Values of D(x; t) under several conditions, and the transpose of their derivative.
+package struct Linearizations<Element: TensorElement> {
+    package let values: [Tensor<Element>]
+    /// Returns the cotangents of x and of the times for one of each value, [B, sample shape].
+    package let pullback: ([Tensor<Element>]) throws -> Cotangents<Element>
+
+    package init(
+        values: [Tensor<Element>], pullback: @escaping ([Tensor<Element>]) throws -> Cotangents<Element>
+    ) {
+        self.values = values
         self.pullback = pullback
     }
 }

@@ -46,17 +46,38 @@ package struct NoiseTable: Sendable, Equatable {
     /// LDM (LSUN, ImageNet-256): 1000 betas, scaled linear from 0.0015 to 0.0195.
     package static let latentDiffusion = NoiseTable(name: "ldm", first: 0.0015, last: 0.0195)
 
-    /// Makes the table of betas = linspace(sqrt(first), sqrt(last), 1000)^2.
-    private init(name: String, first: Double, last: Double) {
+    /// Makes the table of betas = linspace(sqrt(first), sqrt(last), count)^2, which CompVis calls linear and diffusers scaled
+    /// linear. It is called `sd`, `ldm` or `scaled-linear:K,BETA1,BETAT`.
+    ///
+    /// Returns nil unless there are 2 betas or more, and they rise within (0, 1).
+    package init?(scaledLinear first: Double, _ last: Double, count: Int = 1000) {
+        guard (2...1 << 16).contains(count), first > 0, last > first, last < 1 else { return nil }
+        let known = [Self.stableDiffusion, Self.latentDiffusion].first {
+            $0 == NoiseTable(name: $0.name, first: first, last: last, count: count)
+        }
+        let name = known?.name ?? "scaled-linear:\(count),\(first),\(last)"
+        self.init(name: name, first: first, last: last, count: count)
+    }
+
+    private init(name: String, first: Double, last: Double, count: Int = 1000) {
         let (low, high) = (first.squareRoot(), last.squareRoot())
         var cumulative = 1.0
         self.name = name
-        count = 1000
+        self.count = count
         firstKnot = 1
-        logAlphas = (0..<1000).map { index in
-            let root = low + (high - low) * Double(index) / 999
+        logAlphas = (0..<count).map { index in
+            let root = low + (high - low) * Double(index) / Double(count - 1)
             cumulative *= 1 - root * root
             return 0.5 * Double.log(cumulative)
+        }
+    }
+
+    /// Returns the table of Stable Diffusion or latent diffusion of which `alphasCumprod` are the values up to a relative error
+    /// of 1e-6, as files keep them; nil if it is neither.
+    package static func released(alphasCumprod: [Double]) -> NoiseTable? {
+        [stableDiffusion, latentDiffusion].first { table in
+            alphasCumprod.count == table.logAlphas.count
+                && zip(alphasCumprod, table.logAlphas).allSatisfy { abs($0 * Double.exp(-2 * $1) - 1) <= 1e-6 }
         }
     }
 

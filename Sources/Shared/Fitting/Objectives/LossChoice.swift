@@ -13,11 +13,12 @@ package struct LossChoice: Sendable {
 
     package let name: Name
     private let usesCompatibleDivisor: Bool
-    private let network: (any TapNetwork)?
-    private let weights: [[Float]]?
+    /// LPIPS' network of the user's files.
+    private let lpips: (network: any TapNetwork, weights: [[Float]])?
+    private let threads: Int
 
     /// Whether the loss is over features, which are computed in single precision.
-    package var usesNetwork: Bool { network != nil }
+    package var usesNetwork: Bool { name == .perceptual || name == .lpips }
 
     package static let option = Option.choice(
         "loss", cases: Name.self, default: "l2",
@@ -43,11 +44,8 @@ package struct LossChoice: Sendable {
         if name == .perceptual || name == .lpips {
             try values.refuse(["compat-divisor"], "is for \(spelled("loss")) l2 and l1")
         }
-        switch name {
-        case .l2, .l1: (network, weights) = (nil, nil)
-        case .perceptual: (network, weights) = (try FeatureCatalogue.perceptual(threads: values.threads()), nil)
-        case .lpips: (network, weights) = try Self.lpips(values)
-        }
+        lpips = name == .lpips ? try Self.lpips(values) : nil
+        threads = values.threads()
     }
 
     /// Returns the network of the files that the options name, and the weights of its channels.
@@ -57,31 +55,48 @@ package struct LossChoice: Sendable {
             threads: values.threads())
     }
 
-    /// Returns the loss to targets [P, target shape]. Throws `usage` if it does not fit the model's samples.
+    /// Returns the loss to targets [P, target shape], on the pictures that `decoder` makes of them. Throws `usage` if it does not
+    /// fit the model's samples.
     ///
-    /// - Parameters:
-    ///   - noiseSize: the numbers of a noise.
-    ///   - decoder: makes the pictures of which features are taken.
+    /// - Parameter noiseSize: the numbers of a noise.
     package func loss<Element>(
         to targets: Tensor<Element>, noiseSize: Int, decoder: any Decoder<Float>
     ) throws -> any Loss<Element> {
         let divisor = usesCompatibleDivisor ? Double(noiseSize) : nil
-        guard let network else {
-            return PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
+        func pixels<Value>(_ targets: Tensor<Value>) -> PixelLoss<Value> {
+            PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
         }
-        func perceptual(_ images: Tensor<Float>) throws -> PerceptualLoss {
-            PerceptualLoss(try PerceptualDistance(network, targets: images, weights: weights))
+        let isDecoded = !(decoder is IdentityDecoder<Float>)
+        guard usesNetwork || isDecoded else { return pixels(targets) }
+        guard decoder.imageShape.count == 3, let samples = targets as? Tensor<Float> else { throw misfit(targets) }
+        let loss: any Loss<Float>
+        if usesNetwork {
+            let (network, weights) = try features(of: decoder.imageShape)
+            func perceptual(_ images: Tensor<Float>) throws -> PerceptualLoss {
+                PerceptualLoss(try PerceptualDistance(network, targets: images, weights: weights))
+            }
+            loss =
+                isDecoded
+                ? try Decoded(decoder, targets: samples, batch: 16, loss: perceptual) : try perceptual(samples)
+        } else {
+            loss = try Decoded(decoder, targets: samples, batch: 16, loss: pixels)
         }
-        guard decoder.imageShape.count == 3, let samples = targets as? Tensor<Float>,
-            let loss =
-                (decoder is IdentityDecoder<Float>
-                ? try perceptual(samples)
-                : try Decoded(decoder, targets: samples, batch: 16, loss: perceptual) as any Loss<Float>)
-                as? any Loss<Element>
-        else {
-            throw Failure.option(
-                "loss \(name.rawValue)", "needs images, not samples of shape \(targets.sampleShape)")
-        }
+        guard let loss = loss as? any Loss<Element> else { throw misfit(targets) }
         return loss
+    }
+
+    /// Returns the network of a loss over features. Throws `usage` if there is none for pictures of this shape.
+    private func features(of shape: [Int]) throws -> (network: any TapNetwork, weights: [[Float]]?) {
+        if let lpips { return (lpips.network, lpips.weights) }
+        guard let model = EmbeddedModel.allCases.first(where: { $0.imageShape == shape }) else {
+            let known = EmbeddedModel.allCases.map { "\($0.imageShape)" }.joined(separator: " or ")
+            throw Failure.option(
+                "loss perceptual", "the embedded features are of pictures of shape \(known), not \(shape)")
+        }
+        return (try FeatureCatalogue.perceptual(model, threads: threads), nil)
+    }
+
+    private func misfit<Element>(_ targets: Tensor<Element>) -> Failure {
+        .option("loss \(name.rawValue)", "needs images, not samples of shape \(targets.sampleShape)")
     }
 }

@@ -35,7 +35,7 @@ package struct FeatureChoice: Sendable {
         let shape = samples.sampleShape
         let name = name(ofSamples: shape)
         guard name != .elements else { return ElementFeatures() }
-        let network = try network ?? FeatureCatalogue.perceptual(threads: values?.threads())
+        let network = try network ?? FeatureCatalogue.perceptual(.mnist32, threads: values?.threads())
         guard shape.count == 3, let features = TapFeatures(network) as? any DifferentiableFeatures<Element> else {
             throw Failure.option(
                 "features \(name.rawValue)", "needs images, not samples of shape \(shape)",

@@ -34,24 +34,21 @@ struct PointCloudDenoiser: ResizableDenoiser {
     func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {
         let noise = network.evaluate(
             x, levels: times.map { levels.level(at: $0) }, shapes: try shapes(condition, count: x.batch))
-        return combine(x, noise, times.map { Prediction.noise.inverse(process, at: $0) })
+        return DataConversion(.noise, process, at: times).data(x, noise)
     }
 
     func linearize(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Linearization<Float> {
         let inner = network.linearize(
             x, levels: times.map { levels.level(at: $0) }, shapes: try shapes(condition, count: x.batch))
-        let variables = times.map { Dual.variable($0, index: 0, of: 1) }
-        let factors = variables.map { Prediction.noise.inverse(process, at: $0) }
-        let rates = variables.map { levels.level(at: $0).partial(0) }
-        let values = factors.map { (state: $0.state.value, prediction: $0.prediction.value) }
-        return Linearization(value: combine(x, inner.value, values)) { cotangent in
-            let pulled = inner.pullback(combine(cotangent, cotangent, values.map { (0, $0.prediction) }))
-            let timeCotangents = factors.indices.map { sample in
-                factors[sample].state.partial(0) * dot(cotangent, x, sample: sample)
-                    + factors[sample].prediction.partial(0) * dot(cotangent, inner.value, sample: sample)
-                    + rates[sample] * pulled.levels[sample]
-            }
-            return Cotangents(x: combine(cotangent, pulled.x, values.map { ($0.state, 1) }), times: timeCotangents)
+        let conversion = DataConversion(.noise, process, at: times)
+        let rates = times.map { levels.level(at: Dual.variable($0, index: 0, of: 1)).partial(0) }
+        return Linearization(value: conversion.data(x, inner.value)) { cotangent in
+            let pulled = inner.pullback(conversion.networkCotangent(cotangent))
+            return Cotangents(
+                x: conversion.stateCotangent(cotangent, through: pulled.x),
+                times: zip(conversion.timeCotangents(cotangent, x, inner.value), zip(rates, pulled.levels)).map {
+                    $0 + $1.0 * $1.1
+                })
         }
     }
 
@@ -62,32 +59,5 @@ struct PointCloudDenoiser: ResizableDenoiser {
                 .data, "a point cloud model needs the tensor `\(Self.conditionName)` [\(count), \(network.shapeCount)]")
         }
         return shapes
-    }
-}
-
-/// p a + q b, with the factors p and q of each sample.
-private func combine(
-    _ a: Tensor<Float>, _ b: Tensor<Float>, _ factors: [(state: Double, prediction: Double)]
-) -> Tensor<Float> {
-    let size = a.sampleCount
-    return Tensor(shape: a.shape) { target in
-        a.withElements { a in
-            b.withElements { b in
-                for (sample, factor) in factors.enumerated() {
-                    let (p, q) = (Float(factor.state), Float(factor.prediction))
-                    for index in sample * size..<(sample + 1) * size { target[index] = p * a[index] + q * b[index] }
-                }
-            }
-        }
-    }
-}
-
-/// The inner product over one sample, in Double.
-private func dot(_ a: Tensor<Float>, _ b: Tensor<Float>, sample: Int) -> Double {
-    let size = a.sampleCount
-    return a.withElements { a in
-        b.withElements { b in
-            (sample * size..<(sample + 1) * size).reduce(0.0) { $0 + Double(a[$1]) * Double(b[$1]) }
-        }
     }
 }

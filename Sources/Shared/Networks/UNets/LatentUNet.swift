@@ -32,6 +32,16 @@ package struct LatentUNet: Sendable {
 
         /// Returns the contexts at `indices`, in that order; one may come several times.
         package func rows(_ indices: [Int]) -> ReadContext { ReadContext(tensors: tensors.map { $0.gather(indices) }) }
+
+        /// Returns the contexts of `parts` one after another.
+        package static func concatenate(_ parts: [ReadContext]) -> ReadContext {
+            guard let first = parts.first else { return .none }
+            return ReadContext(
+                tensors: first.tensors.indices.map { place in .concatenate(parts.map { $0.tensors[place] }) })
+        }
+
+        /// The memory that the numbers take.
+        package var bytes: Int { tensors.reduce(0) { $0 + 4 * $1.count } }
     }
 
     /// - Parameters:

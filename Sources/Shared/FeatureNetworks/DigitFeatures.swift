@@ -4,24 +4,31 @@ import Formats
 import Networks
 import Tensors
 
-/// The embedded classifier of digits. It has four 3x3 convolutions of 16, 32, 64 and 64 channels with ReLU, and a 2x2
+/// An embedded classifier of digits. It has four 3x3 convolutions of 16, 32, 64 and 64 channels with ReLU, and a 2x2
 /// max-pool before each of the last three. Its taps are the four activations; its feature is the mean over pixels of
 /// the last one.
-package struct MNISTFeatures: FeatureNetwork, TapNetwork {
-    package let name = "mnist32-features"
+package struct DigitFeatures: FeatureNetwork, TapNetwork {
+    package let name: String
     package let featureCount = 64
-    package let channels = 1
     package let tapChannels = [16, 32, 64, 64]
-    private static let side = 32
+    package var channels: Int { imageShape[0] }
+    /// [channels, height, width]
+    private let imageShape: [Int]
 
     private let features: CompiledNetwork
     private let tapped: CompiledNetwork
     private let classifier: (weight: [Float], bias: [Float])
 
-    /// - Parameter weights: `conv1` ... `conv4` and `fc`, each with a weight and a bias.
-    package init(weights: any WeightSource, pool: ThreadPool) throws {
+    /// - Parameters:
+    ///   - weights: `conv1` ... `conv4` and `fc`, each with a weight and a bias.
+    ///   - name: the name by which results are labelled.
+    ///   - imageShape: [channels, height, width]
+    package init(weights: any WeightSource, name: String, imageShape: [Int], pool: ThreadPool) throws {
+        self.name = name
+        self.imageShape = imageShape
         var builder = NetworkBuilder(weights: weights)
-        let image = builder.input(MapShape(height: Self.side, width: Self.side, channels: channels))
+        let image = builder.input(
+            MapShape(height: imageShape[1], width: imageShape[2], channels: imageShape[0]))
         var taps: [Value] = []
         for (index, count) in tapChannels.enumerated() {
             let below = taps.last.map { builder.pooling(.maximum, PoolingWindow(size: 2, stride: 2), of: $0) } ?? image
@@ -40,13 +47,13 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
         try features(images: levels.map { $0 / 127.5 - 1 })
     }
 
-    /// Returns features [B, 64] of images [B, 1, 32, 32] in [-1, 1].
+    /// Returns features [B, 64] of images [B, image shape] in [-1, 1].
     package func features(images: Tensor<Float>) throws -> Tensor<Float> {
         try check(images)
         return try features.evaluate([images])[0]
     }
 
-    /// Returns the classifier's ten logits [B, 10] for features [B, 64].
+    /// Returns the classifier's logits [B, classes] for features [B, 64].
     package func logits(_ features: Tensor<Float>) -> Tensor<Float> {
         let (classes, source) = (classifier.bias.count, features.elements)
         let logits = (0..<features.batch * classes).map { index in
@@ -72,9 +79,9 @@ package struct MNISTFeatures: FeatureNetwork, TapNetwork {
     }
 
     private func check(_ images: Tensor<Float>) throws {
-        guard images.sampleShape == [channels, Self.side, Self.side] else {
+        guard images.sampleShape == imageShape else {
             throw Failure(
-                .data, "\(name) takes pictures of shape [1, 32, 32], not \(images.sampleShape)",
+                .data, "\(name) takes pictures of shape \(imageShape), not \(images.sampleShape)",
                 suggestion: "choose another feature network")
         }
     }

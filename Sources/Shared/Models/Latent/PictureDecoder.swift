@@ -1,0 +1,42 @@
+import Diagnostics
+import Diffusion
+import Networks
+import Tensors
+
+/// The decoder of a latent diffusion model's autoencoder: latents [B, C, h, w] to pictures [B, 3, f h, f w].
+struct PictureDecoder: Decoder {
+    private let files: LatentModelFiles
+    private let pool: ThreadPool
+    private let network: Deferred<LatentDecoder>
+    let latentShape: [Int]
+
+    var imageShape: [Int] {
+        let architecture = files.configuration.decoder
+        return [architecture.imageChannels] + latentShape[1...].map { $0 * architecture.factor }
+    }
+
+    /// - Parameter latentShape: [C, h, w].
+    init(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool) {
+        self.files = files
+        self.latentShape = latentShape
+        self.pool = pool
+        network = Deferred {
+            try LatentDecoder(
+                weights: files.weights, prefix: LatentModelFiles.decoderPrefix,
+                architecture: files.configuration.decoder, scaleFactor: files.configuration.scaleFactor,
+                height: latentShape[1], width: latentShape[2], pool: pool)
+        }
+    }
+
+    func decode(_ latents: Tensor<Float>) throws -> Tensor<Float> { try network.value().decode(latents) }
+
+    func linearize(_ latents: Tensor<Float>) throws -> Decoding<Float> {
+        let (images, pullback) = try network.value().linearize(latents)
+        return Decoding(images: images, pullback: pullback)
+    }
+
+    func resized(to shape: [Int]) -> (any Decoder<Float>)? {
+        guard shape.count == 3, shape[0] == latentShape[0] else { return nil }
+        return PictureDecoder(files, latentShape: shape, pool: pool)
+    }
+}

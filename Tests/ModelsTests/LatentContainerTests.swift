@@ -1,0 +1,232 @@
+import Checkpoints
+import Diagnostics
+import Formats
+import Foundation
+import Models
+import Networks
+import TensorStream
+import TestSupport
+import Testing
+
+/// Every container of a latent diffusion model, and files that are none.
+@Suite struct LatentContainerTests {
+    private func open(_ path: String, _ weightSet: WeightSet = .averaged) throws -> LatentModelFiles {
+        try #require(try LatentModelFiles.open(path, weightSet: weightSet))
+    }
+
+    /// The single file of the repository, with the numbers of heads that shapes do not show.
+    private func singleFile() throws -> LatentModelFiles {
+        var files = try open(Fixtures.path("latent/sd.safetensors"))
+        var text = try #require(files.configuration.text)
+        text.heads = 2
+        files.configuration.condition = .text(text)
+        return files
+    }
+
+    private func expectEqual(_ files: LatentModelFiles, _ other: LatentModelFiles) throws {
+        var (own, others) = (files.configuration, other.configuration)
+        // These do not decide what is computed.
+        own.name = others.name
+        own.network.preconditioning = others.network.preconditioning
+        own.network.attentionResolutions.sort()
+        others.network.attentionResolutions.sort()
+        // The values are too long to be printed.
+        #expect(own.network == others.network && own.decoder == others.decoder && own.condition == others.condition)
+        let isEqual = own == others
+        #expect(isEqual)
+        for name in other.weights.tensorNames where !name.hasSuffix("position_ids") {
+            let isEqual = try files.weights.floats(name) == other.weights.floats(name)
+            #expect(isEqual, "\(name)")
+        }
+    }
+
+    @Test func aFolderIsTheSingleFile() throws {
+        let folder = try TinyLatentFolder()
+        let files = try open(folder.path)
+        try expectEqual(files, singleFile())
+        #expect(try files.tokenizer().tokens("a", length: 5).numbers.suffix(2) == [0, 0])
+    }
+
+    @Test func aCheckpointIsTheSingleFile() throws {
+        let folder = try TinyLatentFolder()
+        let path = try folder.files.write(try TorchWriter.serialize(folder.tensors), to: "model.ckpt")
+        let architecture = try JSONValue(parsing: folder.configuration)
+        let other = try singleFile()
+        var files = try #require(try LatentModelFiles.open(path, architecture: architecture))
+        files.configuration.condition = other.configuration.condition
+        try expectEqual(files, other)
+    }
+
+    /// Weights without a mark of a variant come before those with one; the names of shards stand in a list.
+    @Test func shardsAndVariants() throws {
+        let folder = try TinyLatentFolder()
+        let whole = try open(folder.path)
+        let network = try NetworkConfiguration(diffusers: try JSONValue(parsing: TinyLatentFolder.networkSettings))
+        let tensors = folder.renamed("model.diffusion_model.", ModuleNames.unet(network).diffusers)
+        let shards = [tensors.prefix(300), tensors.dropFirst(300)].enumerated().map { ("shard-\($0).safetensors", $1) }
+        for (name, part) in shards { try folder.write(Array(part), "unet/\(name)") }
+        let map = shards.flatMap { name, part in part.map { JSONValue.Member($0.name, .string(name)) } }
+        func writeList(_ members: [JSONValue.Member]) throws {
+            let list = JSONValue.object([.init("weight_map", .object(members))])
+            try folder.write(list.text, "unet/diffusion_pytorch_model.safetensors.index.json")
+        }
+        try writeList(map)
+        let files = try open(folder.path)
+        try expectEqual(files, whole)
+        #expect(files.digest != whole.digest)
+
+        try folder.remove("unet/shard-1.safetensors")
+        let missing = try #require(throws: Failure.self) { try open(folder.path) }
+        #expect(missing.status == .noInput && missing.place == "\(folder.path)/unet/shard-1.safetensors")
+        try writeList([.init("conv_in.weight", "../unet/shard-0.safetensors")])
+        let stray = try #require(throws: Failure.self) { try open(folder.path) }
+        #expect(stray.status == .data && stray.message.contains("not in the same folder"))
+    }
+
+    @Test(arguments: [
+        ("model_index.json", #"{"_class_name": "StableDiffusionXLPipeline"}"#),
+        ("unet/config.json", #"{"class_embed_type": "timestep"}"#), ("vae/config.json", #"{"shift_factor": 0.1}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_schedule": "squaredcos_cap_v2"}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "prediction_type": "flow"}"#),
+        ("text_encoder/config.json", #"{"hidden_act": "relu"}"#),
+        ("tokenizer/special_tokens_map.json", #"{"pad_token": "nothing"}"#),
+    ])
+    func settingsThatAreRefused(name: String, text: String) throws {
+        let folder = try TinyLatentFolder()
+        try folder.write(text, name)
+        let failure = try #require(throws: Failure.self) { try open(folder.path) }
+        let parent = name.split(separator: "/").dropLast().joined()
+        #expect(failure.status == .data && failure.place?.hasPrefix("\(folder.path)/\(parent)") == true)
+    }
+
+    @Test func aFolderWithoutWeights() throws {
+        let folder = try TinyLatentFolder()
+        try folder.remove("vae/diffusion_pytorch_model.safetensors")
+        let failure = try #require(throws: Failure.self) { try open(folder.path) }
+        #expect(failure.status == .noInput && failure.place == "\(folder.path)/vae")
+    }
+
+    /// Writes latent diffusion's small model with zeros as averages beside the U-Net's weights, under names without dots.
+    private func averagedLSUN() throws -> TemporaryFolder {
+        let (metadata, tensors) = try Safetensors.parse(
+            [UInt8](Data(contentsOf: URL(fileURLWithPath: Fixtures.path("latent/lsun.safetensors")))))
+        let averages = tensors.filter { $0.name.hasPrefix("model.") }.map { tensor in
+            let name = "model_ema." + tensor.name.dropFirst("model.".count).filter { $0 != "." }
+            return NamedTensor(name: name, type: tensor.type, shape: tensor.shape, bytes: tensor.bytes.map { _ in 0 })
+        }
+        let folder = try TemporaryFolder()
+        try folder.write(
+            Safetensors.serialize(metadata: metadata, tensors: tensors + averages), to: "both.safetensors")
+        return folder
+    }
+
+    @Test func averagesAndRawWeights() throws {
+        let folder = try averagedLSUN()
+        let path = folder.file("both.safetensors")
+        let name = "model.diffusion_model.out.2.weight"
+        let (averaged, raw) = (try open(path), try open(path, .raw))
+        #expect(averaged.weightSet == .averaged && raw.weightSet == .raw)
+        #expect(try averaged.weights.floats(name).allSatisfy { $0 == 0 })
+        let plain = try open(Fixtures.path("latent/lsun.safetensors"))
+        #expect(plain.weightSet == nil)
+        #expect(try raw.weights.floats(name) == plain.weights.floats(name))
+        let decoder = "first_stage_model.decoder.conv_in.weight"
+        #expect(try averaged.weights.floats(decoder) == plain.weights.floats(decoder))
+    }
+
+    // MARK: - In the catalogue
+
+    @Test func aDescriptionShowsAllParts() throws {
+        let folder = try TinyLatentFolder()
+        let whole = try ModelCatalogue.describe(folder.path)
+        #expect(whole.container == "diffusers folder" && whole.process == "vp-discrete:sd")
+        #expect(whole.parts.map(\.name) == ["U-Net", "decoder", "text"])
+        #expect(whole.tensors.contains { $0.name == "unet/conv_in.weight" && $0.shape == [4, 4, 3, 3] })
+        let lsun = try ModelCatalogue.describe(Fixtures.path("latent/lsun.safetensors"))
+        #expect(lsun.parts.map(\.name) == ["U-Net", "decoder"] && lsun.text.contains("64 codes"))
+        // A file that is not computed is described with the reason.
+        let tensors = folder.tensors.filter { !$0.name.hasPrefix("cond_stage_model.") }
+        let path = try folder.files.write(Safetensors.serialize(metadata: [:], tensors: tensors), to: "part")
+        let part = try ModelCatalogue.describe(path)
+        #expect(part.parts.isEmpty && part.remarks.contains { $0.contains("not known") })
+    }
+
+    /// Point clouds are known behind the texts that wrappers put before all names.
+    @Test func wrappedPointCloudsAreDescribed() throws {
+        let file = try #require(try CheckpointFile.open(Fixtures.path("pointcloud/generator.pt")) as? CheckpointFile)
+        let tensors = try file.tensorNames.map { name in
+            var tensor = try file.tensor(name)
+            tensor.name = "module." + name
+            return tensor
+        }
+        let folder = try TemporaryFolder()
+        let metadata = ["config": try #require(file.configuration)]
+        let path = try folder.write(Safetensors.serialize(metadata: metadata, tensors: tensors), to: "wrapped")
+        let plain = try ModelCatalogue.describe(Fixtures.path("pointcloud/generator.pt"))
+        let wrapped = try ModelCatalogue.describe(path)
+        #expect(wrapped.architecture == "DiffusionPointCloud" && wrapped.process == plain.process)
+    }
+
+    /// A stream may choose the folder that made it, and no other one.
+    @Test func aFolderIsKnownByItsDigest() throws {
+        let folder = try TinyLatentFolder()
+        let model = try ModelRequest(name: folder.path).open { _ in }
+        #expect(model.sampleShape == [4, 16, 16] && model.process == .vpDiscrete(.stableDiffusion))
+        let origin = Origin(place: "in", metadata: model.metadata)
+        #expect(try ModelRequest().open(for: [origin]) { _ in }.sha256 == model.sha256)
+        try folder.write(#"{"pad_token": "a"}"#, "tokenizer/special_tokens_map.json")
+        let failure = try #require(throws: Failure.self) { try ModelRequest().open(for: [origin]) { _ in } }
+        #expect(failure.status == .data && failure.message.contains("digest"))
+    }
+
+    @Test func theSetOfWeightsIsTakenUp() throws {
+        let folder = try averagedLSUN()
+        let path = folder.file("both.safetensors")
+        let raw = try ModelRequest(name: path, weightSet: .raw).open { _ in }
+        #expect(raw.metadata["ld3.weights"] == "raw")
+        var metadata = raw.metadata
+        metadata["ld3.kind"] = "pairs"
+        let origin = Origin(place: "in", metadata: metadata)
+        #expect(try ModelRequest().open(for: [origin]) { _ in }.weightSet == .raw)
+        #expect(throws: Failure.self) { try ModelRequest(weightSet: .averaged).open(for: [origin]) { _ in } }
+        let one = Fixtures.path("latent/lsun.safetensors")
+        let failure = try #require(throws: Failure.self) { try ModelCatalogue.open(one, weightSet: .raw) }
+        #expect(failure.status == .usage && failure.place == "weights")
+    }
+
+    // MARK: - Refusals
+
+    private func refusal(_ tensors: [(String, DataType, [Int])]) throws -> Failure {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            Safetensors.serialize(
+                metadata: [:],
+                tensors: tensors.map { name, type, shape in
+                    let count = shape.reduce(1, *) * type.size
+                    return NamedTensor(name: name, type: type, shape: shape, bytes: .init(repeating: 0, count: count))
+                }), to: "model.safetensors")
+        return try #require(throws: Failure.self) { try LatentModelFiles.open(path) }
+    }
+
+    @Test(arguments: [
+        ("conditioner.embedders.0.transformer.weight", "Stable Diffusion XL"),
+        ("lora_unet_down_blocks_0.lora_down.weight", "a LoRA"), ("control_model.zero_convs.0.0.weight", "a ControlNet"),
+        ("model.diffusion_model.double_blocks.0.weight", "Flux"),
+    ])
+    func otherFilesAreRefusedByName(tensor: String, kind: String) throws {
+        let failure = try refusal([(tensor, .float16, [2, 2])])
+        #expect(failure.status == .data && failure.message.contains("is \(kind)"))
+    }
+
+    @Test func unetsThatAreToldMoreAreRefused() throws {
+        let rest: [(String, DataType, [Int])] = [
+            ("model.diffusion_model.out.2.weight", .float16, [4, 8, 3, 3]),
+            ("first_stage_model.decoder.conv_in.weight", .float16, [8, 4, 3, 3]),
+        ]
+        let first = "model.diffusion_model.input_blocks.0.0.weight"
+        #expect(try refusal(rest + [(first, .float16, [8, 9, 3, 3])]).message.contains("an inpainting model"))
+        #expect(try refusal(rest + [(first, .int8, [8, 4, 3, 3])]).message.contains("quantised"))
+        let label = ("model.diffusion_model.label_emb.0.0.weight", DataType.float16, [8, 4])
+        #expect(try refusal(rest + [(first, .float16, [8, 4, 3, 3]), label]).place?.hasSuffix(label.0) == true)
+    }
+}
