@@ -141,7 +141,7 @@ import Testing
         ("0.002, 1, 80", "rises, from data at 0.002"), ("90.00, 1", "starts at sigma = 90.00, the process edm at 80.0"),
         ("a,b\n1,2", "it holds a, b"), ("sigma\n80 20", "line 2 has 2 cells"),
         ("sigmas = [80]", "at least 2 values"), ("x = [80, 20]", "holds no list"), ("x: [80, 20]", "it holds x"),
-        ("sigmas = np.array([80, 20])", "list sigmas: `np.array(` is not a number"),
+        ("sigmas = np.array([80, 20])", "sigmas: `np.array(` is not a number"),
         ("sigmas: [[80, 20], [80, 1]]", "sigmas: holds 2 lists"), ("80\u{0}20, 1", "byte 3 is zero"),
         ("- 80\n20\n- 1", "`-` is not a number"),
         ("999 850 24 0", "write timesteps:FILE"), ("{\"timesteps\": [999, 0]}", "<process>"),

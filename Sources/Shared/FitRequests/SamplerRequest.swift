@@ -62,7 +62,8 @@ extension FitRequest {
         guard !type(of: method).fitsSamplers else { return }
         throw Failure(
             .usage, place: type(of: method).request, "cannot be used: \(reason)",
-            suggestion: "\(spelled("method")) ld3 or heuristic")
+            suggestion:
+                "instead, \(spelled("method")) ld3 learns times and model times, and heuristic chooses a known grid")
     }
 
     /// Returns the way to the gradients, or nil if they are the denoiser's own. Throws `usage` if there is none.

@@ -149,10 +149,13 @@ struct NumberText {
                 lists[lists.count - 1].text += "\n" + line
             }
         }
+        guard !lists.isEmpty else { return nil }
         return try lists.map { name, text -> (name: String, cells: [String]) in
             let rows = try locating(name) { try Self.rows(text) }
             try requireDecimalPoints(text, rows)
             guard rows.count < 2 else {
+                // A word between the brackets says more than their number does.
+                try locating(name) { for word in rows.joined() { _ = try number(word) } }
                 throw Failure(.data, place: name, "holds \(rows.count) lists, where one is due")
             }
             return (name, rows.first ?? [])

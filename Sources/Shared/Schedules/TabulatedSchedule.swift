@@ -127,7 +127,8 @@ extension TabulatedSchedule {
     private func requireAgreement(_ times: [Double], _ values: [Double], _ process: NoiseProcess) throws {
         for column in others {
             for (row, (told, time)) in zip(column.values, times).enumerated() {
-                guard let due = column.quantity.value(of: time, process), !agree(told, due, column) else { continue }
+                guard let due = column.quantity.value(of: time, process) else { continue }
+                guard !agree(told, due, column, process) else { continue }
                 let (here, there) = ("\(quantity.singular) = \(word(row, values))", column.quantity.singular)
                 throw failure(
                     .data,
@@ -139,13 +140,14 @@ extension TabulatedSchedule {
     }
 
     /// Returns whether two numbers of a column are the same to 0.2 % of s. Whole time steps are rounded, and moved by one for
-    /// each step at most so that no two are the same.
-    private func agree(_ told: Double, _ due: Double, _ column: Column) -> Bool {
-        switch column.quantity {
-        case .timestep: abs(told - due) <= Double(column.values.count)
-        case .logSNR: told == due || abs(told - due) <= 2e-3
-        case .time, .sigma: Self.isClose(told, due)
+    /// each step at most so that no two are the same; so all is compared in time steps if one side tells these.
+    private func agree(_ told: Double, _ due: Double, _ column: Column, _ process: NoiseProcess) -> Bool {
+        func timestep(_ value: Double) -> Double? { column.quantity.time(of: value, process).flatMap(process.timestep) }
+        if quantity == .timestep || column.quantity == .timestep {
+            guard let one = timestep(told), let other = timestep(due) else { return true }
+            return abs(one - other) <= Double(column.values.count)
         }
+        return column.quantity == .logSNR ? told == due || abs(told - due) <= 2e-3 : Self.isClose(told, due)
     }
 
     /// Throws `.data` if a value is infinite or a sigma negative. The log-SNR is infinite where there is no signal or no noise.
