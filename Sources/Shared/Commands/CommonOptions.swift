@@ -10,7 +10,7 @@ import TensorStream
 extension Option {
     package static let model = Option.value(
         "model", "MODEL", kind: .checked { _ = try ModelSpecification($0) },
-        "a checkpoint file, or one of \(ModelSpecification.spellings.joined(separator: ", ")) "
+        "a checkpoint file, a folder of diffusers, or one of \(ModelSpecification.spellings.joined(separator: ", ")) "
             + "[what the stream names, else \(ModelSpecification.embeddedName), which is embedded]")
     package static let process = Option.value(
         "process", "NAME", kind: .checked { _ = try NoiseProcess(spelling: $0, readTable: { _ in [0.9, 0.5] }) },
@@ -20,10 +20,11 @@ extension Option {
     package static let allowOtherModel = Option.flag(
         "allow-other-model", "accept another model, process or guidance than the stream's")
     package static let architecture = Option.value(
-        "architecture", "FILE", "JSON with precond and init_kwargs for a checkpoint that does not tell them")
+        "architecture", "FILE",
+        "JSON for a checkpoint that does not tell its architecture: precond and init_kwargs, or CompVis' configuration")
     package static let weights = Option.choice(
         "weights", "SET", cases: WeightSet.self,
-        "of a latent diffusion model whose file holds averages and the last step's weights [ema]")
+        "ema or raw: the averages in a latent diffusion model's file, or the weights beside them [ema]")
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"
