@@ -5,13 +5,16 @@ import Foundation
 import Networks
 import Tensors
 
-/// Times one network at several batch sizes. Prints a JSON line for each measurement, as peer/songunet_torch.py does.
+/// Times one network at several batch sizes. Prints a JSON line for each measurement, as peer/songunet_torch.py and
+/// peer/sd_unet_torch.py do.
 ///
-///     engine-benchmark [--config cifar10|ffhq64|mnist|FILE] [--batch 1,2,8] [--threads N] [--seconds S]
-///         [--only forward|forward+vjp] [--save FILE]
+///     engine-benchmark [--config cifar10|ffhq64|mnist|lsun|imagenet|sd15|vq-f4-256|kl-f8-512|FILE] [--batch 1,2,8]
+///         [--type F32|F16|BF16] [--threads N] [--seconds S] [--only forward|forward+vjp] [--save FILE]
 struct Benchmark {
     private var configuration = "cifar10"
     private var batches = [1, 2, 8]
+    /// The type in which the weights of a latent network are stored.
+    private var type = DataType.float32
     private var threads: Int?
     private var seconds = 4.0
     /// The measurement to make, `forward` or `forward+vjp`; nil means both.
@@ -26,6 +29,7 @@ struct Benchmark {
             switch name {
             case "--config": configuration = value
             case "--batch": batches = value.split(separator: ",").compactMap { Int($0) }
+            case "--type": type = DataType(rawValue: value) ?? type
             case "--threads": threads = Int(value)
             case "--seconds": seconds = Double(value) ?? seconds
             case "--only": only = value
@@ -38,28 +42,16 @@ struct Benchmark {
     func run() throws {
         if let save { return try write(try RandomWeights(named: configuration), to: save) }
         let start = ContinuousClock.now
-        let weights: any WeightSource =
-            RandomWeights.names.contains(configuration)
-            ? try RandomWeights(named: configuration) : try SafetensorsFile(path: configuration)
-        let settings = try NetworkConfiguration(json: weights.configuration ?? "")
-        let network = try PixelNetworks.open(
-            weights: weights, configuration: settings, pool: ThreadPool(threads: threads))
+        let network = try open()
         report("open", ContinuousClock.now - start)
-        let (one, sigma) = inputs(settings, batch: 1)
         let (first, before) = (ContinuousClock.now, processorSeconds())
-        _ = try network.evaluate(one, noise: sigma, labels: nil)
+        try network.forward(1)
         report("first evaluation, weights laid out", ContinuousClock.now - first, processorSeconds() - before)
         for batch in batches {
-            let (x, noise) = inputs(settings, batch: batch)
-            let forward = { _ = try network.evaluate(x, noise: noise, labels: nil) }
-            let pullback = {
-                let linear = try network.linearize(x, noise: noise, labels: nil)
-                _ = try linear.pullback(x)
-            }
             let flop = 2 * Double(network.multiplications)
-            for (what, body, factor) in [("forward", forward, 1.0), ("forward+vjp", pullback, 2.0)]
+            for (what, body, factor) in [("forward", network.forward, 1.0), ("forward+vjp", network.pullback, 2.0)]
             where only == nil || only == what {
-                let (time, best, processor) = try measure(body)
+                let (time, best, processor) = try measure { try body(batch) }
                 line([
                     "config": configuration, "batch": batch, "what": what,
                     "ms_per_image": rounded(1e3 * time / Double(batch)),
@@ -72,19 +64,20 @@ struct Benchmark {
         if let profile = Profile.shared.report { print(profile) }
     }
 
+    private func open() throws -> BenchmarkNetwork {
+        let pool = ThreadPool(threads: threads)
+        if let latent = LatentNetworks(rawValue: configuration) { return try latent.open(type, pool: pool) }
+        return try BenchmarkNetwork(
+            RandomWeights.names.contains(configuration)
+                ? try RandomWeights(named: configuration) : try SafetensorsFile(path: configuration), pool: pool)
+    }
+
     private func write(_ weights: RandomWeights, to path: String) throws {
         let tensors = try weights.tensorNames.map { name in
             NamedTensor(name: name, shape: weights.shape(of: name) ?? [], floats: try weights.floats(name))
         }
         let image = Safetensors.serialize(metadata: ["config": weights.configuration ?? ""], tensors: tensors)
         try Data(image).write(to: URL(fileURLWithPath: path))
-    }
-
-    private func inputs(_ settings: NetworkConfiguration, batch: Int) -> (Tensor<Float>, [Float]) {
-        let shape = [batch, settings.imageChannels, settings.imageResolution, settings.imageResolution]
-        let count = shape.reduce(1, *)
-        let elements = (0..<count).map { Float(sin(Double($0) * 12.9898) * 1.5) }
-        return (Tensor(shape: shape, elements: elements), [Float](repeating: 0.4, count: batch))
     }
 
     /// Returns the median and the least wall time, and the median processor time over all threads, in seconds. On a
@@ -94,7 +87,7 @@ struct Benchmark {
         var times: [Double] = []
         var processors: [Double] = []
         var total = 0.0
-        while total < seconds || times.count < 3 {
+        while times.isEmpty || total < seconds {
             let (start, before) = (ContinuousClock.now, processorSeconds())
             try body()
             times.append((ContinuousClock.now - start) / .seconds(1))

@@ -38,7 +38,9 @@ package struct NetworkBuilder {
         guard found.withoutLastOnes == shape.withoutLastOnes else {
             throw Failure(.data, place: full, "has shape \(found) where the configuration asks for \(shape)")
         }
-        return Parameter(name: full, shape: shape, access: { body in try weights.withFloats(full, body) })
+        return Parameter(
+            name: full, shape: shape, precision: WeightPrecision(weights.type(of: full)),
+            access: { body in try weights.withFloats(full, body) })
     }
 
     /// Returns the weights [channels, in, height, width] of the convolution `name` over `sources`.
@@ -159,4 +161,15 @@ package struct NetworkBuilder {
 extension [Int] {
     /// The sizes without the ones at the end.
     fileprivate var withoutLastOnes: [Int] { Array(reversed().drop { $0 == 1 }.reversed()) }
+}
+
+extension WeightPrecision {
+    /// The precision in which weights of a file's type are kept.
+    fileprivate init(_ type: DataType?) {
+        switch type {
+        case .float16: self = .float16
+        case .bfloat16: self = .bfloat16
+        default: self = .float32
+        }
+    }
 }

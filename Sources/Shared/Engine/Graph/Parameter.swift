@@ -4,20 +4,28 @@ import Diagnostics
 package struct Parameter: Sendable {
     package let name: String
     package let shape: [Int]
+    /// A type that holds every element exactly.
+    package let precision: WeightPrecision
     /// Calls its argument once with the elements in row-major order.
     package typealias Access = @Sendable ((UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
 
     private let access: Access
 
-    package init(name: String, shape: [Int], access: @escaping Access) {
+    package init(name: String, shape: [Int], precision: WeightPrecision = .float32, access: @escaping Access) {
         self.name = name
         self.shape = shape
+        self.precision = precision
         self.access = access
     }
 
     /// - Parameter read: returns the elements in row-major order.
-    package init(name: String, shape: [Int], read: @escaping @Sendable () throws -> [Float]) {
-        self.init(name: name, shape: shape, access: { body in try read().withUnsafeBufferPointer(body) })
+    package init(
+        name: String, shape: [Int], precision: WeightPrecision = .float32,
+        read: @escaping @Sendable () throws -> [Float]
+    ) {
+        self.init(
+            name: name, shape: shape, precision: precision, access: { body in try read().withUnsafeBufferPointer(body) }
+        )
     }
 
     package init(name: String, shape: [Int], elements: [Float]) {
@@ -46,15 +54,17 @@ package struct Parameter: Sendable {
 
     /// Returns this parameter with every element times `factor`.
     package func scaled(by factor: Float) -> Parameter {
-        Parameter(name: name, shape: shape, read: { try load().map { factor * $0 } })
+        factor == 1 ? self : Parameter(name: name, shape: shape, read: { try load().map { factor * $0 } })
     }
 
     /// Returns the rows of all `parts`, which have rows of one shape, one part after another.
     package static func joined(_ parts: [Parameter]) -> Parameter {
         let row = parts.first.map { Array($0.shape.dropFirst()) } ?? []
         precondition(parts.allSatisfy { Array($0.shape.dropFirst()) == row })
+        let precisions = Set(parts.map(\.precision))
         return Parameter(
             name: parts.map(\.name).joined(separator: ", "), shape: [parts.reduce(0) { $0 + $1.shape[0] }] + row,
+            precision: precisions.count == 1 ? parts[0].precision : .float32,
             read: { try parts.flatMap { try $0.load() } })
     }
 
@@ -62,7 +72,7 @@ package struct Parameter: Sendable {
     package func reordered(rows order: [Int]) -> Parameter {
         let size = count / max(shape.first ?? 1, 1)
         return Parameter(
-            name: name, shape: shape,
+            name: name, shape: shape, precision: precision,
             read: {
                 let elements = try load()
                 return order.flatMap { elements[$0 * size..<($0 + 1) * size] }

@@ -23,4 +23,13 @@ package enum ConvolutionKernel: String, Sendable, CaseIterable {
         window.height == 3 && window.width == 3 && window.stride == 1 && inputs == 1
             && window.paddingHeight <= 2 && window.paddingWidth <= 2
     }
+
+    /// Returns whether weights are transformed once and kept; false if nothing is transformed.
+    func keepsTransform(_ gathering: PixelGathering, depth: Int, columns: Int) -> Bool {
+        switch self {
+        case .indirect: false
+        case .winograd2: Winograd<WinogradF2>.keepsTransform(gathering, depth: depth, columns: columns)
+        case .winograd4: Winograd<WinogradF4>.keepsTransform(gathering, depth: depth, columns: columns)
+        }
+    }
 }

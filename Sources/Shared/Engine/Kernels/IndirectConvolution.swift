@@ -3,6 +3,11 @@
 enum IndirectConvolution {
     /// Output pixels of one work item; their input stays in the second-level cache over all taps.
     private static let itemRows = 64
+    /// Output pixels of one work item that has to make its panel of weights.
+    private static let makingItemRows = 256
+
+    /// Returns the floats of scratch memory that `run` needs if panels of weights are made.
+    static func scratchCount(weightRows: Int, extent: PlanExtent) -> Int { extent.slots * 32 * weightRows }
 
     /// Convolves the concatenation of `inputs` with `weights`, whose rows are ordered by tap, then by input channel in
     /// pieces of `depth`.
@@ -12,18 +17,21 @@ enum IndirectConvolution {
     ///   - reads: channels read from each input.
     static func run(
         _ run: GraphRun, _ gathering: PixelGathering, inputs: [InputMap], reads: [Int], depth: Int,
-        weights: PanelMatrix,
-        epilogue: ConvolutionEpilogue
+        weights: WeightPanels, epilogue: ConvolutionEpilogue
     ) {
         let pixels = gathering.outputHeight * gathering.outputWidth
         let rowCount = run.batch * pixels
+        let itemRows = weights.isMade ? makingItemRows : itemRows
         let chunks = (rowCount + itemRows - 1) / itemRows
         let panels = weights.panelCount
         let taps = gathering.window.taps * reads.reduce(0) { $0 + $1 / depth }
         precondition(taps * depth == weights.rows)
-        run.parallelFor(chunks * panels) { item, _ in
+        let scratch = run.scratch
+        run.parallelFor(chunks * panels) { item, slot in
             let panel = item % panels
             let firstRow = item / panels * itemRows
+            let width = weights.width(ofPanel: panel)
+            let matrix = weights.panel(panel, scratch: scratch + slot * 32 * weights.rows)
             withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: taps * 8) { table in
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { sums in
                     guard let rows = table.baseAddress, let sums = sums.baseAddress else { return }
@@ -32,10 +40,8 @@ enum IndirectConvolution {
                     while row < end {
                         let valid = min(8, end - row)
                         fill(rows, run, gathering, inputs, reads, depth, firstRow: row, valid: valid)
-                        let width = weights.width(ofPanel: panel)
                         multiplyPanel(
-                            width: width, taps: taps, rows: rows, depth: depth, panel: weights.panel(panel), c: sums,
-                            ldc: width)
+                            width: width, taps: taps, rows: rows, depth: depth, panel: matrix, c: sums, ldc: width)
                         for index in 0..<valid {
                             epilogue.write(
                                 sums + index * width, pixel: row + index, image: (row + index) / pixels,

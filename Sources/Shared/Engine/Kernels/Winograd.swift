@@ -50,26 +50,24 @@ enum Winograd<Form: WinogradForm> {
         tileCount(gathering) < 16 || Form.points * depth * columns <= 1 << 18
     }
 
-    static func weights(
-        _ gathering: PixelGathering, _ weight: UnsafeBufferPointer<Float>, _ layout: WinogradWeights.Layout
-    ) -> WinogradWeights {
-        WinogradWeights(
-            Form.self, weight, layout,
-            transforms: keepsTransform(gathering, depth: layout.depth, columns: layout.columnCount))
-    }
-
     /// Returns the floats of scratch memory that `run` needs.
-    static func scratchCount(_ gathering: PixelGathering, depth: Int, columns: Int, extent: PlanExtent) -> Int {
+    ///
+    /// - Parameters:
+    ///   - keeps: whether the transform of the weights is kept.
+    ///   - makesKernels: whether, if it is not, a panel's kernels are made for each work item.
+    static func scratchCount(
+        _ gathering: PixelGathering, depth: Int, keeps: Bool, makesKernels: Bool, extent: PlanExtent
+    ) -> Int {
         let tiles = min(roundUp(extent.batch * tileCount(gathering), to: 8), groupTiles)
-        let keeps = keepsTransform(gathering, depth: depth, columns: columns)
+        let kernels = makesKernels && !keeps ? WinogradWeights.kernelCount(depth: depth) : 0
         return tiles * Form.points * (depth + lanes)
-            + extent.slots * slotSize(tiles: tiles, weightRow: keeps ? 0 : rowSize(depth))
+            + extent.slots * slotSize(tiles: tiles, weights: (keeps ? 0 : rowSize(depth)) + kernels)
     }
 
-    /// Returns the floats of a thread's own scratch memory: the sums of one item, and a row of points of its panel of
-    /// weights.
-    private static func slotSize(tiles: Int, weightRow: Int) -> Int {
-        min(tiles, groupTiles) * Form.points * 32 + weightRow
+    /// Returns the floats of a thread's own scratch memory: the sums of one item, and what is made of its panel of
+    /// weights: the kernels, and a row of points.
+    private static func slotSize(tiles: Int, weights: Int) -> Int {
+        min(tiles, groupTiles) * Form.points * 32 + weights
     }
 
     private static func rowSize(_ depth: Int) -> Int { Form.side * depth * 32 }
@@ -95,7 +93,9 @@ enum Winograd<Form: WinogradForm> {
         let transformed = run.scratch
         let sums = run.scratch + min(roundUp(total, to: 8), groupTiles) / 8 * blockSize
         let slotSize = slotSize(
-            tiles: roundUp(total, to: 8), weightRow: weights.isTransformed ? 0 : rowSize(weights.depth))
+            tiles: roundUp(total, to: 8),
+            weights: (weights.isTransformed ? 0 : rowSize(weights.depth))
+                + (weights.makesKernels ? WinogradWeights.kernelCount(depth: weights.depth) : 0))
         var first = 0
         while first < total {
             let count = min(groupTiles, total - first)
@@ -167,12 +167,14 @@ enum Winograd<Form: WinogradForm> {
         let (depth, width) = (weights.depth, weights.width(ofPanel: panel))
         let rowStride = depth + lanes
         let blocks = (tiles.count + 7) / 8
-        // The sums are laid out [block][point][8][width]; a row of the panel's weights lies behind them.
+        // The sums are laid out [block][point][8][width]; a row of the panel's points lies behind them, and the panel's
+        // kernels if they are made.
         let weightRow = sums + blocks * Form.points * 8 * 32
+        let kernels = weights.kernels(ofPanel: panel, scratch: weightRow + rowSize(depth))
         withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: 8) { rows in
             guard let rows = rows.baseAddress else { return }
             for i in 0..<Form.side {
-                let points = weights.row(Form.self, i, ofPanel: panel, scratch: weightRow)
+                let points = weights.row(Form.self, i, ofPanel: panel, kernels: kernels, scratch: weightRow)
                 for j in 0..<Form.side {
                     let point = i * Form.side + j
                     for block in 0..<blocks {

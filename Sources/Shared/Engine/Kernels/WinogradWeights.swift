@@ -5,39 +5,18 @@
 // costs a few operations for a number that is then used on all of the item's tiles, and it saves three quarters of the
 // memory and of the traffic. Both ways give the same numbers.
 
-/// 3x3 kernels, [panel][depth][9][width], so that the kernels from which one row of points is made are contiguous.
-private struct KernelPanels: Sendable {
-    let buffer: FloatBuffer
-
-    init(_ weight: UnsafeBufferPointer<Float>, _ layout: WinogradWeights.Layout) {
-        let (depth, columns) = (layout.depth, layout.columnCount)
-        let isPadded = layout.rows.count < depth || layout.columns.count < columns
-        buffer = isPadded ? FloatBuffer(zeros: 9 * depth * columns) : FloatBuffer(count: 9 * depth * columns)
-        var starts = [Int](repeating: -1, count: columns)
-        for (channel, place) in layout.columns.enumerated() {
-            starts[place] = layout.origin + channel * layout.columnStep
-        }
-        for first in stride(from: 0, to: columns, by: lanes) {
-            let width = min(32, columns - first / 32 * 32)
-            let target = buffer.start + first / 32 * 32 * 9 * depth + first % 32
-            for (channel, row) in layout.rows.enumerated() {
-                for lane in 0..<lanes where starts[first + lane] >= 0 {
-                    let kernel = starts[first + lane] + channel * layout.rowStep
-                    for tap in 0..<9 {
-                        target[(row * 9 + tap) * width + lane] = weight[kernel + (layout.flipped ? 8 - tap : tap)]
-                    }
-                }
-            }
-        }
-    }
-}
-
 struct WinogradWeights: Sendable {
     let depth: Int
     let columns: Int
-    /// Whether the transform is kept: [panel][point][depth][width].
-    let isTransformed: Bool
-    private let buffer: FloatBuffer
+    private let storage: Storage
+
+    private enum Storage: Sendable {
+        /// 3x3 kernels, [panel][depth][9][width], so that the kernels from which one row of points is made are
+        /// contiguous.
+        case kernels(WeightPanels)
+        /// [panel][point][depth][width]
+        case transformed(FloatBuffer)
+    }
 
     /// The places of the 3x3 kernels in a weight tensor, and the rows and columns of the products that they belong to.
     struct Layout {
@@ -54,25 +33,55 @@ struct WinogradWeights: Sendable {
         var flipped: Bool
     }
 
-    /// - Parameter transforms: whether the transform is made now and kept.
-    init<Form: WinogradForm>(
-        _ form: Form.Type, _ weight: UnsafeBufferPointer<Float>, _ layout: Layout, transforms: Bool
-    ) {
-        depth = layout.depth
-        columns = layout.columnCount
-        isTransformed = transforms
-        let kernels = KernelPanels(weight, layout).buffer
-        guard transforms else {
-            buffer = kernels
-            return
-        }
-        buffer = FloatBuffer(count: Form.points * depth * columns)
-        for panel in 0..<panelCount {
-            let (start, width) = (panel * 32 * depth, width(ofPanel: panel))
+    /// - Parameter kernels: panels whose row 9 k + s belongs to tap s and channel k.
+    init(kernels: WeightPanels) {
+        depth = kernels.rows / 9
+        columns = kernels.columns
+        storage = .kernels(kernels)
+    }
+
+    /// The weights of the pullback that belongs to a forward run which does not keep the transform.
+    init(_ forward: WinogradWeights, turn: WeightPanels.Turn) {
+        guard case .kernels(let panels) = forward.storage else { preconditionFailure("the kernels were not kept") }
+        self.init(kernels: WeightPanels(panels, turn: turn))
+    }
+
+    /// Transforms the kernels and keeps the result instead.
+    init<Form: WinogradForm>(_ form: Form.Type, transforming kernels: WeightPanels) {
+        let depth = kernels.rows / 9
+        let buffer = FloatBuffer(count: Form.points * depth * kernels.columns)
+        let scratch = FloatBuffer(count: kernels.isMade ? kernels.rows * 32 : 0)
+        for panel in 0..<kernels.panelCount {
+            let (start, width) = (panel * 32 * depth, kernels.width(ofPanel: panel))
+            let plain = kernels.panel(panel, scratch: scratch.start)
             for i in 0..<Form.side {
                 Self.transform(
-                    form, FloatPointer(kernels.start + 9 * start), depth: depth, width: width, row: i,
+                    form, plain, depth: depth, width: width, row: i,
                     target: buffer.start + Form.points * start + i * Form.side * depth * width)
+            }
+        }
+        self.depth = depth
+        columns = kernels.columns
+        storage = .transformed(buffer)
+    }
+
+    /// Returns the matrix of the 3x3 kernels of a weight tensor.
+    static func kernels(
+        _ weight: UnsafeBufferPointer<Float>, _ layout: Layout, precision: WeightPrecision
+    ) -> PanelMatrix {
+        PanelMatrix(rows: 9 * layout.depth, columns: layout.columnCount, precision: precision) { put in
+            for first in stride(from: 0, to: layout.columns.count, by: lanes) {
+                let channels = first..<min(first + lanes, layout.columns.count)
+                for (channel, row) in layout.rows.enumerated() {
+                    for column in channels {
+                        let kernel = layout.origin + column * layout.columnStep + channel * layout.rowStep
+                        for tap in 0..<9 {
+                            put(
+                                9 * row + tap, layout.columns[column], weight[kernel + (layout.flipped ? 8 - tap : tap)]
+                            )
+                        }
+                    }
+                }
             }
         }
     }
@@ -80,17 +89,42 @@ struct WinogradWeights: Sendable {
     var panelCount: Int { (columns + 31) / 32 }
     func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
 
+    /// Floats of scratch memory for the kernels of a panel, if these are made.
+    static func kernelCount(depth: Int) -> Int { 9 * depth * 32 }
+
+    /// Whether `kernels` writes to its scratch memory.
+    var makesKernels: Bool {
+        if case .kernels(let panels) = storage { panels.isMade } else { false }
+    }
+
+    /// Whether `row` writes to its scratch memory.
+    var isTransformed: Bool {
+        if case .transformed = storage { true } else { false }
+    }
+
+    /// Returns the kernels of a panel; nil if the transform is kept.
+    func kernels(ofPanel panel: Int, scratch: MutableFloatPointer) -> FloatPointer? {
+        guard case .kernels(let panels) = storage else { return nil }
+        return panels.panel(panel, scratch: scratch)
+    }
+
     /// Returns the points (i, 0), (i, 1), ... of one panel, [side][depth][width].
     ///
-    /// - Parameter scratch: side * depth * 32 floats for the points, needed unless the transform is kept.
-    func row<Form: WinogradForm>(_ form: Form.Type, _ i: Int, ofPanel panel: Int, scratch: MutableFloatPointer)
-        -> FloatPointer
-    {
+    /// - Parameters:
+    ///   - kernels: the panel's, from `kernels(ofPanel:)`.
+    ///   - scratch: side * depth * 32 floats for the points, needed unless the transform is kept.
+    func row<Form: WinogradForm>(
+        _ form: Form.Type, _ i: Int, ofPanel panel: Int, kernels: FloatPointer?, scratch: MutableFloatPointer
+    ) -> FloatPointer {
         let (start, width) = (panel * 32 * depth, width(ofPanel: panel))
-        if isTransformed { return FloatPointer(buffer.start + Form.points * start + i * Form.side * depth * width) }
-        Self.transform(
-            form, FloatPointer(buffer.start + 9 * start), depth: depth, width: width, row: i, target: scratch)
-        return FloatPointer(scratch)
+        switch storage {
+        case .transformed(let buffer):
+            return FloatPointer(buffer.start + Form.points * start + i * Form.side * depth * width)
+        case .kernels:
+            guard let kernels else { preconditionFailure("the kernels of panel \(panel) are missing") }
+            Self.transform(form, kernels, depth: depth, width: width, row: i, target: scratch)
+            return FloatPointer(scratch)
+        }
     }
 
     /// Writes row `i` of G g G^T for one panel of kernels, [depth][9][width], to `target`, [side][depth][width].

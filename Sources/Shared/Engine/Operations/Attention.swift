@@ -76,14 +76,20 @@ package struct Attention: Operation {
     var channels: Int { output.shape.channels / heads }
     var stride: Int { output.shape.stride }
     var factor: Float { 1 / Float(channels).squareRoot() }
-    /// The row length of matrices [., keys], with room for whole panels.
-    var keyStride: Int { roundUp(keys.pixels, to: 32) }
-    /// The row length of matrices [., queries].
-    var queryStride: Int { roundUp(queries.pixels, to: 32) }
+    /// Floats of a row of W, its padding included.
+    var keyCount: Int { roundUp(keys.pixels, to: lanes) }
+    /// Floats from one row of W to the next: a vector keeps rows of 2^n numbers out of one cache set.
+    var keyStride: Int { keyCount + lanes }
+    /// One part of one image and head as the right factor of a product: a row for each pixel.
+    func rows(_ part: Part) -> PackedMatrix { PackedMatrix(rows: part.pixels, columns: channels) }
+    /// The transpose of `rows`: a column for each pixel.
+    func columns(_ part: Part) -> PackedMatrix { PackedMatrix(rows: channels, columns: part.pixels) }
 
     package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
         let pairs = extent.batch * heads
-        guard pullback else { return pairs * channels * keyStride + extent.slots * Self.block * keyStride }
+        guard pullback else {
+            return pairs * (columns(keys).count + rows(values).count) + extent.slots * Self.block * keyStride
+        }
         return PullbackScratch(self, pairs: pairs).count(slots: extent.slots)
     }
 
@@ -99,21 +105,25 @@ package struct Attention: Operation {
     }
 
     package func forward(_ run: GraphRun) {
-        let keySize = channels * keyStride
-        let transposed = run.scratch
-        transpose(run, keys, to: transposed, rowLength: keyStride)
-        let rows = transposed + run.batch * heads * keySize
+        let (keyPanels, valuePanels) = (columns(keys), rows(values))
+        let packedKeys = run.scratch
+        let packedValues = packedKeys + run.batch * heads * keyPanels.count
+        let weightRows = packedValues + run.batch * heads * valuePanels.count
+        pack(run, keys, as: keyPanels, transposes: true, to: packedKeys)
+        pack(run, values, as: valuePanels, transposes: false, to: packedValues)
         let blocks = blocks(queries.pixels)
         run.parallelFor(run.batch * heads * blocks) { item, slot in
             let (pair, first) = (item / blocks, item % blocks * Self.block)
             let (image, head) = (pair / heads, pair % heads)
             let count = min(Self.block, queries.pixels - first)
-            let weights = rows + slot * Self.block * keyStride
-            scores(run, transposed + pair * keySize, image: image, head: head, first: first, count: count, to: weights)
+            let weights = weightRows + slot * Self.block * keyStride
+            scores(
+                run, packedKeys + pair * keyPanels.count, image: image, head: head, first: first, count: count,
+                to: weights)
             for row in 0..<count { _ = softmax(weights + row * keyStride, query: first + row) }
             MatrixProduct.multiply(
-                rows: count, columns: channels, depth: keys.pixels, a: FloatPointer(weights), lda: keyStride,
-                b: place(values, in: map(run, values), image: image, head: head), ldb: values.stride,
+                rows: count, columns: channels, a: FloatPointer(weights), lda: keyStride, b: valuePanels,
+                at: FloatPointer(packedValues + pair * valuePanels.count),
                 c: run.activations(output) + image * output.shape.count + first * stride + head * channels, ldc: stride)
         }
         zeroPadding(run, run.activations(output), output.shape, from: output.shape.channels, to: stride)
@@ -121,25 +131,39 @@ package struct Attention: Operation {
 
     func map(_ run: GraphRun, _ part: Part) -> FloatPointer { FloatPointer(run.activations(part.value)) }
 
-    /// Writes a part, transposed, to `target`, [batch, heads, channels, row length].
-    func transpose(_ run: GraphRun, _ part: Part, to target: MutableFloatPointer, rowLength: Int) {
-        run.parallelFor(run.batch * heads) { pair, _ in
-            MatrixProduct.transpose(
-                rows: part.pixels, columns: channels,
-                place(part, in: map(run, part), image: pair / heads, head: pair % heads), lds: part.stride,
-                target + pair * channels * rowLength, ldt: rowLength)
+    /// Packs a part for products, [batch, heads, panels].
+    func pack(
+        _ run: GraphRun, _ part: Part, as matrix: PackedMatrix, transposes: Bool, to target: MutableFloatPointer
+    ) {
+        let map = map(run, part)
+        pack(run, matrix, lds: part.stride, transposes: transposes, to: target) {
+            place(part, in: map, image: $0, head: $1)
+        }
+    }
+
+    /// Packs the matrices that start at `source`, one for each image and head.
+    func pack(
+        _ run: GraphRun, _ matrix: PackedMatrix, lds: Int, transposes: Bool, to target: MutableFloatPointer,
+        source: (_ image: Int, _ head: Int) -> FloatPointer
+    ) {
+        let panels = matrix.panelCount
+        run.parallelFor(run.batch * heads * panels) { item, _ in
+            let pair = item / panels
+            matrix.pack(
+                panel: item % panels, source(pair / heads, pair % heads), lds: lds, transposes: transposes,
+                to: target + pair * matrix.count)
         }
     }
 
     /// Writes q k^T / sqrt(c) for `count` queries, from query `first` on, to `rows`.
     func scores(
-        _ run: GraphRun, _ transposedKeys: MutableFloatPointer, image: Int, head: Int, first: Int, count: Int,
+        _ run: GraphRun, _ packedKeys: MutableFloatPointer, image: Int, head: Int, first: Int, count: Int,
         to rows: MutableFloatPointer
     ) {
         MatrixProduct.multiply(
-            rows: count, columns: keys.pixels, depth: channels,
+            rows: count, columns: keys.pixels,
             a: place(queries, in: map(run, queries), image: image, head: head) + first * queries.stride,
-            lda: queries.stride, b: FloatPointer(transposedKeys), ldb: keyStride, c: rows, ldc: keyStride,
+            lda: queries.stride, b: columns(keys), at: FloatPointer(packedKeys), c: rows, ldc: keyStride,
             factor: factor)
     }
 
@@ -147,14 +171,19 @@ package struct Attention: Operation {
     /// the factor that made the weights' sum 1.
     func softmax(_ row: MutableFloatPointer, query: Int) -> (largest: Float, factor: Float) {
         let visible = isCausal ? min(query + 1, keys.pixels) : keys.pixels
-        var largest = -Float.infinity
-        for index in 0..<visible { largest = max(largest, row[index]) }
         // An exponent of minus infinity makes the floats past the last key zero.
-        for index in visible..<keyStride { row[index] = -Float.infinity }
-        let shift = FloatVector(repeating: largest)
-        var sums = FloatVector.zero
+        for index in visible..<keyCount { row[index] = -Float.infinity }
+        var maxima = FloatVector(repeating: -Float.infinity)
         var index = 0
-        while index < keyStride {
+        while index < keyCount {
+            let x = load(row + index)
+            maxima = maxima.replacing(with: x, where: x .> maxima)
+            index += lanes
+        }
+        let largest = maxima.max(), shift = FloatVector(repeating: largest)
+        var sums = FloatVector.zero
+        index = 0
+        while index < keyCount {
             let x = load(row + index)
             var e = exponential(x - shift)
             e = e.replacing(with: FloatVector.zero, where: x .== FloatVector(repeating: -Float.infinity))
@@ -165,7 +194,7 @@ package struct Attention: Operation {
         let factor = 1 / sums.sum()
         let inverse = FloatVector(repeating: factor)
         index = 0
-        while index < keyStride {
+        while index < keyCount {
             store(load(row + index) * inverse, row + index)
             index += lanes
         }

@@ -1,45 +1,100 @@
 // Lays the weights out for the kernels. The file has [out, in, height, width] over unpadded channels. A pullback to one
-// source takes that source's channels as outputs, and the kernel turned by half a turn.
+// source takes that source's channels as outputs, and the kernel turned by half a turn. A large layer keeps one matrix
+// for both directions; a small one keeps one for each.
 
 extension Convolution {
     /// The weights of one direction, laid out for its kernel.
     enum Weights: Sendable {
-        case panels(PanelMatrix, depth: Int, bias: FloatBuffer?)
+        case panels(WeightPanels, depth: Int, bias: FloatBuffer?)
         case winograd(WinogradWeights, ConvolutionKernel, bias: FloatBuffer?)
     }
+
+    /// The elements from which on a layer keeps one matrix: making a panel of a pullback from it costs little beside
+    /// the products of such a layer.
+    private static let largeWeights = 1 << 20
+
+    /// Whether both directions use one matrix.
+    var sharesWeights: Bool {
+        let isWhole = sourceReads == sources.values.map(\.shape.stride) && outputReads == output.shape.stride
+        guard isWhole, (forwardKernel == .indirect) == (pullbackKernel == .indirect) else { return false }
+        guard !forwardKeepsTransform, !pullbackKeepsTransform(columns: widestSource) else { return false }
+        return options.sharesWeights ?? (weight.count >= Self.largeWeights)
+    }
+
+    var forwardKeepsTransform: Bool {
+        forwardKernel.keepsTransform(forwardGathering, depth: sources.shape.stride, columns: output.shape.stride)
+    }
+
+    func pullbackKeepsTransform(columns: Int) -> Bool {
+        pullbackKernel.keepsTransform(pullbackGathering, depth: output.shape.stride, columns: columns)
+    }
+
+    /// Whether a work item makes its panel of weights from those that are kept.
+    func makesPanels(pullback: Bool) -> Bool { weight.precision != .float32 || pullback && sharesWeights }
 
     /// Throws what the weights' source throws.
     func makeForwardWeights() throws -> Weights {
         let bias = try paddedBias()
         return try weight.withElements { weight in
-            guard forwardKernel == .indirect else {
+            let kernel = forwardKernel
+            guard kernel == .indirect else {
                 let layout = WinogradWeights.Layout(
                     rowStep: 9, columnStep: 9 * sources.shape.channels, rows: sources.shape.positions,
                     columns: output.shape.positions, depth: sources.shape.stride, columnCount: output.shape.stride,
                     flipped: false)
                 return .winograd(
-                    Self.winograd(forwardKernel, forwardGathering, weight, layout), forwardKernel, bias: bias)
+                    winograd(weight, layout, kernel, transforms: forwardKeepsTransform), kernel, bias: bias)
             }
-            return .panels(forwardPanels(weight), depth: sourceReads.reduce(0, greatestCommonDivisor), bias: bias)
+            return .panels(
+                WeightPanels(forwardPanels(weight)), depth: sourceReads.reduce(0, greatestCommonDivisor), bias: bias)
         }
     }
 
     /// Returns the weights of the pullback to each source.
-    func makePullbackWeights() throws -> [Weights] {
-        try weight.withElements { weight in
+    func makePullbackWeights(_ forward: Weights) throws -> [Weights] {
+        if sharesWeights { return turned(forward) }
+        return try weight.withElements { weight in
             var firstChannel = 0
             return sources.values.map { source in
                 defer { firstChannel += source.shape.channels }
-                guard pullbackKernel == .indirect else {
+                let kernel = pullbackKernel
+                guard kernel == .indirect else {
                     let layout = WinogradWeights.Layout(
                         origin: 9 * firstChannel, rowStep: 9 * sources.shape.channels, columnStep: 9,
                         rows: output.shape.positions, columns: source.shape.positions, depth: output.shape.stride,
                         columnCount: source.shape.stride, flipped: true)
-                    return .winograd(
-                        Self.winograd(pullbackKernel, pullbackGathering, weight, layout), pullbackKernel, bias: nil)
+                    let transforms = pullbackKeepsTransform(columns: source.shape.stride)
+                    return .winograd(winograd(weight, layout, kernel, transforms: transforms), kernel, bias: nil)
                 }
                 return .panels(
-                    pullbackPanels(weight, source.shape, firstChannel: firstChannel), depth: outputReads, bias: nil)
+                    WeightPanels(pullbackPanels(weight, source.shape, firstChannel: firstChannel)), depth: outputReads,
+                    bias: nil)
+            }
+        }
+    }
+
+    /// Returns the weights of the pullback to each source as views of the forward run's.
+    private func turned(_ forward: Weights) -> [Weights] {
+        var firstChannel = 0
+        return sources.values.map { source in
+            defer { firstChannel += source.shape.stride }
+            func turn(_ kept: WeightPanels.Turn.Order, _ made: WeightPanels.Turn.Order, flips: Bool)
+                -> WeightPanels.Turn
+            {
+                WeightPanels.Turn(
+                    taps: window.taps, kept: kept, made: made, flips: flips, firstChannel: firstChannel,
+                    columns: source.shape.stride)
+            }
+            switch forward {
+            case .panels(let panels, _, _):
+                let turn = turn(
+                    .init(channelStep: 1, tapStep: sources.shape.stride),
+                    .init(channelStep: 1, tapStep: output.shape.stride), flips: false)
+                return .panels(WeightPanels(panels, turn: turn), depth: outputReads, bias: nil)
+            case .winograd(let weights, _, _):
+                let order = WeightPanels.Turn.Order(channelStep: 9, tapStep: 1)
+                return .winograd(
+                    WinogradWeights(weights, turn: turn(order, order, flips: true)), pullbackKernel, bias: nil)
             }
         }
     }
@@ -61,7 +116,8 @@ extension Convolution {
         let rowsPerTap = sourceReads.reduce(0, +)
         let rows = sources.shape.segments.count == 1 ? Array(0..<channels) : sources.shape.positions
         let columns = output.shape.positions
-        return PanelMatrix(rows: taps * rowsPerTap, columns: output.shape.stride) { put in
+        return PanelMatrix(rows: taps * rowsPerTap, columns: output.shape.stride, precision: self.weight.precision) {
+            put in
             for (n, column) in columns.enumerated() {
                 for (k, row) in rows.enumerated() {
                     for tap in 0..<taps { put(tap * rowsPerTap + row, column, weight[(n * channels + k) * taps + tap]) }
@@ -75,7 +131,8 @@ extension Convolution {
     ) -> PanelMatrix {
         let (taps, channels, rowsPerTap) = (window.taps, sources.shape.channels, outputReads)
         let (rows, columns) = (output.shape.positions, source.positions)
-        return PanelMatrix(rows: taps * rowsPerTap, columns: source.stride) { put in
+        return PanelMatrix(rows: taps * rowsPerTap, columns: source.stride, precision: self.weight.precision) {
+            put in
             for (n, row) in rows.enumerated() {
                 for (k, column) in columns.enumerated() {
                     for tap in 0..<taps {
@@ -87,13 +144,15 @@ extension Convolution {
         }
     }
 
-    private static func winograd(
-        _ kernel: ConvolutionKernel, _ gathering: PixelGathering, _ weight: UnsafeBufferPointer<Float>,
-        _ layout: WinogradWeights.Layout
+    private func winograd(
+        _ weight: UnsafeBufferPointer<Float>, _ layout: WinogradWeights.Layout, _ kernel: ConvolutionKernel,
+        transforms: Bool
     ) -> WinogradWeights {
-        kernel == .winograd2
-            ? Winograd<WinogradF2>.weights(gathering, weight, layout)
-            : Winograd<WinogradF4>.weights(gathering, weight, layout)
+        let kernels = WeightPanels(WinogradWeights.kernels(weight, layout, precision: self.weight.precision))
+        guard transforms else { return WinogradWeights(kernels: kernels) }
+        return kernel == .winograd2
+            ? WinogradWeights(WinogradF2.self, transforming: kernels)
+            : WinogradWeights(WinogradF4.self, transforming: kernels)
     }
 }
 

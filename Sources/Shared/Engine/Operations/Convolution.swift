@@ -16,16 +16,19 @@ package struct Convolution: Operation {
         package var rectifies = false
         /// Overrides the choice of kernel, for tests.
         package var kernel: ConvolutionKernel?
+        /// Overrides the choice whether both directions use one matrix, if they can; for tests.
+        package var sharesWeights: Bool?
 
         package init(
             imageBias: Value? = nil, residual: Value? = nil, scale: Float = 1, rectifies: Bool = false,
-            kernel: ConvolutionKernel? = nil
+            kernel: ConvolutionKernel? = nil, sharesWeights: Bool? = nil
         ) {
             self.imageBias = imageBias
             self.residual = residual
             self.scale = scale
             self.rectifies = rectifies
             self.kernel = kernel
+            self.sharesWeights = sharesWeights
         }
     }
 
@@ -120,29 +123,34 @@ package struct Convolution: Operation {
     package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
         guard pullback else {
             return Self.scratchCount(
-                forwardKernel, forwardGathering, depth: sources.shape.stride, columns: output.shape.stride,
-                extent: extent)
+                forwardKernel, forwardGathering, depth: sources.shape.stride, keeps: forwardKeepsTransform,
+                makes: makesPanels(pullback: false), extent: extent)
         }
         let enlarged = window.upsamples ? extent.batch * slidingShape.pixels * widestSource : 0
         return enlarged + pullbackKernelScratchCount(extent)
     }
 
-    private var widestSource: Int { sources.values.map(\.shape.stride).max() ?? 0 }
+    var widestSource: Int { sources.values.map(\.shape.stride).max() ?? 0 }
 
     private func pullbackKernelScratchCount(_ extent: PlanExtent) -> Int {
         Self.scratchCount(
-            pullbackKernel, pullbackGathering, depth: output.shape.stride, columns: widestSource, extent: extent)
+            pullbackKernel, pullbackGathering, depth: output.shape.stride,
+            keeps: pullbackKeepsTransform(columns: widestSource), makes: makesPanels(pullback: true), extent: extent)
     }
 
     private static func scratchCount(
-        _ kernel: ConvolutionKernel, _ gathering: PixelGathering, depth: Int, columns: Int, extent: PlanExtent
+        _ kernel: ConvolutionKernel, _ gathering: PixelGathering, depth: Int, keeps: Bool, makes: Bool,
+        extent: PlanExtent
     ) -> Int {
         switch kernel {
-        case .indirect: 0
+        case .indirect:
+            makes ? IndirectConvolution.scratchCount(weightRows: gathering.window.taps * depth, extent: extent) : 0
         case .winograd2:
-            Winograd<WinogradF2>.scratchCount(gathering, depth: depth, columns: columns, extent: extent)
+            Winograd<WinogradF2>.scratchCount(
+                gathering, depth: depth, keeps: keeps, makesKernels: makes, extent: extent)
         case .winograd4:
-            Winograd<WinogradF4>.scratchCount(gathering, depth: depth, columns: columns, extent: extent)
+            Winograd<WinogradF4>.scratchCount(
+                gathering, depth: depth, keeps: keeps, makesKernels: makes, extent: extent)
         }
     }
 
@@ -150,7 +158,8 @@ package struct Convolution: Operation {
 
     package func prepare(pullback: Bool) throws {
         try forwardWeights.prepare { try makeForwardWeights() }
-        if pullback { try pullbackWeights.prepare { try makePullbackWeights() } }
+        guard pullback, let forward = forwardWeights.value else { return }
+        try pullbackWeights.prepare { try makePullbackWeights(forward) }
     }
 
     // MARK: - Forward and pullback
