@@ -11,9 +11,9 @@ RESOURCES = Sources/Shared/Models/Resources
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
 # The shape of the paper's other tables and figures on the embedded model.
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
-    reproduce-truncation reproduce-training reproduce-bound reproduce-digits64
+    reproduce-truncation reproduce-training reproduce-bound
 
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-digits64 reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
 
 build: setup
 	$(SWIFT) build $(FLAGS)
@@ -37,6 +37,10 @@ reproduce-pointcloud: build
 
 reproduce-pointcloud-rehearsal: build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud rehearsal
+
+# The shape of the paper's latent tables on the embedded latent diffusion model.
+reproduce-digits64: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-digits64
 
 $(REPORTS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/$@
