@@ -13,9 +13,13 @@ RESOURCES = Sources/Shared/Models/Resources
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
 # The shape of the paper's other tables and figures on the embedded model.
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
-    reproduce-truncation reproduce-training reproduce-bound reproduce-digits64
+    reproduce-truncation reproduce-training reproduce-bound
 
+<<<<<<< HEAD
 .PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz manual help install uninstall clean
+=======
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-digits64 reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
+>>>>>>> latent-model
 
 build: setup  ## build the programs into .build/release
 	$(SWIFT) build $(FLAGS)
@@ -39,6 +43,10 @@ reproduce-pointcloud: build  ## the paper's point cloud table on your own CHECKP
 
 reproduce-pointcloud-rehearsal: build  ## the same on an analytic model
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud rehearsal
+
+# The shape of the paper's latent tables on the embedded latent diffusion model.
+reproduce-digits64: build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-digits64
 
 $(REPORTS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/$@

@@ -229,8 +229,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=40", 65),
-        ("--train=0", 64),
+        ("--nfe=0", 64), ("--nfe=5-3", 64), ("--method=ld4", 64), ("--learn=time", 64), ("--train=0", 64),
         ("--start=/does/not/exist", 66), ("--loss=l3", 64), ("--rounds=2", 64), ("--solver=unipd", 64),
         ("--heuristics=edn", 64), ("--sum-rule", 64), ("--own-coefficients", 64), ("--resample=3", 64),
     ])
@@ -240,6 +239,14 @@ import Testing
         #expect(result.output.isEmpty)
         #expect(result.errors.split(separator: "\n").count == 1)
         #expect(result.errors.hasPrefix("ld3-fit: "))
+    }
+
+    /// Too few pairs are told with the first of them, since more parts may follow, and again at the end.
+    @Test func tooFewPairsAreToldAtOnce() throws {
+        let result = try fit("--train=40")
+        let lines = result.errors.split(separator: "\n")
+        #expect(result.status == 65 && result.output.isEmpty && lines.count == 2, "\(result.errors)")
+        #expect(lines.first?.contains("another part must follow") == true, "\(result.errors)")
     }
 
     /// Each method of the table is one topic of the help or has no options of its own, and plain help is short.
