@@ -15,11 +15,9 @@ REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imag
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
     reproduce-truncation reproduce-training reproduce-bound
 
-<<<<<<< HEAD
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz manual help install uninstall clean
-=======
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-digits64 reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz install uninstall clean
->>>>>>> latent-model
+.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-digits64 \
+    reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz manual help install \
+    uninstall clean
 
 build: setup  ## build the programs into .build/release
 	$(SWIFT) build $(FLAGS)
@@ -45,7 +43,7 @@ reproduce-pointcloud-rehearsal: build  ## the same on an analytic model
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud rehearsal
 
 # The shape of the paper's latent tables on the embedded latent diffusion model.
-reproduce-digits64: build
+reproduce-digits64: build  ## solvers and discretizations on the embedded latent model
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-digits64
 
 $(REPORTS): build
