@@ -97,7 +97,9 @@ struct LatentPipelineTests {
         try expect("ld3-noise -n 1 --prompt x", 64, "--prompt", "mnist32 reads no prompts")
         try expect("\(Self.noise) -n 1 --negative-prompt x", 64, "--negative-prompt", "no prompts")
         try expect("\(Self.noise) -n 1 --prompts nowhere.txt", 66, "nowhere.txt")
-        try expect("\(Self.noise) -n 1 --prompts /dev/null", 65, "holds no prompts")
+        let folder = try TemporaryFolder()
+        let blank = try folder.write([UInt8]("\n \n".utf8), to: "blank.txt")
+        try expect("\(Self.noise) -n 1 --prompts '\(blank)'", 65, "holds no prompts")
         try expect(
             "ld3-noise -n 3 --shape 4,8,8 --labels balanced --classes 5 | \(teacher) --model digits64", 65,
             "label 0 of seed 0",

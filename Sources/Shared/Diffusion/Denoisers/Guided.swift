@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Both halves run as one batch of twice the size, the unconditional one first. If the samples have neither classes nor
 /// prompts, or if w = 1, the conditional half runs alone.
-package struct Guided<Element: TensorElement>: Denoiser {
+package struct Guided<Element: TensorElement>: ResizableDenoiser {
     private let base: any Denoiser<Element>
     package let weight: Double
 
@@ -17,6 +17,10 @@ package struct Guided<Element: TensorElement>: Denoiser {
     package init(_ base: any Denoiser<Element>, weight: Double) {
         self.base = base
         self.weight = weight
+    }
+
+    package func resized(to sampleShape: [Int]) -> (any Denoiser<Element>)? {
+        (base as? any ResizableDenoiser<Element>)?.resized(to: sampleShape).map { Guided($0, weight: weight) }
     }
 
     package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>

@@ -1,7 +1,7 @@
 import Tensors
 
 /// A denoiser of a flow that is told sigma, under the flow with a shift, whose states are the same.
-package struct Unshifted<Element: TensorElement>: Denoiser {
+package struct Unshifted<Element: TensorElement>: ResizableDenoiser {
     /// The denoiser that is told sigma.
     private let base: any Denoiser<Element>
     package let process: NoiseProcess
@@ -14,6 +14,10 @@ package struct Unshifted<Element: TensorElement>: Denoiser {
     package init(_ base: any Denoiser<Element>, under process: NoiseProcess) {
         self.base = base
         self.process = process
+    }
+
+    package func resized(to sampleShape: [Int]) -> (any Denoiser<Element>)? {
+        (base as? any ResizableDenoiser<Element>)?.resized(to: sampleShape).map { Unshifted($0, under: process) }
     }
 
     package func denoise(_ x: Tensor<Element>, at times: [Double], given condition: Condition) throws -> Tensor<Element>
