@@ -46,9 +46,3 @@ package struct Guided<Element: TensorElement>: ResizableDenoiser {
         weightedSum(1 - weight, both[0], weight, both[1])
     }
 }
-
-extension Guided: ResizableDenoiser {
-    package func resized(to sampleShape: [Int]) -> (any Denoiser<Element>)? {
-        (base as? any ResizableDenoiser<Element>)?.resized(to: sampleShape).map { Guided($0, weight: weight) }
-    }
-}
