@@ -37,7 +37,7 @@ let command = Command(
     examples: [
         "ld3-noise --seeds 0-99 | ld3-teacher > pairs.ld3",
         "ld3-noise -n 64 --labels balanced | ld3-sample --guidance 2 --grid digits.png",
-        "ld3-noise -n 16 --model digits64 --prompt 'a red seven' | ld3-teacher --guidance 3 > pairs.ld3",
+        "ld3-noise -n 16 --model digits64 --prompt 'a red seven' > sevens.ld3",
         "ld3-noise --seeds 0-49999 --shard 3/16 --shape 3,32,32 > noise-3.ld3",
     ])
 
