@@ -58,6 +58,11 @@ import Testing
             #expect(throws: Failure.self) { try StatisticsMerge.merged([one, single]) }?.message
                 == "seed 99 is in \(one) too")
         #expect(#expect(throws: Failure.self) { try StatisticsMerge.merged([one, one]) }?.message == "is given twice")
+        let third = try part([200, 201, 202], named: "third.npz")
+        let fourth = try part([201, 202, 203], named: "fourth.npz")
+        #expect(
+            #expect(throws: Failure.self) { try StatisticsMerge.merged([fourth, third, other, one]) }?.message
+                == "seeds 40-42,99 are in \(one) too; seeds 40-42,99,200-202 are in more than one file")
     }
 
     @Test func gapsBetweenFilesAreRanges() throws {

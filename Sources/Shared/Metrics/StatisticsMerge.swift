@@ -64,19 +64,42 @@ package enum StatisticsMerge {
 }
 
 extension SeedRanges {
-    /// Throws `.data`, naming the place of the later part and all seeds that both share, if two parts share some.
+    /// Throws `.data` if parts share seeds, naming two of these parts with the seeds that both have, and all seeds that
+    /// are in more than one part.
     static func requireDisjoint(_ parts: [(place: String, seeds: SeedRanges)]) throws {
         let ranges = parts.indices.flatMap { part in parts[part].seeds.ranges.map { (range: $0, part: part) } }
             .sorted { $0.range.lowerBound < $1.range.lowerBound }
         for (one, next) in zip(ranges, ranges.dropFirst()) where next.range.lowerBound <= one.range.upperBound {
             let (place, other) = (parts[next.part].place, parts[one.part].place)
+            guard place != other else { throw Failure(.data, place: place, "is given twice") }
             let shared = parts[next.part].seeds.intersection(parts[one.part].seeds)
+            let all = repeated(in: ranges.map(\.range))
             throw Failure(
                 .data, place: place,
-                place == other
-                    ? "is given twice" : "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too",
-                suggestion: place == other ? nil : remedy)
+                "\(shared.brief) \(shared.count == 1 ? "is" : "are") in \(other) too"
+                    + (all == shared ? "" : "; \(all.brief) are in more than one file"),
+                suggestion: remedy)
         }
+    }
+
+    /// Returns the seeds that are in more than one of `ranges`, which are sorted by their lower bounds.
+    private static func repeated(in ranges: [ClosedRange<Int64>]) -> SeedRanges {
+        var repeated: [ClosedRange<Int64>] = []
+        var reach: Int64?
+        for range in ranges {
+            if let reach, range.lowerBound <= reach {
+                let piece = range.lowerBound...min(range.upperBound, reach)
+                if let last = repeated.last,
+                    piece.lowerBound <= last.upperBound || piece.lowerBound - 1 == last.upperBound
+                {
+                    repeated[repeated.count - 1] = last.lowerBound...max(last.upperBound, piece.upperBound)
+                } else {
+                    repeated.append(piece)
+                }
+            }
+            reach = max(reach ?? range.upperBound, range.upperBound)
+        }
+        return SeedRanges(rising: repeated)
     }
 
     /// The seeds between the lowest and the highest that are not in the set.
