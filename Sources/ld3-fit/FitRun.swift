@@ -36,12 +36,7 @@ struct FitRun {
         gradient = try request.gradient(of: model)
         self.request = request
         try output.check(process, request.budgets)
-        let wanted = (arguments.integerIfGiven("train") ?? 1) + (arguments.integerIfGiven("validation") ?? 1)
-        if let announced = part.count, announced < wanted {
-            reporter.warn(
-                "\(origin.place) announces \(counted(announced, "pair")), and \(wanted) are needed: another part must follow"
-            )
-        }
+        if let warning = request.warning(onPairs: part.count) { reporter.warn("\(origin.place) \(warning)") }
         let first = try samples.next().map { [$0] } ?? []
         if first.contains(where: { $0.count > 0 }) { try request.check(model, Pairs(first, model: model)) }
         let pairs = try Pairs(first + samples.all(), model: model)

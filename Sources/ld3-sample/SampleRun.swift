@@ -64,43 +64,18 @@ struct SampleRun {
 
     func run() throws {
         try solver.forEachBatch("sampling") { batch, solution in
-            let image = decodes ? try finite(solver.model.decoder.decode(solution), of: batch) : solution
+            let image = decodes ? try solver.model.pictures(solution, of: batch) : solution
             try pictures?.add(image, seeds: batch.seeds)
             guard let writer else { return }
-            var samples = batch.removing(["noise"]).setting(
-                NamedTensor(name: decodes ? "image" : "latent", tensor: image))
-            if decodes, solver.model.isLatent, batch["target"] != nil {
-                // The teacher's latent becomes the picture with which the sample is compared.
-                let latents = Tensor<Float>(
-                    shape: solution.shape, elements: try batch.floats("target", sampleShape: solution.sampleShape))
-                let target = try finite(solver.model.decoder.decode(latents), of: batch)
-                samples = samples.setting(NamedTensor(name: "target", tensor: target))
-            }
-            if tellsVolume {
-                let volumes = try finite(solver.logDeterminants(batch), "log-determinant", of: batch)
-                samples = samples.setting(NamedTensor(name: "log_determinant", shape: [batch.count], doubles: volumes))
-            }
+            var samples = try (decodes ? solver.model.decodingTargets(of: batch) : batch).removing(["noise"])
+                .setting(NamedTensor(name: decodes ? "image" : "latent", tensor: image))
+            if tellsVolume { samples = try samples.setting(solver.logDeterminants(batch), as: "log_determinant") }
             if let losses = try solver.model.losses(solution, batch) {
-                let losses = try finite(losses, "loss", of: batch)
-                samples = samples.setting(NamedTensor(name: "loss", shape: [batch.count], doubles: losses))
+                samples = try samples.setting(losses, as: "loss")
             }
             let told = decodes ? [:] : [Key.decoded: "false"]
             try writer.write(samples, metadata: solver.model.metadata.merging(told) { first, _ in first })
         }
         if let warning = try pictures?.finish() { reporter.warn(warning) }
-    }
-
-    /// Returns decoded pictures. Throws `internal`, naming the seed, if the decoder returned NaN or infinity.
-    private func finite(_ images: Tensor<Float>, of batch: SampleBatch) throws -> Tensor<Float> {
-        guard let bad = images.firstNonFinite() else { return images }
-        throw Failure(
-            .internal, place: "seed \(batch.seeds[bad / images.sampleCount])",
-            "the decoder of \(solver.model.name) returned NaN or infinity")
-    }
-
-    /// Returns the numbers of a batch. Throws `data`, naming the seed, if one is not finite.
-    private func finite(_ values: [Double], _ name: String, of batch: SampleBatch) throws -> [Double] {
-        guard let bad = values.firstIndex(where: { !$0.isFinite }) else { return values }
-        throw Failure(.data, place: "seed \(batch.seeds[bad])", "its \(name) is \(values[bad])")
     }
 }

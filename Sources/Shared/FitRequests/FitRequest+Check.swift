@@ -6,6 +6,13 @@ import Schedules
 import Solvers
 
 extension FitRequest {
+    /// Returns a warning if the first part of the pairs announces fewer than are needed; other parts may follow.
+    package func warning(onPairs announced: Int?) -> String? {
+        let needed = (arguments.integerIfGiven("train") ?? 1) + (arguments.integerIfGiven("validation") ?? 1)
+        guard let announced, announced < needed else { return nil }
+        return "announces \(counted(announced, "pair")), and \(needed) are needed: another part must follow"
+    }
+
     /// Returns the schedules of --start. Throws `data`, naming the file, if one is for another process.
     package func givenStarts(for process: NoiseProcess) throws -> [Start] {
         try starts.flatMap { path, frames in

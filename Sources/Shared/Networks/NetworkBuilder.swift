@@ -12,18 +12,27 @@ package struct NetworkBuilder {
     package let prefix: String
     /// If given, every convolution that can use this kernel does; for measurements and tests.
     private let kernel: ConvolutionKernel?
+    /// Whether every layer that may have a bias must have one; else the file decides.
+    private let requiresBiases: Bool
     /// The name and the shape of every tensor that the layers so far need.
     private(set) var requested: [(name: String, shape: [Int])] = []
 
-    package init(weights: (any WeightSource)?, prefix: String = "", kernel: ConvolutionKernel? = nil) {
+    package init(
+        weights: (any WeightSource)?, prefix: String = "", requiresBiases: Bool = false,
+        kernel: ConvolutionKernel? = nil
+    ) {
         self.weights = weights
         self.prefix = prefix
+        self.requiresBiases = requiresBiases
         self.kernel = kernel
     }
 
     package mutating func input(_ shape: MapShape) -> Value { graph.input(shape) }
 
     // MARK: - Weights
+
+    /// Whether the layer `name` has a bias.
+    private func hasBias(_ name: String) -> Bool { requiresBiases || has(name + ".bias") }
 
     func has(_ name: String) -> Bool { weights.map { $0.shape(of: prefix + name) != nil } ?? true }
 
@@ -64,7 +73,7 @@ package struct NetworkBuilder {
 
     // MARK: - Layers
 
-    /// Adds the convolution `name` of the concatenated `sources`, with a bias if the file has one.
+    /// Adds the convolution `name` of the concatenated `sources`, with a bias if it must have one or the file has one.
     ///
     /// - Parameters:
     ///   - segments: the numbers of output channels; more than one if the output is to be taken apart.
@@ -76,7 +85,7 @@ package struct NetworkBuilder {
     ) throws -> Value {
         let channels = segments.reduce(0, +)
         var weight = try kernelWeights(name + ".weight", for: sources, channels: channels, window)
-        var bias = biased && has(name + ".bias") ? try parameter(name + ".bias", [channels]) : nil
+        var bias = biased && hasBias(name) ? try parameter(name + ".bias", [channels]) : nil
         if let order {
             weight = weight.reordered(rows: order)
             bias = bias?.reordered(rows: order)
@@ -102,7 +111,7 @@ package struct NetworkBuilder {
     ) throws -> Value {
         let shape = MapShape(height: 1, width: 1, segments: segments)
         let weight = try parameter(name + ".weight", [shape.channels, input.shape.channels]).scaled(by: inputScale)
-        let bias = has(name + ".bias") ? try parameter(name + ".bias", [shape.channels]) : nil
+        let bias = hasBias(name) ? try parameter(name + ".bias", [shape.channels]) : nil
         return graph.add(shape) {
             Convolution(
                 Sources(input), output: $0, window: Window(1), weight: weight, bias: bias,

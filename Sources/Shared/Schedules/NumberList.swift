@@ -15,6 +15,8 @@ package struct NumberList: Sendable {
     /// Lists beside this one: columns of a table, named lists and members of an object by their names, further rows of an
     /// array without.
     package private(set) var others: [(name: String?, values: [Double])] = []
+    /// The names of lists beside this one that hold something else than numbers.
+    package private(set) var unreadable: [String] = []
 
     /// Reads the list of the file at `path`.
     ///
@@ -95,19 +97,26 @@ package struct NumberList: Sendable {
             guard let (name, member) = Self.first(of: names, among: members, name: \.name) else {
                 throw Self.missing(names, kind: "member", found: members.map(\.name))
             }
+            try Self.requireSingle(name, among: members.map(\.name))
             let rows = try locating(member.name) { try Self.rows(of: member.value) }
             (self.name, values) = (name, rows[0])
             others = rows.dropFirst().map { (nil, $0) }
             others += members.compactMap { other in other.value.doubles.map { (other.name, $0) } }
+            unreadable = members.filter { $0.value.elements != nil && $0.value.doubles == nil }.map(\.name)
         case .named(let kind, let lists):
             guard let (name, list) = Self.first(of: names, among: lists, name: \.name) else {
                 throw Self.missing(names, kind: kind, found: lists.map(\.name))
             }
+            try Self.requireSingle(name, among: lists.map(\.name))
             self.name = name
             words = list.cells
             values = try locating("\(kind) \(list.name)") { try list.cells.map(NumberText.number) }
-            others = lists.compactMap { other in
-                (try? other.cells.map(NumberText.number)).map { (other.name, $0) }
+            for other in lists {
+                if let numbers = try? other.cells.map(NumberText.number) {
+                    others.append((other.name, numbers))
+                } else {
+                    unreadable.append(other.name)
+                }
             }
         case .rows(let rows):
             values = try (rows.first ?? []).map(NumberText.number)
@@ -131,16 +140,28 @@ package struct NumberList: Sendable {
         of names: [String], among items: [Item], name: (Item) -> String
     ) -> (name: String, item: Item)? {
         for wanted in names {
-            let forms = [wanted, wanted.hasSuffix("s") ? String(wanted.dropLast()) : wanted]
-            if let item = items.first(where: { forms.contains(name($0).lowercased()) }) { return (wanted, item) }
+            if let item = items.first(where: { isForm(name($0), of: wanted) }) { return (wanted, item) }
         }
         return nil
+    }
+
+    private static func isForm(_ name: String, of wanted: String) -> Bool {
+        let word = name.lowercased()
+        return word == wanted || wanted.hasSuffix("s") && word == wanted.dropLast()
+    }
+
+    /// Throws `.data` if several lists have the wanted name.
+    private static func requireSingle(_ wanted: String, among names: [String]) throws {
+        let found = names.filter { isForm($0, of: wanted) }
+        guard found.count < 2 else {
+            throw Failure(.data, "holds \(found.count) lists named \(wanted)", suggestion: "leave one of them")
+        }
     }
 
     private static func missing(_ names: [String], kind: String, found: [String]) -> Failure {
         let shown = found.prefix(8).joined(separator: ", ") + (found.count > 8 ? ", ..." : "")
         return Failure(
-            .data, "holds no \(kind) \(names.joined(separator: " or "))",
+            .data, "holds no \(kind) named \(names.joined(separator: ", "))",
             suggestion: found.isEmpty ? "it holds none at all" : "it holds \(shown)")
     }
 

@@ -24,8 +24,9 @@ extension TabulatedSchedule {
             try Self.list(bytes, path: path, names: quantities.flatMap(\.names), isNPZ: kind == .npz)
         }
         let found = quantities.first { $0.names.contains(list.name ?? "") } ?? quantity ?? .sigma
-        let modelTimes = found == .time ? Self.modelTimes(&list) : nil
-        let others = Self.others(than: found, in: list)
+        let (modelTimes, others) = try locating(path) {
+            (try Self.modelTimes(&list, beside: found), try Self.others(than: found, in: list))
+        }
         try locating(path) {
             do {
                 try list.requireOneRow()
@@ -46,14 +47,28 @@ extension TabulatedSchedule {
             modelTimes: modelTimes, words: list.words, others: others)
     }
 
-    /// Returns the columns beside the list that tell its places in other quantities. Time steps may lack the end.
-    private static func others(than found: Quantity, in list: NumberList) -> [Column] {
-        list.others.compactMap { name, values in
-            guard let quantity = Quantity.allCases.first(where: { $0.isNamed(name ?? "") }), quantity != found,
-                values.count == list.values.count || quantity == .timestep && values.count == list.values.count - 1
-            else { return nil }
-            return Column(quantity: quantity, values: values)
+    /// Returns the columns beside the list that tell its places in other quantities. Time steps may lack the end. Throws
+    /// `.data` if one has another length.
+    private static func others(than found: Quantity, in list: NumberList) throws -> [Column] {
+        try list.others.compactMap { name, values in
+            guard let name, let quantity = Quantity.allCases.first(where: { $0.isNamed(name) }), quantity != found
+            else {
+                return nil
+            }
+            let count = list.values.count
+            if values.count == count || quantity == .timestep && values.count == count - 1 {
+                return Column(quantity: quantity, values: values)
+            }
+            guard found == .timestep, values.count == count + 1 else { throw otherLength(name, values, list) }
+            return nil
         }
+    }
+
+    private static func otherLength(_ name: String, _ values: [Double], _ list: NumberList) -> Failure {
+        Failure(
+            .data,
+            "holds \(counted(values.count, "number")) in \(name) beside \(list.values.count) in "
+                + (list.name ?? "its list"))
     }
 
     private static func list(_ bytes: [UInt8], path: String, names: [String], isNPZ: Bool) throws -> NumberList {
@@ -62,15 +77,18 @@ extension TabulatedSchedule {
         return try NumberList(choosing: names, among: archive.names, name: { $0 }, kind: "array", read: archive.array)
     }
 
-    /// Takes the model times out of a list of times: the list of that name, or the second of two rows.
-    private static func modelTimes(_ list: inout NumberList) -> [Double]? {
-        if let column = list.others.first(where: { Quantity.modelTimesNames.contains($0.name ?? "") }),
-            column.values.count == list.values.count
-        {
-            return column.values
+    /// Takes the model times out of a file: the list of that name, or the second of two rows of times. Throws `.data` if the
+    /// list of that name is no list of as many numbers.
+    private static func modelTimes(_ list: inout NumberList, beside found: Quantity) throws -> [Double]? {
+        if let name = list.unreadable.first(where: Quantity.modelTimesNames.contains) {
+            throw Failure(.data, "holds something in \(name) that is no number")
         }
-        guard list.others.count == 1, list.others[0].name == nil, list.others[0].values.count == list.values.count,
-            list.values.count > 1
+        if let (name, values) = list.others.first(where: { Quantity.modelTimesNames.contains($0.name ?? "") }) {
+            guard values.count == list.values.count else { throw otherLength(name ?? "", values, list) }
+            return values
+        }
+        guard found == .time, list.others.count == 1, list.others[0].name == nil,
+            list.others[0].values.count == list.values.count, list.values.count > 1
         else { return nil }
         return list.takeSecondRow()
     }

@@ -80,6 +80,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
             throw failure(
                 .data, "must fall in noise, but \(word(index, values)) follows \(word(index - 1, values))")
         }
+        try requireModelTimes(of: process)
         return times
     }
 
@@ -121,6 +122,21 @@ extension TabulatedSchedule {
                     : "no noise is left at \(quantity.value(of: free, process) ?? free)")
         }
         return free
+    }
+
+    /// Throws `.data` if a model time is no time of the process, or if the first is not its start.
+    private func requireModelTimes(of process: NoiseProcess) throws {
+        guard let modelTimes, let first = modelTimes.first else { return }
+        let (start, free) = (process.start, process.hasNoiseLevels ? process.noiseFreeTime : process.end)
+        for (index, time) in modelTimes.enumerated() where !(time >= free && time <= start * (1 + 2e-3)) {
+            throw failure(
+                .data,
+                "model time \(index + 1), \(shortest(time)), is none of the process \(process.spelling), whose times fall "
+                    + "from \(shortest(start)) to \(shortest(free))")
+        }
+        guard Self.isClose(first, start) else {
+            throw failure(.data, "the model times start at \(shortest(first)), the process at \(shortest(start))")
+        }
     }
 
     /// Throws `.data` if another column of the file tells other places than the times `times` of `values`.

@@ -19,15 +19,22 @@ extension LatentConfiguration {
         let groups = try Self.count("norm_num_groups", document) ?? 32
         var network = try NetworkConfiguration(unet)
         network.guided.groups = groups
+        let decoder = try Self.decoder(firstStage, groups: groups)
         self.init(
-            name: document["name"]?.string, network: network, decoder: try Self.decoder(firstStage, groups: groups),
-            scaleFactor: try Self.scaleFactor(params), condition: try Self.condition(params, weights),
+            name: document["name"]?.string, network: network, decoder: decoder,
+            scaleFactor: try Self.scaleFactor(params) ?? Self.scaleFactor(of: weights, decoder),
+            condition: try Self.condition(params, weights),
             process: .vpDiscrete(try Self.table(params)), prediction: try Self.prediction(params),
             latentSize: try Self.count("image_size", params) ?? network.imageResolution)
         guard decoder.latentChannels == network.imageChannels else {
             throw Failure(
                 .data, place: "configuration",
                 "the U-Net works on \(network.imageChannels) channels, the decoder reads \(decoder.latentChannels)")
+        }
+        guard isSampleShape(latentShape), latentSize.isMultiple(of: 1 << (network.channelMultipliers.count - 1)) else {
+            throw Failure(
+                .data, place: "configuration: image_size",
+                "\(latentSize) is too large, or cannot be halved at every level of the network")
         }
     }
 
@@ -53,8 +60,9 @@ extension LatentConfiguration {
         return architecture
     }
 
-    private static func scaleFactor(_ params: JSONValue) throws -> Double {
-        guard let value = params["scale_factor"] else { return 1 }
+    /// Returns the scale factor of the configuration; nil if it leaves it to the file or to the kind of autoencoder.
+    private static func scaleFactor(_ params: JSONValue) throws -> Double? {
+        guard let value = params["scale_factor"] else { return nil }
         guard let factor = value.double, factor.isFinite, factor != 0 else {
             throw Failure(.data, place: "configuration: scale_factor", "is no number other than zero")
         }

@@ -20,7 +20,7 @@ extension LatentConfiguration {
     }
 
     /// A tensor of the file, or what the released models have: 0.18215, and 1 if latents are quantised.
-    private static func scaleFactor(of weights: any WeightSource, _ decoder: AutoencoderArchitecture) throws -> Double {
+    static func scaleFactor(of weights: any WeightSource, _ decoder: AutoencoderArchitecture) throws -> Double {
         let name = "scale_factor"
         guard weights.shape(of: name) != nil else { return decoder.codes == nil ? 0.18215 : 1 }
         guard let factor = try weights.floats(name).first, factor.isFinite, factor > 0 else {

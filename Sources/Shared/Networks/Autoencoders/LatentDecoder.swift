@@ -37,7 +37,8 @@ package struct LatentDecoder: Sendable {
         guard height > 0, width > 0, scaleFactor.isFinite, scaleFactor != 0 else {
             throw Failure(.data, "latents of \(height)x\(width) pixels scaled by \(scaleFactor) cannot be decoded")
         }
-        var network = AutoencoderBuilder(architecture, NetworkBuilder(weights: weights, prefix: prefix))
+        var network = AutoencoderBuilder(
+            architecture, NetworkBuilder(weights: weights, prefix: prefix, requiresBiases: true))
         let latents = network.builder.input(
             MapShape(height: height, width: width, channels: architecture.latentChannels))
         let output = try network.build(latents)

@@ -30,7 +30,7 @@ package struct TextEncoder: Sendable {
                 "\(architecture.layers) layers of width \(width) with \(architecture.heads) heads do not fit each other"
             )
         }
-        var builder = NetworkBuilder(weights: weights, prefix: prefix)
+        var builder = NetworkBuilder(weights: weights, prefix: prefix, requiresBiases: true)
         let input = builder.input(MapShape(height: positions.count, width: 1, channels: width))
         var x = input
         for index in 0..<architecture.layers - architecture.skippedLayers {

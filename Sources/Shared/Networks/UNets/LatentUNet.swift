@@ -58,7 +58,7 @@ package struct LatentUNet: Sendable {
         guard height > 0, width > 0, height.isMultiple(of: factor), width.isMultiple(of: factor) else {
             throw Failure(.data, "a latent of \(height)x\(width) pixels cannot be halved at every level of the network")
         }
-        var builder = NetworkBuilder(weights: weights, prefix: prefix)
+        var builder = NetworkBuilder(weights: weights, prefix: prefix, requiresBiases: true)
         let x = builder.input(MapShape(height: height, width: width, channels: configuration.imageChannels))
         let step = builder.input(MapShape(features: 2))
         let branch = configuration.guided.contextWidth.map { ContextBranch(tokens: tokens, width: $0, builder) }

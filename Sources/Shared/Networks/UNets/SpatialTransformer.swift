@@ -13,7 +13,7 @@ struct ContextBranch {
 
     init(tokens: Int, width: Int, _ builder: NetworkBuilder) {
         self.tokens = tokens
-        self.builder = NetworkBuilder(weights: builder.weights, prefix: builder.prefix)
+        self.builder = NetworkBuilder(weights: builder.weights, prefix: builder.prefix, requiresBiases: true)
         input = self.builder.input(MapShape(height: tokens, width: 1, channels: width))
     }
 

@@ -1,0 +1,24 @@
+import Diagnostics
+import Formats
+import TensorStream
+import Tensors
+
+extension Model {
+    /// Returns the pictures of solutions, [B, image shape]. Throws `internal`, naming the seed, if the decoder returns NaN
+    /// or infinity.
+    package func pictures(_ solutions: Tensor<Float>, of batch: SampleBatch) throws -> Tensor<Float> {
+        let images = try decoder.decode(solutions)
+        guard let bad = images.firstNonFinite() else { return images }
+        throw Failure(
+            .internal, place: "seed \(batch.seeds[bad / images.sampleCount])",
+            "the decoder of \(name) returned NaN or infinity")
+    }
+
+    /// Returns the batch with pictures in the place of the teacher's latents, if it has any: samples are compared as pictures.
+    package func decodingTargets(of batch: SampleBatch) throws -> SampleBatch {
+        guard isLatent, batch["target"] != nil else { return batch }
+        let latents = Tensor<Float>(
+            shape: [batch.count] + targetShape, elements: try batch.floats("target", sampleShape: targetShape))
+        return batch.setting(NamedTensor(name: "target", tensor: try pictures(latents, of: batch)))
+    }
+}
