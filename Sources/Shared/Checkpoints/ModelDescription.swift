@@ -42,7 +42,7 @@ package struct ModelDescription: Sendable {
         package init(_ name: String, _ text: String) { (self.name, self.text) = (name, text) }
     }
 
-    /// What the caller knows of a file beyond its tensors.
+    /// The facts of a file that the caller knows beyond its tensors.
     package struct Knowledge: Sendable {
         /// The architecture, if the file itself does not name it.
         package var architecture: String?
@@ -50,7 +50,7 @@ package struct ModelDescription: Sendable {
         package var parts: [Part]
         /// Notes for the user.
         package var notes: [String]
-        /// What keeps the tensors, if that is no single file.
+        /// The folder that keeps the tensors, if no single file does.
         package var container: String?
 
         package init(

@@ -20,7 +20,7 @@ package struct Model: Sendable {
     package let conditionInputs: ConditionInputs
     /// Samples that are solved at once if the user does not say: enough to keep the cores busy, few enough to stream.
     package let defaultBatch: Int
-    /// Which of two sets of weights is used; nil if the model's file holds one.
+    /// The set of weights that is used; nil if the model's file holds one.
     package let weightSet: WeightSet?
     /// Notes for the user about the choice of the model's weights, one sentence each.
     package let remarks: [String]

@@ -46,7 +46,7 @@ enum Trust {
                 .noInput, place: "\(origin.place): \(Key.model)", "there is no regular file \(path)",
                 suggestion: suggestion)
         }
-        // What is wrong with a folder's lists of shards is not told, since data named it.
+        // No fault of a folder's lists of shards is told, since data named it.
         let digest = isFolder ? try? DiffusersFolder(path: path).digest() : try modelDigest(ofFile: path)
         guard digest == recorded else {
             throw refusal(of: name, by: origin, "a file whose digest is not the recorded one")

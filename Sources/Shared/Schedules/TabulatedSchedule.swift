@@ -15,7 +15,7 @@ package struct TabulatedSchedule: Sendable, Equatable {
     package let modelTimes: [Double]?
     /// The numbers of the one list as they stand in the user's text, for messages; empty for other lists.
     let words: [String]
-    /// The same places in other quantities, if the file of the one list tells them too.
+    /// Its places in other quantities, if the file of the one list tells them too.
     let others: [Column]
 
     /// A column of a table, or a list beside the one that is read.

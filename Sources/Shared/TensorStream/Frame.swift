@@ -40,7 +40,7 @@ package enum Key {
     package static let modelDigest = "ld3.model_sha256"
     package static let process = "ld3.process"
     package static let guidance = "ld3.guidance"
-    /// Which set of the model's weights was used: `ema` or `raw`.
+    /// The set of the model's weights that was used: `ema` or `raw`.
     package static let weights = "ld3.weights"
     package static let history = "ld3.history"
     package static let prompts = "ld3.prompts"

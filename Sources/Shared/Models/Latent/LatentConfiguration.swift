@@ -20,7 +20,7 @@ package struct LatentConfiguration: Sendable, Equatable {
     package var scaleFactor: Double
     package var condition: ConditionNetwork
     package var process: NoiseProcess
-    /// What the U-Net predicts.
+    /// The quantity that the U-Net predicts.
     package var prediction: Prediction
     /// The height and width of a latent that the model was trained on.
     package var latentSize: Int

@@ -13,7 +13,7 @@ package struct LatentModelFiles: Sendable {
     package var tokenizer: @Sendable () throws -> Tokenizer
     /// The digest of the files (docs/STREAM.md, `ld3.model_sha256`).
     package var digest: String
-    /// Which of several sets of weights these are; nil if the files hold one.
+    /// The set of weights that these are; nil if the files hold one.
     package var weightSet: WeightSet?
     /// Notes for the user about the choice of the weights, one sentence each.
     package var remarks: [String]

@@ -1,7 +1,7 @@
 import Diagnostics
 import Formats
 
-/// What the `config.json` of an AutoencoderKL says of a decoder beside the shapes of its tensors.
+/// The facts of a decoder that the `config.json` of an AutoencoderKL tells beside the shapes of its tensors.
 package struct AutoencoderSettings: Sendable, Equatable {
     package let levels: Int
     /// The residual blocks of a level of the encoder.

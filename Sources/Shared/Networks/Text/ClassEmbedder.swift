@@ -18,10 +18,10 @@ package struct ClassEmbedder: Sendable {
     /// Returns the contexts [B, 1, width] of class numbers; -1 stands for no class.
     ///
     /// Throws `data` if a number is none of the classes.
-    package func contexts(_ labels: [Int]) throws -> Tensor<Float> {
-        if let label = labels.first(where: { !(-1..<classes).contains($0) }) {
+    package func contexts(_ numbers: [Int]) throws -> Tensor<Float> {
+        if let label = numbers.first(where: { !(-1..<classes).contains($0) }) {
             throw Failure(.data, place: "label", "\(label) is none of the model's \(classes) classes")
         }
-        return try table.rows(labels.map { $0 < 0 ? classes : $0 }).reshaped([labels.count, 1, width])
+        return try table.rows(numbers.map { $0 < 0 ? classes : $0 }).reshaped([numbers.count, 1, width])
     }
 }
