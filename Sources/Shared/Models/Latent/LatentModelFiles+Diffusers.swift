@@ -52,11 +52,11 @@ extension LatentModelFiles {
     ) throws -> any WeightSource {
         let unet = ModuleNames.unet(network)
         let autoencoder = ModuleNames.autoencoder(levels: first.levels, blocks: first.blocks)
-        return JoinedWeights([
-            try weights(in: folder, .unet) { unet.compVis($0).map { networkPrefix + $0 } },
-            try weights(in: folder, .autoencoder) { autoencoder.compVis($0).map { decoderPrefix + $0 } },
+        return try JoinedWeights([
+            weights(in: folder, .unet) { unet.compVis($0).map { networkPrefix + $0 } },
+            weights(in: folder, .autoencoder) { autoencoder.compVis($0).map { decoderPrefix + $0 } },
             // transformers writes text_model. before all names, or leaves it out.
-            try weights(in: folder, .textEncoder) { name in
+            weights(in: folder, .textEncoder) { name in
                 conditionPrefix + "transformer." + (name.hasPrefix("text_model.") ? "" : "text_model.") + name
             },
         ])
