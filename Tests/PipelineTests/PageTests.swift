@@ -37,16 +37,21 @@ import Testing
         let pattern = try Regex("(docs/[A-Za-z0-9/_-]+\\.md)(?:, \"([^\"]+)\")?")
         var named = 0
         for folder in folders {
-            for case let path as String in FileManager.default.enumerator(atPath: "\(Fixtures.root)/\(folder)") ?? .init() {
+            for case let path as String in FileManager.default.enumerator(atPath: "\(Fixtures.root)/\(folder)")
+                ?? .init()
+            {
                 guard !path.hasPrefix("Fixtures"),
                     let text = try? String(contentsOfFile: "\(Fixtures.root)/\(folder)/\(path)", encoding: .utf8)
                 else { continue }
                 for match in text.matches(of: pattern) {
                     named += 1
                     let target = String(match.output[1].substring ?? "")
-                    #expect(FileManager.default.fileExists(atPath: "\(Fixtures.root)/\(target)"), "\(folder)/\(path): \(target)")
+                    #expect(
+                        FileManager.default.fileExists(atPath: "\(Fixtures.root)/\(target)"),
+                        "\(folder)/\(path): \(target)")
                     guard let heading = match.output[2].substring, !heading.contains("\n") else { continue }
-                    #expect(try anchors(of: target).contains(anchor(heading)), "\(folder)/\(path): \(target), \(heading)")
+                    #expect(
+                        try anchors(of: target).contains(anchor(heading)), "\(folder)/\(path): \(target), \(heading)")
                 }
             }
         }

@@ -76,7 +76,8 @@ struct Tutorial {
                     }
                     let (printed, status) = (try text(".printed"), try text(".status"))
                     if status == "0\n", Self.matches(printed, expected) { return nil }
-                    return "$ \(command)\nstatus \(status)expected:\n\(expected.joined(separator: "\n"))\nprinted:\n\(printed)"
+                    return
+                        "$ \(command)\nstatus \(status)expected:\n\(expected.joined(separator: "\n"))\nprinted:\n\(printed)"
                 }
         }
     }
@@ -87,6 +88,7 @@ struct Tutorial {
             let pieces = line.components(separatedBy: "...").map(NSRegularExpression.escapedPattern(for:))
             return pieces.joined(separator: ".*") + "\n"
         }
-        return printed.range(of: "^\(pattern.joined())$", options: .regularExpression) == printed.startIndex..<printed.endIndex
+        return printed.range(of: "^\(pattern.joined())$", options: .regularExpression) == printed
+            .startIndex..<printed.endIndex
     }
 }

@@ -27,7 +27,8 @@ import Testing
     func worksWithNumPy(page: String) throws { try follow(page) }
 
     @Test(
-        .enabled(if: Python.imports("torch, numpy"), "python3 with torch and numpy is not there ($PYTHON names another)"),
+        .enabled(
+            if: Python.imports("torch, numpy"), "python3 with torch and numpy is not there ($PYTHON names another)"),
         arguments: pages(needing: "torch, numpy"))
     func worksWithPyTorch(page: String) throws { try follow(page) }
 
