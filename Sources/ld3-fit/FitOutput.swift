@@ -4,13 +4,11 @@ import Diffusion
 import FitRequests
 import Fitting
 import Formats
-import Images
 import Options
-import Plots
 import Schedules
 import TensorStream
 
-/// Writes the schedules: a stream, as they are found, or a text; and a plot.
+/// Writes the schedules: a stream, as they are found, or a text; and the files for people.
 struct FitOutput {
     enum Format: String, CaseIterable { case stream, json, text }
 
@@ -18,9 +16,9 @@ struct FitOutput {
     private let format: Format
     private let export: ScheduleExport?
     private let writer: StreamWriter?
-    private let plotFile: String?
+    private let files: FitFiles
 
-    /// Throws `usage` if the export is known to refuse the result, `cannotCreate` if the plot cannot be had.
+    /// Throws `usage` if the export is known to refuse the result, `cannotCreate` if a file cannot be had.
     init(_ request: FitRequest) throws {
         let arguments = request.arguments
         if request.export != nil {
@@ -40,8 +38,7 @@ struct FitOutput {
         }
         reporter = arguments.reporter
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
-        plotFile = arguments.stringIfGiven("plot")
-        if let plotFile { try Publishing.check(plotFile) }
+        files = try FitFiles(arguments, command: arguments.commandLine)
     }
 
     /// Throws `usage` if the schedules of these budgets cannot be exported, whatever the fit finds.
@@ -76,15 +73,13 @@ struct FitOutput {
         }
     }
 
-    /// Writes JSON (one document, or an array of them) and the plot, which need all schedules.
+    /// Writes JSON (one document, or an array of them) and the files, which need all schedules.
     func finish(_ fits: [Fit]) throws {
         if let documents = try documents(fits) {
             let json = documents.count == 1 ? documents[0] : .array(documents)
             try Descriptor.write(Descriptor.standardOutput, json.indentedText)
         }
-        guard let plotFile else { return }
-        let figure = Figure(panels: fits.flatMap(\.figure.panels), columns: 2)
-        try Publishing.publish(plotFile, bytes: PNG.encode(figure.render()))
+        try files.write(fits)
     }
 
     /// Returns the JSON documents of --format or --export, or nil if neither asks for them.

@@ -32,9 +32,8 @@ let command = Command(
         OptionGroup(
             "output",
             [
-                .choice("format", cases: FitOutput.Format.self, "stream, json or text [stream; text on a terminal]"),
-                .value("plot", "FILE", "draw the schedule and the course of the losses as PNG"),
-            ]
+                .choice("format", cases: FitOutput.Format.self, "stream, json or text [stream; text on a terminal]")
+            ] + FitFiles.options
         ).withoutEffectOnNumbers(),
         .modelGroup, .modelDetails, .export, TimesSettings.options,
     ] + FitMethods.options + [

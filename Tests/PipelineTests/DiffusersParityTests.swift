@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A list that ld3-fit exports for a flow gives the same samples in diffusers as in ld3-sample (docs/YOUR-MODEL.md).
+/// A list that ld3-fit exports for a flow gives the same samples in diffusers as in ld3-sample
+/// (docs/tutorials/comfyui-diffusers.md).
 @Suite(
     .enabled(
         if: Python.imports("torch, numpy, diffusers"),

@@ -138,14 +138,6 @@ import Testing
         #expect(ggdm["forwards"]?.integer == 32 + (16 + 8 + 16) * 3)
     }
 
-    @Test func thePlotIsAPicture() throws {
-        let folder = try TemporaryFolder()
-        let result = try fit("--nfe=4", "--rounds=1,0", "--plot", folder.file("plot.png"))
-        #expect(result.status == 0, "\(result.errors)")
-        let bytes = try #require(FileManager.default.contents(atPath: folder.file("plot.png")))
-        #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]))
-    }
-
     /// The loss that leaving model times out costs is told, and asks for consent.
     @Test func exportsAreForOtherPrograms() throws {
         let list = try fit("--nfe=4", "--tied", "--rounds=1,0", "--export=comfy")

@@ -47,7 +47,7 @@ import Testing
         return ((losses.reduce(0, +) / count).squareRoot(), Double(losses.count { $0 < 4 }) / count)
     }
 
-    /// Ten pairs are enough, with the sampler's gradients and without any. The numbers are those of docs/RESULTS.md.
+    /// Ten pairs are enough, with the sampler's gradients and without any. The numbers are those of docs/results/docking.md.
     @Test(.enabled(if: Python.imports("numpy"), "python3 with numpy is not there ($PYTHON names another)"))
     func aRigidBodyDocks() throws {
         let command = "exec:\(Python.command) '\(Fixtures.root)/examples/rigid_docking.py'"

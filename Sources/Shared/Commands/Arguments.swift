@@ -70,6 +70,19 @@ package struct Arguments: OptionValues {
         return Provenance.Entry(program: command.name, version: version, arguments: told + positionals)
     }
 
+    /// The command line, as a shell reads it back.
+    package var commandLine: String {
+        func word(_ text: String) -> String {
+            let isPlain = text.unicodeScalars.allSatisfy {
+                $0.properties.isAlphabetic || "0123456789_./:@%+=,-".unicodeScalars.contains($0)
+            }
+            return isPlain && !text.isEmpty
+                ? text : "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+        }
+        let options = given.map { "--\($0.option.name)" + ($0.value.map { "=\(word($0))" } ?? "") }
+        return ([command.name] + options + positionals.map(word)).joined(separator: " ")
+    }
+
     private func required<Value>(_ name: String, _ value: Value?) throws -> Value {
         guard let value else { throw Failure(.usage, place: "--\(name)", "is required") }
         return value

@@ -8,8 +8,8 @@ import Solvers
     import Darwin
 #endif
 
-/// The version of every program.
-package let version = "0.1.0"
+/// The version of every program. docs/STREAM.md, "What a version promises", tells when it rises.
+package let version = "0.2.0"
 
 /// Runs a whole program and exits: starts up, parses the command line, answers --help and --version, else runs `body`.
 /// The exit status is that of the failure that `body` throws.

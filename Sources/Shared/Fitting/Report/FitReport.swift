@@ -23,7 +23,12 @@ extension Fit {
                     + compact(schedule.modelTimes[index], width: 11)
                     + (columns ?? ""))
         }
-        lines.append("")
+        return lines + [""] + remarks
+    }
+
+    /// How the schedule came about, a sentence each.
+    var remarks: [String] {
+        var lines: [String] = []
         let most = starts.first?.pairs
         let rated = starts.map { rated in
             let part = rated.pairs == most ? "" : " (\(counted(rated.pairs, "pair")))"
@@ -43,7 +48,7 @@ extension Fit {
     }
 
     /// Steps, evaluations and number of values, always together.
-    private func summary() throws -> String {
+    func summary() throws -> String {
         let evaluations = try schedule.evaluations()
         let coefficients = schedule.coefficients == nil ? "" : ", learned coefficients"
         return "\(schedule.solver.name): \(counted(schedule.steps, "step")), \(counted(evaluations, "evaluation")), "

@@ -1,0 +1,41 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The files that ld3-fit makes for people.
+@Suite struct FitFilesTests {
+    private let pairs: [UInt8]
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        pairs = try Programs.shell(
+            "ld3-noise --seeds 0-7 --shape 8 | ld3-teacher -q --model gaussian:shape=8,std=0.5 --nfe 20"
+        ).output
+    }
+
+    private func fit(_ arguments: String...) throws -> Programs.Result {
+        try Programs.run("ld3-fit", arguments, input: pairs)
+    }
+
+    @Test func theReportIsOnePage() throws {
+        let file = folder.file("<i>it's.html")
+        let result = try fit("--nfe=3,4", "--rounds=1,0", "--report", file)
+        #expect(result.status == 0, "\(result.errors)")
+        let page = try String(contentsOfFile: file, encoding: .utf8)
+        #expect(page.contains("<pre>ld3-fit --nfe=3,4 --rounds=1,0 --report=&#39;"))
+        #expect(!page.contains("<i>") && page.contains("/&lt;i&gt;it&#39;\\&#39;&#39;s.html&#39;</pre>"))
+        #expect(page.components(separatedBy: "<tr>").count - 1 == 5 + 6)
+        #expect(page.components(separatedBy: "src=\"data:image/png;base64,iVBOR").count - 1 == 2)
+        #expect(!page.contains("://") && page.contains("<li>hard validation loss"))
+        let other = try Programs.run("ld3-fit", ["--schedule=x", "--export=comfy", "--report=y"])
+        #expect(other.status == 64, "\(other.errors)")
+    }
+
+    @Test func thePlotIsAPicture() throws {
+        let result = try fit("--nfe=4", "--rounds=1,0", "--plot", folder.file("plot.png"))
+        #expect(result.status == 0, "\(result.errors)")
+        let bytes = try #require(FileManager.default.contents(atPath: folder.file("plot.png")))
+        #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+    }
+}
