@@ -13,7 +13,7 @@ extension Model {
         guard shape == sampleShape else {
             throw Failure(
                 .data, place: batch.part.place,
-                "the noise has samples of shape \(shape), the model \(name) wants \(sampleShape)",
+                "the noise has samples of shape \(shape), the model \(name) wants \(acceptedShapes)",
                 suggestion: "<ld3-noise:model> takes the shape from the model")
         }
         return Tensor(shape: [batch.count] + shape, elements: try batch.floats("noise"))
@@ -27,11 +27,17 @@ extension Model {
         let place = batch.part.place ?? "its input"
         let given = try locating(place) {
             try Condition(
-                classes: classes(of: batch), tensors: batch.tensors, prompts: batch.part.metadata[Key.prompts],
+                classes: classes(of: batch), tensors: batch.tensors, prompts: batch.part.prompts(),
                 negativePrompt: batch.part.metadata[Key.negativePrompt], count: batch.count)
         }
         let encoded = try conditionEncoder?.encode(given, seeds: batch.seeds) ?? given
         return try locating(place) { try conditionInputs.select(encoded) }
+    }
+
+    /// Whether the samples of a batch carry something towards which guidance can lead.
+    package static func canGuide(_ batch: SampleBatch) -> Bool {
+        batch.classes != nil || batch[promptTensor] != nil
+            || batch.tensors.contains { isConditionTensor($0.name) && $0.name.hasSuffix(Condition.nullSuffix) }
     }
 
     /// Throws `data`, naming the seed, if the model has no such class.

@@ -26,7 +26,7 @@ struct LatentDenoiser: ResizableDenoiser {
         self.sampleShape = sampleShape
         self.pool = pool
         let tokens = encoder.contextShape?[0] ?? 1
-        network = Deferred {
+        network = Deferred(of: files.path) {
             try LatentUNet(
                 weights: files.weights, prefix: LatentModelFiles.networkPrefix,
                 configuration: files.configuration.network, height: sampleShape[1], width: sampleShape[2],
@@ -35,10 +35,15 @@ struct LatentDenoiser: ResizableDenoiser {
         cache = ContextCache(encoder)
     }
 
+    /// The number that divides the sides of a latent, which are halved between levels.
+    private var divisor: Int { 1 << (files.configuration.network.channelMultipliers.count - 1) }
+    var acceptedShapes: String {
+        "\(sampleShape) or [\(sampleShape[0]), h, w] with h and w multiples of \(divisor)"
+    }
+
     func resized(to shape: [Int]) -> (any Denoiser<Float>)? {
-        let factor = 1 << (files.configuration.network.channelMultipliers.count - 1)
         guard shape.count == 3, shape[0] == sampleShape[0],
-            shape[1...].allSatisfy({ $0 > 0 && $0.isMultiple(of: factor) })
+            shape[1...].allSatisfy({ $0 > 0 && $0.isMultiple(of: divisor) })
         else { return nil }
         return LatentDenoiser(files, encoder: encoder, sampleShape: shape, pool: pool)
     }

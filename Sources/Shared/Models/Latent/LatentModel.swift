@@ -11,10 +11,10 @@ struct LatentModel {
 
     var conditionInputs: ConditionInputs {
         guard let shape = encoder.contextShape else { return ConditionInputs() }
-        let names = [ContextEncoder.tensorName, ContextEncoder.tensorName + "_null"]
         return ConditionInputs(
-            shapes: Dictionary(uniqueKeysWithValues: names.map { ($0, shape) }), optional: Set(names),
-            takesPrompts: encoder.readsPrompts)
+            alternatives: [
+                ContextEncoder.tensorName: shape, ContextEncoder.tensorName + Condition.nullSuffix: shape,
+            ], takesPrompts: encoder.readsPrompts)
     }
 
     /// - Parameter process: the process under which the user wants the model; nil for its own. A flow may have a shift.
