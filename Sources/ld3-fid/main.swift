@@ -21,7 +21,8 @@ let command = Command(
                         + " [the one of the embedded features, unless only --statistics is asked for]"),
                 .value(
                     "features", "NET",
-                    "mnist32 or digits64 (embedded), or the file of Inception-v3's weights under pytorch-fid's names [those of the reference, else mnist32]"),
+                    "mnist32 or digits64 (embedded), or the file of Inception-v3's weights under pytorch-fid's names [those of the reference, else mnist32]"
+                ),
                 .choice(
                     "input", cases: InceptionInput.self, default: "edm",
                     "how Inception sees pictures: edm, pytorch-fid or clean-fid; the reference must be of the same"),

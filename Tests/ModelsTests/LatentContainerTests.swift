@@ -2,6 +2,7 @@ import Checkpoints
 import Diagnostics
 import Formats
 import Foundation
+import ModelTestSupport
 import Models
 import Networks
 import TensorStream

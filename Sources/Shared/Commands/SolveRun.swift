@@ -79,9 +79,10 @@ package struct SolveRun {
 
     /// Warns of the first samples on which guidance has no effect, and of the first prompt that is cut.
     private func tell(of batch: SampleBatch, _ told: inout Told) throws {
-        if model.guidance != 1, !told.ofGuidance, let seed = batch.seeds.first, !Model.canGuide(batch) {
+        if model.guidance != 1, !told.ofGuidance, let seed = batch.seeds.first,
+            let missing = model.missingGuide(in: batch)
+        {
             told.ofGuidance = true
-            let missing = model.conditionInputs.takesPrompts ? "prompts" : "labels"
             reporter.warn("the samples from seed \(seed) on carry no \(missing): guidance changes nothing in them")
         }
         let cuts = try model.cuts(of: model.prompts(of: batch).filter { told.prompts.insert($0).inserted })

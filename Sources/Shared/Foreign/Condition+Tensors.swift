@@ -41,7 +41,8 @@ extension Condition {
         for (name, tensor) in tensors where name.hasSuffix(Self.nullSuffix) {
             let partner = String(name.dropLast(Self.nullSuffix.count))
             guard let shape = tensors[partner]?.shape else {
-                throw Failure(.data, "has the tensor `\(name)` without `\(partner)`, from which guidance leads away by it")
+                throw Failure(
+                    .data, "has the tensor `\(name)` without `\(partner)`, from which guidance leads away by it")
             }
             guard shape == tensor.shape else {
                 throw Failure(

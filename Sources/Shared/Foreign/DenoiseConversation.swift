@@ -75,7 +75,8 @@ package struct ModelFrame {
         self.init(
             process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels,
             conditionShapes: try Self.conditionShapes(frame.metadata["ld3.conditions"]),
-            isLatent: try Self.flag("ld3.latent", frame) ?? false, readsPrompts: try Self.flag("ld3.reads_prompts", frame))
+            isLatent: try Self.flag("ld3.latent", frame) ?? false,
+            readsPrompts: try Self.flag("ld3.reads_prompts", frame))
         self.stepper = stepper
     }
 

@@ -17,7 +17,9 @@ package struct ConditionInputs: Sendable, Equatable {
     /// stands beside prompts or classes whose place it takes, and if there are prompts that the model cannot read.
     func select(_ condition: Condition) throws -> Condition {
         if condition.prompts != nil, !takesPrompts { throw Failure(.data, "has prompts, which the model cannot read") }
-        for (name, shape) in required.merging(alternatives, uniquingKeysWith: { own, _ in own }).sorted(by: { $0.key < $1.key }) {
+        for (name, shape) in required.merging(alternatives, uniquingKeysWith: { own, _ in own }).sorted(by: {
+            $0.key < $1.key
+        }) {
             guard let tensor = condition.tensors[name] else {
                 guard required[name] != nil else { continue }
                 throw Failure(.data, "has no tensor `\(name)` [B] + \(shape), which the model needs")

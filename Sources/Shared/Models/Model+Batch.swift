@@ -34,10 +34,15 @@ extension Model {
         return try locating(place) { try conditionInputs.select(encoded) }
     }
 
-    /// Whether the samples of a batch carry something towards which guidance can lead.
-    package static func canGuide(_ batch: SampleBatch) -> Bool {
-        batch.classes != nil || batch[promptTensor] != nil
-            || batch.tensors.contains { isConditionTensor($0.name) && $0.name.hasSuffix(Condition.nullSuffix) }
+    /// Returns what the samples of a batch lack towards which guidance could lead; nil if they have it.
+    package func missingGuide(in batch: SampleBatch) -> String? {
+        let names = batch.tensors.map(\.name).filter(isConditionTensor)
+        guard batch.classes == nil, !names.contains(where: { $0 == promptTensor || $0.hasSuffix(Condition.nullSuffix) })
+        else { return nil }
+        if let name = names.first(where: { conditionInputs.alternatives[$0] != nil }) {
+            return "tensor `\(name)\(Condition.nullSuffix)`"
+        }
+        return labelCount > 0 ? "labels" : "prompts"
     }
 
     /// Throws `data`, naming the seed, if the model has no such class.

@@ -13,12 +13,15 @@ extension ModelCatalogue {
             switch try ModelSpecification(name) {
             case .embedded(let model) where architecture == nil: try ResourceLocator.standard.path(of: model.modelFile)
             case .checkpoint(let path): path
-            case .embedded: throw Failure(.usage, place: "architecture", "is for a checkpoint, and the model is \(name)")
+            case .embedded:
+                throw Failure(.usage, place: "architecture", "is for a checkpoint, and the model is \(name)")
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
         let document = try architecture.map { try JSONValue(file: $0) }
         if DiffusersFolder.isFolder(path) {
-            guard document == nil else { throw Failure(.usage, place: "architecture", "the folder \(path) tells its own") }
+            guard document == nil else {
+                throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
+            }
             let folder = DiffusersFolder(path: path)
             let files = try LatentModelFiles(diffusers: folder)
             return try describe(files, weights: try folder.weights(), name: name, container: "diffusers folder")

@@ -35,10 +35,15 @@ struct ContextEncoder: ConditionEncoder {
             source = .classes(table)
         case .text(let architecture):
             let deferred = Deferred(of: files.path) {
-                (
-                    tokenizer: try files.tokenizer(),
-                    encoder: try TextEncoder(weights: files.weights, architecture: architecture, pool: pool)
-                )
+                let tokenizer = try files.tokenizer()
+                let encoder = try TextEncoder(weights: files.weights, architecture: architecture, pool: pool)
+                guard tokenizer.vocabulary.count <= encoder.vocabularyCount else {
+                    throw Failure(
+                        .data, place: "text encoder",
+                        "knows \(encoder.vocabularyCount) tokens, and the tokenizer gives \(tokenizer.vocabulary.count)"
+                    )
+                }
+                return (tokenizer: tokenizer, encoder: encoder)
             }
             source = .text(deferred, architecture)
         }
@@ -65,7 +70,9 @@ struct ContextEncoder: ConditionEncoder {
     /// Gives samples without prompts the empty prompt if the model reads prompts, and if no context stands in its place.
     func encode(_ given: Condition, seeds: [Int64]) -> Condition {
         var encoded = given
-        if readsPrompts, given.prompts == nil, given.tensors[Self.tensorName] == nil { encoded.prompts = seeds.map { _ in nil } }
+        if readsPrompts, given.prompts == nil, given.tensors[Self.tensorName] == nil {
+            encoded.prompts = seeds.map { _ in nil }
+        }
         return encoded
     }
 

@@ -74,7 +74,8 @@ package struct LatentConfiguration: Sendable, Equatable {
         func numbers(_ width: Int?) -> String { width.map { counted($0, "number") } ?? "no numbers" }
         try require(
             guided.contextWidth == condition.width, "U-Net",
-            "reads contexts of \(numbers(guided.contextWidth)), and the prompts or classes give \(numbers(condition.width))")
+            "reads contexts of \(numbers(guided.contextWidth)), and the prompts or classes give \(numbers(condition.width))"
+        )
         try text?.validate()
         try require(
             scaleFactor.isFinite && scaleFactor > 0, "scale factor", "is \(scaleFactor), not a positive number")

@@ -23,7 +23,8 @@ struct SchedulerSettings {
         "dynamic_thresholding_ratio", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type",
         "lambda_min_clipped", "lower_order_final", "original_inference_steps", "predict_x0", "predictor_order",
         "sample_max_value", "set_alpha_to_one", "shift_terminal", "sigma_max", "sigma_min", "skip_prk_steps",
-        "solver_order", "solver_p", "solver_type", "steps_offset", "tau_func", "tensor_format", "thresholding", "time_shift_type",
+        "solver_order", "solver_p", "solver_type", "steps_offset", "tau_func", "tensor_format", "thresholding",
+        "time_shift_type",
         "timestep_scaling", "timestep_spacing", "use_beta_sigmas", "use_dynamic_shifting", "use_exponential_sigmas",
         "use_karras_sigmas", "use_lu_lambdas", "variance_type",
     ]

@@ -41,7 +41,8 @@ struct StoredNoiseLevels {
                 "the model file has \(counted(values.count, "noise level")), and the configuration \(table.count)")
         }
         let tolerance = max(rounding, 1e-5)
-        for (level, (stored, own)) in zip(values, table.alphasCumprod).enumerated() where !(abs(stored / own - 1) <= tolerance) {
+        for (level, (stored, own)) in zip(values, table.alphasCumprod).enumerated()
+        where !(abs(stored / own - 1) <= tolerance) {
             throw Failure(
                 .data, place: Self.name,
                 "level \(level) is \(Float(stored)) in the model file, and \(Float(own)) by linear_start and linear_end of the "
