@@ -42,7 +42,7 @@ extension Condition {
             let partner = String(name.dropLast(Self.nullSuffix.count))
             guard let shape = tensors[partner]?.shape else {
                 throw Failure(
-                    .data, "has the tensor `\(name)` without `\(partner)`, from which guidance leads away by it")
+                    .data, "has the tensor `\(name)` without `\(partner)`, towards which guidance would lead")
             }
             guard shape == tensor.shape else {
                 throw Failure(

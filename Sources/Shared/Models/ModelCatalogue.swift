@@ -157,7 +157,7 @@ package enum ModelCatalogue {
         return Opened(
             sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
-            conditionEncoder: model.encoder, canGuide: model.encoder.contextShape != nil,
+            conditionEncoder: model.encoder, canGuide: model.encoder != nil,
             weightSet: files.weightSet, remarks: files.remarks)
     }
 

@@ -16,18 +16,17 @@ struct ContextEncoder: ConditionEncoder {
         case text(Prompt)
     }
 
-    enum Source: Sendable {
-        case none
+    private enum Source: Sendable {
         case classes(ClassEmbedder)
         case text(Deferred<(tokenizer: Tokenizer, encoder: TextEncoder)>, TextEncoderArchitecture)
     }
 
     private let source: Source
 
-    /// Throws `data` if the weights lack the table of classes.
-    init(_ files: LatentModelFiles, pool: ThreadPool) throws {
+    /// Returns nil if the network reads no context. Throws `data` if the weights lack the table of classes.
+    init?(_ files: LatentModelFiles, pool: ThreadPool) throws {
         switch files.configuration.condition {
-        case .none: source = .none
+        case .none: return nil
         case .classes:
             let table = try locating(files.path) {
                 try ClassEmbedder(weights: files.weights, prefix: LatentModelFiles.conditionPrefix)
@@ -58,10 +57,9 @@ struct ContextEncoder: ConditionEncoder {
         if case .text = source { true } else { false }
     }
 
-    /// The shape of a context, [tokens, width]; nil if the network reads none.
-    var contextShape: [Int]? {
+    /// The shape of a context, [tokens, width].
+    var contextShape: [Int] {
         switch source {
-        case .none: nil
         case .classes(let embedder): [1, embedder.width]
         case .text(_, let architecture): [architecture.positions, architecture.width]
         }
@@ -86,7 +84,6 @@ struct ContextEncoder: ConditionEncoder {
     /// Returns the contexts of `keys`, [count, tokens, width]. Throws `data` if there is no such class.
     func contexts(_ keys: [Key]) throws -> Tensor<Float> {
         switch source {
-        case .none: preconditionFailure("a network without context has no keys")
         case .classes(let embedder):
             return try embedder.contexts(keys.map { if case .label(let label) = $0 { label } else { -1 } })
         case .text(let networks, let architecture):

@@ -56,6 +56,7 @@ extension LatentConfiguration {
     private static func scaleFactor(
         _ params: JSONValue, _ weights: any WeightSource, _ decoder: AutoencoderArchitecture
     ) throws -> Double {
+        let isMeasured = params["scale_by_std"] == true
         let stored = try storedScaleFactor(weights)
         let given = try params["scale_factor"].map { value in
             guard let factor = value.double, factor.isFinite, factor > 0 else {
@@ -63,11 +64,11 @@ extension LatentConfiguration {
             }
             return factor
         }
-        if let stored, let given, params["scale_by_std"] != true, abs(stored / given - 1) > 1e-2 {
+        if let stored, let given, !isMeasured, abs(stored / given - 1) > 5e-3 {
             throw Failure(
                 .data, place: "scale_factor", "is \(stored) in the model file and \(given) in the configuration")
         }
-        return (params["scale_by_std"] == true ? stored : given) ?? stored ?? usualScaleFactor(decoder)
+        return (isMeasured ? stored ?? given : given ?? stored) ?? usualScaleFactor(decoder)
     }
 
     private static func condition(_ params: JSONValue, _ weights: any WeightSource) throws -> ConditionNetwork {

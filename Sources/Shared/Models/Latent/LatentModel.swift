@@ -7,10 +7,12 @@ struct LatentModel {
     let denoiser: any Denoiser<Float>
     let process: NoiseProcess
     let decoder: PictureDecoder
-    let encoder: ContextEncoder
+    /// Nil if the network is told nothing.
+    let encoder: ContextEncoder?
 
     var conditionInputs: ConditionInputs {
-        guard let shape = encoder.contextShape else { return ConditionInputs() }
+        guard let encoder else { return ConditionInputs() }
+        let shape = encoder.contextShape
         return ConditionInputs(
             alternatives: [
                 ContextEncoder.tensorName: shape, ContextEncoder.tensorName + Condition.nullSuffix: shape,
