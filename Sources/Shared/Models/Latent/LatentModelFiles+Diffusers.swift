@@ -38,12 +38,14 @@ extension LatentModelFiles {
                 return (.vpDiscrete(settings.table), settings.prediction)
             }
         let tokenizer = try folder.tokenizer()
-        self.init(
-            configuration: LatentConfiguration(
+        let configuration = try locating(folder.path) {
+            try LatentConfiguration(
                 network: network, decoder: decoder, scaleFactor: first.scaleFactor, condition: .text(text),
-                process: process, prediction: prediction, latentSize: network.imageResolution),
-            weights: weights, tokenizer: { tokenizer }, digest: try folder.digest(), weightSet: nil,
-            remarks: weights.remarks.map { "\(folder.path) \($0)" })
+                process: process, prediction: prediction, latentSize: network.imageResolution)
+        }
+        self.init(
+            path: folder.path, configuration: configuration, weights: weights, tokenizer: { tokenizer },
+            digest: try folder.digest(), weightSet: nil, remarks: weights.remarks.map { "\(folder.path) \($0)" })
     }
 
     /// Returns the weights of all components under CompVis' names.
