@@ -42,25 +42,21 @@ struct ReproductionTests {
         #expect(other.status == 65 && other.errors.contains("other settings"), "\(other.errors)")
     }
 
-    private static let lpips = [("LPIPS", "vgg16-397923af.pth"), ("LPIPS_LINEAR", "vgg.pth")]
+    /// The files that each table needs, in the order in which they are asked for, and a word that tells each.
+    private static let needed: [(command: String, files: [(String, String)])] = [
+        ("reproduce-pixel cifar10", files("edm-cifar10-32x32-uncond-vp.pkl", nil, "cifar10-32x32.npz")),
+        ("reproduce-latent imagenet256", files("cin256-v2", nil, "VIRTUAL_imagenet256_labeled.npz")),
+        ("reproduce-latent instaflow", files("2-Rectified Flow", "captions_val2014.json", "ms_coco-512x512.npz")),
+    ]
 
-    @Test(arguments: [
-        (
-            "reproduce-pixel cifar10",
-            [("CHECKPOINT", "edm-cifar10-32x32-uncond-vp.pkl"), ("INCEPTION", "pt_inception-2015-12-05-6726825d.pth")]
-                + lpips + [("REFERENCE", "cifar10-32x32.npz")]
-        ),
-        (
-            "reproduce-latent imagenet256",
-            [("CHECKPOINT", "cin256-v2"), ("INCEPTION", "pt_inception-2015-12-05-6726825d.pth")]
-                + lpips + [("REFERENCE", "VIRTUAL_imagenet256_labeled.npz")]
-        ),
-        (
-            "reproduce-latent instaflow",
-            [("CHECKPOINT", "2-Rectified Flow"), ("INCEPTION", "pt_inception-2015-12-05-6726825d.pth")]
-                + lpips + [("CAPTIONS", "captions_val2014.json"), ("REFERENCE", "ms_coco-512x512.npz")]
-        ),
-    ])
+    private static func files(_ checkpoint: String, _ captions: String?, _ reference: String) -> [(String, String)] {
+        var files = [("CHECKPOINT", checkpoint), ("INCEPTION", "pt_inception-2015-12-05-6726825d.pth")]
+        files += [("LPIPS", "vgg16-397923af.pth"), ("LPIPS_LINEAR", "vgg.pth")]
+        if let captions { files.append(("CAPTIONS", captions)) }
+        return files + [("REFERENCE", reference)]
+    }
+
+    @Test(arguments: needed)
     func theFirstMissingFileIsNamed(command: String, files: [(String, String)]) throws {
         let folder = try TemporaryFolder()
         var given: [String: String] = ["RESULTS": folder.file("results")]
