@@ -8,6 +8,13 @@ import Testing
         if: Python.imports("torch, numpy, diffusers, transformers, safetensors"),
         "python3 with torch, numpy, diffusers, transformers and safetensors is not there ($PYTHON names another)"))
 struct LatentExportTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try folder.write(Self.sampling.utf8, to: "sample.py")
+    }
+
     /// Prints the largest difference between latents of a stream and those of diffusers' own networks and scheduler.
     private static let sampling = """
         import json, sys
@@ -61,8 +68,6 @@ struct LatentExportTests {
     /// Sigmas lead Euler's scheduler as they are; time steps, which are whole numbers, are read back.
     @Test(arguments: [("sigmas", "--terminal keep", "ddim"), ("timesteps", "", "dpm-solver++ --order 2")])
     func samples(quantity: String, option: String, solver: String) throws {
-        let folder = try TemporaryFolder()
-        try folder.write(Self.sampling.utf8, to: "sample.py")
         let script = """
             set -e
             cd '\(folder.path)'
