@@ -82,21 +82,34 @@ struct IndirectConvolution {
                     let block = weights.panel(panel, rows: blockRows, scratch: scratch)
                     for tile in 0..<tiles {
                         weights.prefetch(panel, after: blockRows, part: tile, of: tiles)
+                        if step + count == steps { prefetch(panel: panel, self.tile(tile, of: rows)) }
                         multiplyPanel(
                             width: width, taps: count, rows: table + (tile * steps + step) * 8, depth: depth,
                             panel: block, c: sums + tile * 8 * width, ldc: width, continues: step > 0)
-                        if step + count == steps { write(sums, panel: panel, rows, tile: tile) }
+                        if step + count == steps {
+                            write(sums + tile * 8 * width, panel: panel, self.tile(tile, of: rows))
+                        }
                     }
                 }
             }
         }
     }
 
-    /// Writes out the sums of one tile of an item's output pixels.
-    private func write(_ sums: MutableFloatPointer, panel: Int, _ rows: Range<Int>, tile: Int) {
+    /// Returns a tile of an item's output pixels.
+    private func tile(_ index: Int, of rows: Range<Int>) -> Range<Int> {
+        let first = rows.lowerBound + index * 8
+        return first..<min(first + 8, rows.upperBound)
+    }
+
+    /// Asks for the memory to which a tile will be written.
+    private func prefetch(panel: Int, _ rows: Range<Int>) {
+        for row in rows { epilogue.prefetch(pixel: row, first: panel * 32, width: weights.width(ofPanel: panel)) }
+    }
+
+    /// Writes out the sums of a tile.
+    private func write(_ sums: MutableFloatPointer, panel: Int, _ rows: Range<Int>) {
         let width = weights.width(ofPanel: panel)
-        for index in tile * 8..<min(tile * 8 + 8, rows.count) {
-            let row = rows.lowerBound + index
+        for (index, row) in rows.enumerated() {
             epilogue.write(sums + index * width, pixel: row, image: row / pixels, first: panel * 32, width: width)
         }
     }

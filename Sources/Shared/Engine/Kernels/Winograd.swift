@@ -12,32 +12,7 @@
 // point by point (a point's block of weights stays in the first-level cache over the tiles, and the tiles' V in the
 // second-level cache over the panels), and transforms the sums back while they are still in the second-level cache.
 
-/// The three matrices of one tile size.
-protocol WinogradForm {
-    /// Output pixels of a tile along one axis.
-    static var tile: Int { get }
-    /// Returns row i of G, which is (tile + 2) x 3.
-    static func filterRow(_ i: Int) -> (Float, Float, Float)
-    /// Computes G h for 16 channels and calls `put` with each of its tile + 2 numbers.
-    static func transformFilter(
-        _ h0: FloatVector, _ h1: FloatVector, _ h2: FloatVector, _ put: (_ index: Int, _ value: FloatVector) -> Void)
-    /// Computes B^T d B for 16 channels. `window[i]` points at a pixel's channels; point i of the result goes to
-    /// `target + i * stride`. `temporary` holds (tile + 2)^2 vectors.
-    static func transformInput(
-        _ window: UnsafePointer<FloatPointer>, offset: Int, temporary: UnsafeMutablePointer<FloatVector>,
-        target: MutableFloatPointer,
-        stride: Int)
-    /// Computes A^T M A for 16 channels. Point i of M is at `sums + i * stride`; the tile goes to `result` row by row.
-    static func transformOutput(
-        _ sums: FloatPointer, stride: Int, temporary: UnsafeMutablePointer<FloatVector>,
-        result: UnsafeMutablePointer<FloatVector>)
-}
-
-extension WinogradForm {
-    /// Input pixels of a tile along one axis.
-    static var side: Int { tile + 2 }
-    static var points: Int { side * side }
-}
+import CProcessor
 
 /// One convolution. A transposed one reads with padding 2 - p and flipped weights.
 struct Winograd<Form: WinogradForm> {
@@ -87,8 +62,9 @@ struct Winograd<Form: WinogradForm> {
     /// weights: a row of points of one panel, and the kernels of all.
     private static func slotSize(tiles: Int, depth: Int, transforms: Bool, makesKernels: Bool) -> Int {
         let item = largestItem(tiles: tiles)
-        let numbers = transforms ? Form.side + (makesKernels ? 9 * item.panels : 0) : 0
-        return sumCount(item) + numbers * Transformed(tiles: tiles, depth: depth).blockDepth * 32
+        let blockDepth = Transformed(tiles: tiles, depth: depth).blockDepth
+        let kernels = makesKernels ? item.panels * 9 * blockDepth * 32 : 0
+        return sumCount(item) + (transforms ? Form.side * WinogradWeights.pointStride(blockDepth) + kernels : 0)
     }
 
     private static func sumCount(_ item: (tiles: Int, panels: Int)) -> Int {
@@ -210,6 +186,8 @@ struct Winograd<Form: WinogradForm> {
                             run.scratch + layout.start(of: channels.lowerBound)
                             + (block * 8 + row) * channels.count - channels.lowerBound
                         for k in stride(from: channels.lowerBound, to: channels.upperBound, by: lanes) {
+                            // Too many pixels at once for the processor to see that each is read on.
+                            for i in 0..<Form.points { processor_prefetch(window[i] + k + 8 * lanes) }
                             Form.transformInput(
                                 window, offset: k, temporary: temporary, target: target + k,
                                 stride: layout.pointStride(channels))
@@ -222,8 +200,8 @@ struct Winograd<Form: WinogradForm> {
 
     /// Computes the output of an item.
     private func compute(_ item: Item, _ layout: Transformed, sums: MutableFloatPointer) {
-        let weightRow = sums + Self.sumCount(Self.largestItem(tiles: layout.tiles))
-        let made = weightRow + Form.side * layout.blockDepth * 32
+        let row = sums + Self.sumCount(Self.largestItem(tiles: layout.tiles))
+        let made = row + Form.side * WinogradWeights.pointStride(layout.blockDepth)
         for channels in layout.blocks {
             let kernels = item.panels.enumerated().map { place, panel in
                 weights.kernels(ofPanel: panel, channels: channels, scratch: made + place * 9 * layout.blockDepth * 32)
@@ -231,7 +209,7 @@ struct Winograd<Form: WinogradForm> {
             for i in 0..<Form.side {
                 for (place, panel) in item.panels.enumerated() {
                     let (points, stride) = weights.row(
-                        Form.self, i, ofPanel: panel, channels: channels, kernels: kernels[place], scratch: weightRow)
+                        Form.self, i, ofPanel: panel, channels: channels, kernels: kernels[place], scratch: row)
                     for j in 0..<Form.side {
                         multiply(
                             item, layout, channels, point: i * Form.side + j, weights: points + j * stride,
@@ -266,6 +244,17 @@ struct Winograd<Form: WinogradForm> {
         }
     }
 
+    /// Asks for the memory to which a tile will be written.
+    private func prefetch(_ tile: Int, panel: Int, width: Int) {
+        let (image, y, x) = place(of: tile)
+        let first = image * gathering.outputHeight * gathering.outputWidth
+        for row in y..<min(y + Form.tile, gathering.outputHeight) {
+            for column in x..<min(x + Form.tile, gathering.outputWidth) {
+                epilogue.prefetch(pixel: first + row * gathering.outputWidth + column, first: panel * 32, width: width)
+            }
+        }
+    }
+
     /// Transforms the sums of an item's tiles back, and writes them out.
     private func transformBack(_ sums: FloatPointer, panel: Int, _ tiles: Range<Int>) {
         let width = weights.width(ofPanel: panel), pixels = gathering.outputHeight * gathering.outputWidth
@@ -276,6 +265,7 @@ struct Winograd<Form: WinogradForm> {
                 let (image, y, x) = place(of: tile)
                 let (rowsLeft, columnsLeft) = (gathering.outputHeight - y, gathering.outputWidth - x)
                 let start = sums + (index / 8 * Form.points * 8 + index % 8) * width
+                if tile + 1 < tiles.upperBound { prefetch(tile + 1, panel: panel, width: width) }
                 for column in stride(from: 0, to: width, by: lanes) {
                     Form.transformOutput(start + column, stride: 8 * width, temporary: temporary, result: result)
                     for i in 0..<min(Form.tile, rowsLeft) {

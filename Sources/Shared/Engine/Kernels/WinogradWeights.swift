@@ -57,7 +57,8 @@ struct WinogradWeights: Sendable {
             for i in 0..<Form.side {
                 Self.transform(
                     form, plain, depth: depth, width: width, row: i,
-                    target: buffer.start + Form.points * start + i * Form.side * depth * width)
+                    target: buffer.start + Form.points * start + i * Form.side * depth * width,
+                    pointStride: depth * width)
             }
         }
         self.depth = depth
@@ -112,7 +113,7 @@ struct WinogradWeights: Sendable {
     ///
     /// - Parameters:
     ///   - kernels: these channels' and this panel's, from `kernels(ofPanel:channels:)`.
-    ///   - scratch: side * 32 floats for each channel, unless the transform is kept.
+    ///   - scratch: `pointStride(channels.count)` floats for each point, unless the transform is kept.
     func row<Form: WinogradForm>(
         _ form: Form.Type, _ i: Int, ofPanel panel: Int, channels: Range<Int>, kernels: FloatPointer?,
         scratch: MutableFloatPointer
@@ -124,28 +125,33 @@ struct WinogradWeights: Sendable {
             return (FloatPointer(buffer.start + start), depth * width)
         case .kernels:
             guard let kernels else { preconditionFailure("the kernels of panel \(panel) are missing") }
-            Self.transform(form, kernels, depth: channels.count, width: width, row: i, target: scratch)
-            return (FloatPointer(scratch), channels.count * width)
+            let stride = Self.pointStride(channels.count)
+            Self.transform(
+                form, kernels, depth: channels.count, width: width, row: i, target: scratch, pointStride: stride)
+            return (FloatPointer(scratch), stride)
         }
     }
 
-    /// Writes row `i` of G g G^T for one panel of kernels, [depth][9][width], to `target`, [side][depth][width].
+    /// Returns the floats from one point of a panel to the next in scratch memory. A vector keeps points out of one
+    /// cache set.
+    static func pointStride(_ depth: Int) -> Int { depth * 32 + lanes }
+
+    /// Writes row `i` of G g G^T for one panel of kernels, [depth][9][width], to `target`, [side][depth][width] with
+    /// `pointStride` floats from one point to the next.
     private static func transform<Form: WinogradForm>(
-        _ form: Form.Type, _ kernels: FloatPointer, depth: Int, width: Int, row i: Int, target: MutableFloatPointer
+        _ form: Form.Type, _ kernels: FloatPointer, depth: Int, width: Int, row i: Int, target: MutableFloatPointer,
+        pointStride: Int
     ) {
         let (g0, g1, g2) = Form.filterRow(i)
         let (a, b, c) = (FloatVector(repeating: g0), FloatVector(repeating: g1), FloatVector(repeating: g2))
-        let pointStride = depth * width
         for k in 0..<depth {
-            var column = 0
-            while column < width {
+            for column in stride(from: 0, to: width, by: lanes) {
                 let taps = kernels + k * 9 * width + column
                 let h0 = Self.combination(a, b, c, taps, width)
                 let h1 = Self.combination(a, b, c, taps + width, width)
                 let h2 = Self.combination(a, b, c, taps + 2 * width, width)
                 let place = target + k * width + column
                 Form.transformFilter(h0, h1, h2) { store($1, place + $0 * pointStride) }
-                column += lanes
             }
         }
     }
