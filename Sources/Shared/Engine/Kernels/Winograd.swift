@@ -26,8 +26,8 @@ struct Winograd<Form: WinogradForm> {
     /// Tiles whose V is held at once: enough tiles to be worth reading and transforming a panel of weights, few enough
     /// for V to fit the last-level cache and the sums of a panel the second-level cache.
     private static var groupTiles: Int { 128 }
-    /// The most channels of a block: 20 KiB of a panel.
-    private static var mostDepth: Int { 160 }
+    /// The most channels of a block: 32 KiB of a panel.
+    private static var mostDepth: Int { 256 }
 
     /// Returns whether weights are transformed once and kept, instead of at every use. They are kept if that takes at
     /// most a MiB, or if a weight meets too few tiles to be worth its transform.

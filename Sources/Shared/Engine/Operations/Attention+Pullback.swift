@@ -8,8 +8,8 @@
 extension Attention {
     /// Keys whose cotangents a work item computes.
     private static let chunk = 64
-    /// Floats of W^T and S^T in a round: they stay in the last-level cache.
-    private static let roundFloats = 1 << 21
+    /// Floats of W^T and S^T in a round, if these are enough for all threads: they stay in the second-level cache.
+    private static let roundFloats = 1 << 18
 
     /// All queries of a head, or what belongs to them, as the right factor of a product: a row for each query.
     private var queryRows: PackedMatrix { PackedMatrix(rows: blocks * Self.block, columns: channels) }
