@@ -52,7 +52,7 @@ import Testing
         let prompts = [
             "A dog sitting at a table in front of a plate.", "a photo of an astronaut riding a horse, 1990s",
         ]
-        let condition = Condition(prompts: prompts)
+        let condition = Condition(prompts: prompts.map { Prompt($0) })
         for (name, guidance) in [("data", 1), ("guided_data", 1.5)] {
             let model = try ModelCatalogue.open("\(folder)/diffusers", guidance: guidance)
             #expect(model.process == .flow)
@@ -89,7 +89,8 @@ import Testing
         let model = try ModelCatalogue.open("digits64", guidance: 3)
         let found = try chain(
             model, "ddim", from: try recorded.tensor("chain_noise").tensor(),
-            along: try recorded.tensor("chain_t").doubles(), given: Condition(prompts: Array(prompts.prefix(2))))
+            along: try recorded.tensor("chain_t").doubles(),
+            given: Condition(prompts: prompts.prefix(2).map { Prompt($0) }))
         try expect(
             [
                 ("chain_latent", doubles(found.latents)), ("chain_image", doubles(found.images)),
