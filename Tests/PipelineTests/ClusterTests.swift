@@ -130,8 +130,8 @@ struct ClusterTests {
         let line = lines.text.split(separator: "\n")[1]
         let parts = line.split(separator: " ")
         let file = String(try #require(parts.last))
-        try FileManager.default.createDirectory(atPath: folder.file("out"), withIntermediateDirectories: true)
-        try folder.write([1], to: file)
+        let done = try Programs.shell("cd '\(folder.path)' && \(line)")
+        #expect(done.status == 0, "\(done.errors)")
         #expect(try shards("--shards 3 \(words) --shard 1").text == "")
         #expect(try shards("--shards 3 \(words) --missing").text == "0,2\n")
 
@@ -164,6 +164,27 @@ struct ClusterTests {
             ls -A out | grep -v run-
             """)
         #expect(result.text == "status 65\n", "\(result.text)\(result.errors)")
+    }
+
+    /// A node that dies can leave less of a file than was written; `--merge` would join or refuse what is left.
+    @Test(arguments: ["statistics out --sample '--schedule logsnr --nfe 1'", "pairs out --teacher '--nfe 1'"])
+    func aCutFileIsToldAndComputedAgain(run: String) throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.shell(
+            """
+            cd '\(folder.path)'
+            shards() { '\(Self.scripts)/shards' \(run) --seeds 0-5 --shards 3 "$@"; }
+            shards | sh -e && shards --missing && cp -r out whole
+            for size in 0 7 1000 -1; do
+                truncate -s $size out/part-*-1.*
+                shards --missing
+                shards | sh -e && diff -r out whole && cp whole/* out
+            done
+            """)
+        #expect(
+            result.status == 0 && result.text == String(repeating: "1\n", count: 4), "\(result.text)\(result.errors)")
+        #expect(result.errors.components(separatedBy: "-1.").count == 9, "\(result.errors)")
+        #expect(result.errors.contains(": is cut; its shard counts as not done"))
     }
 
     @Test func pairsOfShardsInAnyOrderGiveTheSameFit() throws {
