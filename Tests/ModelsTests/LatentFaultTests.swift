@@ -134,7 +134,10 @@ import Testing
         model.tensors.append(levels(.latentDiffusion, type))
         let failure = try failure(of: model)
         #expect(failure.place?.hasSuffix("alphas_cumprod") == true)
-        #expect(failure.message.contains("0.998") && failure.message.contains("0.99915"), "\(failure)")
+        #expect(failure.message.contains("in the model file, and"), "\(failure)")
+        if type == .float32 {
+            #expect(failure.message.hasPrefix("level 0 is 0.9985 in the model file, and 0.99915 by"), "\(failure)")
+        }
         model.remove("alphas_cumprod")
         model.tensors.append(NamedTensor(name: "alphas_cumprod", shape: [2], floats: [0.9, 0.5]))
         let short = try self.failure(of: model)

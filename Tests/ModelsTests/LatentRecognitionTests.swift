@@ -32,20 +32,25 @@ import Testing
         return unet.tensors + decoder.tensors
     }
 
-    private func textTable(_ name: String, width: Int) -> [(name: String, shape: [Int])] {
-        [(name, [49408, width])]
+    /// The tensors by which a text encoder of one layer is known.
+    private func text(width: Int) -> [(name: String, shape: [Int])] {
+        let names =
+            width == 768
+            ? [
+                "embeddings.token_embedding.weight", "embeddings.position_embedding.weight",
+                "encoder.layers.0.layer_norm1.weight",
+            ]
+            : ["token_embedding.weight", "positional_embedding", "transformer.resblocks.0.ln_1.weight"]
+        let prefix = width == 768 ? "cond_stage_model.transformer.text_model." : "cond_stage_model.model."
+        return zip(names, [[49408, width], [77, width], [width]]).map { (prefix + $0, $1) }
     }
 
     @Test func stableDiffusion() throws {
         for (context, heads) in [(768, #""num_heads": 8"#), (1024, #""num_head_channels": 64"#)] {
-            let table =
-                context == 768
-                ? "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
-                : "cond_stage_model.model.token_embedding.weight"
             let weights = RandomWeights(
                 tensors: try tensors(
                     channels: 4, width: 320, multipliers: [1, 2, 4, 4], factors: [4, 2, 1], heads: heads,
-                    context: context, codes: nil) + textTable(table, width: context))
+                    context: context, codes: nil) + text(width: context))
             func recognised(_ json: String?) throws -> LatentConfiguration {
                 try LatentConfiguration(shapesOf: weights, document: try json.map { try JSONValue(parsing: $0) })
             }

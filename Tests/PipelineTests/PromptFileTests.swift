@@ -34,7 +34,7 @@ struct PromptFileTests {
     }
 
     @Test(arguments: [
-        ("[a red seven] on blue\n", ["brackets", "JSON array of strings"]),
+        ("[a red seven] on blue\n", ["a bracket", "JSON array of strings"]),
         ("{a|b} seven\n", ["JSON array of strings"]), (#"{"prompts": ["one"]}"#, ["neither a JSON array of strings"]),
         ("one\0two", ["byte 4 is zero"]),
     ]) func aTextThatIsNoList(text: String, words: [String]) throws {
