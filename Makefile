@@ -11,13 +11,14 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 RESOURCES = Sources/Shared/Models/Resources
 
 REPRODUCTIONS = reproduce-cifar10 reproduce-ffhq reproduce-afhqv2 reproduce-imagenet64 reproduce-mnist32
+LATENT_REPRODUCTIONS = reproduce-lsun-latent reproduce-imagenet256 reproduce-sd reproduce-instaflow
 # The shape of the paper's other tables and figures on the embedded model.
 REPORTS = reproduce-solvers reproduce-ablation reproduce-transfer reproduce-relaxation reproduce-data-size \
     reproduce-truncation reproduce-training reproduce-bound
 
-.PHONY: $(REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal reproduce-digits64 \
-    reproduce-results fid-50k build setup demo reproduce-demo test record-golden bench format fuzz manual help install \
-    uninstall clean
+.PHONY: $(REPRODUCTIONS) $(LATENT_REPRODUCTIONS) $(REPORTS) reproduce-pointcloud reproduce-pointcloud-rehearsal \
+    reproduce-digits64 reproduce-latent-rehearsal reproduce-results fid-50k build setup demo reproduce-demo test \
+    record-golden bench format fuzz manual help install uninstall clean
 
 build: setup  ## build the programs into .build/release
 	$(SWIFT) build $(FLAGS)
@@ -41,6 +42,13 @@ reproduce-pointcloud: build  ## the paper's point cloud table on your own CHECKP
 
 reproduce-pointcloud-rehearsal: build  ## the same on an analytic model
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud rehearsal
+
+# The paper's latent tables on the user's own files, as above, and CAPTIONS= for text; a rehearsal without them.
+$(LATENT_REPRODUCTIONS): build
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-latent $(patsubst reproduce-%,%,$@)
+
+reproduce-latent-rehearsal: build  ## the way of the paper's Stable Diffusion table on the embedded latent model
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-latent rehearsal
 
 # The shape of the paper's latent tables on the embedded latent diffusion model.
 reproduce-digits64: build  ## solvers and discretizations on the embedded latent model
@@ -101,7 +109,7 @@ uninstall:  ## remove what install has installed
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' Makefile | awk -F '\t' '{ printf "  %-31s %s\n", $$1, $$2 }'
 	@echo "the paper's tables on your own files, and the reports of docs/RESULTS.md:"
-	@echo "  $(REPRODUCTIONS) $(REPORTS)" | fold -s -w 100 | sed 's/^ */  /'
+	@echo "  $(REPRODUCTIONS) $(LATENT_REPRODUCTIONS) $(REPORTS)" | fold -s -w 100 | sed 's/^ */  /'
 
 clean:  ## remove what was built
 	$(SWIFT) package clean

@@ -82,12 +82,15 @@ let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
-    "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
+    "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
 ]
 
 let tests: [Target] =
     [
         .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport"),
+        .target(
+            name: "ModelTestSupport", dependencies: ["Formats", "Networks", "TestSupport"],
+            path: "Tests/ModelTestSupport"),
         .target(
             name: "SolverTestSupport", dependencies: ["Tensors", "Diffusion", "Solvers"],
             path: "Tests/SolverTestSupport"),
@@ -108,7 +111,9 @@ let tests: [Target] =
     + [
         .testTarget(
             name: "PipelineTests",
-            dependencies: ["TestSupport", "Formats", "TensorStream", "Tensors", "Images"]
+            dependencies: [
+                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Models", "Networks",
+            ]
                 + programs.map { .target(name: $0.name) },
             path: "Tests/PipelineTests",
             exclude: ["Golden"]),

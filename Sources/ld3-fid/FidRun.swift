@@ -35,7 +35,8 @@ struct FidRun {
         setSize = arguments.integerIfGiven("set-size")
         merges = arguments.flag("merge")
         printsJSON = arguments.flag("json")
-        network = try arguments.string("features")
+        let named = EmbeddedModel.allCases.first { $0.referenceName == arguments.stringIfGiven("reference") }
+        network = try arguments.isGiven("features") ? arguments.string("features") : (named ?? .mnist32).rawValue
         input = try arguments.choice("input")
         let embedded = EmbeddedModel(rawValue: network)
         if embedded != nil { try arguments.refuse(["input"], "is for Inception of --features") }

@@ -20,8 +20,9 @@ let command = Command(
                     "mnist or digits64 (embedded), a file of statistics, a folder of PNG files, or a file of samples, features or clouds"
                         + " [the one of the embedded features, unless only --statistics is asked for]"),
                 .value(
-                    "features", "NET", default: "mnist32",
-                    "mnist32 or digits64 (embedded), or the file of Inception-v3's weights under pytorch-fid's names"),
+                    "features", "NET",
+                    "mnist32 or digits64 (embedded), or the file of Inception-v3's weights under pytorch-fid's names [those of the reference, else mnist32]"
+                ),
                 .choice(
                     "input", cases: InceptionInput.self, default: "edm",
                     "how Inception sees pictures: edm, pytorch-fid or clean-fid; the reference must be of the same"),

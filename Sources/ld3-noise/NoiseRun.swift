@@ -22,8 +22,8 @@ struct NoiseRun {
 
     init(_ arguments: Arguments) throws {
         self.arguments = arguments
-        // The model is opened only if an option leaves out its shape or its classes.
-        var opened: Model?
+        // A model that is not named is opened only if an option leaves out its shape or its classes.
+        var opened = arguments.isGiven("model") ? try Self.model(arguments) : nil
         func model() throws -> Model {
             let model = try opened ?? Self.model(arguments)
             opened = model
@@ -52,9 +52,8 @@ struct NoiseRun {
         // The shape of a latent does not tell its model.
         let identity = opened.flatMap { $0.isLatent ? $0.identityMetadata : nil } ?? [:]
         metadata = identity.merging(prompts?.metadata ?? [:]) { first, _ in first }
-        if opened == nil {
-            try arguments.refuse(["model"], "has no meaning here: other options say what the model would")
-        }
+        if opened == nil { try arguments.refuse(["architecture"], "is for a model, and none is opened") }
+        try locating(arguments.isGiven("from") ? "--from" : "--shape") { [source] in try opened?.check(source.shape) }
         radius = try arguments.double("move")
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
         if let rows = source.rows, rows != seeds.count {
@@ -65,10 +64,12 @@ struct NoiseRun {
 
     private static func model(_ arguments: Arguments) throws -> Model {
         do {
-            return try ModelCatalogue.open(
-                arguments.modelName ?? ModelSpecification.embeddedName, threads: arguments.threads())
+            return try ModelRequest(
+                name: arguments.modelName, architecture: arguments.stringIfGiven("architecture"),
+                threads: arguments.threads()
+            ).open { _ in }
         } catch var failure as Failure where failure.status == .data {
-            failure.suggestion = "--shape and --classes say what a model would"
+            failure.suggestion = failure.suggestion ?? "--shape and --classes say what a model would"
             throw failure
         }
     }

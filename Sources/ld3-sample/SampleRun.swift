@@ -35,8 +35,7 @@ struct SampleRun {
                 .usage, place: "--log-determinant", "goes to the sample stream, which is not written",
                 suggestion: "add --stream")
         }
-        decodes = !arguments.flag("latents")
-        if !decodes, wantsPictures {
+        if arguments.flag("latents"), wantsPictures {
             throw Failure(.usage, place: "--latents", "goes to the sample stream, and pictures are asked for")
         }
         let quantization: Quantization = try arguments.choice("quantize")
@@ -50,12 +49,13 @@ struct SampleRun {
         if tellsVolume, !solver.model.denoiser.hasPullback {
             throw Failure(.usage, place: "--log-determinant", "\(solver.model.name) gives no gradients, which it needs")
         }
-        if !decodes, !solver.model.isLatent {
+        decodes = !arguments.flag("latents") && solver.model.makesPictures
+        if arguments.flag("latents"), !solver.model.isLatent {
             throw Failure(.usage, place: "--latents", "\(solver.model.name) has no latents, its samples are pictures")
         }
         reporter = arguments.reporter
         if wantsPictures {
-            let shape = solver.model.decoder.imageShape
+            let shape = try solver.model.pictureShape()
             try locating(arguments.isGiven("output") ? "--output" : "--grid") {
                 try quantization.check(sampleShape: shape)
             }

@@ -1,6 +1,5 @@
 import Commands
 import Diagnostics
-import Foreign
 import Models
 import Options
 
@@ -44,10 +43,10 @@ runProgram(command) { arguments in
 /// Prints what the model's file holds.
 func describe(_ arguments: Arguments) throws {
     try arguments.refuse(
-        SolveRun.options + ["serve", "guidance", "process", "architecture", "weights", "allow-other-model", "child-timeout"],
+        SolveRun.options + ["serve", "guidance", "process", "weights", "allow-other-model", "child-timeout"],
         "has no meaning with --describe")
     let name = arguments.modelName ?? ModelSpecification.embeddedName
-    let description = try ModelCatalogue.describe(name)
+    let description = try ModelCatalogue.describe(name, architecture: arguments.stringIfGiven("architecture"))
     let text = arguments.flag("json") ? description.json.indentedText : description.text
     try Descriptor.write(Descriptor.standardOutput, text)
 }
@@ -62,8 +61,5 @@ func serve(_ arguments: Arguments) throws {
     guard model.stepper == nil else {
         throw Failure(.usage, place: "--serve", "offers a denoiser, and \(model.name) is a sampler")
     }
-    try DenoiseServer(
-        denoiser: model.denoiser, process: model.process, conditionShapes: model.conditionInputs.required
-    ).run(
-        input: Descriptor.standardInput, output: Descriptor.standardOutput)
+    try model.server.run(input: Descriptor.standardInput, output: Descriptor.standardOutput)
 }

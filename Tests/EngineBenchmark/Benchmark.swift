@@ -8,7 +8,7 @@ import Tensors
 /// Times one network at several batch sizes. Prints a JSON line for each measurement, as peer/songunet_torch.py and
 /// peer/sd_unet_torch.py do.
 ///
-///     engine-benchmark [--config cifar10|ffhq64|mnist|lsun|imagenet|sd15|vq-f4-256|kl-f8-512|FILE] [--batch 1,2,8]
+///     engine-benchmark [--config cifar10|ffhq64|mnist|lsun|imagenet|sd15|vq-f4-256|kl-f8-512|sd15-step|FILE] [--batch 1,2,8]
 ///         [--type F32|F16|BF16] [--threads N] [--seconds S] [--only forward|forward+vjp] [--save FILE]
 struct Benchmark {
     private var configuration = "cifar10"

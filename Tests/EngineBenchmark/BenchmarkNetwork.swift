@@ -58,6 +58,39 @@ struct BenchmarkNetwork {
         }
     }
 
+    /// Five guided steps and the decoder. `pullback` is a training step of LD3 on one pair: the way back through all of
+    /// them, on which each step's maps are computed again, so that only one step's are held at a time.
+    init(solving network: LatentUNet, decodedBy decoder: LatentDecoder) throws {
+        let read = try network.read(Self.waves(2, network.contextShape ?? []))
+        let contexts = [read.rows([0]), read.rows([1])]
+        let (steps, size, guidance) = (5, 0.2, 7.5)
+        let weights = [size * (1 - guidance), size * guidance]
+        /// Returns the latents before each step, and behind the last.
+        func solve() throws -> [Tensor<Float>] {
+            var latents = [Self.waves(1, network.latentShape)]
+            for step in 0..<steps {
+                var next = latents[step].scaled(by: 1 - size)
+                let halves = try network.evaluate(latents[step], steps: next.steps, given: contexts)
+                for (half, weight) in zip(halves, weights) { next.add(half, times: weight) }
+                latents.append(next)
+            }
+            return latents
+        }
+        multiplications = 2 * steps * network.multiplications + decoder.multiplications
+        forward = { _ in _ = try decoder.decode(solve()[steps]) }
+        pullback = { _ in
+            let latents = try solve()
+            let (images, pull) = try decoder.linearize(latents[steps])
+            var cotangent = try pull(images)
+            for latent in latents[..<steps].reversed() {
+                let pullStep = try network.linearize(latent, steps: latent.steps, given: contexts).pullback
+                let pulled = try pullStep(weights.map { cotangent.scaled(by: $0) })
+                cotangent = cotangent.scaled(by: 1 - size)
+                cotangent.add(pulled.x, times: 1)
+            }
+        }
+    }
+
     private static func waves(_ batch: Int, _ shape: [Int]) -> Tensor<Float> {
         let count = batch * shape.reduce(1, *)
         return Tensor(shape: [batch] + shape, elements: (0..<count).map { Float(sin(Double($0) * 12.9898) * 1.5) })

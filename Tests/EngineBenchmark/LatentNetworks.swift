@@ -10,27 +10,38 @@ enum LatentNetworks: String, CaseIterable {
     case sd15
     case decoder4 = "vq-f4-256"
     case decoder8 = "kl-f8-512"
+    /// Five guided steps of Stable Diffusion, decoded.
+    case training = "sd15-step"
 
     /// - Parameter type: the type in which the weights are stored: F32, F16 or BF16.
     func open(_ type: DataType, pool: ThreadPool) throws -> BenchmarkNetwork {
         switch self {
-        case .lsun, .imagenet, .sd15:
-            let configuration = try NetworkConfiguration(json: unetArguments)
-            let tokens = self == .sd15 ? 77 : 1
-            func make(_ weights: (any WeightSource)?) throws -> LatentUNet {
-                try LatentUNet(
-                    weights: weights, prefix: "", configuration: configuration, height: 64, width: 64, tokens: tokens,
-                    pool: pool)
-            }
-            return try BenchmarkNetwork(make(StoredWeights(try make(nil).tensors, type)))
-        case .decoder4, .decoder8:
-            func make(_ weights: (any WeightSource)?) throws -> LatentDecoder {
-                try LatentDecoder(
-                    weights: weights, prefix: "", architecture: decoder, scaleFactor: 1, height: 64, width: 64,
-                    pool: pool)
-            }
-            return BenchmarkNetwork(try make(StoredWeights(try make(nil).tensors, type)))
+        case .lsun, .imagenet, .sd15: try BenchmarkNetwork(network(type, pool))
+        case .decoder4, .decoder8: BenchmarkNetwork(try decoder(type, pool))
+        case .training:
+            try BenchmarkNetwork(
+                solving: Self.sd15.network(type, pool), decodedBy: Self.decoder8.decoder(type, pool))
         }
+    }
+
+    private func network(_ type: DataType, _ pool: ThreadPool) throws -> LatentUNet {
+        let configuration = try NetworkConfiguration(json: unetArguments)
+        let tokens = self == .sd15 ? 77 : 1
+        func make(_ weights: (any WeightSource)?) throws -> LatentUNet {
+            try LatentUNet(
+                weights: weights, prefix: "", configuration: configuration, height: 64, width: 64, tokens: tokens,
+                pool: pool)
+        }
+        return try make(StoredWeights(try make(nil).tensors, type))
+    }
+
+    private func decoder(_ type: DataType, _ pool: ThreadPool) throws -> LatentDecoder {
+        func make(_ weights: (any WeightSource)?) throws -> LatentDecoder {
+            try LatentDecoder(
+                weights: weights, prefix: "", architecture: architecture, scaleFactor: 1, height: 64, width: 64,
+                pool: pool)
+        }
+        return try make(StoredWeights(try make(nil).tensors, type))
     }
 
     private var unetArguments: String {
@@ -53,7 +64,7 @@ enum LatentNetworks: String, CaseIterable {
         }
     }
 
-    private var decoder: AutoencoderArchitecture {
+    private var architecture: AutoencoderArchitecture {
         let isLarge = self == .decoder8
         return AutoencoderArchitecture(
             latentChannels: isLarge ? 4 : 3, inputChannels: isLarge ? 4 : 3, imageChannels: 3,

@@ -30,6 +30,14 @@ import Testing
         return try ["model.map.weight", "model.out.weight"].map { try named.floats($0)[0] }
     }
 
+    @Test func filesOfOneNetworkAreJoinedAndShareNoTensor() throws {
+        let joined = try JoinedWeights([Source(["a", "b"]), Source(["c"])])
+        #expect(joined.tensorNames == ["a", "b", "c"])
+        #expect(try ["b", "c"].map { try joined.floats($0)[0] } == [1, 0])
+        let failure = #expect(throws: Failure.self) { try JoinedWeights([Source(["a", "b"]), Source(["b"])]) }
+        #expect(failure?.status == .data && failure?.description == "tensor `b`: is in two files of one network")
+    }
+
     @Test(arguments: [
         "model.", "", "module.model.", "_orig_mod.model.", "module._orig_mod.model.", "_orig_mod.module.model.", "net.",
         "net.model.", "ema.", "ema.model.", "ema_model.model.", "diffusion.denoiser.", "0.",

@@ -100,7 +100,7 @@ import Testing
 
     @Test func imageNet() throws {
         let model = try Opened("imagenet", "model.ckpt")
-        #expect(model.files.configuration.condition == .classes && model.files.weightSet == nil)
+        #expect(model.files.configuration.condition == .classes(width: 8) && model.files.weightSet == nil)
         let embedder = try ClassEmbedder(weights: model.files.weights, prefix: LatentModelFiles.conditionPrefix)
         let labels = try model.recorded.tensor("label").int64s().map { Int($0) }
         let unet = try model.unet(tokens: 1)

@@ -2,6 +2,7 @@ import Checkpoints
 import Diagnostics
 import Formats
 import Foundation
+import ModelTestSupport
 import Models
 import Networks
 import TensorStream
@@ -88,6 +89,9 @@ import Testing
         ("unet/config.json", #"{"class_embed_type": "timestep"}"#), ("vae/config.json", #"{"shift_factor": 0.1}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "squaredcos_cap_v2"}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "prediction_type": "flow"}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "a_new_setting": 1}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "trained_betas": [0.1, 0.2]}"#),
+        ("vae/config.json", #"{"a_new_setting": 0.5}"#), ("vae/config.json", #"{"layers_per_block": 1000000}"#),
         ("text_encoder/config.json", #"{"hidden_act": "relu"}"#),
         ("tokenizer/special_tokens_map.json", #"{"pad_token": "nothing"}"#),
     ])

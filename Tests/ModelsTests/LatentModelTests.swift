@@ -10,13 +10,13 @@ import Testing
 
 /// The embedded latent diffusion model, from prompts to pictures, against PyTorch in double precision.
 struct LatentModelTests {
-    private static let prompts: [String?] = ["a red seven on a blue background", "a photo of a green 3"]
+    private static let prompts: [Prompt?] = ["a red seven on a blue background", "a photo of a green 3"]
 
     private func check() throws -> SafetensorsFile {
         try SafetensorsFile(path: Fixtures.path("models/digits64-check.safetensors"))
     }
 
-    private func condition(_ prompts: [String?], negative: String? = nil) -> Condition {
+    private func condition(_ prompts: [Prompt?], negative: Prompt? = nil) -> Condition {
         Condition(prompts: prompts, negativePrompts: negative.map { text in prompts.map { _ in text } })
     }
 

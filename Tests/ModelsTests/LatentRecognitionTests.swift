@@ -77,7 +77,7 @@ import Testing
         }
         let embedder = [(name: "cond_stage_model.embedding.weight", shape: [1001, 512])]
         let imageNet = try LatentConfiguration(shapesOf: RandomWeights(tensors: classes + embedder), document: nil)
-        #expect(imageNet.condition == .classes && imageNet.network.guided.heads == 1)
+        #expect(imageNet.condition == .classes(width: 512) && imageNet.network.guided.heads == 1)
     }
 
     /// The noise levels that a file carries are taken, exactly if they are those of a known model.

@@ -43,7 +43,7 @@ import Testing
         #expect(try ModelCatalogue.open(path).sampleShape == [2048, 3])
         #expect(model.sampleShape == [32, 3] && model.targetShape == [32, 3])
         #expect(model.process == .vpDiscrete(.pointCloud))
-        #expect(model.conditionInputs.shapes == ["condition": [8]])
+        #expect(model.conditionInputs.required == ["condition": [8]])
         #expect(model.resized(to: [3, 32, 32]).sampleShape == [32, 3])
     }
 
@@ -175,7 +175,7 @@ import Testing
         let shapes = try #require(try normal.conditionEncoder?.encode(.none, seeds: [9]).tensors["condition"])
         #expect(shapes.elements == GaussianNoise.conditionNoise(seed: 9, count: 8))
         let autoencoder = try ModelCatalogue.open(rewritten(folder, ["model": .null], without: "flow."))
-        #expect(autoencoder.conditionEncoder == nil && autoencoder.conditionInputs.shapes == ["condition": [8]])
+        #expect(autoencoder.conditionEncoder == nil && autoencoder.conditionInputs.required == ["condition": [8]])
     }
 
     @Test(arguments: [

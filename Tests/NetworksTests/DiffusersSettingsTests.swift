@@ -45,8 +45,14 @@ import Testing
         let oldest = try settings(#""block_out_channels": [128, 256, 512, 512], "layers_per_block": 2"#)
         #expect(oldest.scaleFactor == 0.18215 && oldest.groups == 32 && oldest.levels == 4 && oldest.blocks == 2)
         #expect(try settings(#""scaling_factor": 0.5, "shift_factor": null"#).scaleFactor == 0.5)
-        for refused in [#""shift_factor": 0.1"#, #""_class_name": "AutoencoderTiny""#, #""scaling_factor": 0"#] {
-            #expect(throws: Failure.self) { try settings(refused) }
+        // Diffusers' own settings of the encoder and of precision are passed over.
+        #expect(try settings(#""force_upcast": true, "sample_size": 512, "in_channels": 3"#).groups == 32)
+        for (key, refused) in [
+            ("shift_factor", "0.1"), ("_class_name", #""AutoencoderTiny""#), ("scaling_factor", "0"),
+            ("layers_per_block", "65"), ("a_new_setting", "1"), ("latents_mean", "[0.5]"),
+        ] {
+            let failure = try #require(throws: Failure.self) { try settings("\"\(key)\": \(refused)") }
+            #expect(failure.status == .data && failure.place == key, "\(failure)")
         }
     }
 }

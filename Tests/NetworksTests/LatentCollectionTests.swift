@@ -105,7 +105,7 @@ extension LatentCollectionTests {
         let root = try #require(Fixtures.shared("latent/\(folder)"))
         let settings = try JSONValue(file: "\(root)/diffusers/unet/config.json")
         let names = ModuleNames.unet(try NetworkConfiguration(diffusers: settings))
-        let weights = JoinedWeights(try files.map { try SafetensorsFile(path: "\(root)/diffusers/unet/\($0)") })
+        let weights = try JoinedWeights(files.map { try SafetensorsFile(path: "\(root)/diffusers/unet/\($0)") })
             .renamed { names.compVis($0).map { "model.diffusion_model." + $0 } }
         let configuration = try JSONValue(
             parsing: """

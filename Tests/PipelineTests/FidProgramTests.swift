@@ -157,11 +157,14 @@ import Testing
     @Test func samplesThatFillNoSetAreToldAndLeftOut() throws {
         let result = try shell("\(sampling("0-10")) > s; ld3-fid --set-size 5 s")
         #expect(result.status == 0 && result.text.contains("seeds 5-9") && !result.text.contains("seeds 10"))
-        let words = "ld3-fid: warning: s: the last 1 sample of all fill no set of 5; left out"
+        let words = "ld3-fid: warning: s: 1 sample left over behind the last whole set of 5, and left out"
         #expect(result.errors.contains(words), "\(result.errors)")
         let few = try shell("ld3-fid --set-size 50 s")
         #expect(few.status == 0 && few.text.contains("seeds 0-10"))
-        #expect(few.errors.contains("s: 11 samples in all fill no set of 50; they are taken as one set"))
+        #expect(few.errors.contains("s: 11 samples in all, less than a set of 50; taken as one set"))
+        let sums = try shell("ld3-fid -q --statistics s.npz s; ld3-fid --set-size 5 --reference mnist s.npz")
+        #expect(sums.status == 65 && sums.text.isEmpty)
+        #expect(sums.errors == "ld3-fid: s.npz: holds sums over its samples, which no sets can be cut from\n")
     }
 
     @Test func aShardOfOneSampleIsSavedAndMerged() throws {

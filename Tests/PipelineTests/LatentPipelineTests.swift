@@ -79,6 +79,19 @@ struct LatentPipelineTests {
         #expect(warnings[0].contains("`on a sea of blue` is cut off"), "\(result.errors)")
     }
 
+    /// The first cut prompt is quoted in part, whatever its length; the number of the others follows. A prompt that no sample
+    /// has is not looked at.
+    @Test func manyLongPromptsAreTwoLines() throws {
+        let long = Array(repeating: "red", count: 400).joined(separator: " ")
+        let prompts = ["one", "two", "three", "four"].map { "--prompt '\(long) \($0)'" }.joined(separator: " ")
+        let result = try Programs.shell(
+            "\(Self.noise) \(prompts) -n 3 | ld3-sample --schedule uniform --solver ddim --nfe 1 --latents --batch 1")
+        let warnings = result.errors.split(separator: "\n").filter { $0.contains("warning") }
+        #expect(result.status == 0 && warnings.count == 2, "\(result.errors)")
+        #expect(warnings[0].utf8.count < 250 && warnings[0].contains("...` is cut off"), "\(warnings)")
+        #expect(warnings[1].hasSuffix("the ends of 2 other prompts are cut off too"), "\(warnings)")
+    }
+
     @Test func badConditionsAreRefused() throws {
         func expect(
             _ command: String, _ status: Int32, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation

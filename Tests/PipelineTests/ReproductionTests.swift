@@ -3,8 +3,8 @@ import Images
 import TestSupport
 import Testing
 
-/// Rehearses scripts/reproduce-pixel on the embedded model, kills it and starts it again, and leaves out its files.
-/// Runs one report on the embedded model in a small form.
+/// Rehearses scripts/reproduce-pixel on the embedded model, kills it and starts it again, and leaves out its files. Runs
+/// scripts/reproduce-latent on tiny models, and one report on the embedded model in a small form.
 struct ReproductionTests {
     private let script = Fixtures.root + "/scripts/reproduce-pixel"
     private let small = [
@@ -42,18 +42,104 @@ struct ReproductionTests {
         #expect(other.status == 65 && other.errors.contains("other settings"), "\(other.errors)")
     }
 
-    @Test func theFirstMissingFileIsNamed() throws {
+    /// The files that each table needs, in the order in which they are asked for, and a word that tells each.
+    private static let needed: [(command: String, files: [(String, String)])] = [
+        ("reproduce-pixel cifar10", files("edm-cifar10-32x32-uncond-vp.pkl", nil, "cifar10-32x32.npz")),
+        ("reproduce-latent imagenet256", files("cin256-v2", nil, "VIRTUAL_imagenet256_labeled.npz")),
+        ("reproduce-latent instaflow", files("2-Rectified Flow", "captions_val2014.json", "ms_coco-512x512.npz")),
+    ]
+
+    private static func files(_ checkpoint: String, _ captions: String?, _ reference: String) -> [(String, String)] {
+        var files = [("CHECKPOINT", checkpoint), ("INCEPTION", "pt_inception-2015-12-05-6726825d.pth")]
+        files += [("LPIPS", "vgg16-397923af.pth"), ("LPIPS_LINEAR", "vgg.pth")]
+        if let captions { files.append(("CAPTIONS", captions)) }
+        return files + [("REFERENCE", reference)]
+    }
+
+    @Test(arguments: needed)
+    func theFirstMissingFileIsNamed(command: String, files: [(String, String)]) throws {
         let folder = try TemporaryFolder()
         var given: [String: String] = ["RESULTS": folder.file("results")]
-        for (variable, told) in [
-            ("CHECKPOINT", "edm-cifar10-32x32-uncond-vp.pkl"), ("INCEPTION", "pt_inception-2015-12-05-6726825d.pth"),
-            ("LPIPS", "vgg16-397923af.pth"), ("LPIPS_LINEAR", "vgg.pth"), ("REFERENCE", "cifar10-32x32.npz"),
-        ] {
-            let result = try Programs.shell("'\(script)' cifar10", environment: given)
+        for (variable, told) in files {
+            let result = try Programs.shell("'\(Fixtures.root)/scripts/'\(command)", environment: given)
             #expect(result.status == 66)
             #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
             for word in [variable, told, "https://"] { #expect(result.errors.contains(word), "\(result.errors)") }
             given[variable] = try folder.write([0], to: variable)
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder.file("results")))
+    }
+
+    // MARK: - Latent diffusion
+
+    /// Runs scripts/reproduce-latent in its smallest form, with the features and the reference of digits64.
+    private func latent(_ name: String, _ variables: [String: String]) throws -> Programs.Result {
+        let small = [
+            "SAMPLES": "4", "BLOCK": "3", "PAIRS": "2", "LOSS": "l2", "INCEPTION": "digits64", "REFERENCE": "digits64",
+            "FIT": "--rounds 1,0 --polish 0 --heuristics uniform",
+        ]
+        return try Programs.shell(
+            "'\(Fixtures.root)/scripts/reproduce-latent' \(name)", environment: small.merging(variables) { $1 })
+    }
+
+    private func expectTable(_ result: Programs.Result, rows: Int, _ words: String..., results: String) throws {
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.errors.contains("s an evaluation; teacher"))
+        #expect(result.text.split(separator: "\n").count == rows + 1 && !result.text.contains("nan"), "\(result.text)")
+        for word in words { #expect(result.text.contains(word), "\(result.text)") }
+        let left = try FileManager.default.contentsOfDirectory(atPath: results)
+        #expect(!left.contains { $0.contains(".part.") || $0.contains(".sum-") || $0.contains("probe") }, "\(left)")
+    }
+
+    /// Each budget of Stable Diffusion has its own teacher. A finished table is printed again at once.
+    @Test func theWayOfStableDiffusion() throws {
+        let folder = try TemporaryFolder()
+        let variables = ["RESULTS": folder.path, "BUDGETS": "4 5", "SCHEDULES": "ld3 gits dmn:sd"]
+        let first = try latent("rehearsal", variables)
+        try expectTable(first, rows: 3, "ipndm-2        ld3", "gits", "dmn:sd", results: folder.path)
+        for pairs in ["pairs-5.ld3", "pairs-6.ld3"] {
+            #expect(FileManager.default.fileExists(atPath: folder.file(pairs)))
+        }
+        let again = try latent("rehearsal", variables)
+        #expect(again.status == 0 && again.text == first.text && !again.errors.contains("samples 0 of"))
+    }
+
+    /// A table of classes, a U-Net alone and a flow, with all layers of the released models.
+    @Test(
+        .enabled(if: Fixtures.shared("latent/INDEX.json") != nil),
+        arguments: [
+            ("lsun-latent", "lsun", "--shape 3,16,16", "4", "ipndm-3"),
+            ("imagenet256", "imagenet", "--shape 3,16,16 --classes 10", "4", "unipc-3"),
+            ("instaflow", "instaflow", "--shape 4,8,8", "2 4 6", "euler"),
+        ])
+    func tinyModels(name: String, model: String, noise: String, budgets: String, solver: String) throws {
+        let folder = try TemporaryFolder()
+        let root = try #require(Fixtures.shared("latent/\(model)"))
+        let isFolder = FileManager.default.fileExists(atPath: "\(root)/diffusers")
+        let result = try latent(
+            name,
+            [
+                "RESULTS": folder.file("results"), "NOISE": noise, "BUDGETS": budgets, "SOLVERS": solver,
+                "CHECKPOINT": isFolder ? "\(root)/diffusers" : "\(root)/model.ckpt",
+                "MODEL": isFolder ? "" : "--architecture \(root)/architecture.json",
+                "CAPTIONS": try folder.write("a cat\na dog\n".utf8, to: "captions.txt"),
+            ])
+        // The flow has the paper's budgets, so its figures stand beneath.
+        let isPublished = budgets == "2 4 6"
+        try expectTable(
+            result, rows: isPublished ? 4 : 2, "uniform", isPublished ? "15.49" : solver,
+            results: folder.file("results"))
+    }
+
+    @Test func anotherModelIsRefused() throws {
+        let folder = try TemporaryFolder()
+        for (checkpoint, words) in [
+            ("digits64", "has the process vp-discrete:sd, and lsun-latent needs vp-discrete:ldm"),
+            (try folder.write("no model".utf8, to: "wrong.ckpt"), "wrong.ckpt"),
+        ] {
+            let result = try latent("lsun-latent", ["CHECKPOINT": checkpoint, "RESULTS": folder.file("results")])
+            #expect(result.status == 65 && result.errors.contains(words), "\(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1 && result.text.isEmpty, "\(result.errors)")
         }
         #expect(!FileManager.default.fileExists(atPath: folder.file("results")))
     }

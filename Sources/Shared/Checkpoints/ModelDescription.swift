@@ -52,16 +52,19 @@ package struct ModelDescription: Sendable {
         package var notes: [String]
         /// The folder that keeps the tensors, if no single file does.
         package var container: String?
+        /// The configuration that the user gives in the place of the file's own.
+        package var configuration: JSONValue?
 
         package init(
             architecture: String? = nil, process: String? = nil, parts: [Part] = [], notes: [String] = [],
-            container: String? = nil
+            container: String? = nil, configuration: JSONValue? = nil
         ) {
             self.architecture = architecture
             self.process = process
             self.parts = parts
             self.notes = notes
             self.container = container
+            self.configuration = configuration
         }
     }
 
@@ -76,7 +79,7 @@ package struct ModelDescription: Sendable {
         foreignClasses = file?.foreignGlobals ?? []
         unread = source.unread
         remarks = source.remarks + knowledge.notes + Self.remarks(onAveragesAmong: source.tensorNames)
-        configuration = try locating(name) { try source.document }
+        configuration = try knowledge.configuration ?? locating(name) { try source.document }
         process = knowledge.process
         parts = knowledge.parts
         tensors = source.tensorNames.compactMap { name in

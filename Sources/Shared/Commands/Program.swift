@@ -17,8 +17,8 @@ package func runProgram(_ command: Command, _ body: (Arguments) throws -> Void) 
     Startup.openStandardDescriptors()
     Startup.chooseLinearAlgebraKernels(for: command)
     Signals.install()
-    let words = Array(CommandLine.arguments.dropFirst())
     do {
+        let words = try Startup.words()
         if let text = try command.information(askedForBy: words) {
             try Descriptor.write(Descriptor.standardOutput, text)
         } else {

@@ -1,15 +1,12 @@
 import Diagnostics
-import Foreign
+import Diffusion
 import Formats
 import Options
 import TensorStream
 
 /// The prompts of a stream of noise: each seed has that of its number modulo their count.
 package struct PromptRule: Sendable, Equatable {
-    /// Each prompt once, in the order of first places.
-    private let distinct: [String]
-    /// The place in `distinct` of each prompt that was given.
-    private let places: [Int]
+    private let prompts: Distinct<Prompt>
     private let negative: String?
 
     package static let options = OptionGroup(
@@ -38,26 +35,18 @@ package struct PromptRule: Sendable, Equatable {
     }
 
     init(_ prompts: [String], negative: String? = nil) {
-        var places: [String: Int] = [:]
-        var distinct: [String] = []
-        self.places = prompts.map { prompt in
-            if let place = places[prompt] { return place }
-            places[prompt] = distinct.count
-            distinct.append(prompt)
-            return distinct.count - 1
-        }
-        self.distinct = distinct
+        self.prompts = Distinct(prompts.map { Prompt($0) })
         self.negative = negative
     }
 
     /// The prompt of each seed as an index into `ld3.prompts`, [B].
     package func tensor(_ seeds: [Int64]) -> NamedTensor {
-        let indices = seeds.map { Int64(places[Int($0 % Int64(places.count))]) }
+        let indices = seeds.map { Int64(prompts.places[Int($0 % Int64(prompts.places.count))]) }
         return NamedTensor(name: promptTensor, shape: [seeds.count], int64s: indices)
     }
 
     package var metadata: [String: String] {
-        var keys = [Key.prompts: JSONValue.array(distinct.map { .string($0) }).text]
+        var keys = [Key.prompts: JSONValue.array(prompts.values.map { .string($0.text) }).text]
         if let negative, !negative.isEmpty { keys[Key.negativePrompt] = negative }
         return keys
     }
@@ -66,25 +55,28 @@ package struct PromptRule: Sendable, Equatable {
     static func prompts(inFile path: String) throws -> [String] {
         let bytes = try Descriptor.contents(of: path)
         return try locating(path) {
-            let first = bytes.first { !" \t\r\n".utf8.contains($0) }
-            let prompts: [String]
-            if first == UInt8(ascii: "[") || first == UInt8(ascii: "{") {
-                let document = try JSONValue(parsing: bytes)
-                let items = document.elements ?? document["annotations"]?.elements?.map { $0["caption"] ?? .null }
-                guard let texts = items?.map(\.string) as? [String] else {
-                    throw Failure(.data, "is neither a JSON array of strings nor COCO's annotations with captions")
-                }
-                prompts = texts
-            } else {
-                guard let text = String(validating: bytes, as: UTF8.self) else {
-                    throw Failure(.data, "is not text in UTF-8")
-                }
-                prompts = text.split(whereSeparator: \.isNewline).map(String.init).filter {
-                    !$0.allSatisfy(\.isWhitespace)
-                }
-            }
+            let text = try String(textFile: bytes)
+            let start = text.first { !$0.isWhitespace }
+            let prompts =
+                start == "[" || start == "{"
+                ? try prompts(inDocument: text)
+                : text.split(whereSeparator: \.isNewline).map(String.init).filter { !$0.allSatisfy(\.isWhitespace) }
             guard !prompts.isEmpty else { throw Failure(.data, "holds no prompts") }
             return prompts
+        }
+    }
+
+    private static func prompts(inDocument text: String) throws -> [String] {
+        do {
+            let document = try JSONValue(parsing: text)
+            let items = document.elements ?? document["annotations"]?.elements?.map { $0["caption"] ?? .null }
+            guard let prompts = items?.map(\.string) as? [String] else {
+                throw Failure(.data, "is neither a JSON array of strings nor COCO's annotations with captions")
+            }
+            return prompts
+        } catch var failure as Failure {
+            failure.suggestion = "lines of which the first begins with a bracket go into a JSON array of strings"
+            throw failure
         }
     }
 }

@@ -1,4 +1,5 @@
 import Diagnostics
+import Diffusion
 import Models
 import Schedules
 import Solvers
@@ -54,8 +55,9 @@ package struct SolveRun {
         let total = try samples.firstPart().count
         reporter.note(summary)
         let progress = Progress(reporter, work, unit: "samples", total: total)
+        var told = Told()
         while let batch = try samples.next() {
-            if batch.startsPart { try tell(of: batch) }
+            try tell(of: batch, &told)
             let conditioned = try model.addingConditions(to: batch)
             let solution =
                 try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned)
@@ -63,16 +65,29 @@ package struct SolveRun {
             progress.advance(by: batch.count)
         }
         progress.finish()
+        if told.cuts > 1 { reporter.warn("the ends of \(counted(told.cuts - 1, "other prompt")) are cut off too") }
     }
 
-    /// Warns of guidance without an effect, and of prompts that the model does not read to the end.
-    private func tell(of batch: SampleBatch) throws {
-        if batch.classes == nil, batch[promptTensor] == nil, batch["condition.context_null"] == nil, model.guidance != 1
+    /// What the user was told of the samples so far.
+    private struct Told {
+        /// Whether guidance has no effect on some samples.
+        var ofGuidance = false
+        var prompts: Set<Prompt> = []
+        /// The number of prompts that are cut.
+        var cuts = 0
+    }
+
+    /// Warns of the first samples on which guidance has no effect, and of the first prompt that is cut.
+    private func tell(of batch: SampleBatch, _ told: inout Told) throws {
+        if model.guidance != 1, !told.ofGuidance, let seed = batch.seeds.first,
+            let missing = model.missingGuide(in: batch)
         {
-            let missing = model.conditionInputs.takesPrompts ? "prompts" : "labels"
-            reporter.warn("the noise carries no \(missing): guidance changes nothing")
+            told.ofGuidance = true
+            reporter.warn("the samples from seed \(seed) on carry no \(missing): guidance changes nothing in them")
         }
-        try model.notes(on: batch.part).forEach(reporter.warn)
+        let cuts = try model.cuts(of: model.prompts(of: batch).filter { told.prompts.insert($0).inserted })
+        if told.cuts == 0, let first = cuts.first { reporter.warn(first) }
+        told.cuts += cuts.count
     }
 
     /// Returns log |det d sample / d start| of every sample of a batch. Throws `usage` if the model is a sampler.

@@ -16,6 +16,17 @@ package enum Startup {
         }
     }
 
+    /// Returns the words of the command line behind the program's name. Throws `usage` if one is no text in UTF-8: it could
+    /// not be passed on as it is.
+    static func words() throws -> [String] {
+        try CommandLine.arguments.enumerated().dropFirst().map { index, repaired in
+            guard let bytes = CommandLine.unsafeArgv[index], String(validatingCString: bytes) != nil else {
+                throw Failure(.usage, place: repaired.quoted(limit: 80), "argument \(index) is no text in UTF-8")
+            }
+            return repaired
+        }
+    }
+
     /// Sees to fast OpenBLAS kernels. OpenBLAS chooses its kernels when it is loaded and does not know newer processors:
     /// if the processor has 512-bit vectors and the user has chosen nothing, the program starts itself again with the
     /// choice made. Neither the choice nor the mark against starting twice is handed to children.

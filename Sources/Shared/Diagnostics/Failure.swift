@@ -54,6 +54,12 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 extension String {
     private static let longestLine = 4000
 
+    /// Returns the text in marks of quotation, cut after `limit` characters of Unicode.
+    package func quoted(limit: Int) -> String {
+        let scalars = unicodeScalars
+        return scalars.count > limit ? "`\(String(scalars.prefix(limit)))...`" : "`\(self)`"
+    }
+
     /// The text with characters that no reader sees escaped as in a Swift literal: controls, line separators, marks of the
     /// direction of writing, marks of the byte order. A very long text is cut.
     package var onePrintableLine: String {

@@ -8,11 +8,11 @@ package protocol ConditionEncoder: Sendable {
     /// The tensors that are made and that the stages behind find in the stream.
     var written: [String] { get }
 
-    /// Returns what the user should know of `prompts`, such as those that are cut, one sentence each.
-    func notes(on prompts: [String]) throws -> [String]
+    /// Returns a sentence on each of `prompts` that is too long to be read to its end.
+    func cuts(of prompts: [Prompt]) throws -> [String]
 }
 
 extension ConditionEncoder {
     package var written: [String] { [] }
-    package func notes(on prompts: [String]) throws -> [String] { [] }
+    package func cuts(of prompts: [Prompt]) throws -> [String] { [] }
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import Tensors
 
 /// Turns latents into pictures, such as the decoder of the autoencoder of a latent diffusion model.
@@ -47,5 +48,21 @@ package struct IdentityDecoder<Element: TensorElement>: Decoder {
 
     package func linearize(_ latents: Tensor<Element>) -> Decoding<Element> {
         Decoding(images: latents) { $0 }
+    }
+}
+
+/// Stands in the place of a decoder if a model in another process gives latents and keeps its decoder to itself. To ask it
+/// is a failure of the user's: it throws `usage`.
+package struct AbsentDecoder<Element: TensorElement>: Decoder {
+    package let latentShape: [Int]
+    package var imageShape: [Int] { latentShape }
+
+    package init(latentShape: [Int]) { self.latentShape = latentShape }
+
+    package func decode(_ latents: Tensor<Element>) throws -> Tensor<Element> { throw failure }
+    package func linearize(_ latents: Tensor<Element>) throws -> Decoding<Element> { throw failure }
+
+    private var failure: Failure {
+        Failure(.usage, place: "model", "gives latents, of which only its own process can make pictures")
     }
 }

@@ -7,14 +7,15 @@ import Tensors
 extension Condition {
     /// Reads the condition of `count` samples from what a frame or a batch holds of it.
     ///
-    /// Throws `data` if a tensor has not `count` rows or holds NaN or infinity, and if a prompt is not in the list.
+    /// Throws `data` if a tensor has not `count` rows or holds NaN or infinity, if a tensor away from which guidance leads
+    /// stands without the one of the same shape towards which it leads, and if a prompt is not in the list.
     ///
     /// - Parameters:
     ///   - tensors: those called `condition`, `condition.NAME` and `prompt` are read, the others are not.
-    ///   - prompts: the value of `ld3.prompts`, a JSON array of strings; nil if there is none.
+    ///   - prompts: the list of `ld3.prompts`; nil if there is none.
     ///   - negativePrompt: the value of `ld3.negative_prompt`; nil if there is none.
     package init(
-        classes: [Int]?, tensors: [NamedTensor], prompts: String?, negativePrompt: String? = nil, count: Int
+        classes: [Int]?, tensors: [NamedTensor], prompts: [String]?, negativePrompt: String? = nil, count: Int
     ) throws {
         self.init(classes: classes)
         for tensor in tensors where isConditionTensor(tensor.name) {
@@ -24,7 +25,7 @@ extension Condition {
             }
             if tensor.name == promptTensor {
                 self.prompts = try Self.prompts(tensor, among: prompts)
-                negativePrompts = negativePrompt.map { [String?](repeating: $0, count: count) }
+                negativePrompts = negativePrompt.map { [Prompt?](repeating: Prompt($0), count: count) }
             } else {
                 let values: Tensor<Float> = try tensor.tensor()
                 guard values.firstNonFinite() == nil else {
@@ -33,31 +34,38 @@ extension Condition {
                 self.tensors[tensor.name] = values
             }
         }
+        try requirePartners()
     }
 
-    private static func prompts(_ indices: NamedTensor, among text: String?) throws -> [String?] {
-        let prompts = try promptList(text)
+    private func requirePartners() throws {
+        for (name, tensor) in tensors where name.hasSuffix(Self.nullSuffix) {
+            let partner = String(name.dropLast(Self.nullSuffix.count))
+            guard let shape = tensors[partner]?.shape else {
+                throw Failure(
+                    .data, "has the tensor `\(name)` without `\(partner)`, towards which guidance would lead")
+            }
+            guard shape == tensor.shape else {
+                throw Failure(
+                    .data, "tensor `\(name)` has the shape \(tensor.shape), and `\(partner)` has \(shape)")
+            }
+        }
+    }
+
+    private static func prompts(_ indices: NamedTensor, among list: [String]?) throws -> [Prompt?] {
+        guard let list else {
+            throw Failure(.data, "has the tensor `\(promptTensor)` and no \(Key.prompts), which it needs")
+        }
         guard indices.shape.count == 1 else {
             throw Failure(
                 .data, "tensor `\(promptTensor)` has the shape \(indices.shape), not one index for each sample")
         }
         return try indices.int64s().map { index in
-            guard index >= -1, index < Int64(prompts.count) else {
+            guard index >= -1, index < Int64(list.count) else {
                 throw Failure(
-                    .data,
-                    "prompt \(index) is not in \(Key.prompts), which has \(counted(prompts.count, "prompt"))")
+                    .data, "prompt \(index) is not in \(Key.prompts), which has \(counted(list.count, "prompt"))")
             }
-            return index < 0 ? nil : prompts[Int(index)]
+            return index < 0 ? nil : Prompt(list[Int(index)])
         }
-    }
-
-    /// Returns the prompts of the metadata `ld3.prompts`. Throws `data` if they are not a JSON array of strings.
-    package static func promptList(_ text: String?) throws -> [String] {
-        let list = try text.map { text in try locating(Key.prompts) { try JSONValue(parsing: text) } }
-        guard let prompts = list?.elements?.map(\.string) as? [String] else {
-            throw Failure(.data, place: Key.prompts, "is not a JSON array of strings, which `\(promptTensor)` needs")
-        }
-        return prompts
     }
 
     /// The tensors of a frame that tell the condition: `label`, `prompt` and those of `tensors`.
@@ -67,10 +75,8 @@ extension Condition {
             result.append(NamedTensor(name: "label", shape: [classes.count], int64s: classes.map { Int64($0) }))
         }
         if let prompts {
-            let list = distinctPrompts
-            let indices = prompts.map { prompt in
-                Int64(prompt.flatMap { list.firstIndex(of: $0) } ?? -1)
-            }
+            var places = Distinct(prompts.compactMap(\.self)).places.makeIterator()
+            let indices = prompts.map { $0 == nil ? -1 : Int64(places.next() ?? -1) }
             result.append(NamedTensor(name: promptTensor, shape: [indices.count], int64s: indices))
         }
         return result + tensors.sorted { $0.key < $1.key }.map { NamedTensor(name: $0.key, tensor: $0.value) }
@@ -78,12 +84,8 @@ extension Condition {
 
     /// The metadata that `prompt` refers to.
     package var metadata: [String: String] {
-        prompts == nil ? [:] : [Key.prompts: JSONValue.array(distinctPrompts.map { .string($0) }).text]
-    }
-
-    /// Returns each prompt once, in the order of first samples.
-    private var distinctPrompts: [String] {
-        var seen: Set<String> = []
-        return (prompts ?? []).compactMap { $0 }.filter { seen.insert($0).inserted }
+        guard let prompts else { return [:] }
+        let list = Distinct(prompts.compactMap(\.self)).values
+        return [Key.prompts: JSONValue.array(list.map { .string($0.text) }).text]
     }
 }

@@ -18,6 +18,10 @@ package struct ModelFrame {
     /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name; nil if it does not say
     /// which it needs.
     package var conditionShapes: [String: [Int]]?
+    /// Whether a prediction is a latent, of which a decoder that is not served makes a picture.
+    package var isLatent: Bool
+    /// Whether the denoiser reads prompts; nil if it does not say.
+    package var readsPrompts: Bool?
     /// The frame in which a sampler introduced itself; nil for a denoiser.
     package var stepper: StepperDescription?
 
@@ -29,6 +33,8 @@ package struct ModelFrame {
         ]
         metadata["ld3.process"] = process
         if labelCount > 0 { metadata["ld3.labels"] = String(labelCount) }
+        if isLatent { metadata["ld3.latent"] = "true" }
+        metadata["ld3.reads_prompts"] = readsPrompts.map { "\($0)" }
         if let conditionShapes {
             metadata["ld3.conditions"] =
                 JSONValue.object(
@@ -42,13 +48,15 @@ package struct ModelFrame {
 
     package init(
         process: String?, sampleShape: [Int], hasPullback: Bool, labelCount: Int,
-        conditionShapes: [String: [Int]]? = nil
+        conditionShapes: [String: [Int]]? = nil, isLatent: Bool = false, readsPrompts: Bool? = nil
     ) {
         self.process = process
         self.sampleShape = sampleShape
         self.hasPullback = hasPullback
         self.labelCount = labelCount
         self.conditionShapes = conditionShapes
+        self.isLatent = isLatent
+        self.readsPrompts = readsPrompts
     }
 
     package init(_ frame: Frame) throws {
@@ -58,17 +66,27 @@ package struct ModelFrame {
             throw Failure(.inputOutput, "ld3.shape of the model frame is `\(text)`, not a list of positive sizes")
         }
         let stepper = try StepperDescription(frame, noiseShape: shape)
-        let said = frame.metadata["ld3.pullback"] ?? (stepper == nil ? "" : "false")
-        guard let pullback = ["true": true, "false": false][said] else {
-            throw Failure(.inputOutput, "ld3.pullback of the model frame is neither true nor false")
+        guard let pullback = try Self.flag("ld3.pullback", frame) ?? (stepper == nil ? nil : false) else {
+            throw Failure(.inputOutput, "ld3.pullback of the model frame is missing")
         }
         guard let labels = Int(frame.metadata["ld3.labels"] ?? "0"), (0...1 << 31).contains(labels) else {
             throw Failure(.inputOutput, "ld3.labels of the model frame is not a number of classes")
         }
         self.init(
             process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels,
-            conditionShapes: try Self.conditionShapes(frame.metadata["ld3.conditions"]))
+            conditionShapes: try Self.conditionShapes(frame.metadata["ld3.conditions"]),
+            isLatent: try Self.flag("ld3.latent", frame) ?? false,
+            readsPrompts: try Self.flag("ld3.reads_prompts", frame))
         self.stepper = stepper
+    }
+
+    private static func flag(_ key: String, _ frame: Frame) throws -> Bool? {
+        try frame.metadata[key].map { text in
+            guard let flag = Bool(text) else {
+                throw Failure(.inputOutput, "\(key) of the model frame is `\(text)`, neither true nor false")
+            }
+            return flag
+        }
     }
 
     private static func conditionShapes(_ text: String?) throws -> [String: [Int]]? {
@@ -127,7 +145,8 @@ struct DenoiseRequest {
             return classes
         }
         condition = try Condition(
-            classes: classes, tensors: frame.tensors, prompts: frame.metadata[Key.prompts], count: batch)
+            classes: classes, tensors: frame.tensors, prompts: frame.metadata[Key.prompts].map(Key.promptList),
+            count: batch)
         cotangent =
             frame["cotangent"] == nil ? nil : try frame.tensor("cotangent", shape: x.shape, status: .data)
     }

@@ -6,22 +6,24 @@ import Tensors
 /// Offers a denoiser of ours to another program (`ld3-teacher --serve`): the other side of a foreign denoiser.
 package struct DenoiseServer {
     private let denoiser: any Denoiser<Float>
-    private let process: NoiseProcess
-    /// The shape of a sample in each condition tensor that the denoiser needs, by the tensor's name.
-    private let conditionShapes: [String: [Int]]
+    private let introduction: ModelFrame
+    private let select: @Sendable (Condition) throws -> Condition
 
-    package init(denoiser: any Denoiser<Float>, process: NoiseProcess, conditionShapes: [String: [Int]] = [:]) {
+    /// - Parameters:
+    ///   - introduction: the frame by which the denoiser introduces itself.
+    ///   - select: returns what the denoiser is given of the condition of a request. Throws `data` if it cannot be given.
+    package init(
+        _ denoiser: any Denoiser<Float>, introduction: ModelFrame,
+        select: @escaping @Sendable (Condition) throws -> Condition = { $0 }
+    ) {
         self.denoiser = denoiser
-        self.process = process
-        self.conditionShapes = conditionShapes
+        self.introduction = introduction
+        self.select = select
     }
 
     /// Writes the model frame, then an answer to each request until the end of input. If a request cannot be answered, the answer
     /// holds `ld3.error`, and the conversation ends with the failure.
     package func run(input: Int32, output: Int32) throws {
-        let introduction = ModelFrame(
-            process: process.spelling, sampleShape: denoiser.sampleShape, hasPullback: denoiser.hasPullback,
-            labelCount: denoiser.labelCount, conditionShapes: conditionShapes.isEmpty ? nil : conditionShapes)
         try introduction.frame.write(to: output, place: "standard output")
         let reader = FrameReader(descriptor: input, place: "standard input")
         while let frame = try reader.next() {
@@ -38,12 +40,13 @@ package struct DenoiseServer {
     private func answer(_ frame: Frame) throws -> DenoiseAnswer {
         let request = try DenoiseRequest(
             frame, sampleShape: denoiser.sampleShape, labelCount: denoiser.labelCount)
+        let condition = try select(request.condition)
         guard let cotangent = request.cotangent else {
-            let value = try denoiser.denoise(request.x, at: request.times, given: request.condition)
+            let value = try denoiser.denoise(request.x, at: request.times, given: condition)
             return DenoiseAnswer(denoised: value, cotangents: nil)
         }
         guard denoiser.hasPullback else { throw Failure(.data, "the model has no pullback, but a cotangent came") }
-        let linearization = try denoiser.linearize(request.x, at: request.times, given: request.condition)
+        let linearization = try denoiser.linearize(request.x, at: request.times, given: condition)
         return DenoiseAnswer(
             denoised: linearization.value, cotangents: try linearization.pullback(cotangent))
     }

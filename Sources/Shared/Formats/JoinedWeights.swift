@@ -1,6 +1,6 @@
 import Diagnostics
 
-/// The tensors of several files as those of one. If two files have a tensor of one name, the first file's is taken.
+/// The tensors of several files as those of one.
 package struct JoinedWeights: WeightSource {
     package let tensorNames: [String]
     package let unread: [UnreadTensor]
@@ -11,10 +11,14 @@ package struct JoinedWeights: WeightSource {
     /// The number of the file that has a tensor.
     private let places: [String: Int]
 
-    package init(_ sources: [any WeightSource]) {
+    /// Throws `.data` if two files have one tensor.
+    package init(_ sources: [any WeightSource]) throws {
         var (names, places): ([String], [String: Int]) = ([], [:])
         for (place, source) in sources.enumerated() {
-            for name in source.tensorNames where places.updateValue(places[name] ?? place, forKey: name) == nil {
+            for name in source.tensorNames {
+                guard places.updateValue(place, forKey: name) == nil else {
+                    throw Failure(.data, place: "tensor `\(name)`", "is in two files of one network")
+                }
                 names.append(name)
             }
         }

@@ -113,7 +113,8 @@ package struct DistanceReport: Sendable {
                 ("mean", "\(significant(summary.mean, digits: 6)) +- \(significant(summary.spread, digits: 3))"))
             lines.append(("least", significant(summary.least, digits: 6)))
         }
-        lines.append(("reference", "\(reference), \(samples(referenceCount, nil)) samples"))
+        let references = referenceCount.map { counted($0, "sample") } ?? "an unknown number of samples"
+        lines.append(("reference", "\(reference), \(references)"))
         lines.append(("features", "\(features ?? "unnamed"), \(counted(dimension, "number"))"))
         if let quantization { lines.append(("quantize", quantization)) }
         let width = (lines.map(\.0.count).max() ?? 0) + 2
@@ -123,7 +124,7 @@ package struct DistanceReport: Sendable {
 
     private func samples(_ count: Int?, _ seeds: String?) -> String {
         let seeds = seeds.map { $0.count > 60 ? " (seeds \($0.prefix(57))...)" : " (seeds \($0))" } ?? ""
-        return (count.map(String.init) ?? "an unknown number of") + seeds
+        return (count.map(String.init) ?? "unknown number") + seeds
     }
 
     // MARK: - JSON

@@ -31,7 +31,7 @@ package struct FeatureEvaluator {
     }
 
     /// Returns the sets of `size` samples that `path` holds, or one set of all samples if `size` is nil. A rest that fills
-    /// no set is told and left out, unless it is all there is.
+    /// no set is told and left out, unless it is all there is. Throws `.data` if the file holds statistics and is to be cut.
     ///
     /// - Parameter comparison: throws `.data` before features are computed if it cannot compare them.
     package func sets(_ path: String, size: Int? = nil, for comparison: ReferenceComparison? = nil) throws -> [NamedSet]
@@ -40,7 +40,11 @@ package struct FeatureEvaluator {
         let input = try SampleInput.open(path, channels: network.channels, settings)
         let sets: [FeatureSet]
         switch input {
-        case .statistics(let statistics): sets = [FeatureSet(statistics: statistics)]
+        case .statistics(let statistics):
+            guard size == nil else {
+                throw Failure(.data, place: name, "holds sums over its samples, which no sets can be cut from")
+            }
+            sets = [FeatureSet(statistics: statistics)]
         case .pictures(let pictures):
             try comparison?.check(name, features: network.name, dimension: network.featureCount)
             sets = try collect(pictures, name: name, size: size)

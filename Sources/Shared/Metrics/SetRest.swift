@@ -15,7 +15,7 @@ package struct SetRest {
     /// Returns what becomes of the rest of the set called `name`.
     package func warning(_ name: String) -> String {
         hasSets
-            ? "\(name): the last \(samples) of all fill no set of \(size); left out"
-            : "\(name): \(samples) in all fill no set of \(size); they are taken as one set"
+            ? "\(name): \(samples) left over behind the last whole set of \(size), and left out"
+            : "\(name): \(samples) in all, less than a set of \(size); taken as one set"
     }
 }

@@ -13,7 +13,7 @@ extension Model {
         guard shape == sampleShape else {
             throw Failure(
                 .data, place: batch.part.place,
-                "the noise has samples of shape \(shape), the model \(name) wants \(sampleShape)",
+                "the noise has samples of shape \(shape), the model \(name) wants \(acceptedShapes)",
                 suggestion: "<ld3-noise:model> takes the shape from the model")
         }
         return Tensor(shape: [batch.count] + shape, elements: try batch.floats("noise"))
@@ -27,11 +27,22 @@ extension Model {
         let place = batch.part.place ?? "its input"
         let given = try locating(place) {
             try Condition(
-                classes: classes(of: batch), tensors: batch.tensors, prompts: batch.part.metadata[Key.prompts],
+                classes: classes(of: batch), tensors: batch.tensors, prompts: batch.part.prompts(),
                 negativePrompt: batch.part.metadata[Key.negativePrompt], count: batch.count)
         }
         let encoded = try conditionEncoder?.encode(given, seeds: batch.seeds) ?? given
         return try locating(place) { try conditionInputs.select(encoded) }
+    }
+
+    /// Returns what the samples of a batch lack towards which guidance could lead; nil if they have it.
+    package func missingGuide(in batch: SampleBatch) -> String? {
+        let names = batch.tensors.map(\.name).filter(isConditionTensor)
+        guard batch.classes == nil, !names.contains(where: { $0 == promptTensor || $0.hasSuffix(Condition.nullSuffix) })
+        else { return nil }
+        if let name = names.first(where: { conditionInputs.alternatives[$0] != nil }) {
+            return "tensor `\(name)\(Condition.nullSuffix)`"
+        }
+        return labelCount > 0 ? "labels" : "prompts"
     }
 
     /// Throws `data`, naming the seed, if the model has no such class.

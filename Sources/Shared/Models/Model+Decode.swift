@@ -14,6 +14,16 @@ extension Model {
             "the decoder of \(name) returned NaN or infinity")
     }
 
+    /// Returns the shape of a picture. Throws `usage` if no pictures can be made of solutions.
+    package func pictureShape() throws -> [Int] {
+        guard makesPictures else {
+            throw Failure(
+                .usage, place: "model", "\(name) gives latents, of which only its own process can make pictures",
+                suggestion: "the sample stream can take the latents")
+        }
+        return decoder.imageShape
+    }
+
     /// Returns the batch with pictures in the place of the teacher's latents, if it has any: samples are compared as pictures.
     package func decodingTargets(of batch: SampleBatch) throws -> SampleBatch {
         guard isLatent, batch["target"] != nil else { return batch }

@@ -19,14 +19,28 @@ extension Model {
             remarks: remarks)
     }
 
-    /// Returns what the user should know of the prompts of a part, such as those that are cut, one sentence each.
-    package func notes(on part: StreamPart) throws -> [String] {
-        guard let conditionEncoder, let text = part.metadata[Key.prompts] else { return [] }
-        let negative = part.metadata[Key.negativePrompt].map { [$0] } ?? []
-        return try locating(part.place ?? "its input") {
-            try conditionEncoder.notes(on: Condition.promptList(text) + negative)
-        }
+    /// Throws `usage` if the model cannot work on samples of `shape`.
+    package func check(_ shape: [Int]) throws {
+        guard resized(to: shape).sampleShape != shape else { return }
+        throw Failure(.usage, "the model \(name) works on samples of \(acceptedShapes), not of \(shape)")
     }
+
+    /// The shapes of samples on which the model can work, in words.
+    var acceptedShapes: String { (denoiser as? any ResizableDenoiser<Float>)?.acceptedShapes ?? "\(sampleShape)" }
+
+    /// Returns the prompts of a batch that the model encodes, each once. Throws `data` if they are not in the part's list.
+    package func prompts(of batch: SampleBatch) throws -> [Prompt] {
+        guard conditionEncoder != nil, let indices = batch[promptTensor] else { return [] }
+        let condition = try locating(batch.part.place ?? "its input") {
+            try Condition(
+                classes: nil, tensors: [indices], prompts: batch.part.prompts(),
+                negativePrompt: guidance == 1 ? nil : batch.part.metadata[Key.negativePrompt], count: batch.count)
+        }
+        return Distinct(((condition.prompts ?? []) + (condition.negativePrompts ?? [])).compactMap(\.self)).values
+    }
+
+    /// Returns a sentence on each of `prompts` that is too long to be read to its end.
+    package func cuts(of prompts: [Prompt]) throws -> [String] { try conditionEncoder?.cuts(of: prompts) ?? [] }
 
     /// Returns the batch with the tensors that the model's encoder makes and that streams carry, so that no later stage
     /// makes them again. Throws what the encoder throws.

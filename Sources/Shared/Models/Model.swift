@@ -31,8 +31,10 @@ package struct Model: Sendable {
     package var sampleShape: [Int] { denoiser.sampleShape }
     /// The shape of the teacher's solution, which pairs carry as `target`.
     package var targetShape: [Int] { decoder.latentShape }
-    /// Whether solutions are latents, which the decoder turns into pictures.
+    /// Whether solutions are latents, which a decoder turns into pictures.
     package var isLatent: Bool { !(decoder is IdentityDecoder<Float>) }
+    /// Whether pictures can be had of solutions.
+    package var makesPictures: Bool { !(decoder is AbsentDecoder<Float>) }
     package var labelCount: Int { denoiser.labelCount }
 
     /// The keys by which noise tells for which model it is.

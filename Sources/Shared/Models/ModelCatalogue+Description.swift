@@ -6,21 +6,29 @@ import Networks
 extension ModelCatalogue {
     /// Returns a description of the file behind a model's name. Throws `usage` for a model that is not one network file, and
     /// whatever `ModelDescription` throws.
-    package static func describe(_ name: String) throws -> ModelDescription {
+    ///
+    /// - Parameter architecture: the JSON file of the architecture of a checkpoint that does not tell it.
+    package static func describe(_ name: String, architecture: String? = nil) throws -> ModelDescription {
         let path =
             switch try ModelSpecification(name) {
-            case .embedded(let model): try ResourceLocator.standard.path(of: model.modelFile)
+            case .embedded(let model) where architecture == nil: try ResourceLocator.standard.path(of: model.modelFile)
             case .checkpoint(let path): path
+            case .embedded:
+                throw Failure(.usage, place: "architecture", "is for a checkpoint, and the model is \(name)")
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
+        let document = try architecture.map { try JSONValue(file: $0) }
         if DiffusersFolder.isFolder(path) {
+            guard document == nil else {
+                throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
+            }
             let folder = DiffusersFolder(path: path)
             let files = try LatentModelFiles(diffusers: folder)
             return try describe(files, weights: try folder.weights(), name: name, container: "diffusers folder")
         }
         let file = try CheckpointFile.open(path)
         do {
-            if let files = try LatentModelFiles(file, path: path) {
+            if let files = try LatentModelFiles(file, path: path, architecture: document) {
                 return try describe(files, weights: file, name: name, container: nil)
             }
         } catch let failure as Failure {
@@ -30,8 +38,8 @@ extension ModelCatalogue {
         let cloud = (try? file.named(landmark: PointCloudConfiguration.landmark)) ?? file
         guard PointCloudConfiguration.describes(cloud) else {
             // A configuration that our networks cannot read is shown as it is.
-            let process = (try? file.document).flatMap { try? NetworkModel.processSpelling(of: $0) }
-            return try ModelDescription(file, name: name, knowledge: .init(process: process))
+            let process = (try? document ?? file.document).flatMap { try? NetworkModel.processSpelling(of: $0) }
+            return try ModelDescription(file, name: name, knowledge: .init(process: process, configuration: document))
         }
         let configuration = try locating(path) { try PointCloudConfiguration(cloud) }
         let process = try PointCloudModel.levels(of: configuration, in: path).process.spelling

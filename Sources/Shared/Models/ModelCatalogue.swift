@@ -45,7 +45,8 @@ package enum ModelCatalogue {
             throw Failure(.usage, place: "guidance", "the model \(name) is a sampler, which guides itself if at all")
         }
         guard opened.canGuide else {
-            throw Failure(.usage, place: "guidance", "the model \(name) has no classes to guide towards")
+            throw Failure(
+                .usage, place: "guidance", "the model \(name) has no classes and reads no prompts to be guided towards")
         }
         return opened.model(name: name, guidance: guidance)
     }
@@ -156,7 +157,7 @@ package enum ModelCatalogue {
         return Opened(
             sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
-            conditionEncoder: model.encoder, canGuide: model.encoder.contextShape != nil,
+            conditionEncoder: model.encoder, canGuide: model.encoder != nil,
             weightSet: files.weightSet, remarks: files.remarks)
     }
 
@@ -171,10 +172,10 @@ package enum ModelCatalogue {
         }
         let served: any Denoiser<Float> =
             if isShifted, let process { Unshifted(denoiser, under: process) } else { denoiser }
-        let shapes = denoiser.model.conditionShapes
         return Opened(
-            sha256: nil, process: process ?? own ?? .edm, denoiser: served, batch: networkBatch(served),
-            conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
+            sha256: nil, process: process ?? own ?? .edm, denoiser: served, decoder: decoder(of: denoiser.model),
+            batch: networkBatch(served), conditionInputs: ConditionInputs(denoiser.model),
+            canGuide: denoiser.model.canGuide)
     }
 
     private static func foreign(_ stepper: ForeignStepper, process: NoiseProcess?) throws -> Opened {
@@ -183,11 +184,15 @@ package enum ModelCatalogue {
                 .usage, place: "process",
                 "the sampler's own is \(stepper.process.spelling), not \(process.spelling)")
         }
-        let shapes = stepper.model.conditionShapes
         let denoiser = AbsentDenoiser<Float>(sampleShape: stepper.noiseShape, labelCount: stepper.model.labelCount)
         return Opened(
-            sha256: nil, process: stepper.process, denoiser: denoiser, stepper: stepper, batch: networkBatch(denoiser),
-            conditionInputs: ConditionInputs(shapes: shapes ?? [:], takesAny: shapes == nil, takesPrompts: true))
+            sha256: nil, process: stepper.process, denoiser: denoiser, stepper: stepper,
+            decoder: decoder(of: stepper.model), batch: networkBatch(denoiser),
+            conditionInputs: ConditionInputs(stepper.model))
+    }
+
+    private static func decoder(of model: ModelFrame) -> (any Decoder<Float>)? {
+        model.isLatent ? AbsentDecoder(latentShape: model.stepper?.sampleShape ?? model.sampleShape) : nil
     }
 
     /// 64 samples of 1x32x32, 21 of 3x32x32, 5 of 3x64x64.
@@ -208,7 +213,7 @@ private struct Opened {
     var stepper: ForeignStepper?
     var weightSet: WeightSet?
     /// Nil if states are what the user wants.
-    var decoder: PictureDecoder?
+    var decoder: (any Decoder<Float>)?
     var batch: Int
     var conditionInputs: ConditionInputs
     var conditionEncoder: (any ConditionEncoder)?
@@ -217,7 +222,7 @@ private struct Opened {
 
     init(
         sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
-        decoder: PictureDecoder? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
+        decoder: (any Decoder<Float>)? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
         conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, weightSet: WeightSet? = nil,
         remarks: [String] = []
     ) {
@@ -242,5 +247,21 @@ private struct Opened {
             decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, remarks: remarks)
+    }
+}
+
+extension ConditionInputs {
+    /// What a model in another process says that it takes.
+    fileprivate init(_ model: ModelFrame) {
+        let shapes = model.conditionShapes
+        self.init(required: shapes ?? [:], takesAny: shapes == nil, takesPrompts: model.readsPrompts ?? true)
+    }
+}
+
+extension ModelFrame {
+    /// Whether the model says that it reads something towards which guidance can lead.
+    fileprivate var canGuide: Bool {
+        labelCount > 0 || readsPrompts == true
+            || (conditionShapes ?? [:]).keys.contains { $0.hasSuffix(Condition.nullSuffix) }
     }
 }

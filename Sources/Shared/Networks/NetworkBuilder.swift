@@ -59,10 +59,10 @@ package struct NetworkBuilder {
         try parameter(name, [channels, sources.shape.channels, window.height, window.width])
     }
 
-    /// Throws `.data` if the file has a tensor whose name, behind the prefix, begins with one of `roots`, and which is
-    /// not among `read`: the network in the file has a part that this one lacks.
-    func refuseOthers(roots: [String], read: [(name: String, shape: [Int])]) throws {
-        let known = Set(read.map(\.name))
+    /// Throws `.data` if the file has a tensor whose name, behind the prefix, begins with one of `roots`, and which neither
+    /// the layers so far nor `others` need: the network in the file has a part that this one lacks.
+    func refuseOthers(roots: [String], besides others: [(name: String, shape: [Int])] = []) throws {
+        let known = Set((requested + others).map(\.name))
         let other = weights?.tensorNames.first { name in
             !known.contains(name) && roots.contains { name.hasPrefix(prefix + $0) }
         }

@@ -17,16 +17,9 @@ struct NumberText {
     /// Throws `.data` if the bytes are no UTF-8 text or hold a zero byte, if brackets do not match, or if commas look like
     /// decimal points.
     init(_ bytes: [UInt8]) throws {
-        let unmarked = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
-        if let zero = bytes.firstIndex(of: 0) {
-            throw Failure(
-                .data, "byte \(zero + 1) is zero, which no text has", suggestion: "is the file damaged, or no text?")
-        }
-        guard let text = String(validating: unmarked, as: UTF8.self) else {
-            throw Failure(.data, "is no text in UTF-8", suggestion: "save it as UTF-8")
-        }
+        let text = try String(textFile: bytes)
         if text.first(where: { !$0.isWhitespace }) == "{" {
-            content = .object(try JSONValue(parsing: unmarked))
+            content = .object(try JSONValue(parsing: text))
         } else if let table = try Self.table(text) {
             content = .named(kind: "column", table)
         } else if let lists = try Self.assignments(text) {

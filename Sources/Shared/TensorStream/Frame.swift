@@ -47,6 +47,14 @@ package enum Key {
     package static let negativePrompt = "ld3.negative_prompt"
     /// `false` if samples are latents.
     package static let decoded = "ld3.decoded"
+
+    /// Returns the list that a value of `ld3.prompts` holds. Throws `data` if it is no JSON array of strings.
+    package static func promptList(_ text: String) throws(Failure) -> [String] {
+        guard let list = (try? JSONValue(parsing: text))?.elements?.map(\.string) as? [String] else {
+            throw Failure(.data, place: prompts, "is no JSON array of strings")
+        }
+        return list
+    }
 }
 
 /// The tensor of indices into `ld3.prompts`, one for each sample, -1 for no prompt.

@@ -3,17 +3,20 @@ import Formats
 
 /// A part of a stream, as its first frame describes it.
 package struct StreamPart: Sendable, Equatable {
-    package var metadata: [String: String]
+    package let metadata: [String: String]
     /// The number of samples of the part, if it is declared.
     package var count: Int?
 
     /// The input from which the part came, for messages; nil for a part that begins in this program.
     package var place: String?
+    /// The list of `ld3.prompts`, read once, or what is wrong with it; nil if there is none.
+    private let promptList: Result<[String], Failure>?
 
     package init(metadata: [String: String] = [:], count: Int? = nil, place: String? = nil) {
         self.metadata = metadata
         self.count = count
         self.place = place
+        promptList = metadata[Key.prompts].map { text in Result { () throws(Failure) in try Key.promptList(text) } }
     }
 
     /// The name of the model that made the numbers.
@@ -21,6 +24,10 @@ package struct StreamPart: Sendable, Equatable {
     package var modelDigest: String? { metadata[Key.modelDigest] }
     /// The name of the noise process.
     package var process: String? { metadata[Key.process] }
+
+    /// Returns the prompts of the part, to which the tensor `prompt` refers; nil if it has none. Throws `data` if they are no
+    /// JSON array of strings.
+    package func prompts() throws -> [String]? { try promptList?.get() }
 
     /// Returns the history of the part. Throws `data`, naming the input of the part, if it cannot be read.
     package func history() throws -> Provenance {

@@ -6,9 +6,9 @@ package struct Condition: Sendable, Equatable {
     /// Class numbers, -1 for none, [B]; nil if the samples have no classes.
     package var classes: [Int]?
     /// Prompts, nil for none, [B]; nil if the samples have no prompts.
-    package var prompts: [String?]?
+    package var prompts: [Prompt?]?
     /// The prompts away from which guidance leads, nil for none, [B]; nil if there are none at all.
-    package var negativePrompts: [String?]?
+    package var negativePrompts: [Prompt?]?
     /// Tensors [B, ...] by the name that they have in a stream: `condition`, or `condition.NAME`.
     package var tensors: [String: Tensor<Float>]
 
@@ -16,7 +16,7 @@ package struct Condition: Sendable, Equatable {
     package static let none = Condition()
 
     package init(
-        classes: [Int]? = nil, prompts: [String?]? = nil, negativePrompts: [String?]? = nil,
+        classes: [Int]? = nil, prompts: [Prompt?]? = nil, negativePrompts: [Prompt?]? = nil,
         tensors: [String: Tensor<Float>] = [:]
     ) {
         self.classes = classes
@@ -50,7 +50,9 @@ package struct Condition: Sendable, Equatable {
         classes != nil || prompts != nil || tensors.keys.contains { $0.hasSuffix(Self.nullSuffix) }
     }
 
-    private static let nullSuffix = "_null"
+    /// The end of the name of a tensor away from which guidance leads. The rest is the name of the tensor towards which it
+    /// leads.
+    package static let nullSuffix = "_null"
 
     /// Returns the rows of `parts` one after another.
     ///

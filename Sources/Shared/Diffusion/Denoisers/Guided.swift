@@ -19,6 +19,8 @@ package struct Guided<Element: TensorElement>: ResizableDenoiser {
         self.weight = weight
     }
 
+    package var acceptedShapes: String { (base as? any ResizableDenoiser<Element>)?.acceptedShapes ?? "\(sampleShape)" }
+
     package func resized(to sampleShape: [Int]) -> (any Denoiser<Element>)? {
         (base as? any ResizableDenoiser<Element>)?.resized(to: sampleShape).map { Guided($0, weight: weight) }
     }

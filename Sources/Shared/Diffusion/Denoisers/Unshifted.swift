@@ -16,6 +16,8 @@ package struct Unshifted<Element: TensorElement>: ResizableDenoiser {
         self.process = process
     }
 
+    package var acceptedShapes: String { (base as? any ResizableDenoiser<Element>)?.acceptedShapes ?? "\(sampleShape)" }
+
     package func resized(to sampleShape: [Int]) -> (any Denoiser<Element>)? {
         (base as? any ResizableDenoiser<Element>)?.resized(to: sampleShape).map { Unshifted($0, under: process) }
     }

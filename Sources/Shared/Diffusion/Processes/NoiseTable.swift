@@ -72,12 +72,15 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
+    /// The products of 1 - beta up to each level.
+    package var alphasCumprod: [Double] { logAlphas.map { Double.exp(2 * $0) } }
+
     /// Returns the table of Stable Diffusion or latent diffusion of which `alphasCumprod` are the values up to a relative error
-    /// of 1e-6, as files keep them; nil if it is neither.
-    package static func released(alphasCumprod: [Double]) -> NoiseTable? {
+    /// of `tolerance`, as files keep them; nil if it is neither.
+    package static func released(alphasCumprod: [Double], tolerance: Double = 1e-6) -> NoiseTable? {
         [stableDiffusion, latentDiffusion].first { table in
             alphasCumprod.count == table.logAlphas.count
-                && zip(alphasCumprod, table.logAlphas).allSatisfy { abs($0 * Double.exp(-2 * $1) - 1) <= 1e-6 }
+                && zip(alphasCumprod, table.alphasCumprod).allSatisfy { abs($0 / $1 - 1) <= tolerance }
         }
     }
 

@@ -1,3 +1,5 @@
+import CProcessor
+
 /// The last arithmetic of a convolution, done while its sums are written to memory:
 ///
 ///     y = scale (sum + bias + image bias + residual), then max(y, 0) if `rectifies`, then added to the target if
@@ -26,6 +28,15 @@ struct ConvolutionEpilogue {
         while column < width {
             write(load(sums + column), pixel: pixel, image: image, column: first + column)
             column += lanes
+        }
+    }
+
+    /// Asks for what `write` reads and writes of one pixel, to be had in cache soon.
+    @inline(__always)
+    func prefetch(pixel: Int, first: Int, width: Int) {
+        for column in Swift.stride(from: first, to: first + width, by: lanes) {
+            processor_prefetch(target + pixel * stride + column)
+            if let residual { processor_prefetch(residual + pixel * stride + column) }
         }
     }
 

@@ -1,12 +1,17 @@
 /// Returns exp(x) to 2 ulp for x in [-87, 88]; x is clamped to this interval.
+@inline(__always)
+func exponential(_ input: FloatVector) -> FloatVector {
+    let low = FloatVector(repeating: -87), high = FloatVector(repeating: 88)
+    let x = input.replacing(with: low, where: input .< low)
+    return exponential(inRange: x.replacing(with: high, where: x .> high))
+}
+
+/// Returns exp(x) to 2 ulp for x in [-87, 88].
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2. Adding 1.5 * 2^23, whose last bit is 1, finds n; exp(r) is its Taylor
 /// polynomial of degree 6 in Horner form (remainder below 2e-8); then n is added to the exponent's bits.
 @inline(__always)
-func exponential(_ input: FloatVector) -> FloatVector {
-    let low = FloatVector(repeating: -87), high = FloatVector(repeating: 88)
-    var x = input.replacing(with: low, where: input .< low)
-    x = x.replacing(with: high, where: x .> high)
+func exponential(inRange x: FloatVector) -> FloatVector {
     let magic = FloatVector(repeating: 12_582_912)
     let shifted = multiplyAdd(magic, x, FloatVector(repeating: 1.442_695_04))
     let n = shifted - magic

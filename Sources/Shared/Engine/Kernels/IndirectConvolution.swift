@@ -1,85 +1,142 @@
 /// Convolution of any size, stride and padding without an im2col matrix: the inner loop takes its rows by pointer
 /// straight from the image. With one tap it is a plain product, so linear layers and 1x1 convolutions run here too.
-enum IndirectConvolution {
-    /// Output pixels of one work item; their input stays in the second-level cache over all taps.
-    private static let itemRows = 64
-    /// Output pixels of one work item that has to make its panel of weights.
-    private static let makingItemRows = 256
+///
+/// A work item computes one panel of output channels for some hundred output pixels. It goes through the panel in
+/// blocks that fit the first-level cache, and takes each block to all its pixels; their input stays in the second-level
+/// cache meanwhile.
+struct IndirectConvolution {
+    let run: GraphRun
+    let gathering: PixelGathering
+    let inputs: [InputMap]
+    /// Channels read from each input.
+    let reads: [Int]
+    /// Rows are ordered by tap, then by input channel.
+    let weights: WeightPanels
+    let epilogue: ConvolutionEpilogue
+    /// Channels of a step, which is what one tap reads of one input or of a part of it.
+    private let depth: Int
+    private let steps: Int
 
-    /// Returns the floats of scratch memory that `run` needs if panels of weights are made.
-    static func scratchCount(weightRows: Int, extent: PlanExtent) -> Int { extent.slots * 32 * weightRows }
+    /// The most rows of weights that go to all pixels of an item before the next do: 20 KiB.
+    private static let blockRows = 160
+    /// Floats of input that an item reads, if these are some output pixels' worth.
+    private static let itemFloats = 1 << 17
 
-    /// Convolves the concatenation of `inputs` with `weights`, whose rows are ordered by tap, then by input channel in
-    /// pieces of `depth`.
-    ///
-    /// - Parameters:
-    ///   - depth: divides every input's channel count `reads`.
-    ///   - reads: channels read from each input.
-    static func run(
-        _ run: GraphRun, _ gathering: PixelGathering, inputs: [InputMap], reads: [Int], depth: Int,
-        weights: WeightPanels, epilogue: ConvolutionEpilogue
+    init(
+        _ run: GraphRun, _ gathering: PixelGathering, inputs: [InputMap], reads: [Int], weights: WeightPanels,
+        epilogue: ConvolutionEpilogue
     ) {
-        let pixels = gathering.outputHeight * gathering.outputWidth
-        let rowCount = run.batch * pixels
-        let itemRows = weights.isMade ? makingItemRows : itemRows
-        let chunks = (rowCount + itemRows - 1) / itemRows
-        let panels = weights.panelCount
-        let taps = gathering.window.taps * reads.reduce(0) { $0 + $1 / depth }
-        precondition(taps * depth == weights.rows)
-        let scratch = run.scratch
-        run.parallelFor(chunks * panels) { item, slot in
-            let panel = item % panels
-            let firstRow = item / panels * itemRows
-            let width = weights.width(ofPanel: panel)
-            let matrix = weights.panel(panel, scratch: scratch + slot * 32 * weights.rows)
-            withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: taps * 8) { table in
-                withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { sums in
-                    guard let rows = table.baseAddress, let sums = sums.baseAddress else { return }
-                    var row = firstRow
-                    let end = min(firstRow + itemRows, rowCount)
-                    while row < end {
-                        let valid = min(8, end - row)
-                        fill(rows, run, gathering, inputs, reads, depth, firstRow: row, valid: valid)
+        self.run = run
+        self.gathering = gathering
+        self.inputs = inputs
+        self.reads = reads
+        self.weights = weights
+        self.epilogue = epilogue
+        depth = Self.stepDepth(reads)
+        steps = gathering.window.taps * reads.reduce(0, +) / depth
+        precondition(steps * depth == weights.rows)
+    }
+
+    /// Returns the floats of scratch memory that a run needs if panels of weights are made.
+    static func scratchCount(extent: PlanExtent) -> Int { extent.slots * 32 * blockRows }
+
+    /// Returns the greatest number of channels, at most a block's, that divides each of `reads`.
+    private static func stepDepth(_ reads: [Int]) -> Int {
+        let common = reads.reduce(0, greatestCommonDivisor)
+        guard common % lanes == 0 else { return common }
+        let vectors = common / lanes
+        return lanes * ((1...min(vectors, blockRows / lanes)).last { vectors % $0 == 0 } ?? 1)
+    }
+
+    private var pixels: Int { gathering.outputHeight * gathering.outputWidth }
+
+    /// Returns the output pixels of a work item, a multiple of 8.
+    private func itemRows(of rowCount: Int) -> Int {
+        let most = max(64, min(256, Self.itemFloats / reads.reduce(0, +)))
+        let items = (rowCount + most - 1) / most
+        return roundUp((rowCount + items - 1) / items, to: 8)
+    }
+
+    func callAsFunction() {
+        let rowCount = run.batch * pixels, itemRows = itemRows(of: rowCount)
+        let items = (rowCount + itemRows - 1) / itemRows, panels = weights.panelCount
+        run.parallelFor(items * panels) { item, slot in
+            let first = item / panels * itemRows
+            convolve(
+                first..<min(first + itemRows, rowCount), panel: item % panels,
+                scratch: run.scratch + slot * 32 * Self.blockRows)
+        }
+    }
+
+    /// Computes one panel of output channels for some output pixels of the batch.
+    private func convolve(_ rows: Range<Int>, panel: Int, scratch: MutableFloatPointer) {
+        let width = weights.width(ofPanel: panel)
+        let tiles = (rows.count + 7) / 8, blockSteps = max(1, Self.blockRows / depth)
+        withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: tiles * steps * 8) { table in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: tiles * 8 * width) { sums in
+                guard let table = table.baseAddress, let sums = sums.baseAddress else { return }
+                fill(table, rows)
+                for step in stride(from: 0, to: steps, by: blockSteps) {
+                    let count = min(blockSteps, steps - step)
+                    let blockRows = step * depth..<(step + count) * depth
+                    let block = weights.panel(panel, rows: blockRows, scratch: scratch)
+                    for tile in 0..<tiles {
+                        weights.prefetch(panel, after: blockRows, part: tile, of: tiles)
+                        if step + count == steps { prefetch(panel: panel, self.tile(tile, of: rows)) }
                         multiplyPanel(
-                            width: width, taps: taps, rows: rows, depth: depth, panel: matrix, c: sums, ldc: width)
-                        for index in 0..<valid {
-                            epilogue.write(
-                                sums + index * width, pixel: row + index, image: (row + index) / pixels,
-                                first: panel * 32, width: width)
+                            width: width, taps: count, rows: table + (tile * steps + step) * 8, depth: depth,
+                            panel: block, c: sums + tile * 8 * width, ldc: width, continues: step > 0)
+                        if step + count == steps {
+                            write(sums + tile * 8 * width, panel: panel, self.tile(tile, of: rows))
                         }
-                        row += 8
                     }
                 }
             }
         }
     }
 
-    /// Writes the pointers of eight output pixels to `table`, [tap][input piece][8].
-    private static func fill(
-        _ table: UnsafeMutablePointer<FloatPointer>, _ run: GraphRun, _ gathering: PixelGathering, _ inputs: [InputMap],
-        _ reads: [Int],
-        _ depth: Int, firstRow: Int, valid: Int
-    ) {
-        let pixels = gathering.outputHeight * gathering.outputWidth
+    /// Returns a tile of an item's output pixels.
+    private func tile(_ index: Int, of rows: Range<Int>) -> Range<Int> {
+        let first = rows.lowerBound + index * 8
+        return first..<min(first + 8, rows.upperBound)
+    }
+
+    /// Asks for the memory to which a tile will be written.
+    private func prefetch(panel: Int, _ rows: Range<Int>) {
+        for row in rows { epilogue.prefetch(pixel: row, first: panel * 32, width: weights.width(ofPanel: panel)) }
+    }
+
+    /// Writes out the sums of a tile.
+    private func write(_ sums: MutableFloatPointer, panel: Int, _ rows: Range<Int>) {
+        let width = weights.width(ofPanel: panel)
+        for (index, row) in rows.enumerated() {
+            epilogue.write(sums + index * width, pixel: row, image: row / pixels, first: panel * 32, width: width)
+        }
+    }
+
+    /// Writes the pointers of output pixels to `table`, [tile][step][8]. The last tile repeats its last pixel.
+    private func fill(_ table: UnsafeMutablePointer<FloatPointer>, _ rows: Range<Int>) {
         let inputPixels = gathering.inputHeight * gathering.inputWidth
-        let pieces = reads.reduce(0) { $0 + $1 / depth }
-        let taps = gathering.window.taps
-        for index in 0..<8 {
-            let row = firstRow + min(index, valid - 1)
+        let window = gathering.window
+        for index in 0..<roundUp(rows.count, to: 8) {
+            let row = min(rows.lowerBound + index, rows.upperBound - 1)
             let (image, pixel) = (row / pixels, row % pixels)
             let (y, x) = (pixel / gathering.outputWidth, pixel % gathering.outputWidth)
-            for tap in 0..<taps {
-                let source = gathering.pixel(
-                    y: y, x: x, r: tap / gathering.window.width, s: tap % gathering.window.width)
-                var place = tap * pieces
-                for (input, count) in zip(inputs, reads) {
-                    let start = source < 0 ? run.zeros : input.start + (image * inputPixels + source) * input.stride
-                    for piece in 0..<count / depth {
-                        table[place * 8 + index] = source < 0 ? start : start + piece * depth
-                        place += 1
+            var place = table + index / 8 * steps * 8 + index % 8
+            for r in 0..<window.height {
+                for s in 0..<window.width {
+                    let source = gathering.pixel(y: y, x: x, r: r, s: s)
+                    for (input, count) in zip(inputs, reads) {
+                        let start = input.start + (image * inputPixels + source) * input.stride
+                        for channel in stride(from: 0, to: count, by: depth) {
+                            place.pointee = source < 0 ? run.zeros : start + channel
+                            place += 8
+                        }
                     }
                 }
             }
         }
     }
 }
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -1,51 +1,39 @@
 /// Products of matrices that are computed at run time (in attention), on the inner loop of the convolutions. All run on
 /// the calling thread.
 enum MatrixProduct {
-    /// Sets C to factor A B, or adds factor A B to C if `adds`, for A [rows, depth], row-major with row stride `lda`,
-    /// and B packed. Only the first `columns` columns of B are used. C has row stride `ldc`.
+    /// Columns of B and C.
+    static let width = 32
+    /// Rows of A that stay in the second-level cache while B goes by.
+    private static let chunkRows = 64
+    /// Rows of B that stay in the first-level cache while A goes by.
+    private static let blockDepth = 128
+
+    /// Sets C to A B, for A [rows, depth] with row stride `lda`, B [depth, 32] and C [rows, 32]. There must be memory
+    /// for a multiple of 8 rows of C.
     static func multiply(
-        rows: Int, columns: Int, a: FloatPointer, lda: Int, b: PackedMatrix, at panels: FloatPointer,
-        c: MutableFloatPointer, ldc: Int, factor: Float = 1, adds: Bool = false
+        rows: Int, depth: Int, a: FloatPointer, lda: Int, b: FloatPointer, c: MutableFloatPointer
     ) {
         withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: 8) { table in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { sums in
-                guard let table = table.baseAddress, let sums = sums.baseAddress else { return }
-                for panel in 0..<b.panelCount {
-                    let (column, width) = (panel * 32, b.width(ofPanel: panel))
-                    var row = 0
-                    while row < rows {
-                        let valid = min(8, rows - row)
-                        for index in 0..<8 { table[index] = a + (row + min(index, valid - 1)) * lda }
-                        multiplyPanel(
-                            width: width, taps: 1, rows: table, depth: b.rows, panel: panels + column * b.rows,
-                            c: sums, ldc: width)
-                        for index in 0..<valid {
-                            put(
-                                sums + index * width, c + (row + index) * ldc + column, min(width, columns - column),
-                                factor, adds)
-                        }
-                        row += 8
+            guard let table = table.baseAddress else { return }
+            for chunk in stride(from: 0, to: rows, by: chunkRows) {
+                for first in stride(from: 0, to: depth, by: blockDepth) {
+                    for row in stride(from: chunk, to: min(chunk + chunkRows, rows), by: 8) {
+                        for index in 0..<8 { table[index] = a + min(row + index, rows - 1) * lda + first }
+                        multiply8x32(
+                            taps: 1, rows: table, depth: min(blockDepth, depth - first), b: b + first * width,
+                            ldb: width, c: c + row * width, ldc: width, continues: first > 0)
                     }
                 }
             }
         }
     }
 
-    @inline(__always)
-    private static func put(
-        _ sums: MutableFloatPointer, _ target: MutableFloatPointer, _ width: Int, _ factor: Float, _ adds: Bool
+    /// Sets target[column, row] to source[row, column]. The row strides are `lds` and `ldt`.
+    static func transpose(
+        rows: Int, columns: Int, _ source: FloatPointer, lds: Int, to target: MutableFloatPointer, ldt: Int
     ) {
-        let factors = FloatVector(repeating: factor)
-        var index = 0
-        while index + lanes <= width {
-            let value = factors * load(sums + index)
-            store(adds ? load(target + index) + value : value, target + index)
-            index += lanes
-        }
-        while index < width {
-            let value = factor * sums[index]
-            target[index] = adds ? target[index] + value : value
-            index += 1
+        for column in 0..<columns {
+            for row in 0..<rows { target[column * ldt + row] = source[row * lds + column] }
         }
     }
 }
@@ -61,23 +49,19 @@ struct PackedMatrix {
     var count: Int { rows * width }
     var panelCount: Int { (width + 31) / 32 }
     func width(ofPanel index: Int) -> Int { min(32, width - index * 32) }
+    /// Returns the floats before a panel.
+    func place(ofPanel index: Int) -> Int { index * 32 * rows }
 
-    /// Writes one panel; `target` is the start of all. The source is row-major with row stride `lds`: this matrix, or
-    /// its transpose if `transposes`.
-    func pack(
-        panel: Int, _ source: FloatPointer, lds: Int, transposes: Bool, to target: MutableFloatPointer
-    ) {
-        let (first, width) = (panel * 32, width(ofPanel: panel))
-        let valid = min(width, columns - first)
-        let place = target + first * rows
-        if valid < width { place.update(repeating: 0, count: rows * width) }
-        if transposes {
-            for column in 0..<valid {
-                let line = source + (first + column) * lds
-                for row in 0..<rows { place[row * width + column] = line[row] }
+    /// Writes all panels of a matrix that has the first `rows` of this one's rows, with row stride `lds`; the others are
+    /// zero.
+    func pack(_ source: FloatPointer, rows: Int, lds: Int, to target: MutableFloatPointer) {
+        target.update(repeating: 0, count: count)
+        for panel in 0..<panelCount {
+            let (width, first) = (width(ofPanel: panel), panel * 32)
+            for row in 0..<rows {
+                (target + place(ofPanel: panel) + row * width).update(
+                    from: source + row * lds + first, count: min(width, columns - first))
             }
-        } else {
-            for row in 0..<rows { (place + row * width).update(from: source + row * lds + first, count: valid) }
         }
     }
 }

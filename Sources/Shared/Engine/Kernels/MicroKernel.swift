@@ -6,21 +6,24 @@
 // reads its image in place: a row in the padding points at zeros. A plain product is the case of one tap.
 //
 // Every element is one chain of fused multiply-adds from zero, in the order of s, then k. The order depends on nothing
-// else, so an element's bits do not change with the batch, the tile it falls into or the number of threads.
+// else, so an element's bits do not change with the batch, the tile it falls into or the number of threads. A chain may
+// be cut: a call that continues takes up the sums that the one before has left in C.
 //
 // 8 x 32 elements are 16 accumulators of 16 lanes: enough to hide the latency, few enough to stay in registers.
 
 import CProcessor
 
-/// Computes C, 8 x 32 with row stride `ldc`; B has row stride `ldb`.
+/// Computes C, 8 x 32 with row stride `ldc`; B has row stride `ldb`. The chains go on from C if `continues`.
 @inline(never)
 func multiply8x32(
     taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
-    ldc: Int
+    ldc: Int, continues: Bool
 ) {
     if processor_has_wide_registers() == 0 {
         for column in [0, 16] {
-            multiplyNarrow(taps: taps, rows: rows, depth: depth, b: b + column, ldb: ldb, c: c + column, ldc: ldc)
+            multiplyNarrow(
+                taps: taps, rows: rows, depth: depth, b: b + column, ldb: ldb, c: c + column, ldc: ldc,
+                continues: continues)
         }
         return
     }
@@ -28,6 +31,16 @@ func multiply8x32(
     var c20 = FloatVector.zero, c21 = FloatVector.zero, c30 = FloatVector.zero, c31 = FloatVector.zero
     var c40 = FloatVector.zero, c41 = FloatVector.zero, c50 = FloatVector.zero, c51 = FloatVector.zero
     var c60 = FloatVector.zero, c61 = FloatVector.zero, c70 = FloatVector.zero, c71 = FloatVector.zero
+    if continues {
+        (c00, c01) = load2(c)
+        (c10, c11) = load2(c + ldc)
+        (c20, c21) = load2(c + 2 * ldc)
+        (c30, c31) = load2(c + 3 * ldc)
+        (c40, c41) = load2(c + 4 * ldc)
+        (c50, c51) = load2(c + 5 * ldc)
+        (c60, c61) = load2(c + 6 * ldc)
+        (c70, c71) = load2(c + 7 * ldc)
+    }
     var p = b
     var row = rows
     for _ in 0..<taps {
@@ -75,22 +88,30 @@ func multiply8x32(
 }
 
 @inline(__always)
+private func load2(_ source: MutableFloatPointer) -> (FloatVector, FloatVector) { (load(source), load(source + 16)) }
+
+@inline(__always)
 private func store2(_ left: FloatVector, _ right: FloatVector, _ target: MutableFloatPointer) {
     store(left, target)
     store(right, target + 16)
 }
 
-/// Computes C, 8 x 16 with row stride `ldc`; B has row stride `ldb`.
+/// Computes C, 8 x 16 with row stride `ldc`; B has row stride `ldb`. The chains go on from C if `continues`.
 @inline(never)
 func multiply8x16(
     taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
-    ldc: Int
+    ldc: Int, continues: Bool
 ) {
     if processor_has_wide_registers() == 0 {
-        return multiplyNarrow(taps: taps, rows: rows, depth: depth, b: b, ldb: ldb, c: c, ldc: ldc)
+        return multiplyNarrow(
+            taps: taps, rows: rows, depth: depth, b: b, ldb: ldb, c: c, ldc: ldc, continues: continues)
     }
     var c0 = FloatVector.zero, c1 = FloatVector.zero, c2 = FloatVector.zero, c3 = FloatVector.zero
     var c4 = FloatVector.zero, c5 = FloatVector.zero, c6 = FloatVector.zero, c7 = FloatVector.zero
+    if continues {
+        (c0, c1, c2, c3) = (load(c), load(c + ldc), load(c + 2 * ldc), load(c + 3 * ldc))
+        (c4, c5, c6, c7) = (load(c + 4 * ldc), load(c + 5 * ldc), load(c + 6 * ldc), load(c + 7 * ldc))
+    }
     var p = b
     var row = rows
     for _ in 0..<taps {
@@ -126,10 +147,14 @@ func multiply8x16(
 @inline(__always)
 private func multiplyNarrow(
     taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
-    ldc: Int
+    ldc: Int, continues: Bool
 ) {
     for half in 0..<2 {
+        let target = c + half * 4 * ldc
         var c0 = FloatVector.zero, c1 = FloatVector.zero, c2 = FloatVector.zero, c3 = FloatVector.zero
+        if continues {
+            (c0, c1, c2, c3) = (load(target), load(target + ldc), load(target + 2 * ldc), load(target + 3 * ldc))
+        }
         var p = b
         var row = rows + half * 4
         for _ in 0..<taps {
@@ -146,7 +171,6 @@ private func multiplyNarrow(
             }
             row += 8
         }
-        let target = c + half * 4 * ldc
         store(c0, target)
         store(c1, target + ldc)
         store(c2, target + 2 * ldc)

@@ -1,3 +1,5 @@
+import CProcessor
+
 /// A matrix laid out for the inner loop: its columns form panels of 32 (the last may have 16), each stored row by row.
 ///
 /// Row s depth + k of a convolution's matrix belongs to tap s and input channel k; a Winograd convolution keeps its
@@ -49,28 +51,46 @@ struct PanelMatrix: Sendable {
         return FloatPointer(buffer.start + index * 32 * rows)
     }
 
-    /// Writes `count` rows of a panel, from row `first` on, to `target`.
-    @inline(__always)
-    func widen(panel index: Int, first: Int, count: Int, to target: MutableFloatPointer) {
+    /// Writes rows of a panel to `target`.
+    func widen(panel index: Int, rows range: Range<Int>, to target: MutableFloatPointer) {
         let width = width(ofPanel: index)
-        let (start, numbers) = (index * 32 * rows + first * width, count * width)
+        widen(from: index * 32 * rows + range.lowerBound * width, count: range.count * width, to: target)
+    }
+
+    /// Writes the transpose of 16 x 16 elements to `target`: those in the rows `row`, `row` + `rowStep` and so on, from
+    /// column `column`, a multiple of 16, on.
+    func transpose(row: Int, rowStep: Int, column: Int, to target: MutableFloatPointer, stride: Int) {
+        let width = width(ofPanel: column / 32)
+        let start = column / 32 * 32 * rows + row * width + column % 32
+        if precision == .float32 {
+            return processor_transpose_16x16(buffer.start + start, rowStep * width, target, stride)
+        }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: lanes * lanes) { square in
+            guard let square = square.baseAddress else { return }
+            for i in 0..<lanes { widen(from: start + i * rowStep * width, count: lanes, to: square + i * lanes) }
+            processor_transpose_16x16(square, lanes, target, stride)
+        }
+    }
+
+    @inline(__always)
+    private func widen(from start: Int, count: Int, to target: MutableFloatPointer) {
         switch precision {
-        case .float32: Float.widen(elements(of: Float.self) + start, count: numbers, to: target)
-        case .float16: Float16.widen(elements(of: Float16.self) + start, count: numbers, to: target)
-        case .bfloat16: BFloat16.widen(elements(of: BFloat16.self) + start, count: numbers, to: target)
+        case .float32: Float.widen(elements(of: Float.self) + start, count: count, to: target)
+        case .float16: Float16.widen(elements(of: Float16.self) + start, count: count, to: target)
+        case .bfloat16: BFloat16.widen(elements(of: BFloat16.self) + start, count: count, to: target)
         }
     }
 }
 
-/// Runs the inner loop for a panel of 32 or 16 columns; C is 8 x width.
+/// Runs the inner loop for a panel of 32 or 16 columns; C is 8 x width, and its sums go on if `continues`.
 @inline(__always)
 func multiplyPanel(
     width: Int, taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, panel: FloatPointer, c: MutableFloatPointer,
-    ldc: Int
+    ldc: Int, continues: Bool = false
 ) {
     if width == 32 {
-        multiply8x32(taps: taps, rows: rows, depth: depth, b: panel, ldb: 32, c: c, ldc: ldc)
+        multiply8x32(taps: taps, rows: rows, depth: depth, b: panel, ldb: 32, c: c, ldc: ldc, continues: continues)
     } else {
-        multiply8x16(taps: taps, rows: rows, depth: depth, b: panel, ldb: 16, c: c, ldc: ldc)
+        multiply8x16(taps: taps, rows: rows, depth: depth, b: panel, ldb: 16, c: c, ldc: ldc, continues: continues)
     }
 }

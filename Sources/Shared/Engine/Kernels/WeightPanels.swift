@@ -47,39 +47,48 @@ struct WeightPanels: Sendable {
     /// Whether `panel` writes to its scratch memory.
     var isMade: Bool { turn != nil || matrix.precision != .float32 }
 
-    /// Returns a panel, [rows][width].
+    /// Returns rows of a panel, [rows][width].
     ///
-    /// - Parameter scratch: `rows` times 32 floats, if panels are made.
-    func panel(_ index: Int, scratch: MutableFloatPointer) -> FloatPointer {
-        guard isMade else { return matrix.panel(index) }
+    /// - Parameters:
+    ///   - rows: if panels are made, whole vectors of channels of a tap, or all taps of such channels.
+    ///   - scratch: as many rows of 32 floats, if panels are made.
+    func panel(_ index: Int, rows: Range<Int>, scratch: MutableFloatPointer) -> FloatPointer {
         if let turn {
-            make(index, turn, scratch)
+            make(index, rows, turn, scratch)
+        } else if matrix.precision == .float32 {
+            return matrix.panel(index) + rows.lowerBound * width(ofPanel: index)
         } else {
-            matrix.widen(panel: index, first: 0, count: rows, to: scratch)
+            matrix.widen(panel: index, rows: rows, to: scratch)
         }
         return FloatPointer(scratch)
     }
 
-    private func make(_ index: Int, _ turn: Turn, _ target: MutableFloatPointer) {
+    /// Asks for a part of the rows behind `rows` of a panel, as many as these, to be had in cache soon: part `part` of
+    /// `parts`. The first pass over a block of weights would wait for memory otherwise.
+    func prefetch(_ index: Int, after rows: Range<Int>, part: Int, of parts: Int) {
+        guard !isMade else { return }
         let width = width(ofPanel: index)
-        let first = turn.firstChannel + index * 32
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: 32 * 32) { memory in
-            guard let block = memory.baseAddress else { return }
-            for panel in 0..<matrix.panelCount {
-                let keptWidth = matrix.width(ofPanel: panel)
-                for tap in 0..<turn.taps {
-                    for channel in 0..<width {
-                        matrix.widen(
-                            panel: panel, first: (first + channel) * turn.kept.channelStep + tap * turn.kept.tapStep,
-                            count: 1, to: block + channel * 32)
-                    }
-                    let row = turn.made.tapStep * (turn.flips ? turn.taps - 1 - tap : tap)
-                    for (i, j) in [(0, 0), (0, 16), (16, 0), (16, 16)] where i < width && j < keptWidth {
-                        processor_transpose_16x16(
-                            block + i * 32 + j, 32,
-                            target + ((panel * 32 + j) * turn.made.channelStep + row) * width + i,
-                            turn.made.channelStep * width)
-                    }
+        let next = matrix.panel(index) + rows.upperBound * width
+        let count = rows.count * width
+        for place in stride(from: count * part / parts, to: count * (part + 1) / parts, by: lanes) {
+            processor_prefetch(next + place)
+        }
+    }
+
+    private func make(_ index: Int, _ rows: Range<Int>, _ turn: Turn, _ target: MutableFloatPointer) {
+        let (width, step) = (width(ofPanel: index), turn.made.channelStep)
+        for tap in 0..<turn.taps {
+            let origin = turn.made.tapStep * (turn.flips ? turn.taps - 1 - tap : tap)
+            // The kept matrix' columns, padded, are the channels.
+            let first = max(0, rows.lowerBound - origin + step - 1) / step
+            let end = min(matrix.columns, max(0, rows.upperBound - origin + step - 1) / step)
+            for channel in stride(from: first, to: end, by: lanes) {
+                let place = target + (origin + channel * step - rows.lowerBound) * width
+                for column in stride(from: 0, to: width, by: lanes) {
+                    let kept = turn.firstChannel + index * 32 + column
+                    matrix.transpose(
+                        row: kept * turn.kept.channelStep + tap * turn.kept.tapStep, rowStep: turn.kept.channelStep,
+                        column: channel, to: place + column, stride: step * width)
                 }
             }
         }

@@ -53,11 +53,12 @@ struct WinogradWeights: Sendable {
         let scratch = FloatBuffer(count: kernels.isMade ? kernels.rows * 32 : 0)
         for panel in 0..<kernels.panelCount {
             let (start, width) = (panel * 32 * depth, kernels.width(ofPanel: panel))
-            let plain = kernels.panel(panel, scratch: scratch.start)
+            let plain = kernels.panel(panel, rows: 0..<kernels.rows, scratch: scratch.start)
             for i in 0..<Form.side {
                 Self.transform(
                     form, plain, depth: depth, width: width, row: i,
-                    target: buffer.start + Form.points * start + i * Form.side * depth * width)
+                    target: buffer.start + Form.points * start + i * Form.side * depth * width,
+                    pointStride: depth * width)
             }
         }
         self.depth = depth
@@ -89,9 +90,6 @@ struct WinogradWeights: Sendable {
     var panelCount: Int { (columns + 31) / 32 }
     func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
 
-    /// Floats of scratch memory for the kernels of a panel, if these are made.
-    static func kernelCount(depth: Int) -> Int { 9 * depth * 32 }
-
     /// Whether `kernels` writes to its scratch memory.
     var makesKernels: Bool {
         if case .kernels(let panels) = storage { panels.isMade } else { false }
@@ -102,48 +100,58 @@ struct WinogradWeights: Sendable {
         if case .transformed = storage { true } else { false }
     }
 
-    /// Returns the kernels of a panel; nil if the transform is kept.
-    func kernels(ofPanel panel: Int, scratch: MutableFloatPointer) -> FloatPointer? {
+    /// Returns the kernels from some input channels to a panel; nil if the transform is kept.
+    ///
+    /// - Parameter scratch: 9 * 32 floats for each channel, if kernels are made.
+    func kernels(ofPanel panel: Int, channels: Range<Int>, scratch: MutableFloatPointer) -> FloatPointer? {
         guard case .kernels(let panels) = storage else { return nil }
-        return panels.panel(panel, scratch: scratch)
+        return panels.panel(panel, rows: 9 * channels.lowerBound..<9 * channels.upperBound, scratch: scratch)
     }
 
-    /// Returns the points (i, 0), (i, 1), ... of one panel, [side][depth][width].
+    /// Returns the points (i, 0), (i, 1), ... of one panel for some input channels, [channels][width] each, and the
+    /// floats from one point to the next.
     ///
     /// - Parameters:
-    ///   - kernels: the panel's, from `kernels(ofPanel:)`.
-    ///   - scratch: side * depth * 32 floats for the points, needed unless the transform is kept.
+    ///   - kernels: these channels' and this panel's, from `kernels(ofPanel:channels:)`.
+    ///   - scratch: `pointStride(channels.count)` floats for each point, unless the transform is kept.
     func row<Form: WinogradForm>(
-        _ form: Form.Type, _ i: Int, ofPanel panel: Int, kernels: FloatPointer?, scratch: MutableFloatPointer
-    ) -> FloatPointer {
-        let (start, width) = (panel * 32 * depth, width(ofPanel: panel))
+        _ form: Form.Type, _ i: Int, ofPanel panel: Int, channels: Range<Int>, kernels: FloatPointer?,
+        scratch: MutableFloatPointer
+    ) -> (points: FloatPointer, stride: Int) {
+        let width = width(ofPanel: panel)
         switch storage {
         case .transformed(let buffer):
-            return FloatPointer(buffer.start + Form.points * start + i * Form.side * depth * width)
+            let start = (Form.points * panel * 32 + i * Form.side * width) * depth + channels.lowerBound * width
+            return (FloatPointer(buffer.start + start), depth * width)
         case .kernels:
             guard let kernels else { preconditionFailure("the kernels of panel \(panel) are missing") }
-            Self.transform(form, kernels, depth: depth, width: width, row: i, target: scratch)
-            return FloatPointer(scratch)
+            let stride = Self.pointStride(channels.count)
+            Self.transform(
+                form, kernels, depth: channels.count, width: width, row: i, target: scratch, pointStride: stride)
+            return (FloatPointer(scratch), stride)
         }
     }
 
-    /// Writes row `i` of G g G^T for one panel of kernels, [depth][9][width], to `target`, [side][depth][width].
+    /// Returns the floats from one point of a panel to the next in scratch memory. A vector keeps points out of one
+    /// cache set.
+    static func pointStride(_ depth: Int) -> Int { depth * 32 + lanes }
+
+    /// Writes row `i` of G g G^T for one panel of kernels, [depth][9][width], to `target`, [side][depth][width] with
+    /// `pointStride` floats from one point to the next.
     private static func transform<Form: WinogradForm>(
-        _ form: Form.Type, _ kernels: FloatPointer, depth: Int, width: Int, row i: Int, target: MutableFloatPointer
+        _ form: Form.Type, _ kernels: FloatPointer, depth: Int, width: Int, row i: Int, target: MutableFloatPointer,
+        pointStride: Int
     ) {
         let (g0, g1, g2) = Form.filterRow(i)
         let (a, b, c) = (FloatVector(repeating: g0), FloatVector(repeating: g1), FloatVector(repeating: g2))
-        let pointStride = depth * width
         for k in 0..<depth {
-            var column = 0
-            while column < width {
+            for column in stride(from: 0, to: width, by: lanes) {
                 let taps = kernels + k * 9 * width + column
                 let h0 = Self.combination(a, b, c, taps, width)
                 let h1 = Self.combination(a, b, c, taps + width, width)
                 let h2 = Self.combination(a, b, c, taps + 2 * width, width)
                 let place = target + k * width + column
                 Form.transformFilter(h0, h1, h2) { store($1, place + $0 * pointStride) }
-                column += lanes
             }
         }
     }

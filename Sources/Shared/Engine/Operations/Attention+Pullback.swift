@@ -2,59 +2,59 @@
 //
 //     q: S k / sqrt(c)     k: S^T q / sqrt(c)     v: W^T g
 //
-// A first pass takes blocks of 32 queries, computes their rows of W and S again, and from them the cotangent of q. Of
-// each row it keeps three numbers: the largest score, the factor of the softmax, and the sum in S. With these a second
-// pass computes the same elements of W^T and S^T in blocks of 32 keys, and from them the cotangents of k and v.
+// Some blocks of queries make a round. First each block's columns of W^T and S^T are computed, and from them the
+// cotangents of its queries. Then the round's terms are added to the cotangents of k and v, some keys a work item.
 
 extension Attention {
-    /// Floats of a row of W^T, its padding included.
-    private var queryCount: Int { roundUp(queries.pixels, to: lanes) }
-    /// Floats from one row of W^T to the next.
-    private var queryStride: Int { queryCount + lanes }
+    /// Keys whose cotangents a work item computes.
+    private static let chunk = 64
+    /// Floats of W^T and S^T in a round, if these are enough for all threads: they stay in the second-level cache.
+    private static let roundFloats = 1 << 18
 
-    /// The scratch memory of a pullback: packed matrices, first of keys and values, then of queries and cotangents;
-    /// three numbers for each query; and for each thread two blocks of rows.
+    /// All queries of a head, or what belongs to them, as the right factor of a product: a row for each query.
+    private var queryRows: PackedMatrix { PackedMatrix(rows: blocks * Self.block, columns: channels) }
+    /// The sums of the cotangents of a head's k or v: a row for each key.
+    private var keySums: PackedMatrix { PackedMatrix(rows: roundUp(keys.pixels, to: 8), columns: channels) }
+
+    /// The scratch memory of a pullback.
     struct PullbackScratch {
-        let packed: Int
-        let numbers: Int
-        let rows: Int
+        /// The blocks of a round: at least some for each thread.
+        let roundBlocks: Int
+        let count: Int
+        /// The places of: the packed queries and cotangents of all heads, the sums, W^T and S^T of a round, and each
+        /// thread's two small matrices. k, transposed, comes first.
+        let packed: Int, sums: Int, round: Int, own: Int
 
-        init(_ attention: Attention, pairs: Int) {
-            let ofKeys = 2 * attention.columns(attention.keys).count + attention.rows(attention.keys).count
-            let ofQueries = 2 * attention.columns(attention.queries).count + 2 * attention.rows(attention.queries).count
-            packed = pairs * max(ofKeys, ofQueries)
-            numbers = pairs * 3 * attention.queryCount
-            rows = block * max(attention.keyStride, attention.queryStride)
-        }
-
-        func count(slots: Int) -> Int { packed + numbers + slots * 2 * rows }
-    }
-
-    private struct Place {
-        let packed: MutableFloatPointer
-        /// [pairs, 3, query count]
-        let numbers: MutableFloatPointer
-        let rows: MutableFloatPointer
-        let rowCount: Int
-
-        init(_ start: MutableFloatPointer, _ sizes: PullbackScratch) {
-            packed = start
-            numbers = packed + sizes.packed
-            rows = numbers + sizes.numbers
-            rowCount = sizes.rows
-        }
-
-        /// Returns the two blocks of rows of a thread.
-        func blocks(_ slot: Int) -> (MutableFloatPointer, MutableFloatPointer) {
-            (rows + 2 * slot * rowCount, rows + (2 * slot + 1) * rowCount)
+        init(_ attention: Attention, pairs: Int, slots: Int) {
+            let most = max(2 * slots, Attention.roundFloats / (2 * attention.weightCount))
+            roundBlocks = min(pairs * attention.blocks, most)
+            packed = pairs * attention.transposedCount
+            sums = packed + pairs * 2 * attention.queryRows.count
+            round = sums + pairs * 2 * attention.keySums.count
+            own = round + roundBlocks * 2 * attention.weightCount
+            count = own + slots * 2 * attention.blockCount
         }
     }
 
     package func pullback(_ run: GraphRun) {
-        let scratch = Place(run.scratch, PullbackScratch(self, pairs: run.batch * heads))
-        pullQueries(run, scratch, run.delivery(queries.index, of: queries.value))
-        if let (target, adds) = run.delivery(keys.index, of: keys.value) {
-            pullKeys(run, scratch, target: target, adds: adds)
+        let scratch = PullbackScratch(self, pairs: run.batch * heads, slots: run.plan.extent.slots)
+        let total = run.batch * heads * blocks
+        transpose(run, keys, to: run.scratch)
+        let keyDelivery = run.delivery(keys.index, of: keys.value)
+        if keyDelivery != nil { packQueries(run, to: run.scratch + scratch.packed) }
+        for first in Swift.stride(from: 0, to: total, by: scratch.roundBlocks) {
+            let round = first..<min(first + scratch.roundBlocks, total)
+            run.parallelFor(round.count) { item, slot in pullQueries(run, scratch, first + item, item, slot) }
+            guard let (target, adds) = keyDelivery else { continue }
+            let pairs = round.lowerBound / blocks...(round.upperBound - 1) / blocks
+            let chunks = (keys.pixels + Self.chunk - 1) / Self.chunk
+            run.parallelFor(pairs.count * chunks) { item, _ in
+                let (pair, key) = (pairs.lowerBound + item / chunks, item % chunks * Self.chunk)
+                let part = round.clamped(to: pair * blocks..<(pair + 1) * blocks)
+                let keys = key..<min(key + Self.chunk, self.keys.pixels)
+                addToKeys(run, scratch, pair, part, round, keys)
+                if part.upperBound == (pair + 1) * blocks { deliver(run, scratch, pair, keys, target, adds) }
+            }
         }
         for (index, value) in inputs.enumerated() {
             guard let (target, adds) = run.delivery(index, of: value), !adds else { continue }
@@ -69,132 +69,108 @@ extension Attention {
         FloatPointer(run.cotangent(output)) + image * output.shape.count + head * channels
     }
 
-    /// The first pass: delivers the cotangent of q, if somebody asks for it, and keeps each query's three numbers.
-    private func pullQueries(
-        _ run: GraphRun, _ scratch: Place, _ delivery: (target: MutableFloatPointer, adds: Bool)?
-    ) {
-        let pairs = run.batch * heads, blocks = blocks(queries.pixels)
-        let across = columns(keys), down = rows(keys)
-        let keysAcross = scratch.packed
-        let valuesAcross = keysAcross + pairs * across.count
-        let keysDown = valuesAcross + pairs * across.count
-        pack(run, keys, as: across, transposes: true, to: keysAcross)
-        pack(run, values, as: across, transposes: true, to: valuesAcross)
-        pack(run, keys, as: down, transposes: false, to: keysDown)
-        run.parallelFor(pairs * blocks) { item, slot in
-            let (pair, first) = (item / blocks, item % blocks * Self.block)
-            let (image, head) = (pair / heads, pair % heads)
-            let count = min(Self.block, queries.pixels - first)
-            let (weights, slopes) = scratch.blocks(slot)
-            scores(
-                run, keysAcross + pair * across.count, image: image, head: head, first: first, count: count,
-                to: weights)
-            MatrixProduct.multiply(
-                rows: count, columns: keys.pixels, a: cotangent(run, image: image, head: head) + first * stride,
-                lda: stride, b: across, at: FloatPointer(valuesAcross + pair * across.count), c: slopes,
-                ldc: keyStride)
-            let numbers = scratch.numbers + pair * 3 * queryCount + first
-            for row in 0..<count {
-                let (largest, factor) = softmax(weights + row * keyStride, query: first + row)
-                numbers[row] = largest
-                numbers[queryCount + row] = factor
-                numbers[2 * queryCount + row] = slope(weights + row * keyStride, slopes + row * keyStride)
-            }
-            guard let (target, adds) = delivery else { return }
-            MatrixProduct.multiply(
-                rows: count, columns: channels, a: FloatPointer(slopes), lda: keyStride, b: down,
-                at: FloatPointer(keysDown + pair * down.count),
-                c: place(queries, in: target, image: image, head: head) + first * queries.stride, ldc: queries.stride,
-                factor: factor, adds: adds)
+    /// Packs q and g of all images and heads, [images, heads, 2, panels].
+    private func packQueries(_ run: GraphRun, to target: MutableFloatPointer) {
+        let map = map(run, queries)
+        run.parallelFor(run.batch * heads) { pair, _ in
+            let (image, head) = (pair / heads, pair % heads), place = target + pair * 2 * queryRows.count
+            queryRows.pack(
+                self.place(queries, in: map, image: image, head: head), rows: queries.pixels, lds: queries.stride,
+                to: place)
+            queryRows.pack(
+                cotangent(run, image: image, head: head), rows: queries.pixels, lds: stride,
+                to: place + queryRows.count)
         }
     }
 
-    /// Sets slopes to weights * (slopes - sum over keys of weights * slopes), and returns that sum.
-    private func slope(_ weights: MutableFloatPointer, _ slopes: MutableFloatPointer) -> Float {
-        var sums = FloatVector.zero
-        for index in keys.pixels..<keyCount { slopes[index] = 0 }
-        var index = 0
-        while index < keyCount {
-            sums = multiplyAdd(sums, load(weights + index), load(slopes + index))
-            index += lanes
-        }
-        let sum = sums.sum(), total = FloatVector(repeating: sum)
-        index = 0
-        while index < keyCount {
-            store(load(weights + index) * (load(slopes + index) - total), slopes + index)
-            index += lanes
-        }
-        return sum
-    }
-
-    /// The second pass: delivers the cotangents of k and v.
-    private func pullKeys(_ run: GraphRun, _ scratch: Place, target: MutableFloatPointer, adds: Bool) {
-        let pairs = run.batch * heads, blocks = blocks(keys.pixels)
-        let across = columns(queries), down = rows(queries)
-        let queriesAcross = scratch.packed
-        let cotangentsAcross = queriesAcross + pairs * across.count
-        let queriesDown = cotangentsAcross + pairs * across.count
-        let cotangentsDown = queriesDown + pairs * down.count
-        pack(run, queries, as: across, transposes: true, to: queriesAcross)
-        pack(run, queries, as: down, transposes: false, to: queriesDown)
-        for (matrix, transposes, place) in [(across, true, cotangentsAcross), (down, false, cotangentsDown)] {
-            pack(run, matrix, lds: stride, transposes: transposes, to: place) { cotangent(run, image: $0, head: $1) }
-        }
-        run.parallelFor(pairs * blocks) { item, slot in
-            let (pair, first) = (item / blocks, item % blocks * Self.block)
-            let (image, head) = (pair / heads, pair % heads)
-            let count = min(Self.block, keys.pixels - first)
-            let (weights, slopes) = scratch.blocks(slot)
-            products(
-                keys, run, queriesAcross, pair: pair, first: first, count: count, factor: factor, to: weights)
-            products(values, run, cotangentsAcross, pair: pair, first: first, count: count, factor: 1, to: slopes)
-            let numbers = FloatPointer(scratch.numbers + pair * 3 * queryCount)
-            for row in 0..<count {
-                finishColumn(weights + row * queryStride, slopes + row * queryStride, numbers, key: first + row)
-            }
-            MatrixProduct.multiply(
-                rows: count, columns: channels, a: FloatPointer(slopes), lda: queryStride, b: down,
-                at: FloatPointer(queriesDown + pair * down.count),
-                c: place(keys, in: target, image: image, head: head) + first * keys.stride, ldc: keys.stride,
-                factor: factor, adds: adds)
-            MatrixProduct.multiply(
-                rows: count, columns: channels, a: FloatPointer(weights), lda: queryStride, b: down,
-                at: FloatPointer(cotangentsDown + pair * down.count),
-                c: place(values, in: target, image: image, head: head) + first * values.stride, ldc: values.stride,
-                adds: adds)
-        }
-    }
-
-    /// Writes factor times the products of `count` pixels of a part, from pixel `first` on, with all queries' columns
-    /// of `packed` to `rows`.
-    private func products(
-        _ part: Part, _ run: GraphRun, _ packed: MutableFloatPointer, pair: Int, first: Int, count: Int,
-        factor: Float, to rows: MutableFloatPointer
-    ) {
-        let matrix = columns(queries)
+    /// Computes a block's columns of W^T and S^T, which is number `item` of its round, and delivers the cotangents of
+    /// its queries.
+    private func pullQueries(_ run: GraphRun, _ scratch: PullbackScratch, _ index: Int, _ item: Int, _ slot: Int) {
+        let block = block(index)
+        let weights = run.scratch + scratch.round + item * 2 * weightCount, slopes = weights + weightCount
+        let small = run.scratch + scratch.own + slot * 2 * blockCount, result = small + blockCount
+        self.weights(run, block, small: small, to: weights)
+        let cotangent = cotangent(run, image: block.image, head: block.head)
+        products(run, values, block, of: cotangent + block.first * stride, stride: stride, small: small, to: slopes)
+        slope(weights, slopes)
+        guard let (target, adds) = run.delivery(queries.index, of: queries.value) else { return }
         MatrixProduct.multiply(
-            rows: count, columns: queries.pixels,
-            a: place(part, in: map(run, part), image: pair / heads, head: pair % heads) + first * part.stride,
-            lda: part.stride, b: matrix, at: FloatPointer(packed + pair * matrix.count), c: rows, ldc: queryStride,
-            factor: factor)
+            rows: channels, depth: keys.pixels, a: FloatPointer(run.scratch + block.pair * transposedCount),
+            lda: keyStride, b: FloatPointer(slopes), c: result)
+        let place = place(queries, in: target, image: block.image, head: block.head)
+        for query in 0..<block.count {
+            for channel in 0..<channels {
+                let place = place + (block.first + query) * queries.stride + channel
+                let value = factor * result[channel * Self.block + query]
+                place.pointee = adds ? place.pointee + value : value
+            }
+        }
     }
 
-    /// Turns a key's scores into its column of W, and its products g v^T into its column of S.
-    private func finishColumn(
-        _ weights: MutableFloatPointer, _ slopes: MutableFloatPointer, _ numbers: FloatPointer, key: Int
-    ) {
-        var index = 0
-        while index < queryCount {
-            let weight =
-                exponential(load(weights + index) - load(numbers + index)) * load(numbers + queryCount + index)
-            store(weight, weights + index)
-            store(weight * (load(slopes + index) - load(numbers + 2 * queryCount + index)), slopes + index)
-            index += lanes
+    /// Sets slopes to weights * (slopes - sum over keys of weights * slopes).
+    private func slope(_ weights: MutableFloatPointer, _ slopes: MutableFloatPointer) {
+        for half in [0, lanes] {
+            let total = sumOverKeys { key, sum in
+                let place = half + key * Self.block
+                return multiplyAdd(sum, load(weights + place), load(slopes + place))
+            }
+            for place in Swift.stride(from: half, to: half + keys.pixels * Self.block, by: Self.block) {
+                store(load(weights + place) * (load(slopes + place) - total), slopes + place)
+            }
         }
-        guard isCausal else { return }
-        for query in 0..<min(key, queries.pixels) {
-            weights[query] = 0
-            slopes[query] = 0
+    }
+
+    /// Adds the terms of some blocks of one image and head to the sums of some keys' k and v.
+    private func addToKeys(
+        _ run: GraphRun, _ scratch: PullbackScratch, _ pair: Int, _ part: Range<Int>, _ round: Range<Int>,
+        _ keys: Range<Int>
+    ) {
+        let packed = FloatPointer(run.scratch + scratch.packed + pair * 2 * queryRows.count)
+        let sums = run.scratch + scratch.sums + pair * 2 * keySums.count
+        let firstBlock = part.lowerBound - pair * blocks
+        withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: 8 * part.count) { rows in
+            guard let rows = rows.baseAddress else { return }
+            for key in Swift.stride(from: keys.lowerBound, to: keys.upperBound, by: 8) {
+                // k takes S^T q, v takes W^T g.
+                for (which, matrix) in [weightCount, 0].enumerated() {
+                    for (place, block) in part.enumerated() {
+                        let start = scratch.round + (block - round.lowerBound) * 2 * weightCount + matrix
+                        for index in 0..<8 {
+                            rows[place * 8 + index] = FloatPointer(
+                                run.scratch + start + min(key + index, keys.upperBound - 1) * Self.block)
+                        }
+                    }
+                    for panel in 0..<queryRows.panelCount {
+                        let width = queryRows.width(ofPanel: panel)
+                        multiplyPanel(
+                            width: width, taps: part.count, rows: rows, depth: Self.block,
+                            panel: packed + which * queryRows.count + queryRows.place(ofPanel: panel)
+                                + firstBlock * Self.block * width,
+                            c: sums + which * keySums.count + keySums.place(ofPanel: panel) + key * width, ldc: width,
+                            continues: firstBlock > 0)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Delivers the cotangents of some keys' k and v.
+    private func deliver(
+        _ run: GraphRun, _ scratch: PullbackScratch, _ pair: Int, _ keys: Range<Int>, _ target: MutableFloatPointer,
+        _ adds: Bool
+    ) {
+        let sums = run.scratch + scratch.sums + pair * 2 * keySums.count
+        for (which, (part, factor)) in [(self.keys, factor), (values, 1)].enumerated() {
+            let start = place(part, in: target, image: pair / heads, head: pair % heads)
+            for key in keys {
+                for channel in 0..<channels {
+                    let width = keySums.width(ofPanel: channel / 32)
+                    let sum = sums[
+                        which * keySums.count + keySums.place(ofPanel: channel / 32) + key * width + channel % 32]
+                    let place = start + key * part.stride + channel
+                    place.pointee = adds ? place.pointee + factor * sum : factor * sum
+                }
+            }
         }
     }
 }

@@ -1,16 +1,10 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Attention of the pixels of one map to the pixels of a map: to its own (self-attention) or to another's
 /// (cross-attention). For each head of c channels, with queries q and keys k and values v,
 ///
 ///     W = softmax over keys of q k^T / sqrt(c),    y = W v
 ///
-/// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries, so that a
-/// block's rows of W stay in cache; W never exists as a whole.
+/// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries, whose columns
+/// of W^T, [keys][32], stay in cache; W never exists as a whole. All products have a block's 32 queries as columns.
 package struct Attention: Operation {
     /// One of q, k and v: all heads' channels of a segment of a value.
     struct Part: Sendable {
@@ -76,24 +70,42 @@ package struct Attention: Operation {
     var channels: Int { output.shape.channels / heads }
     var stride: Int { output.shape.stride }
     var factor: Float { 1 / Float(channels).squareRoot() }
-    /// Floats of a row of W, its padding included.
-    var keyCount: Int { roundUp(keys.pixels, to: lanes) }
-    /// Floats from one row of W to the next: a vector keeps rows of 2^n numbers out of one cache set.
-    var keyStride: Int { keyCount + lanes }
-    /// One part of one image and head as the right factor of a product: a row for each pixel.
-    func rows(_ part: Part) -> PackedMatrix { PackedMatrix(rows: part.pixels, columns: channels) }
-    /// The transpose of `rows`: a column for each pixel.
-    func columns(_ part: Part) -> PackedMatrix { PackedMatrix(rows: channels, columns: part.pixels) }
+    /// Blocks of queries of one image and head.
+    var blocks: Int { (queries.pixels + Self.block - 1) / Self.block }
+    /// Floats of a column of W for each query of a block.
+    var weightCount: Int { roundUp(keys.pixels, to: 8) * Self.block }
+    /// Floats of a block's q or result, transposed.
+    var blockCount: Int { roundUp(channels, to: 8) * Self.block }
+    /// Floats from one row to the next of a transposed k or v: a vector keeps rows of 2^n numbers out of one cache set.
+    var keyStride: Int { roundUp(keys.pixels, to: lanes) + lanes }
+    /// Floats of a transposed k or v of one image and head.
+    var transposedCount: Int { channels * keyStride }
+
+    /// 32 queries of one image and head.
+    struct Block {
+        let pair: Int
+        let image: Int
+        let head: Int
+        /// The first query, and how many there are.
+        let first: Int
+        let count: Int
+    }
+
+    /// Returns block number `index` of all images' and heads'.
+    func block(_ index: Int) -> Block {
+        let (pair, first) = (index / blocks, index % blocks * Self.block)
+        return Block(
+            pair: pair, image: pair / heads, head: pair % heads, first: first,
+            count: min(Self.block, queries.pixels - first))
+    }
 
     package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
         let pairs = extent.batch * heads
         guard pullback else {
-            return pairs * (columns(keys).count + rows(values).count) + extent.slots * Self.block * keyStride
+            return pairs * transposedCount + extent.slots * (weightCount + 2 * blockCount)
         }
-        return PullbackScratch(self, pairs: pairs).count(slots: extent.slots)
+        return PullbackScratch(self, pairs: pairs, slots: extent.slots).count
     }
-
-    func blocks(_ pixels: Int) -> Int { (pixels + Self.block - 1) / Self.block }
 
     /// Returns the start of a part of one image and head in a map, or in its cotangent.
     func place(_ part: Part, in map: FloatPointer, image: Int, head: Int) -> FloatPointer {
@@ -104,101 +116,113 @@ package struct Attention: Operation {
         map + image * part.value.shape.count + part.first + head * channels
     }
 
+    func map(_ run: GraphRun, _ part: Part) -> FloatPointer { FloatPointer(run.activations(part.value)) }
+
     package func forward(_ run: GraphRun) {
-        let (keyPanels, valuePanels) = (columns(keys), rows(values))
-        let packedKeys = run.scratch
-        let packedValues = packedKeys + run.batch * heads * keyPanels.count
-        let weightRows = packedValues + run.batch * heads * valuePanels.count
-        pack(run, keys, as: keyPanels, transposes: true, to: packedKeys)
-        pack(run, values, as: valuePanels, transposes: false, to: packedValues)
-        let blocks = blocks(queries.pixels)
-        run.parallelFor(run.batch * heads * blocks) { item, slot in
-            let (pair, first) = (item / blocks, item % blocks * Self.block)
-            let (image, head) = (pair / heads, pair % heads)
-            let count = min(Self.block, queries.pixels - first)
-            let weights = weightRows + slot * Self.block * keyStride
-            scores(
-                run, packedKeys + pair * keyPanels.count, image: image, head: head, first: first, count: count,
-                to: weights)
-            for row in 0..<count { _ = softmax(weights + row * keyStride, query: first + row) }
+        let pairs = run.batch * heads
+        let transposed = run.scratch, own = transposed + pairs * transposedCount
+        transpose(run, values, to: transposed)
+        run.parallelFor(pairs * blocks) { item, slot in
+            let block = block(item)
+            let weights = own + slot * (weightCount + 2 * blockCount)
+            let small = weights + weightCount, result = small + blockCount
+            self.weights(run, block, small: small, to: weights)
             MatrixProduct.multiply(
-                rows: count, columns: channels, a: FloatPointer(weights), lda: keyStride, b: valuePanels,
-                at: FloatPointer(packedValues + pair * valuePanels.count),
-                c: run.activations(output) + image * output.shape.count + first * stride + head * channels, ldc: stride)
+                rows: channels, depth: keys.pixels, a: FloatPointer(transposed + block.pair * transposedCount),
+                lda: keyStride, b: FloatPointer(weights), c: result)
+            let target = run.activations(output) + block.image * output.shape.count + block.head * channels
+            for query in 0..<block.count {
+                for channel in 0..<channels {
+                    target[(block.first + query) * stride + channel] = result[channel * Self.block + query]
+                }
+            }
         }
         zeroPadding(run, run.activations(output), output.shape, from: output.shape.channels, to: stride)
     }
 
-    func map(_ run: GraphRun, _ part: Part) -> FloatPointer { FloatPointer(run.activations(part.value)) }
-
-    /// Packs a part for products, [batch, heads, panels].
-    func pack(
-        _ run: GraphRun, _ part: Part, as matrix: PackedMatrix, transposes: Bool, to target: MutableFloatPointer
-    ) {
-        let map = map(run, part)
-        pack(run, matrix, lds: part.stride, transposes: transposes, to: target) {
-            place(part, in: map, image: $0, head: $1)
+    /// Writes a part of every image and head, transposed, to `target`, [images, heads, channels, key stride].
+    func transpose(_ run: GraphRun, _ part: Part, to target: MutableFloatPointer) {
+        let map = map(run, part), pieces = (part.pixels + 63) / 64
+        run.parallelFor(run.batch * heads * pieces) { item, _ in
+            let (pair, first) = (item / pieces, item % pieces * 64)
+            MatrixProduct.transpose(
+                rows: min(64, part.pixels - first), columns: channels,
+                place(part, in: map, image: pair / heads, head: pair % heads) + first * part.stride, lds: part.stride,
+                to: target + pair * transposedCount + first, ldt: keyStride)
         }
     }
 
-    /// Packs the matrices that start at `source`, one for each image and head.
-    func pack(
-        _ run: GraphRun, _ matrix: PackedMatrix, lds: Int, transposes: Bool, to target: MutableFloatPointer,
-        source: (_ image: Int, _ head: Int) -> FloatPointer
-    ) {
-        let panels = matrix.panelCount
-        run.parallelFor(run.batch * heads * panels) { item, _ in
-            let pair = item / panels
-            matrix.pack(
-                panel: item % panels, source(pair / heads, pair % heads), lds: lds, transposes: transposes,
-                to: target + pair * matrix.count)
-        }
+    /// Writes a block's columns of W^T to `weights`. `small` is scratch memory for the queries.
+    func weights(_ run: GraphRun, _ block: Block, small: MutableFloatPointer, to weights: MutableFloatPointer) {
+        let source = place(queries, in: map(run, queries), image: block.image, head: block.head)
+        products(
+            run, keys, block, of: source + block.first * queries.stride, stride: queries.stride, small: small,
+            to: weights)
+        if isCausal { mask(weights, block, with: -.infinity) }
+        softmax(weights)
+        if isCausal { mask(weights, block, with: 0) }
     }
 
-    /// Writes q k^T / sqrt(c) for `count` queries, from query `first` on, to `rows`.
-    func scores(
-        _ run: GraphRun, _ packedKeys: MutableFloatPointer, image: Int, head: Int, first: Int, count: Int,
-        to rows: MutableFloatPointer
+    /// Writes the products of all pixels of a part with a block's vectors of queries' channels to `target`,
+    /// [keys][32].
+    func products(
+        _ run: GraphRun, _ part: Part, _ block: Block, of vectors: FloatPointer, stride: Int,
+        small: MutableFloatPointer, to target: MutableFloatPointer
     ) {
+        if block.count < Self.block { small.update(repeating: 0, count: blockCount) }
+        MatrixProduct.transpose(
+            rows: block.count, columns: channels, vectors, lds: stride, to: small, ldt: Self.block)
         MatrixProduct.multiply(
-            rows: count, columns: keys.pixels,
-            a: place(queries, in: map(run, queries), image: image, head: head) + first * queries.stride,
-            lda: queries.stride, b: columns(keys), at: FloatPointer(packedKeys), c: rows, ldc: keyStride,
-            factor: factor)
+            rows: part.pixels, depth: channels,
+            a: place(part, in: map(run, part), image: block.image, head: block.head), lda: part.stride,
+            b: FloatPointer(small), c: target)
     }
 
-    /// Replaces a query's row by its softmax, and the floats past its last key by zeros. Returns the largest score and
-    /// the factor that made the weights' sum 1.
-    func softmax(_ row: MutableFloatPointer, query: Int) -> (largest: Float, factor: Float) {
-        let visible = isCausal ? min(query + 1, keys.pixels) : keys.pixels
-        // An exponent of minus infinity makes the floats past the last key zero.
-        for index in visible..<keyCount { row[index] = -Float.infinity }
-        var maxima = FloatVector(repeating: -Float.infinity)
-        var index = 0
-        while index < keyCount {
-            let x = load(row + index)
-            maxima = maxima.replacing(with: x, where: x .> maxima)
-            index += lanes
+    /// Overwrites what belongs to keys behind the query.
+    private func mask(_ weights: MutableFloatPointer, _ block: Block, with value: Float) {
+        for key in block.first..<keys.pixels {
+            for query in 0..<min(Self.block, key - block.first) { weights[key * Self.block + query] = value }
         }
-        let largest = maxima.max(), shift = FloatVector(repeating: largest)
-        var sums = FloatVector.zero
-        index = 0
-        while index < keyCount {
-            let x = load(row + index)
-            var e = exponential(x - shift)
-            e = e.replacing(with: FloatVector.zero, where: x .== FloatVector(repeating: -Float.infinity))
-            sums += e
-            store(e, row + index)
-            index += lanes
+    }
+
+    /// Replaces a block's products q k^T by weights. Each vector is for 16 queries.
+    private func softmax(_ weights: MutableFloatPointer) {
+        let scale = FloatVector(repeating: factor), low = FloatVector(repeating: -87)
+        let count = keys.pixels * Self.block
+        for half in Swift.stride(from: weights, to: weights + Self.block, by: lanes) {
+            var maxima = FloatVector(repeating: -Float.infinity)
+            for place in Swift.stride(from: half, to: half + count, by: Self.block) {
+                let x = load(place)
+                maxima = maxima.replacing(with: x, where: x .> maxima)
+            }
+            let shift = scale * maxima
+            let sum = sumOverKeys { key, sum in
+                let place = half + key * Self.block
+                let x = scale * load(place) - shift
+                let e = exponential(inRange: x.replacing(with: low, where: x .< low))
+                store(e, place)
+                return sum + e
+            }
+            let inverse = FloatVector(repeating: 1) / sum
+            for place in Swift.stride(from: half, to: half + count, by: Self.block) {
+                store(load(place) * inverse, place)
+            }
         }
-        let factor = 1 / sums.sum()
-        let inverse = FloatVector(repeating: factor)
-        index = 0
-        while index < keyCount {
-            store(load(row + index) * inverse, row + index)
-            index += lanes
+    }
+
+    /// Returns a sum over all keys. `add` returns a partial sum and the key's term. There are 16 partial sums, each of
+    /// every sixteenth key.
+    @inline(__always)
+    func sumOverKeys(_ add: (_ key: Int, _ sum: FloatVector) -> FloatVector) -> FloatVector {
+        withUnsafeTemporaryAllocation(of: FloatVector.self, capacity: lanes) { sums in
+            sums.update(repeating: .zero)
+            for first in Swift.stride(from: 0, to: keys.pixels, by: lanes) {
+                for index in 0..<min(lanes, keys.pixels - first) {
+                    sums[index] = add(first + index, sums[index])
+                }
+            }
+            return sums.reduce(.zero, +)
         }
-        return (largest, factor)
     }
 
     /// Sets the floats `first`..<`end` of every pixel to zero.

@@ -5,7 +5,7 @@
 extension Convolution {
     /// The weights of one direction, laid out for its kernel.
     enum Weights: Sendable {
-        case panels(WeightPanels, depth: Int, bias: FloatBuffer?)
+        case panels(WeightPanels, bias: FloatBuffer?)
         case winograd(WinogradWeights, ConvolutionKernel, bias: FloatBuffer?)
     }
 
@@ -45,8 +45,7 @@ extension Convolution {
                 return .winograd(
                     winograd(weight, layout, kernel, transforms: forwardKeepsTransform), kernel, bias: bias)
             }
-            return .panels(
-                WeightPanels(forwardPanels(weight)), depth: sourceReads.reduce(0, greatestCommonDivisor), bias: bias)
+            return .panels(WeightPanels(forwardPanels(weight)), bias: bias)
         }
     }
 
@@ -67,8 +66,7 @@ extension Convolution {
                     return .winograd(winograd(weight, layout, kernel, transforms: transforms), kernel, bias: nil)
                 }
                 return .panels(
-                    WeightPanels(pullbackPanels(weight, source.shape, firstChannel: firstChannel)), depth: outputReads,
-                    bias: nil)
+                    WeightPanels(pullbackPanels(weight, source.shape, firstChannel: firstChannel)), bias: nil)
             }
         }
     }
@@ -86,11 +84,11 @@ extension Convolution {
                     columns: source.shape.stride)
             }
             switch forward {
-            case .panels(let panels, _, _):
+            case .panels(let panels, _):
                 let turn = turn(
                     .init(channelStep: 1, tapStep: sources.shape.stride),
                     .init(channelStep: 1, tapStep: output.shape.stride), flips: false)
-                return .panels(WeightPanels(panels, turn: turn), depth: outputReads, bias: nil)
+                return .panels(WeightPanels(panels, turn: turn), bias: nil)
             case .winograd(let weights, _, _):
                 let order = WeightPanels.Turn.Order(channelStep: 9, tapStep: 1)
                 return .winograd(
@@ -155,5 +153,3 @@ extension Convolution {
             : WinogradWeights(WinogradF4.self, transforming: kernels)
     }
 }
-
-private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -144,7 +144,7 @@ package struct Convolution: Operation {
     ) -> Int {
         switch kernel {
         case .indirect:
-            makes ? IndirectConvolution.scratchCount(weightRows: gathering.window.taps * depth, extent: extent) : 0
+            makes ? IndirectConvolution.scratchCount(extent: extent) : 0
         case .winograd2:
             Winograd<WinogradF2>.scratchCount(
                 gathering, depth: depth, keeps: keeps, makesKernels: makes, extent: extent)
@@ -229,16 +229,18 @@ package struct Convolution: Operation {
     ) {
         var epilogue = epilogue
         switch weights {
-        case .panels(let panels, let depth, let bias):
+        case .panels(let panels, let bias):
             epilogue.bias = bias.map { FloatPointer($0.start) }
-            IndirectConvolution.run(
-                run, gathering, inputs: inputs, reads: reads, depth: depth, weights: panels, epilogue: epilogue)
+            IndirectConvolution(
+                run, gathering, inputs: inputs, reads: reads, weights: panels, epilogue: epilogue)()
         case .winograd(let weights, let kernel, let bias):
             epilogue.bias = bias.map { FloatPointer($0.start) }
             if kernel == .winograd2 {
-                Winograd<WinogradF2>.run(run, gathering, input: inputs[0], weights: weights, epilogue: epilogue)
+                Winograd<WinogradF2>(
+                    run: run, gathering: gathering, input: inputs[0], weights: weights, epilogue: epilogue)()
             } else {
-                Winograd<WinogradF4>.run(run, gathering, input: inputs[0], weights: weights, epilogue: epilogue)
+                Winograd<WinogradF4>(
+                    run: run, gathering: gathering, input: inputs[0], weights: weights, epilogue: epilogue)()
             }
         }
     }

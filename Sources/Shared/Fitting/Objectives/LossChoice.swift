@@ -66,7 +66,11 @@ package struct LossChoice: Sendable {
         func pixels<Value>(_ targets: Tensor<Value>) -> PixelLoss<Value> {
             PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
         }
-        let isDecoded = !(decoder is IdentityDecoder<Float>)
+        if decoder is AbsentDecoder<Float>, usesNetwork {
+            throw Failure.option(
+                "loss \(name.rawValue)", "compares pictures, and the model in another process gives latents")
+        }
+        let isDecoded = !(decoder is IdentityDecoder<Float> || decoder is AbsentDecoder<Float>)
         guard usesNetwork || isDecoded else { return pixels(targets) }
         guard decoder.imageShape.count == 3, let samples = targets as? Tensor<Float> else { throw misfit(targets) }
         let loss: any Loss<Float>

@@ -1,3 +1,4 @@
+import Diffusion
 import Networks
 import Synchronization
 import Tensors
@@ -15,23 +16,17 @@ final class ContextCache: Sendable {
 
     /// Returns the contexts of `keys`, one row for each, as `network` reads them.
     func contexts(_ keys: [ContextEncoder.Key], of network: LatentUNet) throws -> LatentUNet.ReadContext {
-        var places: [ContextEncoder.Key: Int] = [:]
-        var distinct: [ContextEncoder.Key] = []
-        let rows = keys.map { key in
-            if let place = places[key] { return place }
-            places[key] = distinct.count
-            distinct.append(key)
-            return distinct.count - 1
-        }
+        let distinct = Distinct(keys)
         let known = kept.withLock { $0 }
-        let missing = distinct.filter { known[$0] == nil }
+        let missing = distinct.values.filter { known[$0] == nil }
         var made: [ContextEncoder.Key: LatentUNet.ReadContext] = [:]
         if !missing.isEmpty {
             let read = try network.read(encoder.contexts(missing))
             for (row, key) in missing.enumerated() { made[key] = read.rows([row]) }
             keep(made)
         }
-        return LatentUNet.ReadContext.concatenate(distinct.compactMap { made[$0] ?? known[$0] }).rows(rows)
+        return LatentUNet.ReadContext.concatenate(distinct.values.compactMap { made[$0] ?? known[$0] })
+            .rows(distinct.places)
     }
 
     private func keep(_ made: [ContextEncoder.Key: LatentUNet.ReadContext]) {

@@ -13,29 +13,36 @@ struct ContextEncoder: ConditionEncoder {
     enum Key: Hashable {
         /// -1 stands for no class.
         case label(Int)
-        case text(String)
+        case text(Prompt)
     }
 
-    enum Source: Sendable {
-        case none
+    private enum Source: Sendable {
         case classes(ClassEmbedder)
         case text(Deferred<(tokenizer: Tokenizer, encoder: TextEncoder)>, TextEncoderArchitecture)
     }
 
     private let source: Source
 
-    /// Throws `data` if the weights lack the table of classes.
-    init(_ files: LatentModelFiles, pool: ThreadPool) throws {
+    /// Returns nil if the network reads no context. Throws `data` if the weights lack the table of classes.
+    init?(_ files: LatentModelFiles, pool: ThreadPool) throws {
         switch files.configuration.condition {
-        case .none: source = .none
+        case .none: return nil
         case .classes:
-            source = .classes(try ClassEmbedder(weights: files.weights, prefix: LatentModelFiles.conditionPrefix))
+            let table = try locating(files.path) {
+                try ClassEmbedder(weights: files.weights, prefix: LatentModelFiles.conditionPrefix)
+            }
+            source = .classes(table)
         case .text(let architecture):
-            let deferred = Deferred {
-                (
-                    tokenizer: try files.tokenizer(),
-                    encoder: try TextEncoder(weights: files.weights, architecture: architecture, pool: pool)
-                )
+            let deferred = Deferred(of: files.path) {
+                let tokenizer = try files.tokenizer()
+                let encoder = try TextEncoder(weights: files.weights, architecture: architecture, pool: pool)
+                guard tokenizer.vocabulary.count <= encoder.vocabularyCount else {
+                    throw Failure(
+                        .data, place: "text encoder",
+                        "knows \(encoder.vocabularyCount) tokens, and the tokenizer gives \(tokenizer.vocabulary.count)"
+                    )
+                }
+                return (tokenizer: tokenizer, encoder: encoder)
             }
             source = .text(deferred, architecture)
         }
@@ -50,57 +57,54 @@ struct ContextEncoder: ConditionEncoder {
         if case .text = source { true } else { false }
     }
 
-    /// The shape of a context, [tokens, width]; nil if the network reads none.
-    var contextShape: [Int]? {
+    /// The shape of a context, [tokens, width].
+    var contextShape: [Int] {
         switch source {
-        case .none: nil
         case .classes(let embedder): [1, embedder.width]
         case .text(_, let architecture): [architecture.positions, architecture.width]
         }
     }
 
-    /// Gives samples without prompts the empty prompt if the model reads prompts.
+    /// Gives samples without prompts the empty prompt if the model reads prompts, and if no context stands in its place.
     func encode(_ given: Condition, seeds: [Int64]) -> Condition {
         var encoded = given
-        if readsPrompts, given.prompts == nil { encoded.prompts = seeds.map { _ in nil } }
+        if readsPrompts, given.prompts == nil, given.tensors[Self.tensorName] == nil {
+            encoded.prompts = seeds.map { _ in nil }
+        }
         return encoded
     }
 
     /// Returns the key of each sample's context.
     func keys(_ condition: Condition, count: Int) -> [Key] {
         readsPrompts
-            ? (condition.prompts ?? [String?](repeating: nil, count: count)).map { .text($0 ?? "") }
+            ? (condition.prompts ?? [Prompt?](repeating: nil, count: count)).map { .text($0 ?? "") }
             : (condition.classes ?? [Int](repeating: -1, count: count)).map { .label($0) }
     }
 
     /// Returns the contexts of `keys`, [count, tokens, width]. Throws `data` if there is no such class.
     func contexts(_ keys: [Key]) throws -> Tensor<Float> {
         switch source {
-        case .none: preconditionFailure("a network without context has no keys")
         case .classes(let embedder):
             return try embedder.contexts(keys.map { if case .label(let label) = $0 { label } else { -1 } })
         case .text(let networks, let architecture):
             let (tokenizer, encoder) = try networks.value()
             return try encoder.encode(
                 keys.map { key in
-                    let text = if case .text(let text) = key { text } else { "" }
-                    return tokenizer.tokens(text, length: architecture.positions).numbers
+                    let prompt: Prompt = if case .text(let prompt) = key { prompt } else { "" }
+                    return tokenizer.tokens(prompt.text, length: architecture.positions).numbers
                 })
         }
     }
 
-    /// Tells in one sentence which prompts are cut, and the text that is left out.
-    func notes(on prompts: [String]) throws -> [String] {
+    /// Returns a sentence on each prompt that is cut, with the beginning of the text that is left out.
+    func cuts(of prompts: [Prompt]) throws -> [String] {
         guard case .text(let networks, let architecture) = source, !prompts.isEmpty else { return [] }
         let tokenizer = try networks.value().tokenizer
-        let cut = prompts.compactMap { prompt in
-            tokenizer.tokens(prompt, length: architecture.positions).cutText.map { (prompt, $0) }
+        return prompts.compactMap { prompt in
+            tokenizer.tokens(prompt.text, length: architecture.positions).cutText.map { text in
+                "the prompt \(prompt.text.quoted(limit: 40)) has more than \(architecture.positions - 2) tokens: "
+                    + "\(text.quoted(limit: 80)) is cut off"
+            }
         }
-        guard let (prompt, text) = cut.first else { return [] }
-        let others = cut.count > 1 ? " (and \(counted(cut.count - 1, "other prompt")) too)" : ""
-        return [
-            "the prompt `\(prompt.prefix(40))...` has more than \(architecture.positions - 2) tokens: "
-                + "`\(text)` is cut off\(others)"
-        ]
     }
 }

@@ -100,15 +100,16 @@ struct DiffusersFolder: Sendable {
             let names = component.files.map { "\($0).\($1)" }.joined(separator: " or ")
             throw Failure(.noInput, place: place(component.rawValue), "has no weights: there is no \(names)")
         }
-        let weights = JoinedWeights(try files.map { try CheckpointFile.open(place($0)) })
+        let sources = try files.map { try CheckpointFile.open(place($0)) }
+        let weights = try locating(place(component.rawValue)) { try JoinedWeights(sources) }
         if let list { try requireListed(weights, by: list) }
         return weights
     }
 
     /// Returns the weights of all components under diffusers' names, each behind the component's.
     func weights() throws -> any WeightSource {
-        JoinedWeights(
-            try Component.allCases.map { component in
+        try JoinedWeights(
+            Component.allCases.map { component in
                 try weights(of: component).renamed { "\(component.rawValue)/\($0)" }
             })
     }

@@ -20,22 +20,13 @@ extension LatentConfiguration {
         var network = try NetworkConfiguration(unet)
         network.guided.groups = groups
         let decoder = try Self.decoder(firstStage, groups: groups)
-        self.init(
+        let table = try Self.table(params)
+        try StoredNoiseLevels(weights)?.require(table)
+        try self.init(
             name: document["name"]?.string, network: network, decoder: decoder,
-            scaleFactor: try Self.scaleFactor(params) ?? Self.scaleFactor(of: weights, decoder),
-            condition: try Self.condition(params, weights),
-            process: .vpDiscrete(try Self.table(params)), prediction: try Self.prediction(params),
-            latentSize: try Self.count("image_size", params) ?? network.imageResolution)
-        guard decoder.latentChannels == network.imageChannels else {
-            throw Failure(
-                .data, place: "configuration",
-                "the U-Net works on \(network.imageChannels) channels, the decoder reads \(decoder.latentChannels)")
-        }
-        guard isSampleShape(latentShape), latentSize.isMultiple(of: 1 << (network.channelMultipliers.count - 1)) else {
-            throw Failure(
-                .data, place: "configuration: image_size",
-                "\(latentSize) is too large, or cannot be halved at every level of the network")
-        }
+            scaleFactor: Self.scaleFactor(params, weights, decoder), condition: Self.condition(params, weights),
+            process: .vpDiscrete(table), prediction: Self.prediction(params),
+            latentSize: Self.count("image_size", params) ?? network.imageResolution)
     }
 
     /// Returns the decoder of `first_stage_config`, a KL or VQ autoencoder.
@@ -60,18 +51,29 @@ extension LatentConfiguration {
         return architecture
     }
 
-    /// Returns the scale factor of the configuration; nil if it leaves it to the file or to the kind of autoencoder.
-    private static func scaleFactor(_ params: JSONValue) throws -> Double? {
-        guard let value = params["scale_factor"] else { return nil }
-        guard let factor = value.double, factor.isFinite, factor != 0 else {
-            throw Failure(.data, place: "configuration: scale_factor", "is no number other than zero")
+    /// Returns the scale factor of the configuration, else that of the file or of the kind of autoencoder. If training
+    /// measured it (`scale_by_std`), the file has it and the configuration only a number to begin with.
+    private static func scaleFactor(
+        _ params: JSONValue, _ weights: any WeightSource, _ decoder: AutoencoderArchitecture
+    ) throws -> Double {
+        let isMeasured = params["scale_by_std"] == true
+        let stored = try storedScaleFactor(weights)
+        let given = try params["scale_factor"].map { value in
+            guard let factor = value.double, factor.isFinite, factor > 0 else {
+                throw Failure(.data, place: "configuration: scale_factor", "is no positive number")
+            }
+            return factor
         }
-        return factor
+        if let stored, let given, !isMeasured, abs(stored / given - 1) > 5e-3 {
+            throw Failure(
+                .data, place: "scale_factor", "is \(stored) in the model file and \(given) in the configuration")
+        }
+        return (isMeasured ? stored ?? given : given ?? stored) ?? usualScaleFactor(decoder)
     }
 
     private static func condition(_ params: JSONValue, _ weights: any WeightSource) throws -> ConditionNetwork {
         guard let config = params["cond_stage_config"], let target = config["target"]?.string else { return .none }
-        if target.hasSuffix(".ClassEmbedder") { return .classes }
+        if target.hasSuffix(".ClassEmbedder") { return try classes(of: weights) }
         guard var text = TextEncoderArchitecture(weights: weights) else {
             throw Failure(
                 .data, place: "configuration: cond_stage_config", "is \(target), and the file has no CLIP text encoder")

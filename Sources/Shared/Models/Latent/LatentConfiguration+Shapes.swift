@@ -12,17 +12,18 @@ extension LatentConfiguration {
     package init(shapesOf weights: any WeightSource, document: JSONValue?) throws {
         let network = try NetworkConfiguration(latentUNet: weights, prefix: LatentModelFiles.networkPrefix)
         let decoder = try AutoencoderArchitecture(weights: weights, prefix: LatentModelFiles.decoderPrefix)
-        self.init(
-            network: network, decoder: decoder, scaleFactor: try Self.scaleFactor(of: weights, decoder),
-            condition: try Self.condition(of: weights, network),
-            process: .vpDiscrete(try Self.table(of: weights, network)),
-            prediction: try Self.prediction(of: network, document?["params"]), latentSize: network.imageResolution)
+        try self.init(
+            network: network, decoder: decoder,
+            scaleFactor: Self.storedScaleFactor(weights) ?? Self.usualScaleFactor(decoder),
+            condition: Self.condition(of: weights, network),
+            process: .vpDiscrete(Self.table(of: weights, network)),
+            prediction: Self.prediction(of: network, document?["params"]), latentSize: network.imageResolution)
     }
 
-    /// A tensor of the file, or what the released models have: 0.18215, and 1 if latents are quantised.
-    static func scaleFactor(of weights: any WeightSource, _ decoder: AutoencoderArchitecture) throws -> Double {
+    /// Returns the scale factor that the file holds; nil if it holds none.
+    static func storedScaleFactor(_ weights: any WeightSource) throws -> Double? {
         let name = "scale_factor"
-        guard weights.shape(of: name) != nil else { return decoder.codes == nil ? 0.18215 : 1 }
+        guard weights.shape(of: name) != nil else { return nil }
         guard let factor = try weights.floats(name).first, factor.isFinite, factor > 0 else {
             throw Failure(.data, place: name, "is no positive number")
         }
@@ -30,30 +31,31 @@ extension LatentConfiguration {
         return abs(Double(factor) - 0.18215) < 1e-4 ? 0.18215 : Double(factor)
     }
 
+    /// The scale factor of the released models with such an autoencoder.
+    static func usualScaleFactor(_ decoder: AutoencoderArchitecture) -> Double { decoder.codes == nil ? 0.18215 : 1 }
+
     private static func condition(
         of weights: any WeightSource, _ network: NetworkConfiguration
     ) throws -> ConditionNetwork {
         guard network.guided.contextWidth != nil else { return .none }
         if let text = TextEncoderArchitecture(weights: weights) { return .text(text) }
-        guard weights.shape(of: LatentModelFiles.conditionPrefix + "embedding.weight") != nil else {
+        return try classes(of: weights)
+    }
+
+    /// Returns the table of classes of a file. Throws `data` if there is none.
+    static func classes(of weights: any WeightSource) throws -> ConditionNetwork {
+        guard let table = try weights.layerShape(of: LatentModelFiles.conditionPrefix + "embedding.weight") else {
             throw Failure(
-                .data, place: "cond_stage_model", "the network reads a context, and the file has no text encoder")
+                .data, place: "cond_stage_model",
+                "the network reads a context, and the file has neither a text encoder nor a table of classes")
         }
-        return .classes
+        return .classes(width: table[1])
     }
 
     /// Returns the noise levels of the file, or those of the released models.
     private static func table(of weights: any WeightSource, _ network: NetworkConfiguration) throws -> NoiseTable {
-        let name = "alphas_cumprod"
-        guard weights.shape(of: name) != nil else {
-            return (network.guided.contextWidth ?? 0) > 512 ? .stableDiffusion : .latentDiffusion
-        }
-        guard let table = NoiseTable.released(alphasCumprod: try weights.floats(name).map { Double($0) }) else {
-            throw Failure(
-                .data, place: name, "are neither Stable Diffusion's noise levels nor latent diffusion's",
-                suggestion: "give the model's configuration with <architecture> FILE.json")
-        }
-        return table
+        try StoredNoiseLevels(weights)?.released()
+            ?? ((network.guided.contextWidth ?? 0) > 512 ? .stableDiffusion : .latentDiffusion)
     }
 
     private static func prediction(of network: NetworkConfiguration, _ params: JSONValue?) throws -> Prediction {

@@ -1,4 +1,6 @@
+import Diagnostics
 import Diffusion
+import Formats
 import Networks
 
 /// A latent diffusion model (Rombach et al. 2022) without its weights: its three networks, and how they fit together.
@@ -6,9 +8,18 @@ package struct LatentConfiguration: Sendable, Equatable {
     /// The part that turns a prompt or a class into the context which the U-Net reads.
     package enum ConditionNetwork: Sendable, Equatable {
         case none
-        /// One token for each class; the last row of the table stands for no class.
-        case classes
+        /// One token for each class, of `width` numbers; the last row of the table stands for no class.
+        case classes(width: Int)
         case text(TextEncoderArchitecture)
+
+        /// The numbers of a token; nil if there are no tokens.
+        fileprivate var width: Int? {
+            switch self {
+            case .none: nil
+            case .classes(let width): width
+            case .text(let text): text.width
+            }
+        }
     }
 
     /// The model's name; nil if the file does not tell it.
@@ -33,10 +44,11 @@ package struct LatentConfiguration: Sendable, Equatable {
     /// [C, h, w]
     package var latentShape: [Int] { [network.imageChannels, latentSize, latentSize] }
 
+    /// Throws `data` if the parts do not fit each other.
     package init(
         name: String? = nil, network: NetworkConfiguration, decoder: AutoencoderArchitecture, scaleFactor: Double,
         condition: ConditionNetwork, process: NoiseProcess, prediction: Prediction, latentSize: Int
-    ) {
+    ) throws {
         self.name = name
         self.network = network
         self.decoder = decoder
@@ -45,5 +57,34 @@ package struct LatentConfiguration: Sendable, Equatable {
         self.process = process
         self.prediction = prediction
         self.latentSize = latentSize
+        try validate()
+    }
+
+    private func validate() throws {
+        func require(_ fits: Bool, _ place: String, _ message: @autoclosure () -> String) throws {
+            guard fits else { throw Failure(.data, place: place, message()) }
+        }
+        let (channels, guided) = (network.imageChannels, network.guided)
+        try require(
+            channels == decoder.latentChannels, "U-Net",
+            "works on latents of \(counted(channels, "channel")), and the decoder reads \(decoder.latentChannels)")
+        try require(
+            channels == guided.outputChannels, "U-Net",
+            "reads \(counted(channels, "channel")) and gives \(guided.outputChannels)")
+        func numbers(_ width: Int?) -> String { width.map { counted($0, "number") } ?? "no numbers" }
+        try require(
+            guided.contextWidth == condition.width, "U-Net",
+            "reads contexts of \(numbers(guided.contextWidth)), and the prompts or classes give \(numbers(condition.width))"
+        )
+        try text?.validate()
+        try require(
+            scaleFactor.isFinite && scaleFactor > 0, "scale factor", "is \(scaleFactor), not a positive number")
+        let (picture, halvings) = (latentSize * decoder.factor, network.channelMultipliers.count - 1)
+        try require(
+            isSampleShape(latentShape) && isSampleShape([decoder.imageChannels, picture, picture]), "size of latents",
+            "\(latentSize) is too large")
+        try require(
+            latentSize.isMultiple(of: 1 << halvings), "size of latents",
+            "\(latentSize) cannot be halved \(counted(halvings, "time")), as the U-Net does")
     }
 }

@@ -9,36 +9,43 @@ import Tensors
 /// The U-Net is told the step n = K t - 1 of a table of K noise levels, or 1000 t of a flow, as a real number.
 struct LatentDenoiser: ResizableDenoiser {
     private let files: LatentModelFiles
-    private let encoder: ContextEncoder
+    private let encoder: ContextEncoder?
     private let pool: ThreadPool
     private let network: Deferred<LatentUNet>
-    private let cache: ContextCache
+    private let cache: ContextCache?
     let sampleShape: [Int]
 
     var hasPullback: Bool { true }
-    var labelCount: Int { encoder.labelCount }
+    var labelCount: Int { encoder?.labelCount ?? 0 }
     private var process: NoiseProcess { files.configuration.process }
 
-    /// - Parameter sampleShape: [C, h, w].
-    init(_ files: LatentModelFiles, encoder: ContextEncoder, sampleShape: [Int], pool: ThreadPool) {
+    /// - Parameters:
+    ///   - encoder: nil if the network reads no context.
+    ///   - sampleShape: [C, h, w].
+    init(_ files: LatentModelFiles, encoder: ContextEncoder?, sampleShape: [Int], pool: ThreadPool) {
         self.files = files
         self.encoder = encoder
         self.sampleShape = sampleShape
         self.pool = pool
-        let tokens = encoder.contextShape?[0] ?? 1
-        network = Deferred {
+        let tokens = encoder?.contextShape[0] ?? 1
+        network = Deferred(of: files.path) {
             try LatentUNet(
                 weights: files.weights, prefix: LatentModelFiles.networkPrefix,
                 configuration: files.configuration.network, height: sampleShape[1], width: sampleShape[2],
                 tokens: tokens, pool: pool)
         }
-        cache = ContextCache(encoder)
+        cache = encoder.map { ContextCache($0) }
+    }
+
+    /// The number that divides the sides of a latent, which are halved between levels.
+    private var divisor: Int { 1 << (files.configuration.network.channelMultipliers.count - 1) }
+    var acceptedShapes: String {
+        "\(sampleShape) or [\(sampleShape[0]), h, w] with h and w multiples of \(divisor)"
     }
 
     func resized(to shape: [Int]) -> (any Denoiser<Float>)? {
-        let factor = 1 << (files.configuration.network.channelMultipliers.count - 1)
         guard shape.count == 3, shape[0] == sampleShape[0],
-            shape[1...].allSatisfy({ $0 > 0 && $0.isMultiple(of: factor) })
+            shape[1...].allSatisfy({ $0 > 0 && $0.isMultiple(of: divisor) })
         else { return nil }
         return LatentDenoiser(files, encoder: encoder, sampleShape: shape, pool: pool)
     }
@@ -90,7 +97,7 @@ struct LatentDenoiser: ResizableDenoiser {
     private func contexts(
         _ condition: Condition, count: Int, of network: LatentUNet
     ) throws -> LatentUNet.ReadContext {
-        guard encoder.contextShape != nil else { return .none }
+        guard let encoder, let cache else { return .none }
         if let contexts = condition.tensors[ContextEncoder.tensorName] { return try network.read(contexts) }
         return try cache.contexts(encoder.keys(condition, count: count), of: network)
     }

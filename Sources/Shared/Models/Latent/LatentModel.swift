@@ -7,14 +7,16 @@ struct LatentModel {
     let denoiser: any Denoiser<Float>
     let process: NoiseProcess
     let decoder: PictureDecoder
-    let encoder: ContextEncoder
+    /// Nil if the network is told nothing.
+    let encoder: ContextEncoder?
 
     var conditionInputs: ConditionInputs {
-        guard let shape = encoder.contextShape else { return ConditionInputs() }
-        let names = [ContextEncoder.tensorName, ContextEncoder.tensorName + "_null"]
+        guard let encoder else { return ConditionInputs() }
+        let shape = encoder.contextShape
         return ConditionInputs(
-            shapes: Dictionary(uniqueKeysWithValues: names.map { ($0, shape) }), optional: Set(names),
-            takesPrompts: encoder.readsPrompts)
+            alternatives: [
+                ContextEncoder.tensorName: shape, ContextEncoder.tensorName + Condition.nullSuffix: shape,
+            ], takesPrompts: encoder.readsPrompts)
     }
 
     /// - Parameter process: the process under which the user wants the model; nil for its own. A flow may have a shift.

@@ -38,12 +38,14 @@ extension LatentModelFiles {
                 return (.vpDiscrete(settings.table), settings.prediction)
             }
         let tokenizer = try folder.tokenizer()
-        self.init(
-            configuration: LatentConfiguration(
+        let configuration = try locating(folder.path) {
+            try LatentConfiguration(
                 network: network, decoder: decoder, scaleFactor: first.scaleFactor, condition: .text(text),
-                process: process, prediction: prediction, latentSize: network.imageResolution),
-            weights: weights, tokenizer: { tokenizer }, digest: try folder.digest(), weightSet: nil,
-            remarks: weights.remarks.map { "\(folder.path) \($0)" })
+                process: process, prediction: prediction, latentSize: network.imageResolution)
+        }
+        self.init(
+            path: folder.path, configuration: configuration, weights: weights, tokenizer: { tokenizer },
+            digest: try folder.digest(), weightSet: nil, remarks: weights.remarks.map { "\(folder.path) \($0)" })
     }
 
     /// Returns the weights of all components under CompVis' names.
@@ -52,11 +54,11 @@ extension LatentModelFiles {
     ) throws -> any WeightSource {
         let unet = ModuleNames.unet(network)
         let autoencoder = ModuleNames.autoencoder(levels: first.levels, blocks: first.blocks)
-        return JoinedWeights([
-            try weights(in: folder, .unet) { unet.compVis($0).map { networkPrefix + $0 } },
-            try weights(in: folder, .autoencoder) { autoencoder.compVis($0).map { decoderPrefix + $0 } },
+        return try JoinedWeights([
+            weights(in: folder, .unet) { unet.compVis($0).map { networkPrefix + $0 } },
+            weights(in: folder, .autoencoder) { autoencoder.compVis($0).map { decoderPrefix + $0 } },
             // transformers writes text_model. before all names, or leaves it out.
-            try weights(in: folder, .textEncoder) { name in
+            weights(in: folder, .textEncoder) { name in
                 conditionPrefix + "transformer." + (name.hasPrefix("text_model.") ? "" : "text_model.") + name
             },
         ])

@@ -5,6 +5,8 @@ import Networks
 
 /// The files of a latent diffusion model, whatever their containers.
 package struct LatentModelFiles: Sendable {
+    /// The file or folder, for messages.
+    package let path: String
     package var configuration: LatentConfiguration
     /// The tensors under the names of CompVis' single file: `model.diffusion_model.`, `first_stage_model.` and
     /// `cond_stage_model.`.
@@ -56,6 +58,7 @@ extension LatentModelFiles {
     init?(
         _ file: any WeightSource, path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged
     ) throws {
+        self.path = path
         try locating(path) { try OtherLatentFiles.refuse(file) }
         guard let stored = Self.named(file) else { return nil }
         let averages = stored.withAverages()

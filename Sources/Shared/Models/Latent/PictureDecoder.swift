@@ -20,7 +20,7 @@ struct PictureDecoder: Decoder {
         self.files = files
         self.latentShape = latentShape
         self.pool = pool
-        network = Deferred {
+        network = Deferred(of: files.path) {
             try LatentDecoder(
                 weights: files.weights, prefix: LatentModelFiles.decoderPrefix,
                 architecture: files.configuration.decoder, scaleFactor: files.configuration.scaleFactor,

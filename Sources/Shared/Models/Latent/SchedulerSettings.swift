@@ -9,10 +9,31 @@ struct SchedulerSettings {
     let table: NoiseTable
     let prediction: Prediction
 
+    /// Settings that change the noise levels or the prediction, with the only values that are computed here.
+    private static let fixed: KeyValuePairs<String, JSONValue> = [
+        "rescale_betas_zero_snr": .null, "use_flow_sigmas": .null, "snr_shift_scale": .null, "trained_betas": .null,
+        "timestep_type": "discrete", "predict_epsilon": true,
+    ]
+    private static let read: Set<String> = [
+        "beta_schedule", "beta_start", "beta_end", "num_train_timesteps", "prediction_type",
+    ]
+    /// Settings of diffusers' schedulers that choose how a program samples, or how noise is added in training.
+    private static let sampling: Set<String> = [
+        "algorithm_type", "clip_sample", "clip_sample_range", "corrector_order", "disable_corrector",
+        "dynamic_thresholding_ratio", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type",
+        "lambda_min_clipped", "lower_order_final", "original_inference_steps", "predict_x0", "predictor_order",
+        "sample_max_value", "set_alpha_to_one", "shift_terminal", "sigma_max", "sigma_min", "skip_prk_steps",
+        "solver_order", "solver_p", "solver_type", "steps_offset", "tau_func", "tensor_format", "thresholding",
+        "time_shift_type",
+        "timestep_scaling", "timestep_spacing", "use_beta_sigmas", "use_dynamic_shifting", "use_exponential_sigmas",
+        "use_karras_sigmas", "use_lu_lambdas", "variance_type",
+    ]
+
     /// Throws `data`, naming the setting, if the noise levels or the prediction are none that is known.
     init(_ document: JSONValue) throws {
         let settings = try ComponentSettings(document)
-        try settings.require(["rescale_betas_zero_snr": .null, "use_flow_sigmas": .null])
+        try settings.require(Self.fixed)
+        try settings.refuseOthers(than: Self.read.union(Self.sampling).union(Self.fixed.map(\.key)))
         let name = try settings.word("prediction_type", default: "epsilon")
         guard let prediction = Self.predictions[name] else {
             throw Failure(.data, place: "prediction_type", unknown: name, choices: Self.predictions.keys.sorted())
@@ -27,11 +48,9 @@ struct SchedulerSettings {
 
     private static func table(_ settings: ComponentSettings) throws -> NoiseTable {
         let schedule = try settings.word("beta_schedule", default: "linear")
-        guard schedule == "scaled_linear", settings.value("trained_betas") == nil else {
-            let key = settings.value("trained_betas") == nil ? "beta_schedule" : "trained_betas"
+        guard schedule == "scaled_linear" else {
             throw Failure(
-                .data, place: key,
-                "is `\(settings.value(key)?.text ?? "linear")`; only noise levels that are scaled_linear are read")
+                .data, place: "beta_schedule", "is `\(schedule)`; only noise levels that are scaled_linear are read")
         }
         let (first, last) = (
             try settings.number("beta_start", default: 1e-4), try settings.number("beta_end", default: 0.02)

@@ -26,6 +26,8 @@ struct PointCloudDenoiser: ResizableDenoiser {
     var hasPullback: Bool { true }
     var labelCount: Int { 0 }
 
+    var acceptedShapes: String { "[N, 3] with any number N of points" }
+
     func resized(to shape: [Int]) -> (any Denoiser<Float>)? {
         guard shape.count == 2, shape[0] > 0, shape[1] == 3 else { return nil }
         return PointCloudDenoiser(network: network, levels: levels, pointCount: shape[0])

@@ -12,7 +12,7 @@ struct PointCloudModel {
 
     var process: NoiseProcess { denoiser.process }
     var conditionInputs: ConditionInputs {
-        ConditionInputs(shapes: [PointCloudDenoiser.conditionName: [denoiser.network.shapeCount]])
+        ConditionInputs(required: [PointCloudDenoiser.conditionName: [denoiser.network.shapeCount]])
     }
 
     /// Throws `data` if the weights are not those of a point cloud model that is computed here, naming the file.

@@ -43,8 +43,7 @@ package struct LatentDecoder: Sendable {
             MapShape(height: height, width: width, channels: architecture.latentChannels))
         let output = try network.build(latents)
         let graph = network.builder.graph
-        try network.builder.refuseOthers(
-            roots: ["decoder.", "post_quant_conv.", "quantize.embedding."], read: network.builder.requested)
+        try network.builder.refuseOthers(roots: ["decoder.", "post_quant_conv.", "quantize.embedding."])
         let isLarge = CompiledNetwork.imagesTogether(graph) != nil
         let starts = levelByLevel ?? isLarge ? network.levelStarts : []
         let parts = graph.pieces(at: starts, inputs: [latents])

@@ -27,8 +27,9 @@ package struct ComponentSettings {
 
     package func flag(_ key: String) throws -> Bool { try read(key, "true or false", \.boolean) ?? false }
 
-    package func count(_ key: String, default standard: Int) throws -> Int {
-        try read(key, "a reasonable count") { $0.integer.flatMap { (1...1 << 20).contains($0) ? $0 : nil } } ?? standard
+    package func count(_ key: String, default standard: Int, most: Int = 1 << 20) throws -> Int {
+        try read(key, "a count of at most \(most)") { $0.integer.flatMap { (1...most).contains($0) ? $0 : nil } }
+            ?? standard
     }
 
     package func counts(_ key: String, default standard: [Int]) throws -> [Int] {

@@ -22,21 +22,21 @@ package struct TextEncoder: Sendable {
         let (naming, prefix, width) = (architecture.naming, architecture.prefix, architecture.width)
         tokens = try EmbeddingTable(prefix + TextEncoderArchitecture.tokenTable(naming), weights: weights)
         positions = try EmbeddingTable(prefix + TextEncoderArchitecture.positionTable(naming), weights: weights)
-        guard architecture.heads > 0, width.isMultiple(of: architecture.heads), positions.width == width,
-            architecture.layers > architecture.skippedLayers, architecture.hiddenWidth > 0, positions.count > 1
-        else {
+        try architecture.validate()
+        guard positions.width == width else {
             throw Failure(
                 .data, place: "text encoder",
-                "\(architecture.layers) layers of width \(width) with \(architecture.heads) heads do not fit each other"
-            )
+                "its tokens have \(counted(width, "number")), and their positions \(positions.width)")
         }
         var builder = NetworkBuilder(weights: weights, prefix: prefix, requiresBiases: true)
         let input = builder.input(MapShape(height: positions.count, width: 1, channels: width))
         var x = input
-        for index in 0..<architecture.layers - architecture.skippedLayers {
+        let used = architecture.layers - architecture.skippedLayers
+        for index in 0..<used {
             x = try Self.layer(index, x, architecture, &builder)
         }
         x = try builder.layerNorm(TextEncoderArchitecture.lastNorm(naming), x)
+        try builder.refuseOthers(roots: (0..<used).map { TextEncoderArchitecture.layer(naming, $0) })
         network = CompiledNetwork(builder.graph, inputs: [input], outputs: [x], differentiable: [], pool: pool)
     }
 

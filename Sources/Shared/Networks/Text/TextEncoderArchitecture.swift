@@ -58,6 +58,16 @@ package struct TextEncoderArchitecture: Sendable, Equatable {
         skippedLayers = width == 1024 && count == 24 ? 1 : 0
     }
 
+    /// Throws `data` if the sizes do not fit each other.
+    package func validate() throws {
+        guard heads > 0, width.isMultiple(of: heads), layers > skippedLayers, hiddenWidth > 0, positions > 1 else {
+            throw Failure(
+                .data, place: "text encoder",
+                "\(layers - skippedLayers) of \(counted(layers, "layer")) of width \(width) with \(counted(heads, "head")) for "
+                    + "\(counted(positions, "token")) make no text encoder")
+        }
+    }
+
     // MARK: - Names
 
     static func tokenTable(_ naming: Naming) -> String {

@@ -69,13 +69,9 @@ package struct LatentUNet: Sendable {
         latentShape = [configuration.imageChannels, height, width]
         contextShape = configuration.guided.contextWidth.map { [tokens, $0] }
         multiplications = graph.multiplications
-        tensors = network.builder.requested + (network.context?.builder.requested ?? [])
-        try builder.refuseOthers(
-            roots: [
-                "time_embed.", "label_emb.", "add_embedding.", "input_blocks.", "middle_block.", "output_blocks.",
-                "out.",
-            ],
-            read: tensors)
+        let contextTensors = network.context?.builder.requested ?? []
+        tensors = network.builder.requested + contextTensors
+        try network.builder.refuseOthers(roots: [""], besides: contextTensors)
         let received = network.context?.received ?? []
         let (together, memory) = (CompiledNetwork.imagesTogether(graph), MemoryBlocks())
         whole = CompiledNetwork(

@@ -3,25 +3,53 @@ import Foundation
 import Networks
 import TestSupport
 
-/// The small Stable Diffusion of the repository, written as a folder of diffusers.
-struct TinyLatentFolder {
-    let files: TemporaryFolder
-    var path: String { files.path }
-    /// The tensors of the single file.
-    let tensors: [NamedTensor]
-    let configuration: String
+/// The small Stable Diffusion of the repository: its tensors under CompVis' names, and CompVis' configuration.
+package struct TinyLatentModel {
+    package var tensors: [NamedTensor]
+    package var configuration: String
 
-    static let networkSettings = """
+    package init() throws {
+        let path = Fixtures.path("latent/sd.safetensors")
+        let (metadata, tensors) = try Safetensors.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+        self.tensors = tensors
+        configuration = metadata["config"] ?? ""
+    }
+
+    package mutating func remove(_ name: String) { tensors.removeAll { $0.name == name } }
+
+    /// Puts a table of classes in the place of the text encoder.
+    package mutating func takeClasses(_ count: Int, width: Int = 16) {
+        tensors.removeAll { $0.name.hasPrefix("cond_stage_model.") }
+        let values = (0..<(count + 1) * width).map { Float($0 % 11) / 8 - 0.5 }
+        tensors.append(
+            NamedTensor(name: "cond_stage_model.embedding.weight", shape: [count + 1, width], floats: values))
+        configuration.replace("FrozenCLIPEmbedder", with: "ClassEmbedder")
+    }
+
+    /// Writes the model as a single file, and returns its path.
+    package func write(to folder: TemporaryFolder, as name: String = "model.safetensors") throws -> String {
+        try folder.write(
+            Safetensors.serialize(metadata: ["config": configuration], tensors: tensors), to: name)
+    }
+}
+
+/// The small Stable Diffusion of the repository, written as a folder of diffusers.
+package struct TinyLatentFolder {
+    package let files: TemporaryFolder
+    package var path: String { files.path }
+    /// The tensors of the single file.
+    package let tensors: [NamedTensor]
+    package let configuration: String
+
+    package static let networkSettings = """
         {"_class_name": "UNet2DConditionModel", "block_out_channels": [4, 8, 16, 16], "cross_attention_dim": 16,
          "attention_head_dim": 2, "norm_num_groups": 2, "sample_size": 16}
         """
 
-    init() throws {
-        let path = Fixtures.path("latent/sd.safetensors")
-        let (metadata, tensors) = try Safetensors.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
+    package init(_ model: TinyLatentModel? = nil) throws {
+        let model = try model ?? TinyLatentModel()
         files = try TemporaryFolder()
-        self.tensors = tensors
-        configuration = metadata["config"] ?? ""
+        (tensors, configuration) = (model.tensors, model.configuration)
         let network = try NetworkConfiguration(diffusers: try JSONValue(parsing: Self.networkSettings))
         let (unet, autoencoder) = (ModuleNames.unet(network), ModuleNames.autoencoder(levels: 4, blocks: 2))
         try write(#"{"_class_name": "StableDiffusionPipeline"}"#, "model_index.json")
@@ -43,7 +71,7 @@ struct TinyLatentFolder {
     }
 
     /// Returns the tensors behind a prefix under other names.
-    func renamed(_ prefix: String, _ rename: (String) -> String?) -> [NamedTensor] {
+    package func renamed(_ prefix: String, _ rename: (String) -> String?) -> [NamedTensor] {
         tensors.compactMap { tensor in
             guard tensor.name.hasPrefix(prefix), let name = rename(String(tensor.name.dropFirst(prefix.count))) else {
                 return nil
@@ -54,11 +82,11 @@ struct TinyLatentFolder {
         }
     }
 
-    func write(_ tensors: [NamedTensor], _ name: String) throws {
+    package func write(_ tensors: [NamedTensor], _ name: String) throws {
         try write(Safetensors.serialize(metadata: [:], tensors: tensors), name)
     }
 
-    func write(_ text: String, _ name: String) throws { try write(Array(text.utf8), name) }
+    package func write(_ text: String, _ name: String) throws { try write(Array(text.utf8), name) }
 
     private func write(_ bytes: [UInt8], _ name: String) throws {
         let folder = URL(fileURLWithPath: files.file(name)).deletingLastPathComponent()
@@ -66,7 +94,7 @@ struct TinyLatentFolder {
         try files.write(bytes, to: name)
     }
 
-    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: files.file(name)) }
+    package func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: files.file(name)) }
 
     /// Writes a vocabulary of single bytes.
     private func writeTokenizer() throws {
