@@ -67,7 +67,7 @@ struct Tutorial {
                     script += "{ \(command)\n} > .printed-\(number) 2>&1 < /dev/null; echo $? > .status-\(number)\n"
                 }
             }
-            let run = try Programs.shell(script, environment: ["LC_ALL": "C"])
+            let run = try Programs.shell(script, environment: ["LC_ALL": "C"], seconds: 900)
             return try (run.status == 0 ? [] : ["the script ends with \(run.status): \(run.errors)"])
                 + actions.enumerated().compactMap { number, action in
                     guard case .run(let command, let expected) = action else { return nil }

@@ -9,7 +9,7 @@ import Schedules
 package struct FitFiles: Sendable {
     package static let options: [Option] = [
         .value("plot", "FILE", "draw the schedule and the course of the losses as PNG"),
-        .value("report", "FILE", "write a page of HTML: schedules in all units, plots, losses, work"),
+        .value("report", "FILE", "write a page of HTML: schedule, plots, losses, work"),
     ]
 
     private let plot: String?
