@@ -70,8 +70,7 @@ struct MeantOptionsTests {
         #expect(result.status == 64 && result.output.isEmpty && result.errors.contains(": --"), "\(result.errors)")
     }
 
-    /// A program that has no --architecture does not tell of it.
-    @Test func noiseTellsItsOwnOptions() throws {
+    @Test func noiseTellsOfTheArchitecture() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(
             Safetensors.serialize(
@@ -80,7 +79,7 @@ struct MeantOptionsTests {
         let result = try Programs.run("ld3-noise", ["-n1", "--model", path])
         #expect(
             result.errors == "ld3-noise: \(path): does not tell its architecture; "
-                + "--shape and --classes say what a model would\n")
+                + "give it with --architecture FILE.json: precond and init_kwargs\n")
         #expect(result.status == 65 && result.output.isEmpty)
     }
 

@@ -57,8 +57,8 @@ package struct SolveRun {
         let progress = Progress(reporter, work, unit: "samples", total: total)
         var told = Told()
         while let batch = try samples.next() {
-            try tell(of: batch, &told)
             let conditioned = try model.addingConditions(to: batch)
+            try tell(of: batch, &told)
             let solution =
                 try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned)
             try body(conditioned, solution)

@@ -28,20 +28,6 @@ extension Model {
     /// The shapes of samples on which the model can work, in words.
     var acceptedShapes: String { (denoiser as? any ResizableDenoiser<Float>)?.acceptedShapes ?? "\(sampleShape)" }
 
-    /// Returns the prompts of a batch that the model encodes, each once. Throws `data` if they are not in the part's list.
-    package func prompts(of batch: SampleBatch) throws -> [Prompt] {
-        guard conditionEncoder != nil, let indices = batch[promptTensor] else { return [] }
-        let condition = try locating(batch.part.place ?? "its input") {
-            try Condition(
-                classes: nil, tensors: [indices], prompts: batch.part.prompts(),
-                negativePrompt: guidance == 1 ? nil : batch.part.metadata[Key.negativePrompt], count: batch.count)
-        }
-        return Distinct(((condition.prompts ?? []) + (condition.negativePrompts ?? [])).compactMap(\.self)).values
-    }
-
-    /// Returns a sentence on each of `prompts` that is too long to be read to its end.
-    package func cuts(of prompts: [Prompt]) throws -> [String] { try conditionEncoder?.cuts(of: prompts) ?? [] }
-
     /// Returns the batch with the tensors that the model's encoder makes and that streams carry, so that no later stage
     /// makes them again. Throws what the encoder throws.
     package func addingConditions(to batch: SampleBatch) throws -> SampleBatch {
