@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Lists that ld3-fit exports for digits64 give the same latents in diffusers as in ld3-sample (docs/tutorials/comfyui-diffusers.md).
+/// Lists that ld3-fit exports for digits64 give the same latents in diffusers as in ld3-sample
+/// (docs/tutorials/comfyui-diffusers.md).
 @Suite(
     .enabled(
         if: Python.imports("torch, numpy, diffusers, transformers, safetensors"),

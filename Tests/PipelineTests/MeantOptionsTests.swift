@@ -78,8 +78,8 @@ struct MeantOptionsTests {
             to: "bare.safetensors")
         let result = try Programs.run("ld3-noise", ["-n1", "--model", path])
         #expect(
-            result.errors == "ld3-noise: \(path): does not tell its architecture; "
-                + "give it with --architecture FILE.json: precond and init_kwargs\n")
+            result.errors.hasPrefix(
+                "ld3-noise: \(path): does not tell its architecture; give it with --architecture FILE.json"))
         #expect(result.status == 65 && result.output.isEmpty)
     }
 

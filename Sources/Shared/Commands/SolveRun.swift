@@ -57,8 +57,8 @@ package struct SolveRun {
         let progress = Progress(reporter, work, unit: "samples", total: total)
         var told = Told()
         while let batch = try samples.next() {
-            let conditioned = try model.addingConditions(to: batch)
             try tell(of: batch, &told)
+            let conditioned = try model.addingConditions(to: batch)
             let solution =
                 try program.map { try model.solve($0, conditioned) } ?? model.sample(along: course, conditioned)
             try body(conditioned, solution)
@@ -82,6 +82,8 @@ package struct SolveRun {
         if model.guidance != 1, !told.ofGuidance, let seed = batch.seeds.first,
             let missing = model.missingGuide(in: batch)
         {
+            // A condition that does not fit is refused before anything is told of it.
+            _ = try model.condition(of: batch)
             told.ofGuidance = true
             reporter.warn("the samples from seed \(seed) on carry no \(missing): guidance changes nothing in them")
         }
