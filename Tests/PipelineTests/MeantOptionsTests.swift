@@ -70,7 +70,7 @@ struct MeantOptionsTests {
         #expect(result.status == 64 && result.output.isEmpty && result.errors.contains(": --"), "\(result.errors)")
     }
 
-    /// A program that has no --architecture does not tell of it.
+    /// The model of ld3-noise is given an architecture as that of every other program.
     @Test func noiseTellsItsOwnOptions() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(
@@ -80,7 +80,7 @@ struct MeantOptionsTests {
         let result = try Programs.run("ld3-noise", ["-n1", "--model", path])
         #expect(
             result.errors == "ld3-noise: \(path): does not tell its architecture; "
-                + "--shape and --classes say what a model would\n")
+                + "give it with --architecture FILE.json: precond and init_kwargs as EDM names them\n")
         #expect(result.status == 65 && result.output.isEmpty)
     }
 
