@@ -70,7 +70,8 @@ struct MeantOptionsTests {
         #expect(result.status == 64 && result.output.isEmpty && result.errors.contains(": --"), "\(result.errors)")
     }
 
-    @Test func noiseTellsOfTheArchitecture() throws {
+    /// The model of ld3-noise is given an architecture as that of every other program.
+    @Test func noiseTellsItsOwnOptions() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(
             Safetensors.serialize(
@@ -78,8 +79,8 @@ struct MeantOptionsTests {
             to: "bare.safetensors")
         let result = try Programs.run("ld3-noise", ["-n1", "--model", path])
         #expect(
-            result.errors.hasPrefix(
-                "ld3-noise: \(path): does not tell its architecture; give it with --architecture FILE.json"))
+            result.errors == "ld3-noise: \(path): does not tell its architecture; "
+                + "give it with --architecture FILE.json: precond and init_kwargs as EDM names them\n")
         #expect(result.status == 65 && result.output.isEmpty)
     }
 
