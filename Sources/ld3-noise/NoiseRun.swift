@@ -12,7 +12,7 @@ struct NoiseRun {
     private let source: NoiseSource
     private let labels: LabelRule
     private let classes: Int
-    private let prompts: PromptRule?
+    private let prompts: PromptList?
     private let radius: Double
     private let metadata: [String: String]
     private let seeds: SeedList
@@ -43,19 +43,20 @@ struct NoiseRun {
         }
         classes = labels == .none ? 0 : try arguments.integerIfGiven("classes") ?? Self.classes(of: model())
         try locating("--labels") { [labels, classes] in try labels.check(classes: classes) }
-        prompts = try PromptRule(arguments)
-        if prompts != nil, let opened, !opened.conditionInputs.takesPrompts {
+        let rule = try PromptRule(arguments)
+        if rule != nil, let opened, !opened.conditionInputs.takesPrompts {
             throw Failure(
                 .usage, place: arguments.isGiven("prompts") ? "--prompts" : "--prompt",
                 "the model \(opened.name) reads no prompts", suggestion: "name one that does with --model")
         }
-        // The shape of a latent does not tell its model.
-        let identity = opened.flatMap { $0.isLatent ? $0.identityMetadata : nil } ?? [:]
-        metadata = identity.merging(prompts?.metadata ?? [:]) { first, _ in first }
         if opened == nil { try arguments.refuse(["architecture"], "is for a model, and none is opened") }
         try locating(arguments.isGiven("from") ? "--from" : "--shape") { [source] in try opened?.check(source.shape) }
         radius = try arguments.double("move")
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
+        prompts = rule?.list(for: seeds.slice(places).seeds)
+        // The shape of a latent does not tell its model.
+        let identity = opened.flatMap { $0.isLatent ? $0.identityMetadata : nil } ?? [:]
+        metadata = identity.merging(prompts?.metadata ?? [:]) { first, _ in first }
         if let rows = source.rows, rows != seeds.count {
             throw Failure(.usage, place: "--from", "has \(counted(rows, "row")) for \(counted(seeds.count, "seed"))")
         }
@@ -68,7 +69,7 @@ struct NoiseRun {
                 name: arguments.modelName, architecture: arguments.stringIfGiven("architecture"),
                 threads: arguments.threads()
             ).open { _ in }
-        } catch var failure as Failure where failure.status == .data {
+        } catch var failure as Failure where failure.status == .data && !arguments.isGiven("model") {
             failure.suggestion = failure.suggestion ?? "--shape and --classes say what a model would"
             throw failure
         }

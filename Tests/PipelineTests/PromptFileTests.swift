@@ -25,6 +25,25 @@ struct PromptFileTests {
         #expect(try streamFrames(result.output)[0].tensor("prompt").int64s() == [0, 1, 0])
     }
 
+    /// A part of a long list of prompts takes no room for the others.
+    @Test func aStreamHasThePromptsOfItsSeeds() throws {
+        let path = try folder.write(Array("zero\none\ntwo\none\nfour\n".utf8), to: "lines.txt")
+        let result = try noise(["--prompts", path, "--seeds=3-9", "--shard=0/2"])
+        #expect(try list(result).map { String(decoding: $0, as: UTF8.self) } == ["one", "four", "zero"])
+        #expect(try streamFrames(result.output)[0].tensor("prompt").int64s() == [0, 1, 2, 0])
+    }
+
+    @Test func aNegativePromptWithoutGuidanceIsTold() throws {
+        let noise = "ld3-noise --model digits64 -n 2 --prompt 'a red 7' --negative-prompt blue"
+        let sample = "ld3-sample --schedule uniform --solver ddim --nfe 1 --latents --batch 1"
+        let result = try Programs.shell("\(noise) | \(sample)")
+        let warnings = result.errors.split(separator: "\n").filter { $0.contains("warning") }
+        #expect(
+            result.status == 0
+                && warnings == ["ld3-sample: warning: without guidance the negative prompt changes nothing"])
+        #expect(try !Programs.shell("\(noise) | \(sample) --guidance 2").errors.contains("warning"))
+    }
+
     @Test func theMarkOfTheByteOrderIsNoText() throws {
         let lines = try folder.write([0xef, 0xbb, 0xbf] + Array("one\r\ntwo\r\n".utf8), to: "lines.txt")
         let array = try folder.write([0xef, 0xbb, 0xbf] + Array(#"["one", "two"]"#.utf8), to: "array.json")

@@ -6,7 +6,7 @@ import TensorStream
 
 /// The prompts of a stream of noise: each seed has that of its number modulo their count.
 package struct PromptRule: Sendable, Equatable {
-    private let prompts: Distinct<Prompt>
+    private let prompts: [Prompt]
     private let negative: String?
 
     package static let options = OptionGroup(
@@ -35,20 +35,13 @@ package struct PromptRule: Sendable, Equatable {
     }
 
     init(_ prompts: [String], negative: String? = nil) {
-        self.prompts = Distinct(prompts.map { Prompt($0) })
+        self.prompts = prompts.map { Prompt($0) }
         self.negative = negative
     }
 
-    /// The prompt of each seed as an index into `ld3.prompts`, [B].
-    package func tensor(_ seeds: [Int64]) -> NamedTensor {
-        let indices = seeds.map { Int64(prompts.places[Int($0 % Int64(prompts.places.count))]) }
-        return NamedTensor(name: promptTensor, shape: [seeds.count], int64s: indices)
-    }
-
-    package var metadata: [String: String] {
-        var keys = [Key.prompts: JSONValue.array(prompts.values.map { .string($0.text) }).text]
-        if let negative, !negative.isEmpty { keys[Key.negativePrompt] = negative }
-        return keys
+    /// Returns what a stream of these seeds tells of prompts: each prompt that a sample has, once.
+    package func list(for seeds: [Int64]) -> PromptList {
+        PromptList(seeds: seeds, prompts: seeds.map { prompts[Int($0 % Int64(prompts.count))] }, negative: negative)
     }
 
     /// Reads a file of prompts. Throws `noInput` if it cannot be opened, `data` if it holds none.
@@ -78,5 +71,26 @@ package struct PromptRule: Sendable, Equatable {
             failure.suggestion = "lines of which the first begins with a bracket go into a JSON array of strings"
             throw failure
         }
+    }
+}
+
+/// The prompts of a stream of noise.
+package struct PromptList {
+    /// `ld3.prompts` and `ld3.negative_prompt`.
+    package let metadata: [String: String]
+    /// The place in `ld3.prompts` of each seed's prompt.
+    private let places: [Int64: Int]
+
+    fileprivate init(seeds: [Int64], prompts: [Prompt], negative: String?) {
+        let distinct = Distinct(prompts)
+        places = Dictionary(zip(seeds, distinct.places)) { first, _ in first }
+        var keys = [Key.prompts: JSONValue.array(distinct.values.map { .string($0.text) }).text]
+        if let negative, !negative.isEmpty { keys[Key.negativePrompt] = negative }
+        metadata = keys
+    }
+
+    /// The prompt of each seed as an index into `ld3.prompts`, [B], -1 for a seed that is not of the stream.
+    package func tensor(_ seeds: [Int64]) -> NamedTensor {
+        NamedTensor(name: promptTensor, shape: [seeds.count], int64s: seeds.map { Int64(places[$0] ?? -1) })
     }
 }

@@ -65,12 +65,12 @@ package struct SolveRun {
             progress.advance(by: batch.count)
         }
         progress.finish()
-        if told.cuts > 1 { reporter.warn("the ends of \(counted(told.cuts - 1, "other prompt")) are cut off too") }
+        if told.cuts > 1 { reporter.warn("\(counted(told.cuts - 1, "other prompt")) cut off too") }
     }
 
-    /// What the user was told of the samples so far.
+    /// The warnings that the user got so far.
     private struct Told {
-        /// Whether guidance has no effect on some samples.
+        /// Whether one was of guidance.
         var ofGuidance = false
         var prompts: Set<Prompt> = []
         /// The number of prompts that are cut.
@@ -86,6 +86,10 @@ package struct SolveRun {
             _ = try model.condition(of: batch)
             told.ofGuidance = true
             reporter.warn("the samples from seed \(seed) on carry no \(missing): guidance changes nothing in them")
+        }
+        if model.guidance == 1, !told.ofGuidance, batch.part.metadata[Key.negativePrompt] != nil {
+            told.ofGuidance = true
+            reporter.warn("without guidance the negative prompt changes nothing")
         }
         let cuts = try model.cuts(of: model.prompts(of: batch).filter { told.prompts.insert($0).inserted })
         if told.cuts == 0, let first = cuts.first { reporter.warn(first) }

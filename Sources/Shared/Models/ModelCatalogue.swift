@@ -251,7 +251,7 @@ private struct Opened {
 }
 
 extension ConditionInputs {
-    /// What a model in another process says that it takes.
+    /// Makes the inputs that a model in another process says it takes.
     fileprivate init(_ model: ModelFrame) {
         let shapes = model.conditionShapes
         self.init(required: shapes ?? [:], takesAny: shapes == nil, takesPrompts: model.readsPrompts ?? true)

@@ -14,33 +14,35 @@
 import CProcessor
 
 /// Computes C, 8 x 32 with row stride `ldc`; B has row stride `ldb`. The chains go on from C if `continues`.
-@inline(never)
 func multiply8x32(
     taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
     ldc: Int, continues: Bool
 ) {
-    if processor_has_wide_registers() == 0 {
-        for column in [0, 16] {
-            multiplyNarrow(
-                taps: taps, rows: rows, depth: depth, b: b + column, ldb: ldb, c: c + column, ldc: ldc,
-                continues: continues)
-        }
-        return
+    guard processor_has_wide_registers() == 0 else {
+        return multiplyWide(
+            taps: taps, rows: rows, depth: depth, b: b, ldb: ldb, c: c, ldc: ldc, continues: continues)
     }
-    var c00 = FloatVector.zero, c01 = FloatVector.zero, c10 = FloatVector.zero, c11 = FloatVector.zero
-    var c20 = FloatVector.zero, c21 = FloatVector.zero, c30 = FloatVector.zero, c31 = FloatVector.zero
-    var c40 = FloatVector.zero, c41 = FloatVector.zero, c50 = FloatVector.zero, c51 = FloatVector.zero
-    var c60 = FloatVector.zero, c61 = FloatVector.zero, c70 = FloatVector.zero, c71 = FloatVector.zero
-    if continues {
-        (c00, c01) = load2(c)
-        (c10, c11) = load2(c + ldc)
-        (c20, c21) = load2(c + 2 * ldc)
-        (c30, c31) = load2(c + 3 * ldc)
-        (c40, c41) = load2(c + 4 * ldc)
-        (c50, c51) = load2(c + 5 * ldc)
-        (c60, c61) = load2(c + 6 * ldc)
-        (c70, c71) = load2(c + 7 * ldc)
+    for column in [0, 16] {
+        multiplyNarrow(
+            taps: taps, rows: rows, depth: depth, b: b + column, ldb: ldb, c: c + column, ldc: ldc,
+            continues: continues)
     }
+}
+
+/// Computes the same with 16 accumulators.
+@inline(never)
+private func multiplyWide(
+    taps: Int, rows: UnsafePointer<FloatPointer>, depth: Int, b: FloatPointer, ldb: Int, c: MutableFloatPointer,
+    ldc: Int, continues: Bool
+) {
+    var (c00, c01) = sums(c, continues)
+    var (c10, c11) = sums(c + ldc, continues)
+    var (c20, c21) = sums(c + 2 * ldc, continues)
+    var (c30, c31) = sums(c + 3 * ldc, continues)
+    var (c40, c41) = sums(c + 4 * ldc, continues)
+    var (c50, c51) = sums(c + 5 * ldc, continues)
+    var (c60, c61) = sums(c + 6 * ldc, continues)
+    var (c70, c71) = sums(c + 7 * ldc, continues)
     var p = b
     var row = rows
     for _ in 0..<taps {
@@ -87,8 +89,11 @@ func multiply8x32(
     store2(c70, c71, c + 7 * ldc)
 }
 
+/// Returns the sums with which the chains of a row begin: those in memory, or zero.
 @inline(__always)
-private func load2(_ source: MutableFloatPointer) -> (FloatVector, FloatVector) { (load(source), load(source + 16)) }
+private func sums(_ row: MutableFloatPointer, _ continues: Bool) -> (FloatVector, FloatVector) {
+    continues ? (load(row), load(row + 16)) : (.zero, .zero)
+}
 
 @inline(__always)
 private func store2(_ left: FloatVector, _ right: FloatVector, _ target: MutableFloatPointer) {

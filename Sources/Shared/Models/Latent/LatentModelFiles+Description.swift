@@ -1,4 +1,5 @@
 import Checkpoints
+import Diagnostics
 import Diffusion
 import Formats
 
@@ -7,7 +8,8 @@ extension LatentModelFiles {
     var parts: [ModelDescription.Part] {
         let (network, decoder) = (configuration.network, configuration.decoder)
         let widths = network.channelMultipliers.map { $0 * network.modelChannels }
-        let heads = network.guided.headChannels.map { "heads of \($0) channels" } ?? "\(network.guided.heads) heads"
+        let heads =
+            network.guided.headChannels.map { "heads of \($0) channels" } ?? counted(network.guided.heads, "head")
         let context = network.guided.contextWidth.map { ", context \($0)" } ?? ""
         var parts = [
             ModelDescription.Part(
@@ -29,7 +31,8 @@ extension LatentModelFiles {
                 .init(
                     "text",
                     "\(parameters(Self.conditionPrefix)) parameters, CLIP of width \(text.width), "
-                        + "\(text.layers - text.skippedLayers) layers, \(text.heads) heads, \(text.positions) tokens"))
+                        + "\(text.layers - text.skippedLayers) layers, \(counted(text.heads, "head")), \(text.positions) tokens"
+                ))
         }
         return parts
     }
