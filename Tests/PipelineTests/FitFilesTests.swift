@@ -32,6 +32,16 @@ import Testing
         #expect(other.status == 64, "\(other.errors)")
     }
 
+    @Test func aReportTellsOfLearnedCoefficients() throws {
+        let file = folder.file("page.html")
+        let result = try fit(
+            "--nfe=3", "--learn=times,model-times,coefficients", "--iterations=1", "--rounds=0,0", "--report", file)
+        #expect(result.status == 0, "\(result.errors)")
+        let page = try String(contentsOfFile: file, encoding: .utf8)
+        #expect(page.contains("<th>half log-SNR</th>") && page.components(separatedBy: "<tr>").count - 1 == 5)
+        #expect(page.contains("<li>the coefficients are learned too; the table has the times alone</li>"))
+    }
+
     @Test func thePlotIsAPicture() throws {
         let result = try fit("--nfe=4", "--rounds=1,0", "--plot", folder.file("plot.png"))
         #expect(result.status == 0, "\(result.errors)")

@@ -38,19 +38,27 @@ package struct FitFiles: Sendable {
     /// Returns a page that tells people what was found, and how.
     static func page(of fits: [Fit], command: String) throws -> String {
         let sections = try fits.flatMap { fit in
-            let table = try ScheduleExport(.table)(fit.schedule).bytes
-            let rows = String(decoding: table, as: UTF8.self).split(separator: "\n").map { line in
-                line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-            }
-            return [
-                HTML.element("h2", try fit.summary()), HTML.table(rows),
+            [
+                HTML.element("h2", try fit.summary()), HTML.table(try table(fit.schedule)),
                 HTML.picture(
                     png: try PNG.encode(fit.figure.render()),
                     "the times beside those of the usual grids, and the losses over the training steps"),
-                HTML.list(fit.remarks),
+                HTML.list(fit.remarks + (fit.schedule.coefficients == nil ? [] : [coefficientsRemark])),
             ]
         }
         return HTML.page(
             title: "ld3-fit", body: [HTML.element("h1", "ld3-fit"), HTML.element("pre", command)] + sections)
+    }
+
+    private static let coefficientsRemark = "the coefficients are learned too; the table has the times alone"
+
+    /// Returns the times of a schedule in all units, a row for each, under the names of the columns.
+    private static func table(_ schedule: Schedule) throws -> [[String]] {
+        let table = try ScheduleExport(.table, dropsModelTimes: true)(schedule).bytes
+        return String(decoding: table, as: UTF8.self).split(separator: "\n").map { line in
+            line.split(separator: "\t", omittingEmptySubsequences: false).map {
+                $0 == "logsnr" ? "half log-SNR" : String($0)
+            }
+        }
     }
 }
