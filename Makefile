@@ -40,7 +40,7 @@ $(REPRODUCTIONS): build
 reproduce-pointcloud: build  ## the paper's point cloud table on your own CHECKPOINT= and REFERENCE=
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud
 
-reproduce-pointcloud-rehearsal: build  ## the same on an analytic model
+reproduce-pointcloud-rehearsal: build  ## the same on a small checkpoint with random weights
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-pointcloud rehearsal
 
 # The paper's latent tables on the user's own files, as above, and CAPTIONS= for text; a rehearsal without them.
@@ -58,7 +58,7 @@ $(REPORTS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/$@
 
 # All of them; results/ holds what is done, so that a run that was stopped goes on.
-reproduce-results: $(REPORTS)  ## all tables and figures of docs/RESULTS.md; goes on where it was stopped
+reproduce-results: $(REPORTS)  ## the tables and figures of docs/RESULTS.md but Tables 4 to 6, 9 and 10; goes on where it was stopped
 
 # The distance of 50,000 samples on this machine or on many: SCHEDULE=, ENGINE=local|parallel|slurm (docs/CLUSTER.md).
 fid-50k: build  ## the distance of 50,000 samples along SCHEDULE=, on one machine or many
