@@ -35,7 +35,7 @@ import Testing
     @Test func aReportTellsOfLearnedCoefficients() throws {
         let file = folder.file("page.html")
         let result = try fit(
-            "--nfe=3", "--learn=times,model-times,coefficients", "--iterations=1", "--rounds=0,0", "--report", file)
+            "--nfe=3", "--learn=times,model-times,coefficients", "--iterations=1", "--report", file)
         #expect(result.status == 0, "\(result.errors)")
         let page = try String(contentsOfFile: file, encoding: .utf8)
         #expect(page.contains("<th>half log-SNR</th>") && page.components(separatedBy: "<tr>").count - 1 == 5)

@@ -57,8 +57,14 @@ struct Tutorial {
         return try withExtendedLifetime(folder) {
             var script = "cd '\(folder.path)' || exit\n"
             for linked in ["scripts", "examples", "Sources"] { script += "ln -s '\(Fixtures.root)/\(linked)' .\n" }
-            try folder.write("#!/bin/sh\nexec '\(Python.command)' \"$@\"\n".utf8, to: "python3")
-            script += "mkdir .bin && chmod +x python3 && mv python3 .bin && PATH=\"$PWD/.bin:$PATH\"\n"
+            // The pages call the Python of the tests `python3`. It is looked up before it has that name.
+            script += """
+                if python=$(command -v '\(Python.command)'); then
+                    mkdir .bin && printf '#!/bin/sh\\nexec "%s" "$@"\\n' "$python" > .bin/python3
+                    chmod +x .bin/python3 && PATH="$PWD/.bin:$PATH"
+                fi
+
+                """
             for (number, action) in actions.enumerated() {
                 switch action {
                 case .write(let file, let lines):

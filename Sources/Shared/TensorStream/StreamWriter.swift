@@ -51,8 +51,16 @@ package struct StreamWriter: Sendable {
 }
 
 extension Frame {
-    /// Writes the whole frame to a descriptor. Throws `readerGone` or `inputOutput`.
+    /// Writes the whole frame to a descriptor. Throws `readerGone` or `inputOutput`, and `data` if no reader would take it.
     package func write(to descriptor: Int32, place: String) throws {
-        try locating(place) { try Descriptor.write(descriptor, image) }
+        try locating(place) {
+            let image = image
+            guard Safetensors.isImage(image) else {
+                throw Failure(
+                    .data, "a frame's header would be longer than readers take",
+                    suggestion: "write fewer samples at a time, with --shard")
+            }
+            try Descriptor.write(descriptor, image)
+        }
     }
 }
