@@ -49,11 +49,17 @@ struct LatentServeTests {
         #expect(perceptual.status == 64 && perceptual.errors.contains("latents"), "\(perceptual.errors)")
     }
 
-    /// The request of a stage of one's own is checked as a stream is.
+    /// The model says that it reads none, so it is not asked.
     @Test func promptsForAModelWithoutTextAreRefused() throws {
-        let noise = "ld3-noise -n 1 --shape 1,32,32 --prompt x"
-        let result = try Programs.shell("\(noise) | ld3-teacher -q --nfe 2 --model 'exec:ld3-teacher --serve'")
-        #expect(result.status == 74 && result.errors.contains("has prompts"), "\(result.errors)")
-        #expect(result.output.isEmpty && result.errors.split(separator: "\n").count == 1)
+        let model = "--model 'exec:ld3-teacher --serve --model mnist32'"
+        let noise = "ld3-noise -n 1 --prompt x"
+        for (command, status, words) in [
+            ("\(noise) \(model)", 64, "reads no prompts"),
+            ("\(noise) --shape 1,32,32 | ld3-teacher -q --nfe 2 \(model)", 65, "prompts, which the model cannot read"),
+        ] {
+            let result = try Programs.shell(command)
+            #expect(result.status == status && result.errors.contains(words), "\(result.errors)")
+            #expect(result.output.isEmpty && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+        }
     }
 }
