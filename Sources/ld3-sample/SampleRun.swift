@@ -59,6 +59,8 @@ struct SampleRun {
             try locating(arguments.isGiven("output") ? "--output" : "--grid") {
                 try quantization.check(sampleShape: shape)
             }
+        } else if !solver.model.makesPictures, !arguments.flag("latents") {
+            reporter.note("the samples are latents: the decoder is in the process of \(solver.model.name)")
         }
     }
 

@@ -37,6 +37,16 @@ struct LatentServeTests {
         #expect(!FileManager.default.fileExists(atPath: folder.file("grid")))
         let distance = try Programs.shell("\(Self.noise) | ld3-sample \(Self.few) \(Self.serve) | ld3-fid")
         #expect(distance.status == 65 && distance.errors.contains("latents, not pictures"), "\(distance.errors)")
+        #expect(distance.errors.contains("in another process"), "\(distance.errors)")
+    }
+
+    @Test func aNoteTellsThatSamplesAreLatents() throws {
+        for (option, count) in [("", 1), ("--latents", 0)] {
+            let result = try Programs.shell(
+                "\(Self.noise) | ld3-sample --schedule uniform --solver ipndm --nfe 2 \(Self.serve) \(option)")
+            let notes = result.errors.split(separator: "\n").filter { $0.contains("the samples are latents") }
+            #expect(result.status == 0 && notes.count == count, "\(result.errors)")
+        }
     }
 
     /// A loss on latents is the squared distance; features are those of pictures.
