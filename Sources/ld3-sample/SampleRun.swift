@@ -66,7 +66,7 @@ struct SampleRun {
 
     func run() throws {
         try solver.forEachBatch("sampling") { batch, solution in
-            let image = decodes ? try solver.model.pictures(solution, of: batch) : solution
+            let image = decodes ? try solver.model.pictures(solution, seeds: batch.seeds) : solution
             try pictures?.add(image, seeds: batch.seeds)
             guard let writer else { return }
             var samples = try (decodes ? solver.model.decodingTargets(of: batch) : batch).removing(["noise"])
