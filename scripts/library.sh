@@ -12,6 +12,25 @@ quoted() {
     if [[ $1 =~ ^[A-Za-z0-9_./:@%+=,-]+$ ]]; then printf %s "$1"; else printf "'%s'" "${1//\'/\'\\\'\'}"; fi
 }
 
+# number LEAST VARIABLE...: ends the script if a variable is given, and is no whole number from LEAST on.
+number() {
+    local least=$1 variable
+    shift
+    for variable in "$@"; do
+        if [ -z "${!variable:-}" ]; then continue; fi
+        if [[ ${!variable} =~ ^[1-9][0-9]{0,8}$ ]] && [ "${!variable}" -ge "$least" ]; then continue; fi
+        say "${0##*/}: $variable=${!variable} is no whole number from $least on"
+        exit 64
+    done
+}
+
+# numbers VARIABLE: ends the script if the variable is given, and is no list of whole numbers from 1 on.
+numbers() {
+    if [ -z "${!1:-}" ] || [[ ${!1} =~ ^\ *[1-9][0-9]{0,8}(\ +[1-9][0-9]{0,8})*\ *$ ]]; then return; fi
+    say "${0##*/}: $1=${!1} is no list of whole numbers from 1 on, such as '4 5 6'"
+    exit 64
+}
+
 # member NAME: prints the number of that member of the JSON document on standard input.
 member() { sed -n "/\"$1\":/{ s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p; q }"; }
 

@@ -10,6 +10,9 @@
 #   latent                           "yes" if samples are decoded to pictures
 #   teaching NFE                     prints the options of the teacher for that budget, --nfe last
 #   published SOLVER SCHEDULE        prints the paper's figures for all its budgets, if it has any
+number 2 PAIRS SAMPLES
+number 1 BLOCK
+numbers BUDGETS
 first=1000000 # the first fresh seed; fitting uses seeds from 0
 inception="the weights of Inception-v3 for FID, pt_inception-2015-12-05-6726825d.pth"
 inception_source=https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights

@@ -5,6 +5,7 @@
 # seeds, fits and measured cells that two scripts need are one piece for both.
 report() {
     export LC_ALL=C
+    number 2 PAIRS FRESH
     name=$1 out=${RESULTS:-results} pieces=${RESULTS:-results}/pieces
     pairs=${PAIRS:-32} fresh=${FRESH:-96} first=10000
     halves="$((pairs / 2)) + $((pairs - pairs / 2)) pairs"

@@ -34,10 +34,7 @@ struct FitSession<Element: TensorElement> {
             {
                 return FittingSet(pairs, loss: loss)
             }
-            return FittingSet(
-                pairs,
-                loss: try request.loss.loss(
-                    to: pairs.targets, noiseSize: model.sampleShape.reduce(1, *), decoder: model.decoder))
+            return FittingSet(pairs, loss: try request.loss.loss(to: pairs, of: model))
         }
         self.request = request
         self.model = model

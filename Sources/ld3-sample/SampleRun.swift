@@ -59,12 +59,14 @@ struct SampleRun {
             try locating(arguments.isGiven("output") ? "--output" : "--grid") {
                 try quantization.check(sampleShape: shape)
             }
+        } else if !solver.model.makesPictures, !arguments.flag("latents") {
+            reporter.note("the samples are latents: the decoder is in the process of \(solver.model.name)")
         }
     }
 
     func run() throws {
         try solver.forEachBatch("sampling") { batch, solution in
-            let image = decodes ? try solver.model.pictures(solution, of: batch) : solution
+            let image = decodes ? try solver.model.pictures(solution, seeds: batch.seeds) : solution
             try pictures?.add(image, seeds: batch.seeds)
             guard let writer else { return }
             var samples = try (decodes ? solver.model.decodingTargets(of: batch) : batch).removing(["noise"])

@@ -64,7 +64,7 @@ import Testing
 
     @Test func theLossIsThatOfPictures() throws {
         let decoder = LinearDecoder()
-        let loss = try Decoded(decoder, targets: targets, batch: 2) { PixelLoss(.l2, targets: $0) }
+        let loss = Decoded(decoder, PixelLoss(.l2, targets: decoder.decode(targets)))
         let expected = PixelLoss(.l2, targets: decoder.decode(targets)).values(decoder.decode(samples), pairs: [4, 1])
         #expect(try loss.values(samples, pairs: [4, 1]) == expected)
         #expect(try loss.values(targets, pairs: [0, 1, 2, 3, 4]) == [0, 0, 0, 0, 0])
@@ -72,7 +72,8 @@ import Testing
 
     /// The gradients equal central differences.
     @Test func gradientsAreExact() throws {
-        let loss = try Decoded(LinearDecoder(), targets: targets, batch: 2) { PixelLoss(.l2, targets: $0) }
+        let decoder = LinearDecoder()
+        let loss = Decoded(decoder, PixelLoss(.l2, targets: decoder.decode(targets)))
         let gradients = try loss.gradients(samples, pairs: [4, 1])
         #expect(gradients.samples.shape == samples.shape)
         for index in 0..<samples.count {

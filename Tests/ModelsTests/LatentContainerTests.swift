@@ -85,7 +85,6 @@ import Testing
     }
 
     @Test(arguments: [
-        ("model_index.json", #"{"_class_name": "StableDiffusionXLPipeline"}"#),
         ("unet/config.json", #"{"class_embed_type": "timestep"}"#), ("vae/config.json", #"{"shift_factor": 0.1}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "squaredcos_cap_v2"}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "prediction_type": "flow"}"#),
@@ -101,6 +100,19 @@ import Testing
         let failure = try #require(throws: Failure.self) { try open(folder.path) }
         let parent = name.split(separator: "/").dropLast().joined()
         #expect(failure.status == .data && failure.place?.hasPrefix("\(folder.path)/\(parent)") == true)
+    }
+
+    @Test(arguments: [
+        ("StableDiffusionXLPipeline", "Stable Diffusion XL"), ("StableDiffusionXLInpaintPipeline", "Diffusion XL"),
+        ("StableDiffusionInpaintPipeline", "an inpainting model"), ("AudioLDMPipeline", "none of"),
+    ])
+    func otherPipelinesAreNamed(pipeline: String, words: String) throws {
+        let folder = try TinyLatentFolder()
+        try folder.write(#"{"_class_name": "\#(pipeline)"}"#, "model_index.json")
+        let failure = try #require(throws: Failure.self) { try open(folder.path) }
+        #expect(failure.status == .data && failure.place == "\(folder.path)/model_index.json: _class_name")
+        #expect(failure.message.contains(pipeline) && failure.message.contains(words), "\(failure)")
+        #expect(failure.suggestion == nil, "\(failure)")
     }
 
     @Test func aFolderWithoutWeights() throws {

@@ -119,19 +119,19 @@ import Testing
         #expect(try scaleFactor(model) == 0.18215)
     }
 
-    private func levels(_ table: NoiseTable, _ type: DataType) -> NamedTensor {
+    private func levels(_ table: NoiseTable, _ type: DataType) throws -> NamedTensor {
         let values = NamedTensor(name: "alphas_cumprod", shape: [1000], floats: table.alphasCumprod.map { Float($0) })
-        return type == .float32 ? values : values.rounded(to: type)
+        return type == .float32 ? values : try values.rounded(to: type)
     }
 
     @Test(arguments: [DataType.float32, .float16, .bfloat16]) func noiseLevelsBesideAConfiguration(type: DataType)
         throws
     {
         var model = try TinyLatentModel()
-        model.tensors.append(levels(.stableDiffusion, type))
+        model.tensors.append(try levels(.stableDiffusion, type))
         #expect(try ModelCatalogue.open(model.write(to: folder)).process == .vpDiscrete(.stableDiffusion))
         model.remove("alphas_cumprod")
-        model.tensors.append(levels(.latentDiffusion, type))
+        model.tensors.append(try levels(.latentDiffusion, type))
         let failure = try failure(of: model)
         #expect(failure.place?.hasSuffix("alphas_cumprod") == true)
         #expect(failure.message.contains("in the model file, and"), "\(failure)")
@@ -147,8 +147,8 @@ import Testing
 
 extension NamedTensor {
     /// The same numbers in half precision, of either kind.
-    fileprivate func rounded(to type: DataType) -> NamedTensor {
-        let values = (try? floats()) ?? []
+    fileprivate func rounded(to type: DataType) throws -> NamedTensor {
+        let values = try floats()
         let bits: [UInt16] =
             type == .bfloat16
             ? values.map { UInt16(truncatingIfNeeded: ($0.bitPattern + 0x8000) >> 16) }

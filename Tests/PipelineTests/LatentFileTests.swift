@@ -52,6 +52,28 @@ struct LatentFileTests {
         try expect("\(noise) --prompt x | \(Self.teacher) --model \(path)", 65, "prompts, which the model cannot read")
     }
 
+    // MARK: - Numbers that are not finite
+
+    /// A fit tells of it as sampling does.
+    @Test func aDecoderOfInfinity() throws {
+        var model = try TinyLatentModel()
+        model.takeClasses(10)
+        let name = "first_stage_model.decoder.conv_out.bias"
+        let bias = try #require(model.tensors.first { $0.name == name })
+        model.remove(name)
+        var values = try bias.floats()
+        values[0] = .infinity
+        model.tensors.append(NamedTensor(name: name, shape: bias.shape, floats: values))
+        let path = try model.write(to: folder)
+        let pairs = folder.file("pairs.ld3")
+        let made = try Programs.shell(
+            "ld3-noise -n 2 --model \(path) --labels balanced | \(Self.teacher) --model \(path) > \(pairs)")
+        #expect(made.status == 0, "\(made.errors)")
+        let words = "seed 0: the decoder of \(path) returned NaN or infinity"
+        try expect("ld3-fit -q --solver ddim --nfe 2 --model \(path) < \(pairs)", 70, words)
+        try expect("ld3-sample -q --schedule uniform --nfe 1 --model \(path) < \(pairs)", 70, words)
+    }
+
     // MARK: - Files of other models
 
     @Test func otherModelsAreNamed() throws {

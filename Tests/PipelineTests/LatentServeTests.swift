@@ -37,6 +37,16 @@ struct LatentServeTests {
         #expect(!FileManager.default.fileExists(atPath: folder.file("grid")))
         let distance = try Programs.shell("\(Self.noise) | ld3-sample \(Self.few) \(Self.serve) | ld3-fid")
         #expect(distance.status == 65 && distance.errors.contains("latents, not pictures"), "\(distance.errors)")
+        #expect(distance.errors.contains("in another process"), "\(distance.errors)")
+    }
+
+    @Test func aNoteTellsThatSamplesAreLatents() throws {
+        for (option, count) in [("", 1), ("--latents", 0)] {
+            let result = try Programs.shell(
+                "\(Self.noise) | ld3-sample --schedule uniform --solver ipndm --nfe 2 \(Self.serve) \(option)")
+            let notes = result.errors.split(separator: "\n").filter { $0.contains("the samples are latents") }
+            #expect(result.status == 0 && notes.count == count, "\(result.errors)")
+        }
     }
 
     /// A loss on latents is the squared distance; features are those of pictures.
@@ -49,11 +59,17 @@ struct LatentServeTests {
         #expect(perceptual.status == 64 && perceptual.errors.contains("latents"), "\(perceptual.errors)")
     }
 
-    /// The request of a stage of one's own is checked as a stream is.
+    /// The model says that it reads none, so it is not asked.
     @Test func promptsForAModelWithoutTextAreRefused() throws {
-        let noise = "ld3-noise -n 1 --shape 1,32,32 --prompt x"
-        let result = try Programs.shell("\(noise) | ld3-teacher -q --nfe 2 --model 'exec:ld3-teacher --serve'")
-        #expect(result.status == 74 && result.errors.contains("has prompts"), "\(result.errors)")
-        #expect(result.output.isEmpty && result.errors.split(separator: "\n").count == 1)
+        let model = "--model 'exec:ld3-teacher --serve --model mnist32'"
+        let noise = "ld3-noise -n 1 --prompt x"
+        for (command, status, words) in [
+            ("\(noise) \(model)", 64, "reads no prompts"),
+            ("\(noise) --shape 1,32,32 | ld3-teacher -q --nfe 2 \(model)", 65, "prompts, which the model cannot read"),
+        ] {
+            let result = try Programs.shell(command)
+            #expect(result.status == status && result.errors.contains(words), "\(result.errors)")
+            #expect(result.output.isEmpty && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+        }
     }
 }

@@ -70,6 +70,21 @@ struct ReproductionTests {
         #expect(!FileManager.default.fileExists(atPath: folder.file("results")))
     }
 
+    @Test(arguments: [
+        ("reproduce-latent rehearsal", "BUDGETS", "x"), ("reproduce-latent rehearsal", "SAMPLES", "0"),
+        ("reproduce-latent rehearsal", "BUDGETS", "4 0"), ("reproduce-pixel cifar10", "PAIRS", "1"),
+        ("reproduce-pixel mnist32", "BLOCK", "08"), ("reproduce-digits64", "FRESH", "-1"),
+        ("reproduce-solvers", "FRESH", "many"), ("reproduce-pointcloud rehearsal", "SETS", "0"),
+    ])
+    func aSizeThatIsNoNumber(command: String, variable: String, value: String) throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.shell(
+            "'\(Fixtures.root)/scripts/'\(command)", environment: [variable: value, "RESULTS": folder.file("results")])
+        #expect(result.status == 64 && result.errors.contains("\(variable)=\(value) is no"), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 1 && result.output.isEmpty, "\(result.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder.file("results")))
+    }
+
     // MARK: - Latent diffusion
 
     /// Runs scripts/reproduce-latent in its smallest form, with the features and the reference of digits64.

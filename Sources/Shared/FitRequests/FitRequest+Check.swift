@@ -31,8 +31,7 @@ extension FitRequest {
     package func check(_ model: Model, _ first: Pairs<Float>) throws {
         let process = model.process
         if ownLoss(of: model) == nil {
-            _ = try loss.loss(
-                to: first.targets, noiseSize: model.sampleShape.reduce(1, *), decoder: model.decoder)
+            _ = try loss.loss(to: first, of: model)
         }
         _ = try givenStarts(for: process)
         for budget in budgets {

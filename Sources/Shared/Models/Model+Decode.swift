@@ -6,11 +6,11 @@ import Tensors
 extension Model {
     /// Returns the pictures of solutions, [B, image shape]. Throws `internal`, naming the seed, if the decoder returns NaN
     /// or infinity.
-    package func pictures(_ solutions: Tensor<Float>, of batch: SampleBatch) throws -> Tensor<Float> {
+    package func pictures(_ solutions: Tensor<Float>, seeds: [Int64]) throws -> Tensor<Float> {
         let images = try decoder.decode(solutions)
         guard let bad = images.firstNonFinite() else { return images }
         throw Failure(
-            .internal, place: "seed \(batch.seeds[bad / images.sampleCount])",
+            .internal, place: "seed \(seeds[bad / images.sampleCount])",
             "the decoder of \(name) returned NaN or infinity")
     }
 
@@ -29,6 +29,6 @@ extension Model {
         guard isLatent, batch["target"] != nil else { return batch }
         let latents = Tensor<Float>(
             shape: [batch.count] + targetShape, elements: try batch.floats("target", sampleShape: targetShape))
-        return batch.setting(NamedTensor(name: "target", tensor: try pictures(latents, of: batch)))
+        return batch.setting(NamedTensor(name: "target", tensor: try pictures(latents, seeds: batch.seeds)))
     }
 }

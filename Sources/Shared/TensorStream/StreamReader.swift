@@ -75,7 +75,8 @@ package final class StreamReader {
         if partCount == 0 { try checkKind(metadata) } else { try checkPartIsComplete("a new part begins") }
         guard metadata[Key.decoded] != "false" else {
             throw Failure(
-                .data, "carries latents, not pictures", suggestion: "ld3-sample without --latents makes pictures")
+                .data, "carries latents, not pictures",
+                suggestion: "ld3-sample without --latents makes pictures, if the decoder is not in another process")
         }
         // A part that does not tell its guidance has none.
         try checkIdentity(metadata.merging([Key.guidance: "1.0"]) { given, _ in given })

@@ -8,19 +8,10 @@ package struct Decoded<L: Loss>: Loss {
     private let decoder: any Decoder<Element>
     private let loss: L
 
-    /// Decodes the targets once.
-    ///
-    /// - Parameters:
-    ///   - targets: [P, latent shape].
-    ///   - loss: makes the loss to decoded targets, [P, image shape].
-    ///   - batch: the targets that are decoded at once.
-    package init(
-        _ decoder: some Decoder<Element>, targets: Tensor<Element>, batch: Int,
-        loss: (_ images: Tensor<Element>) throws -> L
-    ) throws {
+    /// - Parameter loss: the loss to decoded targets, [P, image shape].
+    package init(_ decoder: some Decoder<Element>, _ loss: L) {
         self.decoder = decoder
-        let images = try Array(0..<targets.batch).chunks(of: batch).map { try decoder.decode(targets.gather($0)) }
-        self.loss = try loss(Tensor.concatenate(images))
+        self.loss = loss
     }
 
     package func values(_ samples: Tensor<Element>, pairs: [Int]) throws -> [Double] {

@@ -55,38 +55,43 @@ package struct LossChoice: Sendable {
             threads: values.threads())
     }
 
-    /// Returns the loss to targets [P, target shape], on the pictures that `decoder` makes of them. Throws `usage` if it does not
-    /// fit the model's samples.
-    ///
-    /// - Parameter noiseSize: the numbers of a noise.
-    package func loss<Element>(
-        to targets: Tensor<Element>, noiseSize: Int, decoder: any Decoder<Float>
-    ) throws -> any Loss<Element> {
-        let divisor = usesCompatibleDivisor ? Double(noiseSize) : nil
+    /// Returns the loss to the targets of pairs, on the pictures that the model's decoder makes of them. Throws `usage` if
+    /// it does not fit the model's samples, `internal`, naming the seed, if a decoded target is not finite.
+    package func loss<Element>(to pairs: Pairs<Element>, of model: Model) throws -> any Loss<Element> {
+        let divisor = usesCompatibleDivisor ? Double(model.sampleShape.reduce(1, *)) : nil
         func pixels<Value>(_ targets: Tensor<Value>) -> PixelLoss<Value> {
             PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
         }
-        if decoder is AbsentDecoder<Float>, usesNetwork {
+        if !model.makesPictures, usesNetwork {
             throw Failure.option(
                 "loss \(name.rawValue)", "compares pictures, and the model in another process gives latents")
         }
-        let isDecoded = !(decoder is IdentityDecoder<Float> || decoder is AbsentDecoder<Float>)
-        guard usesNetwork || isDecoded else { return pixels(targets) }
-        guard decoder.imageShape.count == 3, let samples = targets as? Tensor<Float> else { throw misfit(targets) }
-        let loss: any Loss<Float>
-        if usesNetwork {
-            let (network, weights) = try features(of: decoder.imageShape)
-            func perceptual(_ images: Tensor<Float>) throws -> PerceptualLoss {
-                PerceptualLoss(try PerceptualDistance(network, targets: images, weights: weights))
-            }
-            loss =
-                isDecoded
-                ? try Decoded(decoder, targets: samples, batch: 16, loss: perceptual) : try perceptual(samples)
-        } else {
-            loss = try Decoded(decoder, targets: samples, batch: 16, loss: pixels)
+        let isDecoded = model.isLatent && model.makesPictures
+        guard usesNetwork || isDecoded else { return pixels(pairs.targets) }
+        guard model.decoder.imageShape.count == 3, let samples = pairs.targets as? Tensor<Float> else {
+            throw misfit(pairs.targets)
         }
-        guard let loss = loss as? any Loss<Element> else { throw misfit(targets) }
+        let features = usesNetwork ? try features(of: model.decoder.imageShape) : nil
+        let targets = isDecoded ? try Self.pictures(of: samples, seeds: pairs.seeds, model) : samples
+        func decoded(_ loss: some Loss<Float>) -> any Loss<Float> {
+            isDecoded ? Decoded(model.decoder, loss) : loss
+        }
+        let loss =
+            if let (network, weights) = features {
+                decoded(PerceptualLoss(try PerceptualDistance(network, targets: targets, weights: weights)))
+            } else {
+                decoded(pixels(targets))
+            }
+        guard let loss = loss as? any Loss<Element> else { throw misfit(pairs.targets) }
         return loss
+    }
+
+    /// Returns the pictures [P, image shape] of latents, of which a few are decoded at once.
+    private static func pictures(of latents: Tensor<Float>, seeds: [Int64], _ model: Model) throws -> Tensor<Float> {
+        Tensor.concatenate(
+            try Array(seeds.indices).chunks(of: 16).map { rows in
+                try model.pictures(latents.gather(rows), seeds: rows.map { seeds[$0] })
+            })
     }
 
     /// Returns the network of a loss over features. Throws `usage` if there is none for pictures of this shape.

@@ -13,7 +13,9 @@ extension LatentModelFiles {
         let isFlow = try folder.index { index in
             let name = index["_class_name"]?.string ?? "nothing"
             guard let isFlow = Self.pipelines[name] else {
-                throw Failure(.data, place: "_class_name", unknown: name, choices: Self.pipelines.keys.sorted())
+                let known = Self.pipelines.keys.sorted().joined(separator: ", ")
+                let fault = OtherLatentFiles.kind(ofPipeline: name).map { "is of \($0)" } ?? "is none of \(known)"
+                throw Failure(.data, place: "_class_name", "`\(name)` \(fault)")
             }
             return isFlow
         }

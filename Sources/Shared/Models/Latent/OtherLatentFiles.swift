@@ -18,6 +18,20 @@ enum OtherLatentFiles {
         ".absmax": "a model with quantised weights, which are not read",
     ]
 
+    /// Texts in the names of diffusers' pipelines, and the kind of model that has them.
+    private static let pipelines: KeyValuePairs<String, String> = [
+        "StableDiffusionXL": "Stable Diffusion XL, which is not read",
+        "StableDiffusion3": "Stable Diffusion 3, which is not read",
+        "Flux": "Flux, which is not read",
+        "ControlNet": "a ControlNet, which is not read",
+        "Inpaint": "an inpainting model, which is not read",
+    ]
+
+    /// Returns the kind of model of a pipeline; nil if it is not known.
+    static func kind(ofPipeline name: String) -> String? {
+        pipelines.first { name.contains($0.key) }?.value
+    }
+
     /// Throws `data`, naming a tensor, if the weights are of such a kind.
     static func refuse(_ weights: any WeightSource) throws {
         for name in weights.tensorNames {
