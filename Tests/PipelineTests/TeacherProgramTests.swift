@@ -99,7 +99,7 @@ struct TeacherProgramTests {
         #expect(
             frames[0].metadata == [
                 "ld3.format": "1", "ld3.kind": "model", "ld3.process": "edm", "ld3.shape": "[2]",
-                "ld3.pullback": "true",
+                "ld3.pullback": "true", "ld3.reads_prompts": "false",
             ])
         // D = x c^2 / (c^2 + s^2)
         #expect(try frames[1].tensor("denoised").floats() == [0.5, -1, 0.5 / 17, 4 / 17])
