@@ -146,7 +146,7 @@ import Testing
 }
 
 extension NamedTensor {
-    /// The same numbers in half precision, of either kind.
+    /// Returns the tensor with its numbers rounded to F16 or BF16.
     fileprivate func rounded(to type: DataType) throws -> NamedTensor {
         let values = try floats()
         let bits: [UInt16] =
