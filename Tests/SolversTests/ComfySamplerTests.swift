@@ -1,6 +1,5 @@
-import Testing
-
 import Solvers
+import Testing
 
 /// A list is fitted for one sampler, so ComfyUI's is named only if it takes the same steps.
 struct ComfySamplerTests {
