@@ -37,6 +37,7 @@ struct FitRun {
         self.request = request
         try output.check(process, request.budgets)
         if let warning = request.warning(onPairs: part.count) { reporter.warn("\(origin.place) \(warning)") }
+        request.notes(on: model).forEach(reporter.note)
         let first = try samples.next().map { [$0] } ?? []
         if first.contains(where: { $0.count > 0 }) { try request.check(model, Pairs(first, model: model)) }
         let pairs = try Pairs(first + samples.all(), model: model)

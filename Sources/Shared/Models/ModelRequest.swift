@@ -18,6 +18,8 @@ package struct ModelRequest: Sendable {
     package var architecture: String?
     /// The set of weights that the user wants of a file with two.
     package var weightSet: WeightSet?
+    /// The files or folders of networks that go before the model's own.
+    package var parts: [ModelPart: String]
     /// The number of threads; nil for one on each core.
     package var threads: Int?
     /// The seconds within which a model in another process must introduce itself; nil for the default.
@@ -25,7 +27,8 @@ package struct ModelRequest: Sendable {
 
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil, childTimeout: Int? = nil
+        architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:],
+        threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
         self.process = process
@@ -33,6 +36,7 @@ package struct ModelRequest: Sendable {
         self.allowsOther = allowsOther
         self.architecture = architecture
         self.weightSet = weightSet
+        self.parts = parts
         self.threads = threads
         self.childTimeout = childTimeout
     }
@@ -41,6 +45,7 @@ package struct ModelRequest: Sendable {
     /// else is given, `noInput` if a file that the user names does not exist.
     package func check() throws {
         if let architecture { try Descriptor.requireFile(architecture) }
+        for path in parts.values { try LatentModelFiles.requireFile(path) }
         guard let name else { return }
         let specification = try ModelSpecification(name)
         try refuseUnread(by: specification, name)
@@ -48,8 +53,7 @@ package struct ModelRequest: Sendable {
         case .embedded, .gaussian, .random, .foreign: break
         case .checkpoint(let path), .mixture(let path), .points(let path):
             _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
-                guard !DiffusersFolder.isFolder(path) else { return }
-                try Descriptor.requireFile(path)
+                try LatentModelFiles.requireFile(path)
             }
         }
     }
@@ -64,6 +68,12 @@ package struct ModelRequest: Sendable {
         }
         if weightSet != nil {
             guard case .checkpoint = specification else { throw refusal("weights", "a checkpoint") }
+        }
+        if let part = parts.keys.first {
+            switch specification {
+            case .checkpoint, .embedded: break
+            default: throw refusal(part.setting, "a latent diffusion model")
+            }
         }
         if childTimeout != nil {
             guard case .foreign = specification else { throw refusal("introduction time", "an exec:COMMAND") }
@@ -87,7 +97,8 @@ package struct ModelRequest: Sendable {
             chosen, place: place,
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil), threads: threads,
+            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
+            parts: try parts(of: isInputsModel ? origin : nil), threads: threads,
             childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         model.remarks.forEach(warn)
         if !allowsOther {
@@ -108,6 +119,19 @@ package struct ModelRequest: Sendable {
                 try locating(origin.place) { try NoiseProcess(named: spelling, in: Key.process) }
             }
         }
+    }
+
+    /// Returns the files of parts that the user names, and beside them those that the input names. Throws `data` if data
+    /// name a file that they may not choose.
+    private func parts(of origin: Origin?) throws -> [ModelPart: String] {
+        guard let origin else { return parts }
+        var parts = parts
+        for part in ModelPart.allCases where parts[part] == nil {
+            guard let path = origin.metadata[part.key] else { continue }
+            try Trust.check(part, path, by: origin)
+            parts[part] = path
+        }
+        return parts
     }
 
     private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {
@@ -147,6 +171,17 @@ package struct ModelRequest: Sendable {
             }
             warn(
                 "\(origin.place) was learned with the weights `\(recorded.rawValue)`, not with `\(own.rawValue)`")
+        }
+        for part in ModelPart.allCases {
+            let (recorded, own) = (origin.metadata[part.digestKey], model.parts[part])
+            guard recorded != own?.sha256 else { continue }
+            func words(_ path: String?) -> String {
+                path.map { "the \(part.words) \($0)" } ?? "the model's own \(part.words)"
+            }
+            let (other, used) = (words(origin.metadata[part.key]), words(own?.name))
+            // A decoder does not change pairs.
+            if kind == .pairs, part == .textEncoder { throw refusal("with \(other)", "with \(used)") }
+            if kind == .schedule { warn("\(origin.place) was learned with \(other), not with \(used)") }
         }
         let recorded = try guidance(of: origin)
         guard recorded != model.guidance else { return }

@@ -43,6 +43,18 @@ package enum Key {
     /// The set of the model's weights that was used: `ema` or `raw`.
     package static let weights = "ld3.weights"
     package static let history = "ld3.history"
+
+    /// Returns the key by which a stream names the file of a part of its model, such as `ld3.decoder`.
+    package static func part(_ name: String) -> String { "ld3.\(name)" }
+    /// Returns the key of that file's digest.
+    package static func partDigest(_ name: String) -> String { "ld3.\(name)_sha256" }
+
+    /// The keys that tell of a model. A program that works with a model replaces all of them.
+    static let ofModel: Set<String> = [
+        model, modelDigest, process, guidance, weights, part("decoder"), partDigest("decoder"), part("text_encoder"),
+        partDigest("text_encoder"),
+    ]
+
     package static let prompts = "ld3.prompts"
     package static let negativePrompt = "ld3.negative_prompt"
     /// `false` if samples are latents.

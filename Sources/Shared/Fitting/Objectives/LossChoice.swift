@@ -62,9 +62,10 @@ package struct LossChoice: Sendable {
         func pixels<Value>(_ targets: Tensor<Value>) -> PixelLoss<Value> {
             PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
         }
-        if !model.makesPictures, usesNetwork {
+        if usesNetwork, let absent = model.decoder as? AbsentDecoder<Float> {
             throw Failure.option(
-                "loss \(name.rawValue)", "compares pictures, and the model in another process gives latents")
+                "loss \(name.rawValue)", "compares pictures, and the model \(absent.failure.message)",
+                suggestion: absent.reason == .missing ? absent.failure.suggestion : nil)
         }
         let isDecoded = model.isLatent && model.makesPictures
         guard usesNetwork || isDecoded else { return pixels(pairs.targets) }

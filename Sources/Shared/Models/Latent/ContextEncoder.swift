@@ -28,12 +28,12 @@ struct ContextEncoder: ConditionEncoder {
         switch files.configuration.condition {
         case .none: return nil
         case .classes:
-            let table = try locating(files.path) {
+            let table = try files.places.locating {
                 try ClassEmbedder(weights: files.weights, prefix: LatentModelFiles.conditionPrefix)
             }
             source = .classes(table)
         case .text(let architecture):
-            let deferred = Deferred(of: files.path) {
+            let deferred = Deferred(in: files.places) {
                 let tokenizer = try files.tokenizer()
                 let encoder = try TextEncoder(weights: files.weights, architecture: architecture, pool: pool)
                 guard tokenizer.vocabulary.count <= encoder.vocabularyCount else {
@@ -96,13 +96,13 @@ struct ContextEncoder: ConditionEncoder {
         }
     }
 
-    /// Returns a sentence on each prompt that is cut, with the beginning of the text that is left out.
+    /// Returns a sentence on each prompt that is cut, without a subject, with the beginning of the text that is left out.
     func cuts(of prompts: [Prompt]) throws -> [String] {
         guard case .text(let networks, let architecture) = source, !prompts.isEmpty else { return [] }
         let tokenizer = try networks.value().tokenizer
         return prompts.compactMap { prompt in
             tokenizer.tokens(prompt.text, length: architecture.positions).cutText.map { text in
-                "the prompt \(prompt.text.quoted(limit: 40)) has more than \(architecture.positions - 2) tokens: "
+                "\(prompt.text.quoted(limit: 40)) has more than \(architecture.positions - 2) tokens: "
                     + "\(text.quoted(limit: 80)) is cut off"
             }
         }
