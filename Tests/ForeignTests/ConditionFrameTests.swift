@@ -55,3 +55,5 @@ import Testing
         }
     }
 }
+        #expect(try introduction(["ld3.guidance": "2.5"]).guidance == 2.5 && plain.guidance == 1)
+        #expect(throws: Failure.self) { try introduction(["ld3.guidance": "inf"]) }

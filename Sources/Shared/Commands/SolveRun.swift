@@ -88,9 +88,10 @@ package struct SolveRun {
             told.ofGuidance = true
             reporter.warn("the samples from seed \(seed) on carry no \(missing): guidance changes nothing in them")
         }
-        if model.guidance == 1, !told.ofGuidance, batch.part.metadata[Key.negativePrompt] != nil {
+        if !(model.denoiser is Guided<Float>), !told.ofGuidance, batch.part.metadata[Key.negativePrompt] != nil {
             told.ofGuidance = true
-            reporter.warn("without guidance the negative prompt changes nothing")
+            let reason = model.guidance == 1 ? "without guidance" : "the model guides itself, so"
+            reporter.warn("\(reason) the negative prompt changes nothing")
         }
         let (prompts, negative) = try model.prompts(of: batch)
         let cuts =

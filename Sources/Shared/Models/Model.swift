@@ -43,6 +43,7 @@ package struct Model: Sendable {
     package var identityMetadata: [String: String] {
         var keys = [Key.model: name]
         keys[Key.modelDigest] = sha256
+        keys[Key.architectureDigest] = identity.architectureSHA256
         for (part, file) in parts {
             keys[part.key] = file.name
             keys[part.digestKey] = file.sha256

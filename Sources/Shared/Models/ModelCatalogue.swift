@@ -16,7 +16,8 @@ package enum ModelCatalogue {
     ///   - place: the place where the name stands, for messages.
     ///   - process: the process under which the model runs; nil for the model's own, or EDM's if it has none. A network that
     ///     was trained under EDM's process can run under any process that begins with some signal.
-    ///   - guidance: classifier-free guidance weight; 1 is none.
+    ///   - guidance: the weight of classifier-free guidance, 1 for none; nil for the model's own, which is none unless it
+    ///     guides itself.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
     ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
     ///   - parts: the files or folders of networks of a latent diffusion model that go before the model's own.
@@ -25,15 +26,16 @@ package enum ModelCatalogue {
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
-        _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double = 1,
+        _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double? = nil,
         architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:], threads: Int? = nil,
         childTimeout: Int = Self.childTimeout
     ) throws -> Model {
-        let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
+        var opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
                 ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
                 weightSet: weightSet, parts: parts, threads: threads, childTimeout: childTimeout)
         }
+        opened.architectureSHA256 = try architecture.map { try modelDigest(ofFile: $0) }
         guard opened.stepper != nil || opened.process.hasNoiseLevels else {
             throw Failure(
                 .usage, place: "process", "\(opened.process.spelling) is of a sampler, and \(name) is a denoiser")
@@ -41,7 +43,11 @@ package enum ModelCatalogue {
         guard weightSet == nil || opened.weightSet != nil else {
             throw Failure(.usage, place: "weights", "the model \(name) has one set of weights")
         }
-        guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
+        guard opened.guidance == 1 || guidance == nil || guidance == opened.guidance else {
+            throw Failure(
+                .usage, place: "guidance", "the model \(name) guides itself already, by the weight \(opened.guidance)")
+        }
+        guard let guidance, guidance != opened.guidance else { return opened.model(name: name, guidance: 1) }
         guard opened.stepper == nil else {
             throw Failure(.usage, place: "guidance", "the model \(name) is a sampler, which guides itself if at all")
         }
@@ -181,7 +187,7 @@ package enum ModelCatalogue {
         return Opened(
             sha256: nil, process: process ?? own ?? .edm, denoiser: served, decoder: decoder(of: denoiser.model),
             batch: networkBatch(served), conditionInputs: ConditionInputs(denoiser.model),
-            canGuide: denoiser.model.canGuide)
+            canGuide: denoiser.model.canGuide, guidance: denoiser.model.guidance)
     }
 
     private static func foreign(_ stepper: ForeignStepper, process: NoiseProcess?) throws -> Opened {
@@ -194,7 +200,7 @@ package enum ModelCatalogue {
         return Opened(
             sha256: nil, process: stepper.process, denoiser: denoiser, stepper: stepper,
             decoder: decoder(of: stepper.model), batch: networkBatch(denoiser),
-            conditionInputs: ConditionInputs(stepper.model))
+            conditionInputs: ConditionInputs(stepper.model), guidance: stepper.model.guidance)
     }
 
     private static func decoder(of model: ModelFrame) -> (any Decoder<Float>)? {
@@ -215,6 +221,7 @@ package enum ModelCatalogue {
 /// A model before guidance.
 private struct Opened {
     var sha256: String?
+    var architectureSHA256: String?
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var stepper: ForeignStepper?
@@ -226,14 +233,17 @@ private struct Opened {
     var conditionInputs: ConditionInputs
     var conditionEncoder: (any ConditionEncoder)?
     var canGuide: Bool
+    /// The weight with which the denoiser or the sampler guides itself; 1 for none.
+    var guidance: Double
     var remarks: [String] = []
 
     init(
         sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
         decoder: (any Decoder<Float>)? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
         conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, weightSet: WeightSet? = nil,
-        parts: [ModelPart: ModelIdentity] = [:], remarks: [String] = []
+        guidance: Double = 1, parts: [ModelPart: ModelIdentity] = [:], remarks: [String] = []
     ) {
+        self.guidance = guidance
         self.weightSet = weightSet
         self.parts = parts
         self.sha256 = sha256
@@ -248,10 +258,12 @@ private struct Opened {
         self.remarks = remarks
     }
 
-    func model(name: String, guidance: Double) -> Model {
+    /// Returns the model with guidance by `weight`, of which 1 adds nothing.
+    func model(name: String, guidance weight: Double) -> Model {
         Model(
-            identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
-            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
+            identity: ModelIdentity(name: name, sha256: sha256, architectureSHA256: architectureSHA256),
+            process: process, guidance: guidance * weight,
+            denoiser: weight == 1 ? denoiser : Guided(denoiser, weight: weight),
             stepper: stepper,
             decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,

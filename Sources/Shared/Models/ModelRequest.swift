@@ -86,6 +86,7 @@ package struct ModelRequest: Sendable {
     /// `allowsOther` is true, and if data name a model that they may not choose (`Trust`). `warn` is told the model's remarks, and if
     /// only names can be compared and they differ.
     package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
+        for origin in origins { _ = try (Self.guidance(of: origin), Self.weightSet(of: origin)) }
         let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
         let inputName = origin?.metadata[Key.model]
         if name == nil, let origin, let inputName { try Trust.check(inputName, by: origin) }
@@ -93,13 +94,15 @@ package struct ModelRequest: Sendable {
         let chosen = name ?? inputName ?? ModelSpecification.embeddedName
         let place = name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model"
         try refuseUnread(by: ModelSpecification(chosen, place: place), chosen)
-        let model = try ModelCatalogue.open(
-            chosen, place: place,
-            process: try process(of: isInputsModel ? origin : nil),
-            guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
-            parts: try parts(of: isInputsModel ? origin : nil), threads: threads,
-            childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
+        let model = try asData(of: origin) {
+            try ModelCatalogue.open(
+                chosen, place: place,
+                process: process(of: isInputsModel ? origin : nil),
+                guidance: guidance ?? origin.flatMap(Self.guidance), architecture: architecture,
+                weightSet: weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
+                parts: parts(of: isInputsModel ? origin : nil), threads: threads,
+                childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
+        }
         model.remarks.forEach(warn)
         if !allowsOther {
             for origin in origins {
@@ -108,6 +111,25 @@ package struct ModelRequest: Sendable {
             }
         }
         return model
+    }
+
+    /// Runs `body`. If a setting does not fit the model and the input tells it, not the user, the failure is one of the
+    /// input and names its key.
+    private func asData<Result>(of origin: Origin?, _ body: () throws -> Result) throws -> Result {
+        let isGiven = [
+            "process": (Key.process, process != nil), "guidance": (Key.guidance, guidance != nil),
+            "weights": (Key.weights, weightSet != nil),
+        ]
+        do {
+            return try body()
+        } catch var failure as Failure where failure.status == .usage {
+            if let origin, let (key, isUsers) = failure.place.flatMap({ isGiven[$0] }), !isUsers,
+                origin.metadata[key] != nil
+            {
+                (failure.status, failure.place) = (.data, "\(origin.place): \(key)")
+            }
+            throw failure
+        }
     }
 
     /// Returns the process that the user names, else the one that the input names. Throws `data` if the input's is kept in a
@@ -143,9 +165,26 @@ package struct ModelRequest: Sendable {
                     "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
                         + "\(own.prefix(12))", suggestion: insistence)
             }
+            try checkArchitecture(of: model, against: origin)
         } else if name != model.name {
             warn("\(origin.place) was made with the model \(name), not with \(model.name)")
         }
+    }
+
+    /// Throws `data` if an input was made with another file of `architecture` than the model, or with one where the model has
+    /// none. Noise that was drawn without one fits every network of its shape.
+    private static func checkArchitecture(of model: Model, against origin: Origin) throws {
+        let (recorded, own) = (origin.metadata[Key.architectureDigest], model.identity.architectureSHA256)
+        guard recorded != own, recorded != nil || origin.metadata[Key.kind] != StreamKind.noise.rawValue else { return }
+        let (words, remedy) =
+            switch (recorded?.prefix(12), own?.prefix(12)) {
+            case (let recorded?, let own?):
+                ("with an <architecture> of digest \(recorded), not with one of digest \(own)", "give the same file")
+            case (let recorded?, nil):
+                ("with an <architecture> of digest \(recorded), and none is given", "give the file here too")
+            case (nil, _): ("without <architecture>", "leave it out")
+            }
+        throw Failure(.data, place: origin.place, "made \(words)", suggestion: "\(remedy), or \(insistence)")
     }
 
     private static let insistence = "<other model> goes on all the same"
@@ -183,7 +222,7 @@ package struct ModelRequest: Sendable {
             if kind == .pairs, part == .textEncoder { throw refusal("with \(other)", "with \(used)") }
             if kind == .schedule { warn("\(origin.place) was learned with \(other), not with \(used)") }
         }
-        let recorded = try guidance(of: origin)
+        let recorded = try guidance(of: origin) ?? 1
         guard recorded != model.guidance else { return }
         if kind == .pairs { throw refusal("with the guidance \(recorded)", "with \(model.guidance)") }
         warn("\(origin.place) was learned with the guidance \(recorded), not with \(model.guidance)")
@@ -200,8 +239,8 @@ package struct ModelRequest: Sendable {
         }
     }
 
-    private static func guidance(of origin: Origin) throws -> Double {
-        guard let text = origin.metadata[Key.guidance] else { return 1 }
+    private static func guidance(of origin: Origin) throws -> Double? {
+        guard let text = origin.metadata[Key.guidance] else { return nil }
         guard let weight = Double(text), weight.isFinite else {
             throw Failure(.data, place: origin.place, "\(Key.guidance) is `\(text)`, not a number")
         }

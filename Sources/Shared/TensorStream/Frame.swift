@@ -42,6 +42,8 @@ package enum Key {
     package static let guidance = "ld3.guidance"
     /// The set of the model's weights that was used: `ema` or `raw`.
     package static let weights = "ld3.weights"
+    /// The digest of the file that tells the model's architecture, if the user gave one.
+    package static let architectureDigest = "ld3.architecture_sha256"
     package static let history = "ld3.history"
 
     /// Returns the key by which a stream names the file of a part of its model, such as `ld3.decoder`.
@@ -50,9 +52,9 @@ package enum Key {
     package static func partDigest(_ name: String) -> String { "ld3.\(name)_sha256" }
 
     /// The keys that tell of a model. A program that works with a model replaces all of them.
-    static let ofModel: Set<String> = [
-        model, modelDigest, process, guidance, weights, part("decoder"), partDigest("decoder"), part("text_encoder"),
-        partDigest("text_encoder"),
+    package static let ofModel: Set<String> = [
+        model, modelDigest, process, guidance, weights, architectureDigest, part("decoder"), partDigest("decoder"),
+        part("text_encoder"), partDigest("text_encoder"),
     ]
 
     package static let prompts = "ld3.prompts"
