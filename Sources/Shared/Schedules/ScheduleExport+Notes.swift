@@ -1,5 +1,6 @@
 import Diagnostics
 import Solvers
+import TensorStream
 
 extension ScheduleExport {
     /// Throws a usage failure if schedules that are still to be fitted, with model times or coefficients of their own, would
@@ -61,6 +62,12 @@ extension ScheduleExport {
         }
         guard namesSolver else { return notes }
         return notes + [samplerNote(schedule.solver)]
+    }
+
+    /// Returns what to set in the other program if the schedule was learned with guidance and the format does not tell it.
+    func guidanceNote(_ schedule: Schedule) -> String? {
+        guard format != .json, let weight = schedule.made[Key.guidance] else { return nil }
+        return "learned with guidance: set cfg \(weight), which diffusers calls guidance_scale"
     }
 
     /// Returns a note that names the sampler of ComfyUI for a solver, or else another order that has one.

@@ -57,6 +57,9 @@ package enum Key {
         part("text_encoder"), partDigest("text_encoder"),
     ]
 
+    /// The keys that tell of single samples of the part, so a schedule has none of them.
+    static let ofSamples: Set<String> = [prompts, negativePrompt]
+
     package static let prompts = "ld3.prompts"
     package static let negativePrompt = "ld3.negative_prompt"
     /// `false` if samples are latents.
