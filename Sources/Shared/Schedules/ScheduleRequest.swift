@@ -39,20 +39,14 @@ package struct ScheduleRequest: Sendable {
                 source = .discretization(.tabulated(try TabulatedSchedule(bytes, path: schedule)))
             }
         } else {
-            source = .file(schedule, try Self.frames(ofFile: schedule))
+            let stream = try namingFile(schedule, at: "schedule", orOneOf: Discretization.spellings) {
+                try StreamReader.file(schedule, .schedule)
+            }
+            source = .file(schedule, try Schedule.frames(of: stream))
         }
         guard evaluations == nil || steps == nil else {
             throw Failure(.usage, place: "steps", "cannot be given together with <evaluations>")
         }
-    }
-
-    private static func frames(ofFile path: String) throws -> [Frame] {
-        let stream = try namingFile(path, at: "schedule", orOneOf: Discretization.spellings) {
-            try StreamReader.file(path, .schedule)
-        }
-        var frames: [Frame] = []
-        while let (frame, _) = try stream.next() { frames.append(frame) }
-        return frames
     }
 
     /// Whether the options or the file say for which solver the times are. A bare list does not.
