@@ -42,10 +42,11 @@ extension Arguments {
                 .usage, place: "--schedule", "is required",
                 suggestion: "a file that ld3-fit wrote, or one of \(Discretization.spellings.joined(separator: ", "))")
         }
-        let request = try ScheduleRequest(
+        var request = try ScheduleRequest(
             schedule: schedule, solver: stringIfGiven("solver"), order: integerIfGiven("order"),
             variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"),
             process: try process())
+        request.isDefault = !isGiven("schedule")
         try request.check(fallback: fallback)
         return request
     }

@@ -11,6 +11,8 @@ package struct ScheduleRequest: Sendable {
     package var variant: String?
     package var evaluations: Int?
     package var steps: Int?
+    /// Whether the user names no schedule. If the log-SNR of the process is infinite at an end, the times are then uniform.
+    package var isDefault = false
     private let source: Source
 
     private enum Source: Sendable {
@@ -86,7 +88,8 @@ package struct ScheduleRequest: Sendable {
         for process: NoiseProcess, fallback: (solver: String, evaluations: Int?), note: (String) -> Void
     ) throws -> Schedule {
         switch source {
-        case .discretization(let discretization):
+        case .discretization(var discretization):
+            if isDefault, !process.hasNoiseLevels || !process.hasFiniteLogSNR { discretization = .uniform }
             let (solver, steps) = try budget(of: discretization, process: process, fallback: fallback)
             let schedule = try Schedule(discretization, solver: solver, steps: steps, process: process)
             schedule.noteOnEnd.map(note)
