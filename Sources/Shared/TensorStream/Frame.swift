@@ -65,10 +65,13 @@ package enum Key {
     /// `false` if samples are latents.
     package static let decoded = "ld3.decoded"
 
-    /// Returns the list that a value of `ld3.prompts` holds. Throws `data` if it is no JSON array of strings.
+    /// Returns the list that a value of `ld3.prompts` holds. Throws `data` if it is no JSON array of distinct strings.
     package static func promptList(_ text: String) throws(Failure) -> [String] {
         guard let list = (try? JSONValue(parsing: text))?.elements?.map(\.string) as? [String] else {
             throw Failure(.data, place: prompts, "is no JSON array of strings")
+        }
+        guard Set(list.map { Array($0.utf8) }).count == list.count else {
+            throw Failure(.data, place: prompts, "has a prompt twice")
         }
         return list
     }
