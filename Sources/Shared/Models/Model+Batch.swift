@@ -11,10 +11,14 @@ extension Model {
     package func noise(of batch: SampleBatch) throws -> Tensor<Float> {
         let shape = try batch.sampleShape("noise")
         guard shape == sampleShape else {
+            let isMixture = resized(to: shape).sampleShape == shape
             throw Failure(
                 .data, place: batch.part.place,
-                "the noise has samples of shape \(shape), the model \(name) wants \(acceptedShapes)",
-                suggestion: "<ld3-noise:model> takes the shape from the model")
+                "the noise has samples of shape \(shape), "
+                    + (isMixture
+                        ? "after others of \(sampleShape): the samples of a run have one shape"
+                        : "the model \(name) wants \(acceptedShapes)"),
+                suggestion: isMixture ? "join parts of one shape" : "<ld3-noise:model> takes the shape from the model")
         }
         return Tensor(shape: [batch.count] + shape, elements: try batch.floats("noise"))
     }
