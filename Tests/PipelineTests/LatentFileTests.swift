@@ -146,11 +146,14 @@ struct LatentFileTests {
         func described(_ prediction: String) throws -> String {
             let text = #"{"params": {"parameterization": "\#(prediction)"}}"#
             let architecture = try folder.write(Array(text.utf8), to: "\(prediction).json")
-            let told = try Programs.shell("ld3-teacher --describe --json --model \(path) --architecture \(architecture)")
+            let told = try Programs.shell(
+                "ld3-teacher --describe --json --model \(path) --architecture \(architecture)")
             #expect(told.status == 0, "\(told.errors)")
             return told.text
         }
-        #expect(try described("v") == described("eps").replacingOccurrences(of: "predicts noise", with: "predicts velocity"))
+        #expect(
+            try described("v") == described("eps").replacingOccurrences(of: "predicts noise", with: "predicts velocity")
+        )
         let other = try folder.write(Array(#"{"params": {"parameterization": "foo"}}"#.utf8), to: "foo.json")
         try expect("ld3-noise -n 1 --model \(path) --architecture \(other)", 65, "parameterization", "foo")
     }
