@@ -47,7 +47,7 @@ reproduce-pointcloud-rehearsal: build  ## the same on a small checkpoint with ra
 $(LATENT_REPRODUCTIONS): build
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-latent $(patsubst reproduce-%,%,$@)
 
-reproduce-latent-rehearsal: build  ## the way of the paper's Stable Diffusion table on the embedded latent model
+reproduce-latent-rehearsal: build  ## the paper's Stable Diffusion table in small, on the embedded latent model
 	@PATH="$(CURDIR)/$(BUILD):$$PATH" scripts/reproduce-latent rehearsal
 
 # The shape of the paper's latent tables on the embedded latent diffusion model.

@@ -59,11 +59,11 @@ import Testing
         let read = try ModelFrame(latent.frame)
         #expect(read.isLatent && read.readsPrompts == true)
         #expect(try introduction(["ld3.reads_prompts": "false"]).readsPrompts == false)
+        #expect(try introduction(["ld3.guidance": "2.5"]).guidance == 2.5 && plain.guidance == 1)
+        #expect(throws: Failure.self) { try introduction(["ld3.guidance": "inf"]) }
         for key in ["ld3.latent", "ld3.reads_prompts", "ld3.pullback"] {
             let failure = try #require(throws: Failure.self) { try introduction([key: "yes"]) }
             #expect(failure.status == .inputOutput && failure.message.contains(key))
         }
     }
 }
-        #expect(try introduction(["ld3.guidance": "2.5"]).guidance == 2.5 && plain.guidance == 1)
-        #expect(throws: Failure.self) { try introduction(["ld3.guidance": "inf"]) }

@@ -1,7 +1,7 @@
 import Diffusion
 import Tensors
 
-/// The one-dimensional mixture of the golden values (docs/methods/solvers.md, "Golden values").
+/// The one-dimensional mixture of the golden values.
 package func smallMixture(_ process: NoiseProcess) throws -> MixtureDenoiser<Double> {
     try MixtureDenoiser(
         weights: [0.3, 0.7], means: Tensor(shape: [2, 1], elements: [-0.4, 0.5]),

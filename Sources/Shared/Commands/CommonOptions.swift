@@ -29,6 +29,8 @@ extension Option {
         "decoder", "FILE", "the decoder (VAE) of a latent diffusion model, before the one in the model's own file")
     package static let textEncoder = Option.value(
         "text-encoder", "FILE", "the CLIP text encoder of a latent diffusion model, before the model's own")
+    /// The names of the options that name files beside the model's.
+    package static let modelFiles = ["architecture", "decoder", "text-encoder"]
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"

@@ -2,7 +2,7 @@ import Diagnostics
 import LinearAlgebra
 import Tensors
 
-/// The Fréchet distance between two Gaussians (Heusel et al. 2017, Eq. 6; docs/methods/metrics.md, "Frechet distance"):
+/// The Fréchet distance between two Gaussians (Heusel et al. 2017, Eq. 6; docs/methods/metrics.md, "Fréchet distance"):
 ///
 ///     |mu1 - mu2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
 package struct FrechetDistance: Sendable, Equatable {

@@ -45,7 +45,7 @@ struct ComponentFolder: Sendable {
 
     /// Calls `body` with the settings of the network.
     func settings<Result>(_ body: (JSONValue) throws -> Result) throws -> Result {
-        let document = try JSONValue(file: place(Self.settingsFile))
+        let document = try JSONValue(file: place(Self.settingsFile), isPythons: true)
         return try locating(place(Self.settingsFile)) { try body(document) }
     }
 

@@ -89,19 +89,34 @@ struct ContextEncoder: ConditionEncoder {
         case .text(let networks, let architecture):
             let (tokenizer, encoder) = try networks.value()
             return try encoder.encode(
-                keys.map { key in
+                try keys.map { key in
                     let prompt: Prompt = if case .text(let prompt) = key { prompt } else { "" }
-                    return tokenizer.tokens(prompt.text, length: architecture.positions).numbers
+                    return try tokens(of: prompt, tokenizer, architecture).numbers
                 })
         }
+    }
+
+    /// The most bytes of a prompt. A longer one is no text that a model would read, and would take long to split.
+    private static let mostBytes = 1 << 14
+
+    /// Throws `data` if the prompt is too long to be read.
+    private func tokens(
+        of prompt: Prompt, _ tokenizer: Tokenizer, _ architecture: TextEncoderArchitecture
+    ) throws -> Tokenizer.Tokens {
+        let count = prompt.text.utf8.count
+        guard count <= Self.mostBytes else {
+            throw Failure(
+                .data, "the prompt \(prompt.text.quoted(limit: 40)) has \(count) bytes, more than \(Self.mostBytes)")
+        }
+        return tokenizer.tokens(prompt.text, length: architecture.positions)
     }
 
     /// Returns a sentence on each prompt that is cut, without a subject, with the beginning of the text that is left out.
     func cuts(of prompts: [Prompt]) throws -> [String] {
         guard case .text(let networks, let architecture) = source, !prompts.isEmpty else { return [] }
         let tokenizer = try networks.value().tokenizer
-        return prompts.compactMap { prompt in
-            tokenizer.tokens(prompt.text, length: architecture.positions).cutText.map { text in
+        return try prompts.compactMap { prompt in
+            try tokens(of: prompt, tokenizer, architecture).cutText.map { text in
                 "\(prompt.text.quoted(limit: 40)) has more than \(architecture.positions - 2) tokens: "
                     + "\(text.quoted(limit: 80)) is cut off"
             }

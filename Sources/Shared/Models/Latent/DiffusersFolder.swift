@@ -10,6 +10,8 @@ struct DiffusersFolder: Sendable {
     private static let scheduler = "scheduler/scheduler_config.json"
     private static let tokens = "tokenizer/vocab.json"
     private static let merges = "tokenizer/merges.txt"
+    /// Tokens and merges in one file.
+    private static let joinedTokens = "tokenizer/tokenizer.json"
     private static let tokenizerSettings = ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"]
 
     /// Whether `path` is such a folder.
@@ -27,6 +29,7 @@ struct DiffusersFolder: Sendable {
     /// the lists of shards.
     func digest() throws -> String {
         var names = [Self.index, Self.scheduler, Self.tokens, Self.merges] + Self.tokenizerSettings
+        if !has(Self.tokens) { names.append(Self.joinedTokens) }
         for component in LatentComponent.Kind.allCases {
             names += try folder(of: component).fileNames().map { "\(component.rawValue)/\($0)" }
         }
@@ -35,7 +38,7 @@ struct DiffusersFolder: Sendable {
 
     /// Calls `body` with a file of settings, and names the file in its failures.
     private func reading<Result>(_ name: String, _ body: (JSONValue) throws -> Result) throws -> Result {
-        let document = try JSONValue(file: place(name))
+        let document = try JSONValue(file: place(name), isPythons: true)
         return try locating(place(name)) { try body(document) }
     }
 
@@ -53,25 +56,37 @@ struct DiffusersFolder: Sendable {
         return try folder.hasSettings ? folder.settings { try AutoencoderSettings($0) } : nil
     }
 
-    var hasTokenizer: Bool { has(Self.tokens) }
+    var hasTokenizer: Bool { has(Self.tokens) || has(Self.joinedTokens) }
 
     /// Returns the tokenizer. Throws `noInput` if a file is missing, `data` if one is corrupt.
     func tokenizer() throws -> Tokenizer {
-        let limit = 1 << 26
-        let tokens = try JSONValue(file: place(Self.tokens), limit: limit)
-        let merges = try Descriptor.contents(of: place(Self.merges), limit: limit)
+        let limit = 1 << 26, isJoined = !has(Self.tokens) && has(Self.joinedTokens)
+        let file = isJoined ? Self.joinedTokens : Self.tokens
+        let document = try JSONValue(file: place(file), limit: limit)
+        let merges = try isJoined ? nil : Descriptor.contents(of: place(Self.merges), limit: limit)
         let padding = try paddingToken()
-        return try locating(place(Self.tokens)) {
+        return try locating(place(file)) {
+            let tokens = isJoined ? document["model"]?["vocab"] ?? .null : document
             let number = padding.map { tokens[$0]?.integer }
             if let padding, number == .some(nil) { throw Failure(.data, "lacks the token of padding, `\(padding)`") }
-            return Tokenizer(try TokenVocabulary(json: tokens, merges: merges), padding: number ?? nil)
+            let vocabulary = try TokenVocabulary(json: tokens, merges: merges ?? Self.merges(in: document))
+            return Tokenizer(vocabulary, padding: number ?? nil)
         }
+    }
+
+    /// Returns the lines of `merges.txt` that a `tokenizer.json` holds as texts or as pairs of texts.
+    private static func merges(in document: JSONValue) throws -> [UInt8] {
+        let lines = document["model"]?["merges"]?.elements?.map { merge in
+            merge.string ?? merge.elements?.compactMap(\.string).joined(separator: " ") ?? ""
+        }
+        guard let lines else { throw Failure(.data, "lacks model.merges") }
+        return Array(lines.joined(separator: "\n").utf8)
     }
 
     /// Returns the token with which texts are padded; nil for the mark of a text's end.
     private func paddingToken() throws -> String? {
         for name in Self.tokenizerSettings where has(name) {
-            let token = try JSONValue(file: place(name))["pad_token"]
+            let token = try JSONValue(file: place(name), isPythons: true)["pad_token"]
             if let word = token?.string ?? token?["content"]?.string { return word }
         }
         return nil

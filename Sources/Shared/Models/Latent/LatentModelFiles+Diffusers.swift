@@ -5,13 +5,17 @@ import Networks
 
 extension LatentModelFiles {
     /// The pipelines whose folders are read, and whether their networks predict the velocity of a flow.
-    private static let pipelines = ["StableDiffusionPipeline": false, "RectifiedFlowPipeline": true]
+    private static let pipelines = [
+        "StableDiffusionPipeline": false, "StableDiffusionImg2ImgPipeline": false, "RectifiedFlowPipeline": true,
+    ]
 
     /// Opens a folder of diffusers. Throws `noInput` if a file is missing, and `data`, naming the file, if one is corrupt or
     /// describes a model that is not computed here.
     init(diffusers folder: DiffusersFolder, parts: [ModelPart: String] = [:]) throws {
         let isFlow = try folder.index { index in
-            let name = index["_class_name"]?.string ?? "nothing"
+            guard let name = index["_class_name"]?.string else {
+                throw Failure(.data, place: "_class_name", "is no text that names a pipeline")
+            }
             guard let isFlow = Self.pipelines[name] else {
                 let known = Self.pipelines.keys.sorted().joined(separator: ", ")
                 let fault = OtherLatentFiles.kind(ofPipeline: name).map { "is of \($0)" } ?? "is none of \(known)"

@@ -25,7 +25,7 @@ extension LatentModelFiles {
             path: path, networks: (isCompVis ? [] : [.init(names: names, path: path)]) + given.places)
         configuration = try places.locating { [weights] in
             try OtherLatentFiles.refuseUNet(stored, prefix: Self.networkPrefix)
-            let document = try architecture ?? file.document
+            let document = try Self.configuration(given: architecture, own: file.document)
             guard let document, document["params"]?["unet_config"] != nil else {
                 return try LatentConfiguration(shapesOf: weights, document: document)
             }
@@ -48,7 +48,8 @@ extension LatentModelFiles {
         places = TensorPlaces(path: folder.path, networks: [.init(unet)] + given.places)
         let network = try folder.settings { try NetworkConfiguration(diffusers: $0) }
         configuration = try places.locating { [weights] in
-            try LatentConfiguration(shapesOf: weights, document: architecture, network: network)
+            try LatentConfiguration(
+                shapesOf: weights, document: Self.configuration(given: architecture, own: nil), network: network)
         }
         stored = try JoinedWeights([unet.listed] + given.stored)
         tokenizer = Self.shipped(for: configuration)
@@ -57,6 +58,21 @@ extension LatentModelFiles {
         remarks = unet.stored.remarks.map { "\(folder.path) \($0)" } + given.remarks
         self.parts = given.identities
         try take(given, scaled: true)
+    }
+
+    /// Returns the configuration of CompVis that a model has, nil if it has none.
+    ///
+    /// - Parameters:
+    ///   - given: what the user gives: a whole one, its `model` of a yaml file, or one that tells only the prediction, which
+    ///     then replaces that of the file's own.
+    private static func configuration(given: JSONValue?, own: JSONValue?) throws -> JSONValue? {
+        guard let given = given.map({ $0["model"] ?? $0 }) else { return own }
+        if given["params"]?["unet_config"] != nil { return given }
+        guard let prediction = given["params"]?["parameterization"] else {
+            throw Failure(.data, place: "configuration", "has neither params.unet_config nor params.parameterization")
+        }
+        guard let own, let params = own["params"] else { return given }
+        return own.replacing("params", with: params.replacing("parameterization", with: prediction))
     }
 
     static func shipped(for configuration: LatentConfiguration) -> @Sendable () throws -> Tokenizer {
