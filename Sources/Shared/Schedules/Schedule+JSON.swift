@@ -7,7 +7,9 @@ import TensorStream
 extension Schedule {
     static let documentFormat = "ld3-schedule"
     /// The members that tell of the model; all other keys are in the member `metadata`.
-    private static let modelMembers = [(name: "model", key: Key.model), ("model_sha256", Key.modelDigest)]
+    private static let modelMembers: [(name: String, key: String)] = [
+        ("model", Key.model), ("model_sha256", Key.modelDigest),
+    ]
 
     /// The schedule as one JSON document, which every export is a view of; nothing is lost.
     package func json() throws -> JSONValue {
