@@ -34,6 +34,13 @@ numbers() {
 # member NAME: prints the number of that member of the JSON document on standard input.
 member() { sed -n "/\"$1\":/{ s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p; q }"; }
 
+# without WORDS: prints the words of the line on standard input that are not among WORDS, at most 60 characters of them.
+without() {
+    awk -v words="$1" 'BEGIN { n = split(words, word, " "); for (i = 1; i <= n; i++) known[word[i]] }
+        { for (i = 1; i <= NF; i++) if (!($i in known)) line = line (line == "" ? "" : " ") $i }
+        END { if (line == "") line = "nothing"; print (length(line) > 60 ? substr(line, 1, 57) "..." : line) }'
+}
+
 # begin FOLDER SETTINGS: sends pieces to FOLDER, for one run at a time. SETTINGS, on which the pieces depend, must not
 # change between runs.
 begin() {
@@ -47,7 +54,8 @@ begin() {
     fi
     rm -f "$folder"/*.part.*
     if [ -e "$folder/settings" ] && [ "$(cat "$folder/settings")" != "$settings" ]; then
-        say "${0##*/}: $folder was begun with other settings: $(cat "$folder/settings");" \
+        say "${0##*/}: $folder was begun with other settings: $(without "$settings" < "$folder/settings")" \
+            "instead of $(printf '%s\n' "$settings" | without "$(cat "$folder/settings")");" \
             "choose another RESULTS or remove it"
         exit 65
     fi

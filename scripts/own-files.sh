@@ -17,11 +17,11 @@ first=1000000 # the first fresh seed; fitting uses seeds from 0
 inception="the weights of Inception-v3 for FID, pt_inception-2015-12-05-6726825d.pth"
 inception_source=https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights
 
-# need_loss: sets `loss` to $LOSS, else to LPIPS-VGG, whose two files it needs.
+# need_loss: sets `loss` to $LOSS, or else to LPIPS-VGG. The latter needs two files.
 need_loss() {
     # shellcheck disable=SC2206
     loss=(--loss ${LOSS:-lpips})
-    if [ -n "${LOSS:-}" ]; then return; fi
+    if [ "${LOSS:-lpips}" != lpips ]; then return; fi
     need LPIPS "torchvision's VGG16, vgg16-397923af.pth" https://download.pytorch.org/models/vgg16-397923af.pth
     LPIPS_LINEAR=${LPIPS_LINEAR:-$(dirname "$LPIPS")/vgg.pth}
     need LPIPS_LINEAR "LPIPS' linear weights v0.1 for VGG, vgg.pth (looked for beside LPIPS)" \
@@ -29,8 +29,18 @@ need_loss() {
     loss+=(--lpips-weights "$LPIPS" --lpips-linear "$LPIPS_LINEAR")
 }
 
+# noise OPTIONS...: draws noise for the model. Of the options in MODEL, ld3-noise takes those that name the file of the
+# architecture or of the text encoder.
 # shellcheck disable=SC2086
-noise() { ld3-noise ${NOISE:---model "$CHECKPOINT"} "$@"; }
+noise() {
+    local own=(--model "$CHECKPOINT") option= word
+    for word in ${MODEL:-}; do
+        case $option in --architecture | --text-encoder) own+=("$option" "$word") ;; esac
+        option=$word
+    done
+    if [ -n "${NOISE:-}" ]; then own=($NOISE); fi
+    ld3-noise "${own[@]}" "$@"
+}
 sample() { ld3-sample --quiet "${model[@]}" "$@"; }
 # grade NFE: prints the evaluations of the teacher for that budget; pairs_for NFE the file of its pairs.
 grade() {
@@ -153,6 +163,24 @@ table() {
     done
 }
 
+# check_cell SOLVER SCHEDULE NFE: ends the script if the programs refuse the options of that cell. A fit that takes its
+# options finds that it has no pairs.
+check_cell() {
+    local errors
+    case $2 in
+        gits | dmn) ;;
+        ld3)
+            # shellcheck disable=SC2046,SC2086
+            errors=$(ld3-fit --quiet "${model[@]}" --nfe "$3" $(solver "$1") "${loss[@]}" ${FIT:-} < /dev/null 2>&1) || true
+            case $errors in *"standard input: is empty"*) ;; *) say "$errors" && exit 64 ;; esac
+            ;;
+        *)
+            # shellcheck disable=SC2046
+            noise "${fresh[@]}" -n 0 | sample --schedule "$2" $(solver "$1") --nfe "$3" > /dev/null || exit
+            ;;
+    esac
+}
+
 # reproduce BUDGETS: does all that is left of the work. BUDGETS are the paper's.
 reproduce() {
     local solver nfe schedule answer
@@ -160,6 +188,11 @@ reproduce() {
     noise "${training[@]}" -n 0 > /dev/null || exit
     noise "${fresh[@]}" -n 0 > /dev/null || exit
     noise "${fresh[@]}" -n 0 | sample --schedule uniform --solver euler --nfe 1 > /dev/null || exit
+    for solver in $solvers; do
+        for nfe in $budgets; do
+            for schedule in $schedules; do check_cell "$solver" "$schedule" "$nfe"; done
+        done
+    done
     begin "$out" "$CHECKPOINT $INCEPTION $REFERENCE ${model[*]} ${training[*]} ${fresh[*]} ${loss[*]} pairs=$pairs \
 samples=$samples block=$block ${FIT:-}"
     piece "$out/estimate.txt" estimate

@@ -5,9 +5,10 @@
 
 my_unet.py:load (or package.module:load) is called without arguments and returns a torch module or function
 network(x, t, labels): x [B, shape], t [B], labels [B] integers with -1 for none, or None. On a flow, t is sigma, from 1
-(noise) to 0, whatever its shift. What it returns is what --predicts says, [B, shape], or a tuple or an output of diffusers
-that begins with it. The velocity of a flow is noise - data, as in diffusers. The ld3 programs want the x_0 prediction and
-get it by x = alpha x_0 + sigma noise. What the network prints goes to standard error.
+(noise) to 0, whatever its shift. With a table of N noise levels (vp-discrete:sd, ldm or scaled-linear:N,BETA1,BETAN), t is
+the time step, from N - 1 to 0, with fractions between. What it returns is what --predicts says, [B, shape], or a tuple or
+an output of diffusers that begins with it. The velocity of a flow is noise - data, as in diffusers. The ld3 programs want
+the x_0 prediction and get it by x = alpha x_0 + sigma noise. What the network prints goes to standard error.
 """
 import argparse
 import importlib
@@ -28,8 +29,40 @@ def flow_sigma(process, t):
     return shift * t / (1 + (shift - 1) * t)
 
 
+def log_alphas(process):
+    """log alpha of each noise level, at t = 1/N, ..., 1, of a table that has a formula, or None."""
+    numbers = {"vp-discrete:sd": (1000, 0.00085, 0.012), "vp-discrete:ldm": (1000, 0.0015, 0.0195)}.get(process)
+    if process.startswith("vp-discrete:scaled-linear:"):
+        numbers = [float(text) for text in process.rpartition(":")[2].split(",")]
+    if numbers is None:
+        return None
+    count, first, last = numbers
+    betas = torch.linspace(math.sqrt(first), math.sqrt(last), int(count), dtype=torch.float64) ** 2
+    return 0.5 * torch.log1p(-betas).cumsum(0)
+
+
+def has_levels(process):
+    """Whether alpha_sigma knows the process."""
+    return process.startswith(("edm", "flow")) or process in ("vp-linear", "vp-cosine") or log_alphas(process) is not None
+
+
+def told_time(process, t):
+    """What a network takes for the time t of the process."""
+    if process.startswith("flow"):
+        return flow_sigma(process, t)
+    table = log_alphas(process)
+    return t if table is None else len(table) * t - 1
+
+
 def alpha_sigma(process, t):
     """alpha(t) and sigma(t) of the processes that have a formula."""
+    table = log_alphas(process)
+    if table is not None:
+        step = told_time(process, t).double()
+        before = (step.detach() + 6e-5).floor().clamp(0, len(table) - 2).long()
+        table = table.to(t.device)
+        log_alpha = table[before] + (table[before + 1] - table[before]) * (step - before)
+        return torch.exp(log_alpha), torch.sqrt(-torch.expm1(2 * log_alpha))
     if process.startswith("edm"):
         return torch.ones_like(t), t
     if process.startswith("flow"):
@@ -37,11 +70,9 @@ def alpha_sigma(process, t):
         return 1 - sigma, sigma
     if process == "vp-linear":
         log_alpha = -0.25 * t**2 * 19.9 - 0.5 * t * 0.1
-    elif process == "vp-cosine":
+    else:
         angle = math.pi / 2 / 1.008
         log_alpha = torch.log(torch.cos(angle * (t + 0.008))) - math.log(math.cos(angle * 0.008))
-    else:
-        sys.exit(f"--predicts with --process {process}: let the network return x_0 (--predicts data)")
     return torch.exp(log_alpha), torch.sqrt(-torch.expm1(2 * log_alpha))
 
 
@@ -69,6 +100,8 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-pullback", action="store_true", help="do not offer gradients")
     options = parser.parse_args()
+    if options.predicts != "data" and not has_levels(options.process):
+        sys.exit(f"--predicts {options.predicts} with --process {options.process}: let the network return x_0 (--predicts data)")
     # Only frames go to standard output, whatever a library prints.
     output = sys.stdout.buffer
     sys.stdout = sys.stderr
@@ -78,8 +111,7 @@ def main():
         network = network.to(options.device).eval().requires_grad_(False)
 
     def denoise(x, t, labels):
-        told = flow_sigma(options.process, t) if is_flow else t
-        output = network(x, told.to(x.dtype), labels)
+        output = network(x, told_time(options.process, t).to(x.dtype), labels)
         output = (output if torch.is_tensor(output) else output[0]).to(x.dtype)
         if output.shape != x.shape:
             sys.exit(f"the network returns the shape {list(output.shape)} for states of shape {list(x.shape)}")

@@ -55,9 +55,7 @@ struct FitOutput {
     }
 
     /// - Parameter count: how many schedules there will be, with the first of them.
-    func write(
-        _ fit: Fit, tiedLoss: Double?, from part: StreamPart, metadata: [String: String], count: Int?
-    ) throws {
+    func write(_ fit: Fit, tiedLoss: Double?, count: Int?) throws {
         if var export {
             guard export.format != .json else { return }
             export.tiedLoss = tiedLoss
@@ -65,9 +63,9 @@ struct FitOutput {
         }
         switch format {
         case .stream:
-            let frame = try fit.schedule.frame()
-            try writer?.write(
-                frame.tensors, from: part, count: count, metadata: metadata.merging(frame.metadata) { _, new in new })
+            var frame = try fit.schedule.frame()
+            frame.metadata[Key.count] = count.map(String.init)
+            try writer?.write(frame)
         case .json: break
         case .text: try Descriptor.write(Descriptor.standardOutput, (count == nil ? "\n" : "") + (try fit.text()))
         }

@@ -27,8 +27,7 @@ struct FitRun {
         let modelRequest = try arguments.modelRequest()
         let stream = try StreamReader.standardInput(.pairs)
         let samples = SampleReader(stream, known: ["noise", "target"], foreign: .drop, reporter: reporter)
-        part = try samples.firstPart()
-        let origin = Origin(place: stream.frames.place, metadata: part.metadata)
+        let origin = Origin(place: stream.frames.place, metadata: try samples.firstPart().metadata)
         model = try modelRequest.open(for: [origin]) { reporter.warn($0) }
             .resized(to: samples.firstSampleShape("noise"))
         let process = model.process
@@ -36,10 +35,15 @@ struct FitRun {
         gradient = try request.gradient(of: model)
         self.request = request
         try output.check(process, request.budgets)
-        if let warning = request.warning(onPairs: part.count) { reporter.warn("\(origin.place) \(warning)") }
+        if let warning = try request.warning(onPairs: samples.firstPart().count) {
+            reporter.warn("\(origin.place) \(warning)")
+        }
+        request.notes(on: model).forEach(reporter.note)
         let first = try samples.next().map { [$0] } ?? []
         if first.contains(where: { $0.count > 0 }) { try request.check(model, Pairs(first, model: model)) }
-        let pairs = try Pairs(first + samples.all(), model: model)
+        let batches = try first + samples.all()
+        part = try batches.firstPartBySeed ?? samples.firstPart()
+        let pairs = try Pairs(batches, model: model)
         (train, validation) = try locating(stream.frames.place) {
             try pairs.split(
                 train: arguments.integerIfGiven("train"), validation: arguments.integerIfGiven("validation"))
@@ -103,12 +107,11 @@ struct FitRun {
 
     private func run<Element>(_ session: FitSession<Element>) throws {
         var isFirst = true
-        let fits = try session.fits { fit, tiedLoss in
+        let made = try part.continued(as: .schedule, by: request.arguments.provenance, adding: model.metadata)
+        let fits = try session.fits(made: made) { fit, tiedLoss in
             try requireSound(fit)
             try report(fit)
-            try output.write(
-                fit, tiedLoss: tiedLoss, from: part, metadata: model.metadata,
-                count: isFirst ? request.budgets.count : nil)
+            try output.write(fit, tiedLoss: tiedLoss, count: isFirst ? request.budgets.count : nil)
             isFirst = false
         }
         try output.finish(fits)

@@ -61,9 +61,9 @@ struct FitSession<Element: TensorElement> {
         }
     }
 
-    /// Returns the fits of all budgets, each of which starts from its neighbour's schedule too. `done` is told of each,
-    /// with the loss of its times alone if it is to be exported.
-    func fits(done: (Fit, _ tiedLoss: Double?) throws -> Void) throws -> [Fit] {
+    /// Returns the fits of all budgets, each of which starts from its neighbour's schedule too, with the metadata `made`.
+    /// `done` is told of each, with the loss of its times alone if it is to be exported.
+    func fits(made: [String: String], done: (Fit, _ tiedLoss: Double?) throws -> Void) throws -> [Fit] {
         var (train, validation) = (train, validation)
         var fits: [Fit] = []
         for budget in request.budgets {
@@ -71,6 +71,7 @@ struct FitSession<Element: TensorElement> {
                 denoiser: denoiser, sampler: sampler(budget), process: model.process, budget: budget, train: train,
                 validation: validation)
             problem.resources = resources
+            problem.isLatent = model.isLatent
             if let heuristics = request.heuristics { problem.starts = StartChoice(heuristics: heuristics) }
             problem.starts.given = (given + (fits.last.map { [$0.neighbour] } ?? []))
                 .map { $0.fitted(to: model.process, steps: budget.steps) }
@@ -81,8 +82,7 @@ struct FitSession<Element: TensorElement> {
             var fit = try solve(problem)
             if request.method.solvedPairs != .none { fit.work = fit.work + firstOutputs }
             fit.schedule.loss = request.ownLoss(of: model) == nil ? request.loss.name.rawValue : ForeignLoss.name
-            fit.schedule.model = model.name
-            fit.schedule.modelDigest = model.sha256
+            fit.schedule.record(made)
             fits.append(fit)
             try done(fit, request.arguments.isGiven("export") ? try problem.tiedLoss(fit.judged) : nil)
         }

@@ -42,14 +42,14 @@ struct NoiseRun {
             try arguments.refuse(["classes"], "is for --labels, and no labels are asked for")
         }
         classes = labels == .none ? 0 : try arguments.integerIfGiven("classes") ?? Self.classes(of: model())
-        try locating("--labels") { [labels, classes] in try labels.check(classes: classes) }
+        try locating("--labels") { [labels, classes] in try labels.check(classes: classes, of: opened) }
         let rule = try PromptRule(arguments)
         if rule != nil, let opened, !opened.conditionInputs.takesPrompts {
             throw Failure(
                 .usage, place: arguments.isGiven("prompts") ? "--prompts" : "--prompt",
                 "the model \(opened.name) reads no prompts", suggestion: "name one that does with --model")
         }
-        if opened == nil { try arguments.refuse(["architecture"], "is for a model, and none is opened") }
+        if opened == nil { try arguments.refuse(Option.modelFiles, "is for a model, and none is opened") }
         try locating(arguments.isGiven("from") ? "--from" : "--shape") { [source] in try opened?.check(source.shape) }
         radius = try arguments.double("move")
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
@@ -67,7 +67,7 @@ struct NoiseRun {
         do {
             return try ModelRequest(
                 name: arguments.modelName, architecture: arguments.stringIfGiven("architecture"),
-                threads: arguments.threads()
+                parts: arguments.modelParts, threads: arguments.threads()
             ).open { _ in }
         } catch var failure as Failure where failure.status == .data && !arguments.isGiven("model") {
             failure.suggestion = failure.suggestion ?? "--shape and --classes say what a model would"

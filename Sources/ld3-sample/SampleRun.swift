@@ -59,8 +59,8 @@ struct SampleRun {
             try locating(arguments.isGiven("output") ? "--output" : "--grid") {
                 try quantization.check(sampleShape: shape)
             }
-        } else if !solver.model.makesPictures, !arguments.flag("latents") {
-            reporter.note("the samples are latents: the decoder is in the process of \(solver.model.name)")
+        } else if !arguments.flag("latents"), let note = try solver.model.noteOnLatents() {
+            reporter.note(note)
         }
     }
 

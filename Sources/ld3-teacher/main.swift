@@ -11,7 +11,7 @@ let command = Command(
         OptionGroup(
             "solution",
             [
-                .schedule(default: "logsnr"), .solver(default: "unipc"), .order, .variant, .nfe(default: "20"), .steps,
+                .schedule(default: "logsnr; uniform on a flow"), .solver(default: "unipc"), .order, .variant, .nfe(default: "20"), .steps,
             ]),
         OptionGroup(
             "serving",
@@ -46,7 +46,8 @@ func describe(_ arguments: Arguments) throws {
         SolveRun.options + ["serve", "guidance", "process", "weights", "allow-other-model", "child-timeout"],
         "has no meaning with --describe")
     let name = arguments.modelName ?? ModelSpecification.embeddedName
-    let description = try ModelCatalogue.describe(name, architecture: arguments.stringIfGiven("architecture"))
+    let description = try ModelCatalogue.describe(
+        name, architecture: arguments.stringIfGiven("architecture"), parts: arguments.modelParts)
     let text = arguments.flag("json") ? description.json.indentedText : description.text
     try Descriptor.write(Descriptor.standardOutput, text)
 }

@@ -35,6 +35,16 @@ import Testing
         }
     }
 
+    @Test func promptsNeedTheirIndices() throws {
+        let failure = try #require(throws: Failure.self) { try read([], prompts: ["a"]) }
+        #expect(failure.status == .data && failure.message.contains("no tensor `prompt`"))
+        #expect(try Condition(classes: nil, tensors: [], prompts: ["a"], count: 0).isEmpty)
+        for list in [#"["a","a"]"#, #"{"a":1}"#, "[1]", "["] {
+            let failure = try #require(throws: Failure.self) { try Key.promptList(list) }
+            #expect(failure.status == .data && failure.place == "ld3.prompts")
+        }
+    }
+
     private func introduction(_ changes: [String: String]) throws -> ModelFrame {
         let frame = ModelFrame(process: "edm", sampleShape: [4, 8, 8], hasPullback: true, labelCount: 0).frame
         return try ModelFrame(Frame(metadata: frame.metadata.merging(changes) { _, new in new }))
@@ -49,6 +59,8 @@ import Testing
         let read = try ModelFrame(latent.frame)
         #expect(read.isLatent && read.readsPrompts == true)
         #expect(try introduction(["ld3.reads_prompts": "false"]).readsPrompts == false)
+        #expect(try introduction(["ld3.guidance": "2.5"]).guidance == 2.5 && plain.guidance == 1)
+        #expect(throws: Failure.self) { try introduction(["ld3.guidance": "inf"]) }
         for key in ["ld3.latent", "ld3.reads_prompts", "ld3.pullback"] {
             let failure = try #require(throws: Failure.self) { try introduction([key: "yes"]) }
             #expect(failure.status == .inputOutput && failure.message.contains(key))

@@ -92,6 +92,39 @@ struct TorchDenoiserTests {
         #expect(relativeError(values.elements, expected) <= 1e-6)
     }
 
+    /// With a table of noise levels, the network is told its time step, and any prediction gives x_0.
+    @Test(arguments: ["sd", "ldm", "scaled-linear:100,0.001,0.02"], ["noise", "velocity"])
+    func noiseTablesAreKnown(table: String, predicts: String) throws {
+        let model = try open("--process vp-discrete:\(table) --predicts \(predicts)")
+        let process = model.process
+        #expect(process.spelling == "vp-discrete:\(table)")
+        let (times, weight): ([Double], [Float]) = ([0.31, 0.5555], [0.5, -0.25, 2])
+        let count = table.hasPrefix("scaled") ? 100.0 : 1000
+        let values = try model.denoiser.denoise(x, at: times, given: .none)
+        let expected = (0..<6).map { index in
+            let t = times[index / 3], output = Double(weight[index % 3] * x[index]) * (count * t - 1)
+            let (alpha, sigma) = (process.alpha(t), process.sigma(t))
+            return Float(
+                predicts == "noise"
+                    ? (Double(x[index]) - sigma * output) / alpha : alpha * Double(x[index]) - sigma * output)
+        }
+        #expect(relativeError(values.elements, expected) <= 2e-6)
+        let pulled = try model.denoiser.linearize(x, at: times, given: .none).pullback(
+            Tensor(shape: [2, 3], elements: [1, 1, 1, 1, 1, 1]))
+        for sample in 0..<2 {
+            let near = try [-1e-5, 1e-5].map { move in
+                let moved = try model.denoiser.denoise(x, at: times.map { $0 + move }, given: .none)
+                return moved.elements[3 * sample..<3 * sample + 3].reduce(0) { $0 + Double($1) }
+            }
+            #expect(abs(pulled.times[sample] / ((near[1] - near[0]) / 2e-5) - 1) < 0.01)
+        }
+    }
+
+    @Test func aTableThatTheScriptDoesNotKnowNeedsTheData() throws {
+        let failure = #expect(throws: Failure.self) { try open("--process vp-discrete:point-cloud --predicts noise") }
+        #expect(failure?.status == .inputOutput)
+    }
+
     @Test func valuesAndPullbackAreTheModules() throws {
         let model = try open("--labels 2")
         #expect(model.sampleShape == [3] && model.labelCount == 2 && model.process == .edm)

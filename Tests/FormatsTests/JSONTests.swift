@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import TestSupport
 import Testing
 
 @Suite struct JSONTests {
@@ -72,5 +73,15 @@ import Testing
             }
             if let value = try? JSONValue(parsing: bytes) { #expect((try? JSONValue(parsing: value.text)) == value) }
         }
+    }
+
+    /// Python writes numbers that JSON has not. They are text where they are allowed, so no number is other than finite.
+    @Test(arguments: ["NaN", "Infinity", "-Infinity"]) func numbersOfPython(word: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(Array(#"{"a": [\#(word), -1]}"#.utf8), to: "a.json")
+        #expect(try JSONValue(file: path, isPythons: true) == ["a": [.string(word), -1]])
+        #expect(throws: Failure.self) { try JSONValue(file: path) }
+        let other = try folder.write(Array(#"{"a": -Inf}"#.utf8), to: "b.json")
+        #expect(throws: Failure.self) { try JSONValue(file: other, isPythons: true) }
     }
 }

@@ -34,7 +34,7 @@ import Testing
         func decoded(_ z: Tensor<Float>) throws -> Tensor<Float> {
             try LatentDecoder(
                 weights: files.weights, prefix: LatentModelFiles.decoderPrefix,
-                architecture: files.configuration.decoder, scaleFactor: files.configuration.scaleFactor,
+                architecture: #require(files.configuration.decoder), scaleFactor: files.configuration.scaleFactor,
                 height: z.shape[2], width: z.shape[3], pool: pool
             ).decode(z)
         }

@@ -90,6 +90,12 @@ import Testing
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "prediction_type": "flow"}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "a_new_setting": 1}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "trained_betas": [0.1, 0.2]}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "beta_start": -Infinity}"#),
+        (
+            "scheduler/scheduler_config.json",
+            #"{"_class_name": "FlowMatchEulerDiscreteScheduler", "beta_schedule": "scaled_linear"}"#
+        ),
+        ("model_index.json", #"{"_class_name": 5}"#),
         ("vae/config.json", #"{"a_new_setting": 0.5}"#), ("vae/config.json", #"{"layers_per_block": 1000000}"#),
         ("text_encoder/config.json", #"{"hidden_act": "relu"}"#),
         ("tokenizer/special_tokens_map.json", #"{"pad_token": "nothing"}"#),
@@ -98,8 +104,49 @@ import Testing
         let folder = try TinyLatentFolder()
         try folder.write(text, name)
         let failure = try #require(throws: Failure.self) { try open(folder.path) }
-        let parent = name.split(separator: "/").dropLast().joined()
+        let parent = name.split(separator: "/").first ?? ""
         #expect(failure.status == .data && failure.place?.hasPrefix("\(folder.path)/\(parent)") == true)
+    }
+
+    /// Python writes -Infinity into JSON; diffusers' averaging of weights leaves settings in the U-Net's file.
+    @Test func settingsThatChangeNothing() throws {
+        let folder = try TinyLatentFolder()
+        let whole = try open(folder.path)
+        try folder.write(#"{"_class_name": "StableDiffusionImg2ImgPipeline", "requires": NaN}"#, "model_index.json")
+        try folder.write(
+            TinyLatentFolder.networkSettings.replacingOccurrences(
+                of: "{", with: #"{"decay": 0.9999, "optimization_step": 5, "inv_gamma": 1.0, "power": 0.75, "#),
+            "unet/config.json")
+        try folder.write(
+            #"{"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "#
+                + #""lambda_min_clipped": -Infinity, "solver_type": "midpoint"}"#,
+            "scheduler/scheduler_config.json")
+        try expectEqual(open(folder.path), whole)
+    }
+
+    /// Newer folders may have the vocabulary and the merges in one file, with merges as texts or as pairs.
+    @Test(arguments: [#""a b</w>""#, #"["a", "b</w>"]"#]) func aTokenizerInOneFile(merge: String) throws {
+        let folder = try TinyLatentFolder()
+        let path = "\(folder.path)/tokenizer/"
+        let text = try String(contentsOfFile: path + "vocab.json", encoding: .utf8)
+        let count = try #require(JSONValue(parsing: text).members?.count)
+        let vocabulary = text.dropLast() + #", "ab</w>": \#(count)}"#
+        try folder.write(vocabulary + "", "tokenizer/vocab.json")
+        try folder.write("a b</w>\n", "tokenizer/merges.txt")
+        let numbers = try open(folder.path).tokenizer().tokens("ab a", length: 8)
+        #expect(numbers.numbers[1] == count)
+        let digest = try open(folder.path).digest
+
+        try folder.write(
+            #"{"model": {"type": "BPE", "vocab": \#(vocabulary), "merges": [\#(merge)]}}"#, "tokenizer/tokenizer.json")
+        #expect(try open(folder.path).digest == digest)
+        try folder.remove("tokenizer/vocab.json")
+        try folder.remove("tokenizer/merges.txt")
+        #expect(try open(folder.path).tokenizer().tokens("ab a", length: 8) == numbers)
+        #expect(try open(folder.path).digest != digest)
+        try folder.write(#"{"model": {"vocab": \#(vocabulary)}}"#, "tokenizer/tokenizer.json")
+        let failure = try #require(throws: Failure.self) { try open(folder.path).tokenizer() }
+        #expect(failure.status == .data && failure.place == "\(folder.path)/tokenizer/tokenizer.json")
     }
 
     @Test(arguments: [

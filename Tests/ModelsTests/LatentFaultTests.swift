@@ -26,16 +26,31 @@ import Testing
 
     // MARK: - Tensors
 
-    /// Without its bias a layer would compute something else.
+    /// Without its bias a layer would compute something else. A folder's tensor has the name that the folder gives it.
     @Test(arguments: [
-        "model.diffusion_model.out.2.bias", "model.diffusion_model.time_embed.0.bias",
-        "model.diffusion_model.middle_block.1.transformer_blocks.0.ff.net.2.bias",
-        "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_out.0.bias",
-        "first_stage_model.post_quant_conv.bias", "first_stage_model.decoder.mid.attn_1.q.bias",
-        "first_stage_model.decoder.conv_out.bias",
-        "cond_stage_model.transformer.text_model.encoder.layers.0.self_attn.q_proj.bias",
-        "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.bias",
-    ]) func aMissingBiasIsNamed(name: String) throws {
+        ("model.diffusion_model.input_blocks.0.0.bias", "unet: conv_in.bias"),
+        ("model.diffusion_model.out.2.bias", "unet: conv_out.bias"),
+        ("model.diffusion_model.time_embed.0.bias", "unet: time_embedding.linear_1.bias"),
+        (
+            "model.diffusion_model.middle_block.1.transformer_blocks.0.ff.net.2.bias",
+            "unet: mid_block.attentions.0.transformer_blocks.0.ff.net.2.bias"
+        ),
+        (
+            "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_out.0.bias",
+            "unet: mid_block.attentions.0.transformer_blocks.0.attn2.to_out.0.bias"
+        ),
+        ("first_stage_model.post_quant_conv.bias", "vae: post_quant_conv.bias"),
+        ("first_stage_model.decoder.mid.attn_1.q.bias", "vae: decoder.mid_block.attentions.0.to_q.bias"),
+        ("first_stage_model.decoder.conv_out.bias", "vae: decoder.conv_out.bias"),
+        (
+            "cond_stage_model.transformer.text_model.encoder.layers.0.self_attn.q_proj.bias",
+            "text_encoder: text_model.encoder.layers.0.self_attn.q_proj.bias"
+        ),
+        (
+            "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.bias",
+            "text_encoder: text_model.encoder.layers.0.mlp.fc1.bias"
+        ),
+    ]) func aMissingBiasIsNamed(name: String, place: String) throws {
         var model = try TinyLatentModel()
         model.remove(name)
         let written = try TinyLatentFolder(model)
@@ -45,7 +60,7 @@ import Testing
             let value = try opened.denoiser.denoise(x, at: [0.5], given: Condition(prompts: ["a"]))
             return try opened.decoder.decode(value)
         }
-        #expect(failure.status == .data && failure.place == "\(written.path): \(name)", "\(failure)")
+        #expect(failure.status == .data && failure.place == "\(written.path)/\(place)", "\(failure)")
     }
 
     @Test func aTensorOfAnotherNetworkIsNamed() throws {

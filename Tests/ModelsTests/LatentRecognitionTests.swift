@@ -57,7 +57,7 @@ import Testing
             let velocity = try recognised(#"{"params": {"parameterization": "v"}}"#)
             #expect(velocity.prediction == .velocity && velocity.scaleFactor == 0.18215)
             #expect(velocity.process == .vpDiscrete(.stableDiffusion) && velocity.latentShape == [4, 64, 64])
-            #expect(velocity.text?.width == context && velocity.decoder.factor == 8)
+            #expect(velocity.text?.width == context && velocity.decoder?.factor == 8)
             if context == 768 {
                 #expect(try recognised(nil).prediction == .noise)
             } else {
@@ -73,7 +73,7 @@ import Testing
             context: nil, codes: 8192)
         let lsun = try LatentConfiguration(shapesOf: RandomWeights(tensors: bedroom), document: nil)
         #expect(lsun.condition == .none && lsun.process == .vpDiscrete(.latentDiffusion) && lsun.scaleFactor == 1)
-        #expect(lsun.decoder.codes == 8192 && lsun.network.guided.headChannels == 32)
+        #expect(lsun.decoder?.codes == 8192 && lsun.network.guided.headChannels == 32)
         let classes = try tensors(
             channels: 3, width: 192, multipliers: [1, 2, 3, 5], factors: [8, 4, 2], heads: #""num_heads": 1"#,
             context: 512, codes: 8192)

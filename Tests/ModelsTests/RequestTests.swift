@@ -40,6 +40,28 @@ struct ModelRequestTests {
         #expect(warnings.count == 1 && warnings[0].contains("exec:x"))
     }
 
+    /// What data record is read whatever the user gives, and a setting of theirs that does not fit is their fault.
+    @Test(arguments: [
+        (["ld3.guidance": "abc"], ModelRequest(guidance: 2)),
+        (["ld3.guidance": "3"], ModelRequest(name: "gaussian:shape=2")),
+        (["ld3.weights": "mean"], ModelRequest(weightSet: .raw)), (["ld3.weights": "raw"], ModelRequest()),
+        (["ld3.weights": "raw", "ld3.model": "digits64"], ModelRequest()),
+        (["ld3.process": "flow", "ld3.model": "mnist32"], ModelRequest()),
+    ])
+    func faultyMetadataAreData(metadata: [String: String], request: ModelRequest) throws {
+        let failure = try #require(throws: Failure.self) { _ = try request.open(for: origin(metadata)) { _ in } }
+        let key = try #require(metadata.keys.first { $0 != "ld3.model" })
+        #expect(failure.status == .data && "\(failure)".contains("in: ") && "\(failure)".contains(key), "\(failure)")
+    }
+
+    @Test func aSettingThatTheUserGivesIsTheUsers() throws {
+        let failure = try #require(throws: Failure.self) {
+            _ = try ModelRequest(name: "gaussian:shape=2", guidance: 2).open(for: origin(["ld3.guidance": "3"])) { _ in
+            }
+        }
+        #expect(failure.status == .usage && failure.place == "guidance")
+    }
+
     @Test(arguments: [
         ("no-such-file.pkl", Diagnostics.ExitStatus.noInput), ("gmm:no-such-file", .noInput),
         ("gaussian:shape=x", .usage),

@@ -74,7 +74,7 @@ struct LatentExportTests {
             cd '\(folder.path)'
             ld3-noise -n 4 --prompt 'a red seven on a blue background' > noise.ld3
             ld3-teacher -q --guidance 3 --schedule uniform --nfe 10 < noise.ld3 |
-                ld3-fit -q --solver \(solver) --nfe 6 --tied --latent --rounds 1,0 --polish 0 > six.safetensors
+                ld3-fit -q --solver \(solver) --nfe 6 --tied --rounds 1,0 --polish 0 > six.safetensors
             ld3-fit -q --schedule six.safetensors --export diffusers-\(quantity) \(option) > list.json
             ld3-sample -q --latents --guidance 3 --solver \(solver) --schedule \(quantity):list.json \\
                 < noise.ld3 > samples.ld3

@@ -126,9 +126,36 @@ struct LatentFileTests {
         #expect(try streamFrames(noise.output)[0].tensor("noise").shape == [1, 4, 16, 16])
         let told = try Programs.shell("ld3-teacher --describe --model \(path) --architecture \(architecture)")
         #expect(told.status == 0 && told.text.contains("latents [4, 16, 16]"), "\(told.errors)\(told.text)")
+        // A yaml file of CompVis has all below `model`.
+        let yaml = try folder.write(Array(#"{"model": \#(model.configuration)}"#.utf8), to: "yaml.json")
+        let same = try Programs.shell("ld3-noise -n 1 --model \(path) --architecture \(yaml)")
+        #expect(same.status == 0, "\(same.errors)")
+        #expect(try streamFrames(same.output)[0].tensor("noise").shape == [1, 4, 16, 16])
+        for (index, text) in ["{}", "[]", #"{"params": {"target": "x"}}"#].enumerated() {
+            let other = try folder.write(Array(text.utf8), to: "other-\(index).json")
+            try expect("ld3-noise -n 1 --model \(path) --architecture \(other)", 65, "neither params.unet_config")
+        }
         try expect("ld3-noise -n 1 --shape 4 --architecture \(architecture)", 64, "--architecture")
         try expect(
             "ld3-teacher --describe --architecture \(architecture)", 64, "--architecture", "mnist32")
+    }
+
+    /// An architecture that tells only the prediction leaves the file's own configuration as it is.
+    @Test func thePredictionIsGiven() throws {
+        let path = try TinyLatentModel().write(to: folder)
+        func described(_ prediction: String) throws -> String {
+            let text = #"{"params": {"parameterization": "\#(prediction)"}}"#
+            let architecture = try folder.write(Array(text.utf8), to: "\(prediction).json")
+            let told = try Programs.shell(
+                "ld3-teacher --describe --json --model \(path) --architecture \(architecture)")
+            #expect(told.status == 0, "\(told.errors)")
+            return told.text
+        }
+        #expect(
+            try described("v") == described("eps").replacingOccurrences(of: "predicts noise", with: "predicts velocity")
+        )
+        let other = try folder.write(Array(#"{"params": {"parameterization": "foo"}}"#.utf8), to: "foo.json")
+        try expect("ld3-noise -n 1 --model \(path) --architecture \(other)", 65, "parameterization", "foo")
     }
 
     // MARK: - Sizes

@@ -110,6 +110,8 @@ struct LatentPipelineTests {
         try expect("ld3-noise -n 1 --prompt x", 64, "--prompt", "mnist32 reads no prompts")
         try expect("\(Self.noise) -n 1 --negative-prompt x", 64, "--negative-prompt", "no prompts")
         try expect("\(Self.noise) -n 1 --prompts nowhere.txt", 66, "nowhere.txt")
+        let long = "\(Self.noise) -n 1 --prompt $(yes abc | head -n 6000 | tr -d '\\n')"
+        try expect("\(long) | \(teacher) --model digits64", 65, "has 18000 bytes")
         let folder = try TemporaryFolder()
         let blank = try folder.write([UInt8]("\n \n".utf8), to: "blank.txt")
         try expect("\(Self.noise) -n 1 --prompts '\(blank)'", 65, "holds no prompts")

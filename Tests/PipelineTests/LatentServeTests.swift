@@ -57,6 +57,15 @@ struct LatentServeTests {
         #expect(squared.status == 0, "\(squared.errors)")
         let perceptual = try Programs.shell("\(pairs) | \(fit) \(Self.serve) --loss perceptual")
         #expect(perceptual.status == 64 && perceptual.errors.contains("latents"), "\(perceptual.errors)")
+        let latents = try Programs.shell(
+            "\(Self.noise) | ld3-teacher \(Self.few) --model digits64 | \(fit) --loss latent-l2")
+        #expect(latents.status == 0, "\(latents.errors)")
+        func loss(_ result: Programs.Result) throws -> Double? {
+            try JSONValue(parsing: result.text)["loss_after"]?.double
+        }
+        #expect(try loss(latents) == loss(squared))
+        let pixels = try Programs.shell("ld3-noise -n 4 | ld3-teacher -q --nfe 4 | \(fit) --loss latent-l2")
+        #expect(pixels.status == 64 && pixels.errors.contains("mnist32 makes pictures"), "\(pixels.errors)")
     }
 
     /// The model says that it reads none, so it is not asked.

@@ -23,6 +23,21 @@ struct ManualTests {
         #expect(printed.text.contains("EXIT STATUS") && printed.text.contains("The default method is LD3"))
     }
 
+    /// The page names the keys and the tensors of samples that docs/STREAM.md defines.
+    @Test func theStreamsPageHasEveryKey() throws {
+        func text(_ path: String) throws -> String {
+            String(decoding: try Fixtures.contents(ofDocument: path), as: UTF8.self)
+        }
+        let page = try text("docs/manual/ld3-stream.5")
+        let lines = try text("docs/STREAM.md").split(separator: "\n").prefix { $0 != "## An example, byte by byte" }
+        let rows = lines.filter { $0.hasPrefix("| ld3.") }
+        let keys = rows.flatMap { $0.split(separator: "|")[0].split(separator: ",") }
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        try #require(keys.contains("ld3.format") && keys.contains("ld3.guidance") && keys.contains("ld3.loss_after"))
+        let tensors = ["seed", "label", "noise", "target", "image", "latent", "prompt", "condition", "log_determinant"]
+        for name in keys + tensors { #expect(page.contains(name), "\(name)") }
+    }
+
     @Test func bashCompletesOptionsWordsAndFiles() throws {
         let folder = try manual()
         try folder.write([1], to: "a file")

@@ -39,7 +39,8 @@ struct ReproductionTests {
         let other = try Programs.shell(
             "'\(script)' mnist32",
             environment: small.merging(["RESULTS": folder.file("broken"), "PAIRS": "8"]) { $1 })
-        #expect(other.status == 65 && other.errors.contains("other settings"), "\(other.errors)")
+        #expect(other.status == 65 && other.errors.contains("other settings: pairs="), "\(other.errors)")
+        #expect(other.errors.contains(" instead of pairs=8;"), "\(other.errors)")
     }
 
     /// The files that each table needs, in the order in which they are asked for, and a word that tells each.

@@ -19,7 +19,11 @@ import Testing
         schedule.method = "ld3"
         schedule.loss = "l2"
         (schedule.lossBefore, schedule.lossAfter) = (0.25, 0.125)
-        (schedule.model, schedule.modelDigest) = ("some.pt", "abc")
+        schedule.record([
+            "ld3.model": "some.pt", "ld3.model_sha256": "abc", "ld3.guidance": "3.0", "ld3.weights": "raw",
+            "ld3.architecture_sha256": "def", "ld3.decoder": "vae", "ld3.decoder_sha256": "0", "my.key": "kept",
+            "ld3.history": Provenance(entries: [.init(program: "ld3-fit", version: "1", arguments: ["--nfe=5"])]).text,
+        ])
         let recursion = try schedule.solver.recursion(
             process: schedule.process, times: schedule.times, modelTimes: schedule.modelTimes)
         schedule.coefficients = CoefficientMatrices(recursion)

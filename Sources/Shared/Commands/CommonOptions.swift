@@ -25,6 +25,12 @@ extension Option {
     package static let weights = Option.choice(
         "weights", "SET", cases: WeightSet.self,
         "ema or raw: the averages in a latent diffusion model's file, or the weights beside them [ema]")
+    package static let decoder = Option.value(
+        "decoder", "FILE", "the decoder (VAE) of a latent diffusion model, before the one in the model's own file")
+    package static let textEncoder = Option.value(
+        "text-encoder", "FILE", "the CLIP text encoder of a latent diffusion model, before the model's own")
+    /// The names of the options that name files beside the model's.
+    package static let modelFiles = ["architecture", "decoder", "text-encoder"]
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"
@@ -52,7 +58,7 @@ extension OptionGroup {
     /// The rest of the model's options; a program that has `modelGroup` needs them too.
     package static let modelDetails = OptionGroup(
         "models that do not say enough, or other ones", topic: "model",
-        [.process, .architecture, .weights, .allowOtherModel, .childTimeout])
+        [.process, .architecture, .decoder, .textEncoder, .weights, .allowOtherModel, .childTimeout])
     package static let general = OptionGroup(
         "general",
         [

@@ -1,4 +1,5 @@
 import Diagnostics
+import Models
 import Tensors
 
 /// The rule that gives each seed its class.
@@ -26,8 +27,9 @@ package enum LabelRule: Sendable, Equatable {
         }
     }
 
-    /// Throws `usage` if the rule names a class that is none of `classes`.
-    package func check(classes: Int) throws {
+    /// Throws `usage` if the rule names a class that is none of `classes`, or if the model that is opened has not so many.
+    package func check(classes: Int, of model: Model? = nil) throws {
+        try model?.check(classes: classes)
         guard case .constant(let label) = self, !(0..<classes).contains(label) else { return }
         throw Failure(.usage, "\(label) is not one of the \(classes) classes, 0 to \(classes - 1)")
     }

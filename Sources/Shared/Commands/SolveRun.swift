@@ -73,6 +73,7 @@ package struct SolveRun {
         /// Whether one was of guidance.
         var ofGuidance = false
         var prompts: Set<Prompt> = []
+        var negativePrompts: Set<Prompt> = []
         /// The number of prompts that are cut.
         var cuts = 0
     }
@@ -87,11 +88,16 @@ package struct SolveRun {
             told.ofGuidance = true
             reporter.warn("the samples from seed \(seed) on carry no \(missing): guidance changes nothing in them")
         }
-        if model.guidance == 1, !told.ofGuidance, batch.part.metadata[Key.negativePrompt] != nil {
+        if !(model.denoiser is Guided<Float>), !told.ofGuidance, batch.part.metadata[Key.negativePrompt] != nil {
             told.ofGuidance = true
-            reporter.warn("without guidance the negative prompt changes nothing")
+            let reason = model.guidance == 1 ? "without guidance" : "the model guides itself, so"
+            reporter.warn("\(reason) the negative prompt changes nothing")
         }
-        let cuts = try model.cuts(of: model.prompts(of: batch).filter { told.prompts.insert($0).inserted })
+        let (prompts, negative) = try model.prompts(of: batch)
+        let cuts =
+            try model.cuts(of: prompts.filter { told.prompts.insert($0).inserted }).map { "the prompt \($0)" }
+            + model.cuts(of: negative.filter { told.negativePrompts.insert($0).inserted })
+            .map { "the negative prompt \($0)" }
         if told.cuts == 0, let first = cuts.first { reporter.warn(first) }
         told.cuts += cuts.count
     }

@@ -42,10 +42,11 @@ extension Arguments {
                 .usage, place: "--schedule", "is required",
                 suggestion: "a file that ld3-fit wrote, or one of \(Discretization.spellings.joined(separator: ", "))")
         }
-        let request = try ScheduleRequest(
+        var request = try ScheduleRequest(
             schedule: schedule, solver: stringIfGiven("solver"), order: integerIfGiven("order"),
             variant: stringIfGiven("variant"), evaluations: integerIfGiven("nfe"), steps: integerIfGiven("steps"),
             process: try process())
+        request.isDefault = !isGiven("schedule")
         try request.check(fallback: fallback)
         return request
     }
@@ -61,12 +62,20 @@ extension Arguments {
         return ProcessInfo.processInfo.environment["LD3_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// The files of --decoder and --text-encoder.
+    package var modelParts: [ModelPart: String] {
+        var parts: [ModelPart: String] = [:]
+        parts[.decoder] = stringIfGiven("decoder")
+        parts[.textEncoder] = stringIfGiven("text-encoder")
+        return parts
+    }
+
     /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
     package func modelRequest() throws -> ModelRequest {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"),
-            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), threads: threads(),
+            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), parts: modelParts, threads: threads(),
             childTimeout: integerIfGiven("child-timeout"))
         try request.check()
         return request

@@ -51,18 +51,40 @@ package struct IdentityDecoder<Element: TensorElement>: Decoder {
     }
 }
 
-/// Stands in the place of a decoder if a model in another process gives latents and keeps its decoder to itself. To ask it
-/// is a failure of the user's: it throws `usage`.
+/// Stands in the place of a decoder if none is at hand. To ask it is a failure of the user's: it throws `usage`.
 package struct AbsentDecoder<Element: TensorElement>: Decoder {
     package let latentShape: [Int]
     package var imageShape: [Int] { latentShape }
 
-    package init(latentShape: [Int]) { self.latentShape = latentShape }
+    package let reason: Reason
+
+    package enum Reason: Sendable {
+        /// A model in another process gives latents and keeps its decoder to itself.
+        case keptByItsProcess
+        /// The model's files hold none.
+        case missing
+    }
+
+    package init(latentShape: [Int], because reason: Reason) { (self.latentShape, self.reason) = (latentShape, reason) }
+
+    package func resized(to latentShape: [Int]) -> (any Decoder<Element>)? {
+        AbsentDecoder(latentShape: latentShape, because: reason)
+    }
 
     package func decode(_ latents: Tensor<Element>) throws -> Tensor<Element> { throw failure }
     package func linearize(_ latents: Tensor<Element>) throws -> Decoding<Element> { throw failure }
 
-    private var failure: Failure {
-        Failure(.usage, place: "model", "gives latents, of which only its own process can make pictures")
+    /// The failure of a user who asks for pictures.
+    package var failure: Failure {
+        switch reason {
+        case .keptByItsProcess:
+            Failure(
+                .usage, place: "model", "gives latents, of which only its own process can make pictures",
+                suggestion: "the sample stream can take the latents")
+        case .missing:
+            Failure(
+                .usage, place: "model", "has no decoder, which makes pictures of its latents",
+                suggestion: "give the decoder's file with <decoder file>")
+        }
     }
 }

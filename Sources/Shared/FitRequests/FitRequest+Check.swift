@@ -13,6 +13,13 @@ extension FitRequest {
         return "announces \(counted(announced, "pair")), and \(needed) are needed: another part must follow"
     }
 
+    /// Returns notes for the user on what is done with the pairs of a model.
+    package func notes(on model: Model) -> [String] {
+        guard model.isLatent else { return [] }
+        let own = model.makesPictures || model.stepper != nil ? nil : "no decoder is at hand: the loss compares latents"
+        return [method.noteOnLatents, own].compactMap(\.self)
+    }
+
     /// Returns the schedules of --start. Throws `data`, naming the file, if one is for another process.
     package func givenStarts(for process: NoiseProcess) throws -> [Start] {
         try starts.flatMap { path, frames in

@@ -43,10 +43,7 @@ package struct FitRequest {
         loss = try LossChoice(arguments)
         heuristics = try arguments.stringIfGiven("heuristics").map(Self.heuristics)
         starts = try arguments.strings("start").map { path in
-            let stream = try StreamReader.file(path, .schedule)
-            var frames: [Frame] = []
-            while let (frame, _) = try stream.next() { frames.append(frame) }
-            return (path, frames)
+            (path, try Schedule.frames(ofFile: path, process: arguments.process()))
         }
         batch = arguments.batch()
         savings = try arguments.stringIfGiven("without-savings").map(Self.savings) ?? .all

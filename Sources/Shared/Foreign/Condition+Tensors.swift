@@ -8,7 +8,8 @@ extension Condition {
     /// Reads the condition of `count` samples from what a frame or a batch holds of it.
     ///
     /// Throws `data` if a tensor has not `count` rows or holds NaN or infinity, if a tensor away from which guidance leads
-    /// stands without the one of the same shape towards which it leads, and if a prompt is not in the list.
+    /// stands without the one of the same shape towards which it leads, if a prompt is not in the list, and if there is a list
+    /// without the tensor `prompt`.
     ///
     /// - Parameters:
     ///   - tensors: those called `condition`, `condition.NAME` and `prompt` are read, the others are not.
@@ -18,6 +19,9 @@ extension Condition {
         classes: [Int]?, tensors: [NamedTensor], prompts: [String]?, negativePrompt: String? = nil, count: Int
     ) throws {
         self.init(classes: classes)
+        guard prompts == nil || count == 0 || tensors.contains(where: { $0.name == promptTensor }) else {
+            throw Failure(.data, "has \(Key.prompts) and no tensor `\(promptTensor)`, which tells whose they are")
+        }
         for tensor in tensors where isConditionTensor(tensor.name) {
             guard tensor.shape.first == count else {
                 throw Failure(

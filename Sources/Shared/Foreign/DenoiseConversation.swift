@@ -22,6 +22,8 @@ package struct ModelFrame {
     package var isLatent: Bool
     /// Whether the denoiser reads prompts; nil if it does not say.
     package var readsPrompts: Bool?
+    /// The weight with which the denoiser guides already; 1 if it does not.
+    package var guidance: Double
     /// The frame in which a sampler introduced itself; nil for a denoiser.
     package var stepper: StepperDescription?
 
@@ -34,6 +36,7 @@ package struct ModelFrame {
         metadata["ld3.process"] = process
         if labelCount > 0 { metadata["ld3.labels"] = String(labelCount) }
         if isLatent { metadata["ld3.latent"] = "true" }
+        if guidance != 1 { metadata[Key.guidance] = "\(guidance)" }
         metadata["ld3.reads_prompts"] = readsPrompts.map { "\($0)" }
         if let conditionShapes {
             metadata["ld3.conditions"] =
@@ -48,7 +51,8 @@ package struct ModelFrame {
 
     package init(
         process: String?, sampleShape: [Int], hasPullback: Bool, labelCount: Int,
-        conditionShapes: [String: [Int]]? = nil, isLatent: Bool = false, readsPrompts: Bool? = nil
+        conditionShapes: [String: [Int]]? = nil, isLatent: Bool = false, readsPrompts: Bool? = nil,
+        guidance: Double = 1
     ) {
         self.process = process
         self.sampleShape = sampleShape
@@ -57,6 +61,7 @@ package struct ModelFrame {
         self.conditionShapes = conditionShapes
         self.isLatent = isLatent
         self.readsPrompts = readsPrompts
+        self.guidance = guidance
     }
 
     package init(_ frame: Frame) throws {
@@ -72,11 +77,14 @@ package struct ModelFrame {
         guard let labels = Int(frame.metadata["ld3.labels"] ?? "0"), (0...1 << 31).contains(labels) else {
             throw Failure(.inputOutput, "ld3.labels of the model frame is not a number of classes")
         }
+        guard let guidance = Double(frame.metadata[Key.guidance] ?? "1"), guidance.isFinite else {
+            throw Failure(.inputOutput, "\(Key.guidance) of the model frame is no number")
+        }
         self.init(
             process: frame.metadata["ld3.process"], sampleShape: shape, hasPullback: pullback, labelCount: labels,
             conditionShapes: try Self.conditionShapes(frame.metadata["ld3.conditions"]),
             isLatent: try Self.flag("ld3.latent", frame) ?? false,
-            readsPrompts: try Self.flag("ld3.reads_prompts", frame))
+            readsPrompts: try Self.flag("ld3.reads_prompts", frame), guidance: guidance)
         self.stepper = stepper
     }
 

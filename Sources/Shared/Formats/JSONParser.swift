@@ -12,11 +12,14 @@ extension JSONValue {
     }
 
     /// Parses the document in a file of at most `limit` bytes. Throws `.noInput` or `.data`, which name the path.
-    package init(file path: String, limit: Int = 1 << 20) throws {
+    ///
+    /// - Parameter isPythons: whether NaN, Infinity and -Infinity, which Python writes into JSON, are read as text.
+    package init(file path: String, limit: Int = 1 << 20, isPythons: Bool = false) throws {
         let bytes = try Descriptor.contents(of: path, limit: limit)
         self = try locating(path) {
             try FileKind.refuse(bytes, wanted: "JSON", accepted: [.json, .text])
-            return try JSONValue(parsing: bytes)
+            var parser = JSONParser(bytes: bytes, isPythons: isPythons)
+            return try parser.document()
         }
     }
 
@@ -26,9 +29,10 @@ extension JSONValue {
 /// A recursive descent over the bytes; `position` is the place of the next byte.
 private struct JSONParser {
     let bytes: [UInt8]
+    let isPythons: Bool
     var position = 0
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
+    init(bytes: [UInt8], isPythons: Bool = false) { (self.bytes, self.isPythons) = (bytes, isPythons) }
 
     mutating func document() throws -> JSONValue {
         let value = try value(depth: 0)
@@ -52,8 +56,15 @@ private struct JSONParser {
         case UInt8(ascii: "t"): return try word("true", .boolean(true))
         case UInt8(ascii: "f"): return try word("false", .boolean(false))
         case UInt8(ascii: "n"): return try word("null", .null)
-        default: return try number()
+        default: return try nonFinite() ?? number()
         }
+    }
+
+    /// Parses what Python writes for numbers that JSON has not, as text; nil if there is nothing of that.
+    private mutating func nonFinite() throws -> JSONValue? {
+        guard isPythons else { return nil }
+        let name = ["NaN", "Infinity", "-Infinity"].first { bytes[position...].starts(with: $0.utf8) }
+        return try name.map { try word($0, .string($0)) }
     }
 
     private mutating func object(depth: Int) throws -> JSONValue {

@@ -22,6 +22,11 @@ package indirect enum JSONValue: Sendable, Equatable {
     /// The member `name` of an object; nil if there is none, or if this is no object.
     package subscript(name: String) -> JSONValue? { members?.first { $0.name == name }?.value }
 
+    /// Returns an object whose member `name` has this value.
+    package func replacing(_ name: String, with value: JSONValue) -> JSONValue {
+        .object((members ?? []).filter { $0.name != name } + [Member(name, value)])
+    }
+
     package var members: [Member]? {
         if case .object(let members) = self { members } else { nil }
     }

@@ -33,6 +33,9 @@ package protocol FitMethod: Sendable {
     /// Whether the method fits a sampler that owns its network and its state, of which only the times can be chosen.
     static var fitsSamplers: Bool { get }
 
+    /// A note for the user on what the method does with pairs of latents; nil if it is what it does with any.
+    var noteOnLatents: String? { get }
+
     /// Checks what the method demands of a budget and a process, before any pair is solved. Throws `usage`.
     func check(_ budget: Budget, on process: NoiseProcess) throws
 
@@ -51,6 +54,7 @@ extension FitMethod {
     package var solvedPairs: SolvedPairs { .none }
     package var differentiatedBatch: Int { 0 }
     package func usesNetwork(ofSamples shape: [Int]) -> Bool { false }
+    package var noteOnLatents: String? { nil }
     package func check(_ budget: Budget, on process: NoiseProcess) throws {}
 
     /// A failure of a problem that the method cannot solve.

@@ -11,10 +11,14 @@ extension Model {
     package func noise(of batch: SampleBatch) throws -> Tensor<Float> {
         let shape = try batch.sampleShape("noise")
         guard shape == sampleShape else {
+            let isMixture = resized(to: shape).sampleShape == shape
             throw Failure(
                 .data, place: batch.part.place,
-                "the noise has samples of shape \(shape), the model \(name) wants \(acceptedShapes)",
-                suggestion: "<ld3-noise:model> takes the shape from the model")
+                "the noise has samples of shape \(shape), "
+                    + (isMixture
+                        ? "after others of \(sampleShape): the samples of a run have one shape"
+                        : "the model \(name) wants \(acceptedShapes)"),
+                suggestion: isMixture ? "join parts of one shape" : "<ld3-noise:model> takes the shape from the model")
         }
         return Tensor(shape: [batch.count] + shape, elements: try batch.floats("noise"))
     }
@@ -45,15 +49,17 @@ extension Model {
         return labelCount > 0 ? "labels" : "prompts"
     }
 
-    /// Returns the prompts of a batch that the model encodes, each once. Throws `data` if they are not in the part's list.
-    package func prompts(of batch: SampleBatch) throws -> [Prompt] {
-        guard conditionEncoder != nil, let indices = batch[promptTensor] else { return [] }
+    /// Returns the prompts and the negative prompts of a batch that the model encodes, each once. Throws `data` if they are
+    /// not in the part's list.
+    package func prompts(of batch: SampleBatch) throws -> (prompts: [Prompt], negative: [Prompt]) {
+        guard conditionEncoder != nil, let indices = batch[promptTensor] else { return ([], []) }
         let condition = try locating(batch.part.place ?? "its input") {
             try Condition(
                 classes: nil, tensors: [indices], prompts: batch.part.prompts(),
                 negativePrompt: guidance == 1 ? nil : batch.part.metadata[Key.negativePrompt], count: batch.count)
         }
-        return Distinct(((condition.prompts ?? []) + (condition.negativePrompts ?? [])).compactMap(\.self)).values
+        func distinct(_ prompts: [Prompt?]?) -> [Prompt] { Distinct((prompts ?? []).compactMap(\.self)).values }
+        return (distinct(condition.prompts), distinct(condition.negativePrompts))
     }
 
     /// Returns a sentence on each of `prompts` that is too long to be read to its end.

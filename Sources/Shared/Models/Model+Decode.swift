@@ -1,4 +1,5 @@
 import Diagnostics
+import Diffusion
 import Formats
 import TensorStream
 import Tensors
@@ -16,12 +17,17 @@ extension Model {
 
     /// Returns the shape of a picture. Throws `usage` if no pictures can be made of solutions.
     package func pictureShape() throws -> [Int] {
-        guard makesPictures else {
-            throw Failure(
-                .usage, place: "model", "\(name) gives latents, of which only its own process can make pictures",
-                suggestion: "the sample stream can take the latents")
-        }
-        return decoder.imageShape
+        guard var failure = (decoder as? AbsentDecoder<Float>)?.failure else { return decoder.imageShape }
+        failure.message = "\(name) \(failure.message)"
+        throw failure
+    }
+
+    /// Returns a note for a user who does not ask for latents and gets them all the same; nil if samples are pictures.
+    /// Throws `usage` if the model's files hold no decoder.
+    package func noteOnLatents() throws -> String? {
+        guard let absent = decoder as? AbsentDecoder<Float> else { return nil }
+        if absent.reason == .missing { _ = try pictureShape() }
+        return "the samples are latents: the decoder is in the process of \(name)"
     }
 
     /// Returns the batch with pictures in the place of the teacher's latents, if it has any: samples are compared as pictures.

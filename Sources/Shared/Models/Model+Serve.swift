@@ -9,7 +9,7 @@ extension Model {
                 process: process.spelling, sampleShape: sampleShape, hasPullback: denoiser.hasPullback,
                 labelCount: labelCount,
                 conditionShapes: conditionInputs.required.isEmpty ? nil : conditionInputs.required, isLatent: isLatent,
-                readsPrompts: conditionInputs.takesPrompts)
+                readsPrompts: conditionInputs.takesPrompts, guidance: guidance)
         ) { [conditionInputs] in try conditionInputs.select($0) }
     }
 }

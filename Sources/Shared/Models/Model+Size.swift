@@ -16,13 +16,24 @@ extension Model {
             identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
             decoder: decoder, conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: defaultBatch, weightSet: weightSet,
-            remarks: remarks)
+            parts: parts, remarks: remarks)
     }
 
     /// Throws `usage` if the model cannot work on samples of `shape`.
     package func check(_ shape: [Int]) throws {
         guard resized(to: shape).sampleShape != shape else { return }
         throw Failure(.usage, "the model \(name) works on samples of \(acceptedShapes), not of \(shape)")
+    }
+
+    /// Throws `usage` if the model cannot be told one of so many classes. One that is told nothing at all passes them on.
+    package func check(classes: Int) throws {
+        guard classes > labelCount, labelCount > 0 || conditionInputs.takesPrompts && conditionEncoder != nil else {
+            return
+        }
+        throw Failure(
+            .usage,
+            "the model \(name) has " + (labelCount == 0 ? "no classes" : "\(labelCount) classes, not \(classes)"),
+            suggestion: labelCount == 0 ? "it reads prompts" : nil)
     }
 
     /// The shapes of samples on which the model can work, in words.

@@ -22,6 +22,8 @@ package struct Model: Sendable {
     package let defaultBatch: Int
     /// The set of weights that is used; nil if the model's file holds one.
     package let weightSet: WeightSet?
+    /// The networks that the user gives in files of their own, with the paths and digests of these.
+    package let parts: [ModelPart: ModelIdentity]
     /// Notes for the user about the choice of the model's weights, one sentence each.
     package let remarks: [String]
 
@@ -41,6 +43,11 @@ package struct Model: Sendable {
     package var identityMetadata: [String: String] {
         var keys = [Key.model: name]
         keys[Key.modelDigest] = sha256
+        keys[Key.architectureDigest] = identity.architectureSHA256
+        for (part, file) in parts {
+            keys[part.key] = file.name
+            keys[part.digestKey] = file.sha256
+        }
         return keys
     }
 

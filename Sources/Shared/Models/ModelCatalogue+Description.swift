@@ -7,8 +7,12 @@ extension ModelCatalogue {
     /// Returns a description of the file behind a model's name. Throws `usage` for a model that is not one network file, and
     /// whatever `ModelDescription` throws.
     ///
-    /// - Parameter architecture: the JSON file of the architecture of a checkpoint that does not tell it.
-    package static func describe(_ name: String, architecture: String? = nil) throws -> ModelDescription {
+    /// - Parameters:
+    ///   - architecture: the JSON file of the architecture of a checkpoint that does not tell it.
+    ///   - parts: the files or folders of networks of a latent diffusion model that go before the model's own.
+    package static func describe(
+        _ name: String, architecture: String? = nil, parts: [ModelPart: String] = [:]
+    ) throws -> ModelDescription {
         let path =
             switch try ModelSpecification(name) {
             case .embedded(let model) where architecture == nil: try ResourceLocator.standard.path(of: model.modelFile)
@@ -18,22 +22,24 @@ extension ModelCatalogue {
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
         let document = try architecture.map { try JSONValue(file: $0) }
-        if DiffusersFolder.isFolder(path) {
-            guard document == nil else {
-                throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
-            }
-            let folder = DiffusersFolder(path: path)
-            let files = try LatentModelFiles(diffusers: folder)
-            return try describe(files, weights: try folder.weights(), name: name, container: "diffusers folder")
+        if DiffusersFolder.isFolder(path), document != nil {
+            throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
+        }
+        if let files = try LatentModelFiles.inFolder(path, architecture: document, parts: parts) {
+            return try describe(files, name: name, container: "diffusers folder")
         }
         let file = try CheckpointFile.open(path)
         do {
-            if let files = try LatentModelFiles(file, path: path, architecture: document) {
-                return try describe(files, weights: file, name: name, container: nil)
+            if let files = try LatentModelFiles(file, path: path, architecture: document, parts: parts) {
+                return try describe(files, name: name, container: nil)
             }
-        } catch let failure as Failure {
+        } catch var failure as Failure where parts.isEmpty {
             // A model that is not computed here is described all the same.
+            failure.suggestion = nil
             return try ModelDescription(file, name: name, knowledge: .init(notes: ["\(failure)"]))
+        }
+        if let part = parts.keys.first {
+            throw Failure(.usage, place: part.setting, "is for latent diffusion models; \(path) is none")
         }
         let cloud = (try? file.named(landmark: PointCloudConfiguration.landmark)) ?? file
         guard PointCloudConfiguration.describes(cloud) else {
@@ -48,14 +54,14 @@ extension ModelCatalogue {
             knowledge: .init(architecture: PointCloudConfiguration.architecture, process: process))
     }
 
-    /// Describes a latent diffusion model whose files hold `weights`.
     private static func describe(
-        _ files: LatentModelFiles, weights: any WeightSource, name: String, container: String?
+        _ files: LatentModelFiles, name: String, container: String?
     ) throws -> ModelDescription {
         try ModelDescription(
-            weights, name: name,
+            files.stored, name: name,
             knowledge: .init(
-                architecture: "latent diffusion", process: files.configuration.process.spelling, parts: files.parts,
+                architecture: "latent diffusion", process: files.configuration.process.spelling,
+                parts: files.descriptions,
                 container: container))
     }
 }

@@ -16,23 +16,26 @@ package enum ModelCatalogue {
     ///   - place: the place where the name stands, for messages.
     ///   - process: the process under which the model runs; nil for the model's own, or EDM's if it has none. A network that
     ///     was trained under EDM's process can run under any process that begins with some signal.
-    ///   - guidance: classifier-free guidance weight; 1 is none.
+    ///   - guidance: the weight of classifier-free guidance, 1 for none; nil for the model's own, which is none unless it
+    ///     guides itself.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
     ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
+    ///   - parts: the files or folders of networks of a latent diffusion model that go before the model's own.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
     ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
-        _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double = 1,
-        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil,
+        _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double? = nil,
+        architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:], threads: Int? = nil,
         childTimeout: Int = Self.childTimeout
     ) throws -> Model {
-        let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
+        var opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
                 ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
-                weightSet: weightSet, threads: threads, childTimeout: childTimeout)
+                weightSet: weightSet, parts: parts, threads: threads, childTimeout: childTimeout)
         }
+        opened.architectureSHA256 = try architecture.map { try modelDigest(ofFile: $0) }
         guard opened.stepper != nil || opened.process.hasNoiseLevels else {
             throw Failure(
                 .usage, place: "process", "\(opened.process.spelling) is of a sampler, and \(name) is a denoiser")
@@ -40,7 +43,11 @@ package enum ModelCatalogue {
         guard weightSet == nil || opened.weightSet != nil else {
             throw Failure(.usage, place: "weights", "the model \(name) has one set of weights")
         }
-        guard guidance != 1 else { return opened.model(name: name, guidance: 1) }
+        guard opened.guidance == 1 || guidance == nil || guidance == opened.guidance else {
+            throw Failure(
+                .usage, place: "guidance", "the model \(name) guides itself already, by the weight \(opened.guidance)")
+        }
+        guard let guidance, guidance != opened.guidance else { return opened.model(name: name, guidance: 1) }
         guard opened.stepper == nil else {
             throw Failure(.usage, place: "guidance", "the model \(name) is a sampler, which guides itself if at all")
         }
@@ -53,16 +60,18 @@ package enum ModelCatalogue {
 
     private static func open(
         _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?,
-        weightSet: WeightSet?, threads: Int?, childTimeout: Int
+        weightSet: WeightSet?, parts: [ModelPart: String], threads: Int?, childTimeout: Int
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
         case .embedded(let model):
             let path = try ResourceLocator.standard.path(of: model.modelFile)
-            return try checkpoint(path, process: process, architecture: nil, weightSet: nil, threads: threads)
+            return try checkpoint(
+                path, process: process, architecture: nil, weightSet: nil, parts: parts, threads: threads)
         case .checkpoint(let path):
             return try checkpoint(
-                path, process: process, architecture: architecture, weightSet: weightSet, threads: threads)
+                path, process: process, architecture: architecture, weightSet: weightSet, parts: parts, threads: threads
+            )
         case .random(let architecture):
             let pool = ThreadPool(threads: threads)
             return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
@@ -91,23 +100,26 @@ package enum ModelCatalogue {
 
     /// Opens a file of any container, or a folder of diffusers.
     private static func checkpoint(
-        _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?, threads: Int?
+        _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?,
+        parts: [ModelPart: String], threads: Int?
     ) throws -> Opened {
-        if DiffusersFolder.isFolder(path) {
-            guard architecture == nil else {
-                throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
-            }
-            guard weightSet == nil else {
-                throw Failure(.usage, place: "weights", "the folder \(path) has one set only")
-            }
-            let files = try LatentModelFiles(diffusers: DiffusersFolder(path: path))
+        if DiffusersFolder.isFolder(path), architecture != nil {
+            throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
+        }
+        if LatentModelFiles.isFolder(path), weightSet != nil {
+            throw Failure(.usage, place: "weights", "the folder \(path) has one set only")
+        }
+        let document = try architecture.map { try JSONValue(file: $0) }
+        if let files = try LatentModelFiles.inFolder(path, architecture: document, parts: parts) {
             return try latent(files, process: process, threads: threads)
         }
         let file = try CheckpointFile.open(path)
-        let document = try architecture.map { try JSONValue(file: $0) }
         let files = try LatentModelFiles(
-            file, path: path, architecture: document, weightSet: weightSet ?? .averaged)
+            file, path: path, architecture: document, weightSet: weightSet ?? .averaged, parts: parts)
         if let files { return try latent(files, process: process, threads: threads) }
+        if let part = parts.keys.first {
+            throw Failure(.usage, place: part.setting, "is for latent diffusion models; \(path) is none")
+        }
         guard weightSet == nil else {
             throw Failure(.usage, place: "weights", "is for latent diffusion models; \(path) is none")
         }
@@ -158,7 +170,7 @@ package enum ModelCatalogue {
             sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
             conditionEncoder: model.encoder, canGuide: model.encoder != nil,
-            weightSet: files.weightSet, remarks: files.remarks)
+            weightSet: files.weightSet, parts: files.parts, remarks: files.remarks)
     }
 
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
@@ -175,7 +187,7 @@ package enum ModelCatalogue {
         return Opened(
             sha256: nil, process: process ?? own ?? .edm, denoiser: served, decoder: decoder(of: denoiser.model),
             batch: networkBatch(served), conditionInputs: ConditionInputs(denoiser.model),
-            canGuide: denoiser.model.canGuide)
+            canGuide: denoiser.model.canGuide, guidance: denoiser.model.guidance)
     }
 
     private static func foreign(_ stepper: ForeignStepper, process: NoiseProcess?) throws -> Opened {
@@ -188,11 +200,12 @@ package enum ModelCatalogue {
         return Opened(
             sha256: nil, process: stepper.process, denoiser: denoiser, stepper: stepper,
             decoder: decoder(of: stepper.model), batch: networkBatch(denoiser),
-            conditionInputs: ConditionInputs(stepper.model))
+            conditionInputs: ConditionInputs(stepper.model), guidance: stepper.model.guidance)
     }
 
     private static func decoder(of model: ModelFrame) -> (any Decoder<Float>)? {
-        model.isLatent ? AbsentDecoder(latentShape: model.stepper?.sampleShape ?? model.sampleShape) : nil
+        guard model.isLatent else { return nil }
+        return AbsentDecoder(latentShape: model.stepper?.sampleShape ?? model.sampleShape, because: .keptByItsProcess)
     }
 
     /// 64 samples of 1x32x32, 21 of 3x32x32, 5 of 3x64x64.
@@ -208,25 +221,31 @@ package enum ModelCatalogue {
 /// A model before guidance.
 private struct Opened {
     var sha256: String?
+    var architectureSHA256: String?
     var process: NoiseProcess
     var denoiser: any Denoiser<Float>
     var stepper: ForeignStepper?
     var weightSet: WeightSet?
+    var parts: [ModelPart: ModelIdentity] = [:]
     /// Nil if states are what the user wants.
     var decoder: (any Decoder<Float>)?
     var batch: Int
     var conditionInputs: ConditionInputs
     var conditionEncoder: (any ConditionEncoder)?
     var canGuide: Bool
+    /// The weight with which the denoiser or the sampler guides itself; 1 for none.
+    var guidance: Double
     var remarks: [String] = []
 
     init(
         sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
         decoder: (any Decoder<Float>)? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
         conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, weightSet: WeightSet? = nil,
-        remarks: [String] = []
+        guidance: Double = 1, parts: [ModelPart: ModelIdentity] = [:], remarks: [String] = []
     ) {
+        self.guidance = guidance
         self.weightSet = weightSet
+        self.parts = parts
         self.sha256 = sha256
         self.process = process
         self.denoiser = denoiser
@@ -239,14 +258,17 @@ private struct Opened {
         self.remarks = remarks
     }
 
-    func model(name: String, guidance: Double) -> Model {
+    /// Returns the model with guidance by `weight`, of which 1 adds nothing.
+    func model(name: String, guidance weight: Double) -> Model {
         Model(
-            identity: ModelIdentity(name: name, sha256: sha256), process: process, guidance: guidance,
-            denoiser: guidance == 1 ? denoiser : Guided(denoiser, weight: guidance),
+            identity: ModelIdentity(name: name, sha256: sha256, architectureSHA256: architectureSHA256),
+            process: process, guidance: guidance * weight,
+            denoiser: weight == 1 ? denoiser : Guided(denoiser, weight: weight),
             stepper: stepper,
             decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, remarks: remarks)
+            conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, parts: parts,
+            remarks: remarks)
     }
 }
 

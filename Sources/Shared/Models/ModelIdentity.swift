@@ -4,4 +4,6 @@ package struct ModelIdentity: Sendable, Equatable {
     package let name: String
     /// The digest of the model's file (docs/STREAM.md, `ld3.model_sha256`); nil for a model that is no file.
     package let sha256: String?
+    /// The digest of the file that tells the model's architecture; nil if the user gave none.
+    package var architectureSHA256: String?
 }

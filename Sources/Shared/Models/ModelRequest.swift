@@ -18,6 +18,8 @@ package struct ModelRequest: Sendable {
     package var architecture: String?
     /// The set of weights that the user wants of a file with two.
     package var weightSet: WeightSet?
+    /// The files or folders of networks that go before the model's own.
+    package var parts: [ModelPart: String]
     /// The number of threads; nil for one on each core.
     package var threads: Int?
     /// The seconds within which a model in another process must introduce itself; nil for the default.
@@ -25,7 +27,8 @@ package struct ModelRequest: Sendable {
 
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil, childTimeout: Int? = nil
+        architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:],
+        threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
         self.process = process
@@ -33,6 +36,7 @@ package struct ModelRequest: Sendable {
         self.allowsOther = allowsOther
         self.architecture = architecture
         self.weightSet = weightSet
+        self.parts = parts
         self.threads = threads
         self.childTimeout = childTimeout
     }
@@ -41,6 +45,7 @@ package struct ModelRequest: Sendable {
     /// else is given, `noInput` if a file that the user names does not exist.
     package func check() throws {
         if let architecture { try Descriptor.requireFile(architecture) }
+        for path in parts.values { try LatentModelFiles.requireFile(path) }
         guard let name else { return }
         let specification = try ModelSpecification(name)
         try refuseUnread(by: specification, name)
@@ -48,8 +53,7 @@ package struct ModelRequest: Sendable {
         case .embedded, .gaussian, .random, .foreign: break
         case .checkpoint(let path), .mixture(let path), .points(let path):
             _ = try namingFile(name, at: "model", orOneOf: ModelSpecification.spellings) {
-                guard !DiffusersFolder.isFolder(path) else { return }
-                try Descriptor.requireFile(path)
+                try LatentModelFiles.requireFile(path)
             }
         }
     }
@@ -65,6 +69,12 @@ package struct ModelRequest: Sendable {
         if weightSet != nil {
             guard case .checkpoint = specification else { throw refusal("weights", "a checkpoint") }
         }
+        if let part = parts.keys.first {
+            switch specification {
+            case .checkpoint, .embedded: break
+            default: throw refusal(part.setting, "a latent diffusion model")
+            }
+        }
         if childTimeout != nil {
             guard case .foreign = specification else { throw refusal("introduction time", "an exec:COMMAND") }
         }
@@ -76,6 +86,7 @@ package struct ModelRequest: Sendable {
     /// `allowsOther` is true, and if data name a model that they may not choose (`Trust`). `warn` is told the model's remarks, and if
     /// only names can be compared and they differ.
     package func open(for origins: [Origin] = [], warn: (String) -> Void) throws -> Model {
+        for origin in origins { _ = try (Self.guidance(of: origin), Self.weightSet(of: origin)) }
         let origin = origins.first { $0.metadata[Key.model] != nil } ?? origins.first
         let inputName = origin?.metadata[Key.model]
         if name == nil, let origin, let inputName { try Trust.check(inputName, by: origin) }
@@ -83,12 +94,15 @@ package struct ModelRequest: Sendable {
         let chosen = name ?? inputName ?? ModelSpecification.embeddedName
         let place = name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model"
         try refuseUnread(by: ModelSpecification(chosen, place: place), chosen)
-        let model = try ModelCatalogue.open(
-            chosen, place: place,
-            process: try process(of: isInputsModel ? origin : nil),
-            guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil), threads: threads,
-            childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
+        let model = try asData(of: origin) {
+            try ModelCatalogue.open(
+                chosen, place: place,
+                process: process(of: isInputsModel ? origin : nil),
+                guidance: guidance ?? origin.flatMap(Self.guidance), architecture: architecture,
+                weightSet: weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
+                parts: parts(of: isInputsModel ? origin : nil), threads: threads,
+                childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
+        }
         model.remarks.forEach(warn)
         if !allowsOther {
             for origin in origins {
@@ -97,6 +111,25 @@ package struct ModelRequest: Sendable {
             }
         }
         return model
+    }
+
+    /// Runs `body`. If a setting does not fit the model and the input tells it, not the user, the failure is one of the
+    /// input and names its key.
+    private func asData<Result>(of origin: Origin?, _ body: () throws -> Result) throws -> Result {
+        let isGiven = [
+            "process": (Key.process, process != nil), "guidance": (Key.guidance, guidance != nil),
+            "weights": (Key.weights, weightSet != nil),
+        ]
+        do {
+            return try body()
+        } catch var failure as Failure where failure.status == .usage {
+            if let origin, let (key, isUsers) = failure.place.flatMap({ isGiven[$0] }), !isUsers,
+                origin.metadata[key] != nil
+            {
+                (failure.status, failure.place) = (.data, "\(origin.place): \(key)")
+            }
+            throw failure
+        }
     }
 
     /// Returns the process that the user names, else the one that the input names. Throws `data` if the input's is kept in a
@@ -110,6 +143,19 @@ package struct ModelRequest: Sendable {
         }
     }
 
+    /// Returns the files of parts that the user names, and beside them those that the input names. Throws `data` if data
+    /// name a file that they may not choose.
+    private func parts(of origin: Origin?) throws -> [ModelPart: String] {
+        guard let origin else { return parts }
+        var parts = parts
+        for part in ModelPart.allCases where parts[part] == nil {
+            guard let path = origin.metadata[part.key] else { continue }
+            try Trust.check(part, path, by: origin)
+            parts[part] = path
+        }
+        return parts
+    }
+
     private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {
         guard let name = origin.metadata[Key.model] else { return }
         if let digest = origin.metadata[Key.modelDigest], let own = model.sha256 {
@@ -119,9 +165,26 @@ package struct ModelRequest: Sendable {
                     "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
                         + "\(own.prefix(12))", suggestion: insistence)
             }
+            try checkArchitecture(of: model, against: origin)
         } else if name != model.name {
             warn("\(origin.place) was made with the model \(name), not with \(model.name)")
         }
+    }
+
+    /// Throws `data` if an input was made with another file of `architecture` than the model, or with one where the model has
+    /// none. Noise that was drawn without one fits every network of its shape.
+    private static func checkArchitecture(of model: Model, against origin: Origin) throws {
+        let (recorded, own) = (origin.metadata[Key.architectureDigest], model.identity.architectureSHA256)
+        guard recorded != own, recorded != nil || origin.metadata[Key.kind] != StreamKind.noise.rawValue else { return }
+        let (words, remedy) =
+            switch (recorded?.prefix(12), own?.prefix(12)) {
+            case (let recorded?, let own?):
+                ("with an <architecture> of digest \(recorded), not with one of digest \(own)", "give the same file")
+            case (let recorded?, nil):
+                ("with an <architecture> of digest \(recorded), and none is given", "give the file here too")
+            case (nil, _): ("without <architecture>", "leave it out")
+            }
+        throw Failure(.data, place: origin.place, "made \(words)", suggestion: "\(remedy), or \(insistence)")
     }
 
     private static let insistence = "<other model> goes on all the same"
@@ -148,7 +211,18 @@ package struct ModelRequest: Sendable {
             warn(
                 "\(origin.place) was learned with the weights `\(recorded.rawValue)`, not with `\(own.rawValue)`")
         }
-        let recorded = try guidance(of: origin)
+        for part in ModelPart.allCases {
+            let (recorded, own) = (origin.metadata[part.digestKey], model.parts[part])
+            guard recorded != own?.sha256 else { continue }
+            func words(_ path: String?) -> String {
+                path.map { "the \(part.words) \($0)" } ?? "the model's own \(part.words)"
+            }
+            let (other, used) = (words(origin.metadata[part.key]), words(own?.name))
+            // A decoder does not change pairs.
+            if kind == .pairs, part == .textEncoder { throw refusal("with \(other)", "with \(used)") }
+            if kind == .schedule { warn("\(origin.place) was learned with \(other), not with \(used)") }
+        }
+        let recorded = try guidance(of: origin) ?? 1
         guard recorded != model.guidance else { return }
         if kind == .pairs { throw refusal("with the guidance \(recorded)", "with \(model.guidance)") }
         warn("\(origin.place) was learned with the guidance \(recorded), not with \(model.guidance)")
@@ -165,8 +239,8 @@ package struct ModelRequest: Sendable {
         }
     }
 
-    private static func guidance(of origin: Origin) throws -> Double {
-        guard let text = origin.metadata[Key.guidance] else { return 1 }
+    private static func guidance(of origin: Origin) throws -> Double? {
+        guard let text = origin.metadata[Key.guidance] else { return nil }
         guard let weight = Double(text), weight.isFinite else {
             throw Failure(.data, place: origin.place, "\(Key.guidance) is `\(text)`, not a number")
         }

@@ -35,19 +35,31 @@ enum Trust {
         }
     }
 
+    /// Checks that the file of a part which `origin` names may be opened. Throws as for a model.
+    static func check(_ part: ModelPart, _ path: String, by origin: Origin) throws {
+        guard let recorded = origin.metadata[part.digestKey],
+            LatentModelFiles.isFolder(path) || (try? Descriptor.requireFile(path)) != nil,
+            (try? part.digest(at: path)) == recorded
+        else {
+            throw Failure(
+                .data, place: origin.place, "\(part.key) is `\(path)`, where no file of the recorded digest is",
+                suggestion: "name the \(part.words) with <\(part.setting)>")
+        }
+    }
+
     private static func checkDigest(ofFile path: String, name: String, against origin: Origin) throws {
         guard let recorded = origin.metadata[Key.modelDigest] else {
             throw refusal(of: name, by: origin, "a file of which it does not record the digest")
         }
         var status = stat()
-        let isFolder = DiffusersFolder.isFolder(path)
+        let isFolder = LatentModelFiles.isFolder(path)
         guard isFolder || stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(
                 .noInput, place: "\(origin.place): \(Key.model)", "there is no regular file \(path)",
                 suggestion: suggestion)
         }
         // No fault of a folder's lists of shards is told, since data named it.
-        let digest = isFolder ? try? DiffusersFolder(path: path).digest() : try modelDigest(ofFile: path)
+        let digest = isFolder ? try? LatentModelFiles.digest(ofFolder: path) : try modelDigest(ofFile: path)
         guard digest == recorded else {
             throw refusal(of: name, by: origin, "a file whose digest is not the recorded one")
         }

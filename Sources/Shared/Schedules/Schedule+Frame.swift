@@ -7,18 +7,23 @@ import TensorStream
 extension Schedule {
     package static let kind = "schedule"
 
-    /// Returns the frame of kind schedule (docs/STREAM.md). Its writer adds the provenance (ld3.history).
+    /// The keys that tell the schedule itself, and those of its place in a stream.
+    static let ownKeys: Set<String> = [
+        Key.format, Key.kind, Key.count, Key.process, "ld3.solver", "ld3.order", "ld3.variant", "ld3.nfe",
+        "ld3.method", "ld3.loss", "ld3.loss_before", "ld3.loss_after", "ld3.prediction",
+    ]
+
+    /// Returns the frame of kind schedule (docs/STREAM.md).
     package func frame() throws -> Frame {
-        var metadata = [
+        var metadata = made
+        metadata.merge([
             "ld3.format": "1", "ld3.kind": Self.kind, "ld3.process": process.spelling,
             "ld3.solver": solver.family.name, "ld3.order": String(solver.order), "ld3.variant": solver.variant,
             "ld3.nfe": String(try evaluations()), "ld3.method": method,
-        ]
+        ]) { _, own in own }
         metadata["ld3.loss"] = loss
         metadata["ld3.loss_before"] = lossBefore.flatMap { $0.isFinite ? "\($0)" : nil }
         metadata["ld3.loss_after"] = lossAfter.flatMap { $0.isFinite ? "\($0)" : nil }
-        metadata["ld3.model"] = model
-        metadata["ld3.model_sha256"] = modelDigest
         var tensors = [
             NamedTensor(name: "t", shape: [times.count], doubles: times),
             NamedTensor(name: "t_model", shape: [modelTimes.count], doubles: modelTimes),
@@ -28,6 +33,24 @@ extension Schedule {
             tensors += coefficients.tensors
         }
         return Frame(metadata: metadata, tensors: tensors)
+    }
+
+    /// Returns the frames of the schedules in a file: a stream, or the document or the documents of JSON.
+    ///
+    /// - Parameter process: the process that the user named, if any; a document may name it too.
+    package static func frames(ofFile path: String, process: NoiseProcess? = nil) throws -> [Frame] {
+        if let bytes = NumberList.contents(ofListAt: path),
+            let schedules = try documents(bytes, path: path, process: process)
+        {
+            return try schedules.map { try $0.frame() }
+        }
+        return try frames(of: .file(path, .schedule))
+    }
+
+    static func frames(of stream: StreamReader) throws -> [Frame] {
+        var frames: [Frame] = []
+        while let (frame, _) = try stream.next() { frames.append(frame) }
+        return frames
     }
 
     /// - Parameter process: where the frame names none.
@@ -62,8 +85,7 @@ extension Schedule {
         loss = metadata["ld3.loss"]
         lossBefore = metadata["ld3.loss_before"].flatMap(Double.init)
         lossAfter = metadata["ld3.loss_after"].flatMap(Double.init)
-        model = metadata["ld3.model"]
-        modelDigest = metadata["ld3.model_sha256"]
+        record(metadata)
         try validate()
     }
 }

@@ -2,9 +2,14 @@ import Diagnostics
 import Diffusion
 import Formats
 import Solvers
+import TensorStream
 
 extension Schedule {
     static let documentFormat = "ld3-schedule"
+    /// The members that tell of the model; all other keys are in the member `metadata`.
+    private static let modelMembers: [(name: String, key: String)] = [
+        ("model", Key.model), ("model_sha256", Key.modelDigest),
+    ]
 
     /// The schedule as one JSON document, which every export is a view of; nothing is lost.
     package func json() throws -> JSONValue {
@@ -22,8 +27,11 @@ extension Schedule {
         if let loss { members.append(.init("loss", .string(loss))) }
         if let lossBefore, lossBefore.isFinite { members.append(.init("loss_before", .number(lossBefore))) }
         if let lossAfter, lossAfter.isFinite { members.append(.init("loss_after", .number(lossAfter))) }
-        if let model { members.append(.init("model", .string(model))) }
-        if let modelDigest { members.append(.init("model_sha256", .string(modelDigest))) }
+        for (name, key) in Self.modelMembers {
+            if let text = made[key] { members.append(.init(name, .string(text))) }
+        }
+        let others = made.filter { key, _ in !Self.modelMembers.contains { $0.key == key } }
+        if !others.isEmpty { members.append(.init("metadata", Self.object(others))) }
         if let coefficients { members.append(.init("coefficients", Self.object(coefficients))) }
         return .object(members)
     }
@@ -50,8 +58,9 @@ extension Schedule {
         loss = json["loss"]?.string
         lossBefore = json["loss_before"]?.double
         lossAfter = json["loss_after"]?.double
-        model = json["model"]?.string
-        modelDigest = json["model_sha256"]?.string
+        var made = try json["metadata"].map(Self.metadata) ?? [:]
+        for (name, key) in Self.modelMembers { made[key] = json[name]?.string }
+        record(made)
         try validate()
     }
 
@@ -62,6 +71,21 @@ extension Schedule {
         let documents = json.elements ?? [json]
         guard !documents.isEmpty, documents.allSatisfy({ $0["format"]?.string == documentFormat }) else { return nil }
         return try locating(path) { try documents.map { try Schedule(json: $0, process: known) } }
+    }
+
+    /// Returns metadata as an object of strings, in which the history is not a string but itself.
+    private static func object(_ metadata: [String: String]) -> JSONValue {
+        .object(
+            metadata.sorted { $0.key < $1.key }.map { key, text in
+                let history = key == Key.history ? try? JSONValue(parsing: text) : nil
+                return .init(key, history ?? .string(text))
+            })
+    }
+
+    /// Reads what `object` returns of metadata.
+    private static func metadata(_ json: JSONValue) throws -> [String: String] {
+        guard let members = json.members else { throw Failure(.data, place: "metadata", "is no object") }
+        return Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value.string ?? $0.value.text) })
     }
 
     private static func list(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Solvers
+import TensorStream
 
 extension Schedule {
     /// Returns a line for people: the solver, the origin of the times, and the numbers of steps, evaluations and values.
@@ -7,5 +8,15 @@ extension Schedule {
         let evaluations = try evaluations()
         return "\(solver.name) along \(method): \(counted(steps, "step")), \(counted(evaluations, "evaluation")), "
             + counted(times.count, "value")
+    }
+
+    /// Lines for people: the model with its settings, and the programs that made the schedule, as far as it tells them.
+    package var origin: [String] {
+        let settings = Key.ofModel.subtracting([Key.model, Key.process]).filter { !$0.hasSuffix("_sha256") }.sorted()
+        let words = settings.compactMap { key in made[key].map { "\(key.dropFirst("ld3.".count)) \($0)" } }
+        let pipeline = made[Key.history].flatMap { try? Provenance(parsing: $0) }?.pipeline
+        return [
+            made[Key.model].map { (["model \($0)"] + words).joined(separator: ", ") }, pipeline.map { "made by \($0)" },
+        ].compactMap(\.self)
     }
 }

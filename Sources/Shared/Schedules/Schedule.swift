@@ -21,10 +21,9 @@ package struct Schedule: Sendable, Equatable {
     package var lossBefore: Double?
     /// The validation loss of the result. After a refit on all pairs it is the loss before the refit.
     package var lossAfter: Double?
-    /// The name of the model; nil if it is not known.
-    package var model: String?
-    /// The SHA-256 of the model's file; nil if it is not known.
-    package var modelDigest: String?
+    /// The metadata of how it came about: the model with its settings, the history, and keys that others added
+    /// (docs/STREAM.md, "Parts and metadata").
+    package private(set) var made: [String: String] = [:]
 
     package init(
         solver: Solver, process: NoiseProcess, times: [Double], modelTimes: [Double]? = nil,
@@ -53,6 +52,11 @@ package struct Schedule: Sendable, Equatable {
             // The network is told t itself at both ends.
             modelTimes = [times[0]] + given.dropFirst().dropLast() + [times[steps]]
         }
+    }
+
+    /// Takes what `metadata` tell of how the schedule came about, in place of what is known so far.
+    package mutating func record(_ metadata: [String: String]) {
+        made = metadata.filter { !Self.ownKeys.contains($0.key) }
     }
 
     package var steps: Int { times.count - 1 }

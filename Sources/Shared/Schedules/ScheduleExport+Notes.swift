@@ -1,5 +1,6 @@
 import Diagnostics
 import Solvers
+import TensorStream
 
 extension ScheduleExport {
     /// Throws a usage failure if schedules that are still to be fitted, with model times or coefficients of their own, would
@@ -60,11 +61,22 @@ extension ScheduleExport {
             notes.append("the sigmas are shifted already: set the program's own shift to 1")
         }
         guard namesSolver else { return notes }
-        if let sampler = schedule.solver.comfySampler {
-            notes.append("made for solver \(schedule.solver.name): sampler \(sampler)")
-        } else {
-            notes.append("made for solver \(schedule.solver.name), which has no counterpart in k-diffusion or ComfyUI")
+        return notes + [samplerNote(schedule.solver)]
+    }
+
+    /// Returns what to set in the other program if the schedule was learned with guidance and the format does not tell it.
+    func guidanceNote(_ schedule: Schedule) -> String? {
+        guard format != .json, let weight = schedule.made[Key.guidance] else { return nil }
+        return "learned with guidance: set cfg \(weight), which diffusers calls guidance_scale"
+    }
+
+    /// Returns a note that names the sampler of ComfyUI for a solver, or else another order that has one.
+    private func samplerNote(_ solver: Solver) -> String {
+        if let sampler = solver.comfySampler { return "made for solver \(solver.name): sampler \(sampler)" }
+        var note = "made for solver \(solver.name), which has no counterpart in k-diffusion or ComfyUI"
+        if let relative = solver.comfyRelative, let sampler = relative.comfySampler {
+            note += "; their sampler \(sampler) is solver \(relative.name)"
         }
-        return notes
+        return note
     }
 }

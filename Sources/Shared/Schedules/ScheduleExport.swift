@@ -103,7 +103,7 @@ package struct ScheduleExport: Sendable {
             bytes = try TorchWriter.serialize([NamedTensor(name: "best_t_steps", shape: [values.count], floats: values)]
             )
         }
-        return (bytes, notes)
+        return (bytes, notes + [guidanceNote(schedule)].compactMap(\.self))
     }
 
     // MARK: Forms

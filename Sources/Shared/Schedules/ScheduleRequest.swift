@@ -11,6 +11,8 @@ package struct ScheduleRequest: Sendable {
     package var variant: String?
     package var evaluations: Int?
     package var steps: Int?
+    /// Whether the user names no schedule. If the log-SNR of the process is infinite at an end, the times are then uniform.
+    package var isDefault = false
     private let source: Source
 
     private enum Source: Sendable {
@@ -39,20 +41,14 @@ package struct ScheduleRequest: Sendable {
                 source = .discretization(.tabulated(try TabulatedSchedule(bytes, path: schedule)))
             }
         } else {
-            source = .file(schedule, try Self.frames(ofFile: schedule))
+            let stream = try namingFile(schedule, at: "schedule", orOneOf: Discretization.spellings) {
+                try StreamReader.file(schedule, .schedule)
+            }
+            source = .file(schedule, try Schedule.frames(of: stream))
         }
         guard evaluations == nil || steps == nil else {
             throw Failure(.usage, place: "steps", "cannot be given together with <evaluations>")
         }
-    }
-
-    private static func frames(ofFile path: String) throws -> [Frame] {
-        let stream = try namingFile(path, at: "schedule", orOneOf: Discretization.spellings) {
-            try StreamReader.file(path, .schedule)
-        }
-        var frames: [Frame] = []
-        while let (frame, _) = try stream.next() { frames.append(frame) }
-        return frames
     }
 
     /// Whether the options or the file say for which solver the times are. A bare list does not.
@@ -92,7 +88,8 @@ package struct ScheduleRequest: Sendable {
         for process: NoiseProcess, fallback: (solver: String, evaluations: Int?), note: (String) -> Void
     ) throws -> Schedule {
         switch source {
-        case .discretization(let discretization):
+        case .discretization(var discretization):
+            if isDefault, !process.hasNoiseLevels || !process.hasFiniteLogSNR { discretization = .uniform }
             let (solver, steps) = try budget(of: discretization, process: process, fallback: fallback)
             let schedule = try Schedule(discretization, solver: solver, steps: steps, process: process)
             schedule.noteOnEnd.map(note)

@@ -44,6 +44,12 @@ package struct Solver: Sendable, Equatable {
 
     /// The sampler of k-diffusion and ComfyUI that takes the same steps, or nil if there is none.
     package var comfySampler: String? { family.rules.comfySampler(self) }
+
+    /// The solver of the same family and of the highest order that has a `comfySampler`, or nil if there is none.
+    package var comfyRelative: Solver? {
+        family.rules.orders.reversed().lazy.compactMap { try? Solver(family, order: $0) }
+            .first { $0.comfySampler != nil }
+    }
 }
 
 // MARK: - Cost

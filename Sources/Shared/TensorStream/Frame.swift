@@ -42,16 +42,36 @@ package enum Key {
     package static let guidance = "ld3.guidance"
     /// The set of the model's weights that was used: `ema` or `raw`.
     package static let weights = "ld3.weights"
+    /// The digest of the file that tells the model's architecture, if the user gave one.
+    package static let architectureDigest = "ld3.architecture_sha256"
     package static let history = "ld3.history"
+
+    /// Returns the key by which a stream names the file of a part of its model, such as `ld3.decoder`.
+    package static func part(_ name: String) -> String { "ld3.\(name)" }
+    /// Returns the key of that file's digest.
+    package static func partDigest(_ name: String) -> String { "ld3.\(name)_sha256" }
+
+    /// The keys that tell of a model. A program that works with a model replaces all of them.
+    package static let ofModel: Set<String> = [
+        model, modelDigest, process, guidance, weights, architectureDigest, part("decoder"), partDigest("decoder"),
+        part("text_encoder"), partDigest("text_encoder"),
+    ]
+
+    /// The keys that tell of single samples of the part, so a schedule has none of them.
+    static let ofSamples: Set<String> = [prompts, negativePrompt]
+
     package static let prompts = "ld3.prompts"
     package static let negativePrompt = "ld3.negative_prompt"
     /// `false` if samples are latents.
     package static let decoded = "ld3.decoded"
 
-    /// Returns the list that a value of `ld3.prompts` holds. Throws `data` if it is no JSON array of strings.
+    /// Returns the list that a value of `ld3.prompts` holds. Throws `data` if it is no JSON array of distinct strings.
     package static func promptList(_ text: String) throws(Failure) -> [String] {
         guard let list = (try? JSONValue(parsing: text))?.elements?.map(\.string) as? [String] else {
             throw Failure(.data, place: prompts, "is no JSON array of strings")
+        }
+        guard Set(list.map { Array($0.utf8) }).count == list.count else {
+            throw Failure(.data, place: prompts, "has a prompt twice")
         }
         return list
     }

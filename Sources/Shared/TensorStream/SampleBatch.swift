@@ -122,6 +122,13 @@ extension SampleBatch {
     }
 }
 
+extension [SampleBatch] {
+    /// The part of the sample with the lowest seed, which does not depend on the order of the parts; nil if there are no samples.
+    package var firstPartBySeed: StreamPart? {
+        filter { $0.count > 0 }.min { ($0.seeds.min() ?? 0) < ($1.seeds.min() ?? 0) }?.part
+    }
+}
+
 extension NamedTensor {
     /// Returns rows of the first dimension.
     package func rows(_ range: Range<Int>) -> NamedTensor {

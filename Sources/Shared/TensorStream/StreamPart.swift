@@ -36,11 +36,13 @@ package struct StreamPart: Sendable, Equatable {
     }
 
     /// Returns the metadata of the first frame of a part that the run `entry` makes from this part: the metadata of this part, in
-    /// which `additions` replace what has the same key, with `entry` at the end of the history.
+    /// which `additions` replace what has the same key, with `entry` at the end of the history. If they tell of a model,
+    /// nothing is left of another one. A schedule tells nothing of the samples that it was made from.
     package func continued(as kind: StreamKind, by entry: Provenance.Entry, adding additions: [String: String]) throws
         -> [String: String]
     {
-        var result = metadata.merging(additions) { _, new in new }
+        let replaced = (additions[Key.model] == nil ? [] : Key.ofModel).union(kind == .schedule ? Key.ofSamples : [])
+        var result = metadata.filter { !replaced.contains($0.key) }.merging(additions) { _, new in new }
         result[Key.format] = "1"
         result[Key.kind] = kind.rawValue
         result[Key.count] = count.map(String.init)

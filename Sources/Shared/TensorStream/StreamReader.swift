@@ -78,8 +78,7 @@ package final class StreamReader {
                 .data, "carries latents, not pictures",
                 suggestion: "ld3-sample without --latents makes pictures, if the decoder is not in another process")
         }
-        // A part that does not tell its guidance has none.
-        try checkIdentity(metadata.merging([Key.guidance: "1.0"]) { given, _ in given })
+        try checkIdentity(metadata.merging(Self.untold(by: metadata)) { given, _ in given })
         part = StreamPart(metadata: metadata, count: declared, place: frames.place)
         partCount += 1
         carried = 0
@@ -98,9 +97,20 @@ package final class StreamReader {
         kind = given
     }
 
+    /// Returns what a part means by keys that it leaves out: no guidance, and a network by its model's own file.
+    private static func untold(by metadata: [String: String]) -> [String: String] {
+        let none = metadata[Key.model] == nil ? nil : "none"
+        return [
+            Key.guidance: "1.0", Key.architectureDigest: none, Key.partDigest("text_encoder"): none,
+        ].compactMapValues(\.self)
+    }
+
     /// The keys whose values must be equal in all parts and frames.
     private func checkIdentity(_ metadata: [String: String]) throws {
-        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights]
+        var keys = [
+            Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights,
+            Key.architectureDigest, Key.partDigest("text_encoder"), Key.partDigest("decoder"),
+        ]
         // Two paths may lead to one model, so its name counts only if there is no digest.
         if metadata[Key.modelDigest] == nil, identity[Key.modelDigest] == nil { keys.append(Key.model) }
         for key in keys {

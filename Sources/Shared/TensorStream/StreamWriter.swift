@@ -35,17 +35,6 @@ package struct StreamWriter: Sendable {
         try write(Frame(metadata: metadata, tensors: batch.frameTensors))
     }
 
-    /// Writes one item of a kind that is not made of samples, such as a schedule that was made from the samples of `part`.
-    ///
-    /// - Parameter count: the number of items, for the first of them; nil for the following ones.
-    package func write(
-        _ tensors: [NamedTensor], from part: StreamPart, count: Int?, metadata: [String: String]
-    ) throws {
-        let output = StreamPart(metadata: part.metadata, count: count, place: part.place)
-        let metadata = try output.continued(as: kind, by: entry, adding: metadata)
-        try write(Frame(metadata: metadata, tensors: tensors))
-    }
-
     /// Writes a frame without a change.
     package func write(_ frame: Frame) throws { try frame.write(to: descriptor, place: place) }
 }

@@ -9,7 +9,7 @@ import Tensors
 
 /// The loss that a user names, with its network open.
 package struct LossChoice: Sendable {
-    package enum Name: String, Sendable, CaseIterable { case l2, l1, perceptual, lpips }
+    package enum Name: String, Sendable, CaseIterable { case l2, l1, perceptual, lpips, latentL2 = "latent-l2" }
 
     package let name: Name
     private let usesCompatibleDivisor: Bool
@@ -23,7 +23,8 @@ package struct LossChoice: Sendable {
     package static let option = Option.choice(
         "loss", cases: Name.self, default: "l2",
         "l2 or l1, means over elements; perceptual, LPIPS' form over the embedded features; or lpips, with "
-            + "\(spelled("lpips-weights")) and \(spelled("lpips-linear"))")
+            + "\(spelled("lpips-weights")) and \(spelled("lpips-linear")); of a latent model's pictures, but latent-l2 is "
+            + "l2 of its latents, which needs no decoder")
 
     package static let options = OptionGroup(
         "losses", topic: "training",
@@ -42,7 +43,7 @@ package struct LossChoice: Sendable {
                 ["lpips-weights", "lpips-linear"], "is for \(spelled("loss")) lpips and \(spelled("features")) lpips")
         }
         if name == .perceptual || name == .lpips {
-            try values.refuse(["compat-divisor"], "is for \(spelled("loss")) l2 and l1")
+            try values.refuse(["compat-divisor"], "is for \(spelled("loss")) l2, l1 and latent-l2")
         }
         lpips = name == .lpips ? try Self.lpips(values) : nil
         threads = values.threads()
@@ -62,11 +63,15 @@ package struct LossChoice: Sendable {
         func pixels<Value>(_ targets: Tensor<Value>) -> PixelLoss<Value> {
             PixelLoss(name == .l1 ? .l1 : .l2, targets: targets, divisor: divisor)
         }
-        if !model.makesPictures, usesNetwork {
+        if usesNetwork, let absent = model.decoder as? AbsentDecoder<Float> {
             throw Failure.option(
-                "loss \(name.rawValue)", "compares pictures, and the model in another process gives latents")
+                "loss \(name.rawValue)", "compares pictures, and the model \(absent.failure.message)",
+                suggestion: absent.reason == .missing ? absent.failure.suggestion : nil)
         }
-        let isDecoded = model.isLatent && model.makesPictures
+        if name == .latentL2, !model.isLatent {
+            throw Failure.option("loss latent-l2", "is for latent models, and \(model.name) makes pictures")
+        }
+        let isDecoded = model.isLatent && model.makesPictures && name != .latentL2
         guard usesNetwork || isDecoded else { return pixels(pairs.targets) }
         guard model.decoder.imageShape.count == 3, let samples = pairs.targets as? Tensor<Float> else {
             throw misfit(pairs.targets)

@@ -16,6 +16,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var validation: FittingSet<Element>
     package var starts: StartChoice
     package var resources = FitResources()
+    /// Whether pairs are latents. LD3's settings are then others.
+    package var isLatent = false
 
     package init(
         denoiser: CountingDenoiser<Element>, sampler: FitSampler<Element>? = nil, process: NoiseProcess, budget: Budget,

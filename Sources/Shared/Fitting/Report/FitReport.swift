@@ -23,7 +23,7 @@ extension Fit {
                     + compact(schedule.modelTimes[index], width: 11)
                     + (columns ?? ""))
         }
-        return lines + [""] + remarks
+        return lines + [""] + remarks + schedule.origin
     }
 
     /// How the schedule came about, a sentence each.

@@ -13,11 +13,17 @@ package struct LD3: FitMethod {
     package static let fitsSamplers = true
 
     private let times: TimesSettings
-    private let settings: @Sendable (_ dimension: Int, _ evaluations: Int) -> LD3Settings
+    private let settings: @Sendable (_ dimension: Int, _ evaluations: Int, _ isLatent: Bool) -> LD3Settings
+    /// Nil if the model decides.
+    private let recipe: Recipe?
+
+    /// The kind of samples for which the paper gives settings.
+    enum Recipe: String, CaseIterable { case pixels, latents }
 
     package init(_ settings: LD3Settings, times: TimesSettings = TimesSettings()) {
         self.times = times
-        self.settings = { _, _ in settings }
+        self.settings = { _, _, _ in settings }
+        recipe = nil
     }
 
     package func check(_ budget: Budget, on process: NoiseProcess) throws { _ = try times.family(process, budget) }
@@ -28,7 +34,8 @@ package struct LD3: FitMethod {
         let before = problem.work
         let family = try times.family(problem.process, problem.budget, tied: problem.sampler?.takesModelTimes == false)
         let starts = try StartRace(problem, family).winners()
-        var settings = settings(problem.denoiser.sampleShape.reduce(1, *), problem.budget.evaluations)
+        var settings = settings(
+            problem.denoiser.sampleShape.reduce(1, *), problem.budget.evaluations, problem.isLatent)
         // A single step has no times to learn.
         if problem.steps == 1 { (settings.timePasses, settings.allPasses, settings.polishSteps) = (0, 0, 0) }
         let log = FitLog(Self.measure, observe)
@@ -77,7 +84,7 @@ extension LD3 {
                 .number("radius", in: 0...1e9, "of the ball in which a noise may move [0.001 d/NFE^2]"),
                 .number(
                     "latent-step", in: 0...1e9,
-                    "of a noise along its own loss' gradient [6/NFE; \(spelled("latent")): 12/NFE]"),
+                    "of a noise along its own loss' gradient [6/NFE; latents: 12/NFE]"),
                 .number("latent-decay", in: 0...1, "of that step if no tested move of a pass gains [0.5]"),
                 .integer(
                     "validate-every", in: 1...1 << 30, "training steps between validations; 1 is the paper's [a pass]"),
@@ -85,7 +92,9 @@ extension LD3 {
                 .integer(
                     "polish", in: 0...10_000,
                     "Gauss-Newton steps on the hard loss at the end, at most; 0 is the paper's [4]"),
-                .flag("latent", "a latent model: the paper's smaller rates, batch 1, passes 2,3"),
+                .choice(
+                    "recipe", cases: Recipe.self,
+                    "pixels, or latents: the paper's smaller rates, batch 1, passes 2,3 [what the pairs are]"),
             ])
     ]
 
@@ -100,9 +109,12 @@ extension LD3 {
         }
         let passes = try values.stringIfGiven("rounds").map(Self.passes)
         let seed = UInt64(try values.integer("seed"))
-        settings = { dimension, evaluations in
+        let recipe = values.stringIfGiven("recipe").flatMap(Recipe.init)
+        self.recipe = recipe
+        settings = { dimension, evaluations, isLatent in
             var settings = LD3Settings(
-                dimension: dimension, evaluations: evaluations, isLatent: values.flag("latent"))
+                dimension: dimension, evaluations: evaluations,
+                isLatent: recipe.map { $0 == .latents } ?? isLatent)
             func replace(_ value: inout Double, _ name: String) { value = values.doubleIfGiven(name) ?? value }
             func replace(_ value: inout Int, _ name: String) { value = values.integerIfGiven(name) ?? value }
             if let passes { (settings.timePasses, settings.allPasses) = passes }
@@ -136,11 +148,17 @@ extension LD3 {
         return (first, second)
     }
 
+    package var noteOnLatents: String? {
+        recipe == nil
+            ? "pairs of latents: the paper's settings for these (smaller rates, batch 1, passes 2,3); "
+                + "\(spelled("recipe")) pixels takes the others" : nil
+    }
+
     package var solvedPairs: SolvedPairs { .all }
-    // Neither the batch nor the parts depend on the dimension and the evaluations.
-    package var differentiatedBatch: Int { settings(1, 1).batch }
+    // Memory is had for the larger batch. The parts do not depend on what is asked here.
+    package var differentiatedBatch: Int { settings(1, 1, false).batch }
     package var learned: LearnedParts {
-        let settings = settings(1, 1)
+        let settings = settings(1, 1, false)
         let learnsModelTimes = !times.keepsModelTimes && settings.allPasses + settings.polishSteps > 0
         return learnsModelTimes ? [.times, .modelTimes] : .times
     }

@@ -28,12 +28,12 @@ struct ContextEncoder: ConditionEncoder {
         switch files.configuration.condition {
         case .none: return nil
         case .classes:
-            let table = try locating(files.path) {
+            let table = try files.places.locating {
                 try ClassEmbedder(weights: files.weights, prefix: LatentModelFiles.conditionPrefix)
             }
             source = .classes(table)
         case .text(let architecture):
-            let deferred = Deferred(of: files.path) {
+            let deferred = Deferred(in: files.places) {
                 let tokenizer = try files.tokenizer()
                 let encoder = try TextEncoder(weights: files.weights, architecture: architecture, pool: pool)
                 guard tokenizer.vocabulary.count <= encoder.vocabularyCount else {
@@ -89,20 +89,35 @@ struct ContextEncoder: ConditionEncoder {
         case .text(let networks, let architecture):
             let (tokenizer, encoder) = try networks.value()
             return try encoder.encode(
-                keys.map { key in
+                try keys.map { key in
                     let prompt: Prompt = if case .text(let prompt) = key { prompt } else { "" }
-                    return tokenizer.tokens(prompt.text, length: architecture.positions).numbers
+                    return try tokens(of: prompt, tokenizer, architecture).numbers
                 })
         }
     }
 
-    /// Returns a sentence on each prompt that is cut, with the beginning of the text that is left out.
+    /// The most bytes of a prompt. A longer one is no text that a model would read, and would take long to split.
+    private static let mostBytes = 1 << 14
+
+    /// Throws `data` if the prompt is too long to be read.
+    private func tokens(
+        of prompt: Prompt, _ tokenizer: Tokenizer, _ architecture: TextEncoderArchitecture
+    ) throws -> Tokenizer.Tokens {
+        let count = prompt.text.utf8.count
+        guard count <= Self.mostBytes else {
+            throw Failure(
+                .data, "the prompt \(prompt.text.quoted(limit: 40)) has \(count) bytes, more than \(Self.mostBytes)")
+        }
+        return tokenizer.tokens(prompt.text, length: architecture.positions)
+    }
+
+    /// Returns a sentence on each prompt that is cut, without a subject, with the beginning of the text that is left out.
     func cuts(of prompts: [Prompt]) throws -> [String] {
         guard case .text(let networks, let architecture) = source, !prompts.isEmpty else { return [] }
         let tokenizer = try networks.value().tokenizer
-        return prompts.compactMap { prompt in
-            tokenizer.tokens(prompt.text, length: architecture.positions).cutText.map { text in
-                "the prompt \(prompt.text.quoted(limit: 40)) has more than \(architecture.positions - 2) tokens: "
+        return try prompts.compactMap { prompt in
+            try tokens(of: prompt, tokenizer, architecture).cutText.map { text in
+                "\(prompt.text.quoted(limit: 40)) has more than \(architecture.positions - 2) tokens: "
                     + "\(text.quoted(limit: 80)) is cut off"
             }
         }

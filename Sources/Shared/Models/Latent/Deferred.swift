@@ -3,21 +3,21 @@ import Synchronization
 
 /// A value that is made when it is first asked for, such as a network whose weights one program never reads.
 final class Deferred<Value: Sendable>: Sendable {
-    private let path: String
+    private let places: TensorPlaces
     private let make: @Sendable () throws -> Value
     private let made = Mutex<Value?>(nil)
 
-    /// - Parameter path: the file of which the value is made, for messages.
-    init(of path: String, _ make: @escaping @Sendable () throws -> Value) {
-        self.path = path
+    /// - Parameter places: the files of which the value is made, for messages.
+    init(in places: TensorPlaces, _ make: @escaping @Sendable () throws -> Value) {
+        self.places = places
         self.make = make
     }
 
-    /// Returns the value. Throws what making it throws, with the name of the file.
+    /// Returns the value. Throws what making it throws, with the names of the file.
     func value() throws -> Value {
         try made.withLock { made in
             if let made { return made }
-            let value = try locating(path, make)
+            let value = try places.locating(make)
             made = value
             return value
         }

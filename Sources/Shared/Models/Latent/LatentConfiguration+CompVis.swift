@@ -19,7 +19,7 @@ extension LatentConfiguration {
         let groups = try Self.count("norm_num_groups", document) ?? 32
         var network = try NetworkConfiguration(unet)
         network.guided.groups = groups
-        let decoder = try Self.decoder(firstStage, groups: groups)
+        let decoder = try weights.has(LatentModelFiles.decoderPrefix) ? Self.decoder(firstStage, groups: groups) : nil
         let table = try Self.table(params)
         try StoredNoiseLevels(weights)?.require(table)
         try self.init(
@@ -54,7 +54,7 @@ extension LatentConfiguration {
     /// Returns the scale factor of the configuration, else that of the file or of the kind of autoencoder. If training
     /// measured it (`scale_by_std`), the file has it and the configuration only a number to begin with.
     private static func scaleFactor(
-        _ params: JSONValue, _ weights: any WeightSource, _ decoder: AutoencoderArchitecture
+        _ params: JSONValue, _ weights: any WeightSource, _ decoder: AutoencoderArchitecture?
     ) throws -> Double {
         let isMeasured = params["scale_by_std"] == true
         let stored = try storedScaleFactor(weights)
@@ -76,7 +76,8 @@ extension LatentConfiguration {
         if target.hasSuffix(".ClassEmbedder") { return try classes(of: weights) }
         guard var text = TextEncoderArchitecture(weights: weights) else {
             throw Failure(
-                .data, place: "configuration: cond_stage_config", "is \(target), and the file has no CLIP text encoder")
+                .data, place: "configuration: cond_stage_config", "is \(target), and the file has no CLIP text encoder",
+                suggestion: textEncoderSuggestion)
         }
         if let sizes = config["params"] {
             text.heads = try count("num_attention_heads", sizes) ?? text.heads

@@ -6,12 +6,18 @@ import Networks
 extension LatentConfiguration {
     /// Recognises a released model by the names and shapes of its tensors, which stand under CompVis' names.
     ///
-    /// - Parameter document: a configuration of CompVis that tells no sizes; its `params.parameterization` says what the
-    ///   network predicts.
+    /// - Parameters:
+    ///   - document: a configuration of CompVis that tells no sizes; its `params.parameterization` says what the network
+    ///     predicts.
+    ///   - network: the U-Net, if it need not be recognised.
     /// - Throws: `data` if the tensors are none of such a model, or if shapes do not show what it computes.
-    package init(shapesOf weights: any WeightSource, document: JSONValue?) throws {
-        let network = try NetworkConfiguration(latentUNet: weights, prefix: LatentModelFiles.networkPrefix)
-        let decoder = try AutoencoderArchitecture(weights: weights, prefix: LatentModelFiles.decoderPrefix)
+    package init(
+        shapesOf weights: any WeightSource, document: JSONValue?, network: NetworkConfiguration? = nil
+    ) throws {
+        let network =
+            try network ?? NetworkConfiguration(latentUNet: weights, prefix: LatentModelFiles.networkPrefix)
+        let prefix = LatentModelFiles.decoderPrefix
+        let decoder = try weights.has(prefix) ? AutoencoderArchitecture(weights: weights, prefix: prefix) : nil
         try self.init(
             network: network, decoder: decoder,
             scaleFactor: Self.storedScaleFactor(weights) ?? Self.usualScaleFactor(decoder),
@@ -32,7 +38,9 @@ extension LatentConfiguration {
     }
 
     /// The scale factor of the released models with such an autoencoder.
-    static func usualScaleFactor(_ decoder: AutoencoderArchitecture) -> Double { decoder.codes == nil ? 0.18215 : 1 }
+    static func usualScaleFactor(_ decoder: AutoencoderArchitecture?) -> Double {
+        decoder?.codes == nil ? AutoencoderSettings.usualScaleFactor : 1
+    }
 
     private static func condition(
         of weights: any WeightSource, _ network: NetworkConfiguration
@@ -47,15 +55,19 @@ extension LatentConfiguration {
         guard let table = try weights.layerShape(of: LatentModelFiles.conditionPrefix + "embedding.weight") else {
             throw Failure(
                 .data, place: "cond_stage_model",
-                "the network reads a context, and the file has neither a text encoder nor a table of classes")
+                "the network reads a context, and the file has neither a text encoder nor a table of classes",
+                suggestion: textEncoderSuggestion)
         }
         return .classes(width: table[1])
     }
 
+    static let textEncoderSuggestion = "give the text encoder's file with <text encoder file>"
+
     /// Returns the noise levels of the file, or those of the released models.
     private static func table(of weights: any WeightSource, _ network: NetworkConfiguration) throws -> NoiseTable {
-        try StoredNoiseLevels(weights)?.released()
-            ?? ((network.guided.contextWidth ?? 0) > 512 ? .stableDiffusion : .latentDiffusion)
+        let readsText = (network.guided.contextWidth ?? 0) > 512 || TextEncoderArchitecture(weights: weights) != nil
+        return try StoredNoiseLevels(weights)?.released()
+            ?? (readsText ? .stableDiffusion : .latentDiffusion)
     }
 
     private static func prediction(of network: NetworkConfiguration, _ params: JSONValue?) throws -> Prediction {

@@ -26,7 +26,8 @@ package struct LatentConfiguration: Sendable, Equatable {
     package var name: String?
     /// The U-Net.
     package var network: NetworkConfiguration
-    package var decoder: AutoencoderArchitecture
+    /// Nil if the files hold none.
+    package var decoder: AutoencoderArchitecture?
     /// The number that latents were multiplied by for diffusion.
     package var scaleFactor: Double
     package var condition: ConditionNetwork
@@ -46,7 +47,7 @@ package struct LatentConfiguration: Sendable, Equatable {
 
     /// Throws `data` if the parts do not fit each other.
     package init(
-        name: String? = nil, network: NetworkConfiguration, decoder: AutoencoderArchitecture, scaleFactor: Double,
+        name: String? = nil, network: NetworkConfiguration, decoder: AutoencoderArchitecture?, scaleFactor: Double,
         condition: ConditionNetwork, process: NoiseProcess, prediction: Prediction, latentSize: Int
     ) throws {
         self.name = name
@@ -60,14 +61,16 @@ package struct LatentConfiguration: Sendable, Equatable {
         try validate()
     }
 
-    private func validate() throws {
+    /// Throws `data` if the parts do not fit each other.
+    func validate() throws {
         func require(_ fits: Bool, _ place: String, _ message: @autoclosure () -> String) throws {
             guard fits else { throw Failure(.data, place: place, message()) }
         }
         let (channels, guided) = (network.imageChannels, network.guided)
         try require(
-            channels == decoder.latentChannels, "U-Net",
-            "works on latents of \(counted(channels, "channel")), and the decoder reads \(decoder.latentChannels)")
+            decoder.map { $0.latentChannels == channels } ?? true, "U-Net",
+            "works on latents of \(counted(channels, "channel")), and the decoder reads \(decoder?.latentChannels ?? 0)"
+        )
         try require(
             channels == guided.outputChannels, "U-Net",
             "reads \(counted(channels, "channel")) and gives \(guided.outputChannels)")
@@ -79,9 +82,10 @@ package struct LatentConfiguration: Sendable, Equatable {
         try text?.validate()
         try require(
             scaleFactor.isFinite && scaleFactor > 0, "scale factor", "is \(scaleFactor), not a positive number")
-        let (picture, halvings) = (latentSize * decoder.factor, network.channelMultipliers.count - 1)
+        let halvings = network.channelMultipliers.count - 1
+        let pictureShape = decoder.map { [$0.imageChannels, latentSize * $0.factor, latentSize * $0.factor] }
         try require(
-            isSampleShape(latentShape) && isSampleShape([decoder.imageChannels, picture, picture]), "size of latents",
+            isSampleShape(latentShape) && isSampleShape(pictureShape ?? latentShape), "size of latents",
             "\(latentSize) is too large")
         try require(
             latentSize.isMultiple(of: 1 << halvings), "size of latents",

@@ -28,7 +28,7 @@ struct LatentDenoiser: ResizableDenoiser {
         self.sampleShape = sampleShape
         self.pool = pool
         let tokens = encoder?.contextShape[0] ?? 1
-        network = Deferred(of: files.path) {
+        network = Deferred(in: files.places) {
             try LatentUNet(
                 weights: files.weights, prefix: LatentModelFiles.networkPrefix,
                 configuration: files.configuration.network, height: sampleShape[1], width: sampleShape[2],

@@ -6,7 +6,7 @@ import Tensors
 struct LatentModel {
     let denoiser: any Denoiser<Float>
     let process: NoiseProcess
-    let decoder: PictureDecoder
+    let decoder: any Decoder<Float>
     /// Nil if the network is told nothing.
     let encoder: ContextEncoder?
 
@@ -25,7 +25,9 @@ struct LatentModel {
     init(_ files: LatentModelFiles, process asked: NoiseProcess?, pool: ThreadPool) throws {
         let (own, shape) = (files.configuration.process, files.configuration.latentShape)
         encoder = try ContextEncoder(files, pool: pool)
-        decoder = PictureDecoder(files, latentShape: shape, pool: pool)
+        decoder =
+            PictureDecoder(files, latentShape: shape, pool: pool)
+            ?? AbsentDecoder(latentShape: shape, because: .missing)
         process = asked ?? own
         let network = LatentDenoiser(files, encoder: encoder, sampleShape: shape, pool: pool)
         if process == own {

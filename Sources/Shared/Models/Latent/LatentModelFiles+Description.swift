@@ -5,7 +5,7 @@ import Formats
 
 extension LatentModelFiles {
     /// The parts of the model in a few words each.
-    var parts: [ModelDescription.Part] {
+    var descriptions: [ModelDescription.Part] {
         let (network, decoder) = (configuration.network, configuration.decoder)
         let widths = network.channelMultipliers.map { $0 * network.modelChannels }
         let heads =
@@ -18,8 +18,11 @@ extension LatentModelFiles {
                     + "\(heads)\(context), predicts \(configuration.prediction.rawValue)"),
             ModelDescription.Part(
                 "decoder",
-                "\(parameters(Self.decoderPrefix)) parameters with the encoder, \(decoder.codes.map { "\($0) codes" } ?? "KL"), "
-                    + "pictures \(decoder.factor) times as wide, scale factor \(configuration.scaleFactor)"),
+                decoder.map { decoder in
+                    "\(parameters(Self.decoderPrefix)) parameters\(weights.has(Self.decoderPrefix + "encoder.") ? " with the encoder" : ""), "
+                        + "\(decoder.codes.map { "\($0) codes" } ?? "KL"), pictures \(decoder.factor) times as wide, "
+                        + "scale factor \(configuration.scaleFactor)\(source(.decoder))"
+                } ?? "none"),
         ]
         switch configuration.condition {
         case .none: break
@@ -32,10 +35,14 @@ extension LatentModelFiles {
                     "text",
                     "\(parameters(Self.conditionPrefix)) parameters, CLIP of width \(text.width), "
                         + "\(text.layers - text.skippedLayers) layers, \(counted(text.heads, "head")), \(text.positions) tokens"
+                        + source(.textEncoder)
                 ))
         }
         return parts
     }
+
+    /// The file of a part that the user gives, as the end of a sentence.
+    private func source(_ part: ModelPart) -> String { self.parts[part].map { ", from \($0.name)" } ?? "" }
 
     /// The number of elements of all tensors behind a prefix.
     private func parameters(_ prefix: String) -> Int {

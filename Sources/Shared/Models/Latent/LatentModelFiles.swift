@@ -5,38 +5,82 @@ import Networks
 
 /// The files of a latent diffusion model, whatever their containers.
 package struct LatentModelFiles: Sendable {
-    /// The file or folder, for messages.
-    package let path: String
     package var configuration: LatentConfiguration
     /// The tensors under the names of CompVis' single file: `model.diffusion_model.`, `first_stage_model.` and
     /// `cond_stage_model.`.
     package var weights: any WeightSource
+    /// The tensors under the names of the files, those of networks in folders or files of their own behind `unet/`, `vae/` and
+    /// `text_encoder/`.
+    let stored: any WeightSource
     /// Returns the tokenizer of the text encoder.
     package var tokenizer: @Sendable () throws -> Tokenizer
-    /// The digest of the files (docs/STREAM.md, `ld3.model_sha256`).
+    /// The digest of the model's own files (docs/STREAM.md, `ld3.model_sha256`).
     package var digest: String
     /// The set of weights that these are; nil if the files hold one.
     package var weightSet: WeightSet?
     /// Notes for the user about the choice of the weights, one sentence each.
     package var remarks: [String]
+    /// The parts that the user gives, with the paths and digests of their files.
+    var parts: [ModelPart: ModelIdentity]
+    /// The files of the networks, for messages.
+    let places: TensorPlaces
+    /// The file or folder of the model.
+    package var path: String { places.path }
 
     package static let networkPrefix = "model.diffusion_model."
     package static let decoderPrefix = "first_stage_model."
     package static let conditionPrefix = "cond_stage_model."
+
+    /// Whether a folder of diffusers is at `path`, with a whole model or one network.
+    static func isFolder(_ path: String) -> Bool { ComponentFolder(.unet, in: path) != nil }
 
     /// Opens the model at `path`, a file of any container or a folder of diffusers; nil if it is no latent diffusion model.
     ///
     /// - Parameters:
     ///   - architecture: CompVis' configuration, for a file whose names and shapes do not tell enough.
     ///   - weightSet: the set of weights to be taken if the file holds two.
+    ///   - parts: the files or folders of networks that go before the model's own.
     ///
     /// Throws `noInput` if a file cannot be opened, and `data`, naming the path, if the model is none that can be read.
     package static func open(
-        _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged
+        _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged,
+        parts: [ModelPart: String] = [:]
     ) throws -> LatentModelFiles? {
-        if DiffusersFolder.isFolder(path) { return try LatentModelFiles(diffusers: DiffusersFolder(path: path)) }
+        if let files = try inFolder(path, architecture: architecture, parts: parts) { return files }
         return try LatentModelFiles(
-            try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet)
+            try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet, parts: parts)
+    }
+
+    /// Opens the model in a folder; nil if `path` is none. Throws `noInput` if it is no folder of diffusers.
+    static func inFolder(
+        _ path: String, architecture: JSONValue?, parts: [ModelPart: String]
+    ) throws -> LatentModelFiles? {
+        if DiffusersFolder.isFolder(path) {
+            return try LatentModelFiles(diffusers: DiffusersFolder(path: path), parts: parts)
+        }
+        if let folder = ComponentFolder(.unet, in: path) {
+            return try LatentModelFiles(unet: folder, architecture: architecture, parts: parts)
+        }
+        if isDirectory(path) { try requireFile(path) }
+        return nil
+    }
+
+    /// Returns the digest of a folder of diffusers, of which only lists of shards are parsed.
+    static func digest(ofFolder path: String) throws -> String {
+        if DiffusersFolder.isFolder(path) { return try DiffusersFolder(path: path).digest() }
+        return try ComponentFolder(component: .unet, path: path).digest()
+    }
+
+    /// Throws `noInput` unless there is a file at `path`, or a folder of diffusers.
+    static func requireFile(_ path: String) throws {
+        guard !isFolder(path) else { return }
+        guard !isDirectory(path) else {
+            throw Failure(
+                .noInput, place: path,
+                "is a folder with neither model_index.json nor config.json, so none of diffusers",
+                suggestion: "name a file in it, or the folder that has one of them")
+        }
+        try Descriptor.requireFile(path)
     }
 
     /// Returns CLIP's tokenizer with the vocabulary that ships with the programs.
@@ -47,46 +91,6 @@ package struct LatentModelFiles: Sendable {
         return try locating(path) {
             let text = try ByteRegion(MappedFile(path: path)).gunzipped(limit: 1 << 24)
             return Tokenizer(try TokenVocabulary(openAI: text), padding: padding)
-        }
-    }
-}
-
-// MARK: - Single files
-
-extension LatentModelFiles {
-    /// Makes the model of a file that `CheckpointFile.open` has opened; nil if it is no latent diffusion model.
-    init?(
-        _ file: any WeightSource, path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged
-    ) throws {
-        self.path = path
-        try locating(path) { try OtherLatentFiles.refuse(file) }
-        guard let stored = Self.named(file) else { return nil }
-        let averages = stored.withAverages()
-        weights = weightSet == .averaged ? averages ?? stored : stored
-        self.weightSet = averages == nil ? nil : weightSet
-        configuration = try locating(path) { [weights] in
-            try OtherLatentFiles.refuseUNet(stored, prefix: Self.networkPrefix)
-            let document = try architecture ?? file.document
-            guard let document, document["params"]?["unet_config"] != nil else {
-                return try LatentConfiguration(shapesOf: weights, document: document)
-            }
-            return try LatentConfiguration(compVis: document, weights: weights)
-        }
-        let padding = configuration.text?.naming == .fused ? 0 : nil
-        tokenizer = { try Self.shippedTokenizer(padding: padding) }
-        digest = try modelDigest(ofFile: path)
-        remarks = file.remarks.map { "\(path) \($0)" }
-    }
-
-    /// Returns the file's weights under CompVis' names; nil if it has no U-Net with a first stage beside it.
-    private static func named(_ file: any WeightSource) -> (any WeightSource)? {
-        guard file.shape(of: networkPrefix + "input_blocks.0.0.weight") != nil,
-            let prefix = AutoencoderArchitecture.prefix(in: file)
-        else { return nil }
-        guard prefix != decoderPrefix else { return file }
-        let parts = ["decoder.", "encoder.", "quant_conv.", "post_quant_conv.", "quantize."].map { prefix + $0 }
-        return file.renamed { name in
-            parts.contains(where: name.hasPrefix) ? decoderPrefix + name.dropFirst(prefix.count) : name
         }
     }
 }

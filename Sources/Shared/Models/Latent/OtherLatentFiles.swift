@@ -41,6 +41,20 @@ enum OtherLatentFiles {
         }
     }
 
+    /// Throws `data` if the weights are of a part of a latent diffusion model and not of its U-Net.
+    static func refuseParts(_ weights: any WeightSource) throws {
+        let parts: [(ModelPart, Bool)] = [
+            (.decoder, TensorNames.decoder(in: weights) != nil),
+            (.textEncoder, TensorNames.textEncoder(in: weights) != nil),
+        ]
+        let held = parts.filter(\.1).map(\.0)
+        guard let first = held.first else { return }
+        throw Failure(
+            .data,
+            "holds the \(held.map(\.words).joined(separator: " and the ")) of a latent diffusion model, and no U-Net",
+            suggestion: "give it with <\(first.setting)> beside the <model> of the U-Net")
+    }
+
     /// Throws `data` if the U-Net behind `prefix` reads more than latents, or if its weights are not of a floating type.
     static func refuseUNet(_ weights: any WeightSource, prefix: String) throws {
         if let tensor = weights.unread.first(where: { $0.name.hasPrefix(prefix) }) {

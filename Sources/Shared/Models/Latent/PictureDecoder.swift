@@ -6,25 +6,26 @@ import Tensors
 /// The decoder of a latent diffusion model's autoencoder: latents [B, C, h, w] to pictures [B, 3, f h, f w].
 struct PictureDecoder: Decoder {
     private let files: LatentModelFiles
+    private let architecture: AutoencoderArchitecture
     private let pool: ThreadPool
     private let network: Deferred<LatentDecoder>
     let latentShape: [Int]
 
-    var imageShape: [Int] {
-        let architecture = files.configuration.decoder
-        return [architecture.imageChannels] + latentShape[1...].map { $0 * architecture.factor }
-    }
+    var imageShape: [Int] { [architecture.imageChannels] + latentShape[1...].map { $0 * architecture.factor } }
 
+    /// Returns nil if the files hold no decoder.
+    ///
     /// - Parameter latentShape: [C, h, w].
-    init(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool) {
+    init?(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool) {
+        guard let architecture = files.configuration.decoder else { return nil }
         self.files = files
+        self.architecture = architecture
         self.latentShape = latentShape
         self.pool = pool
-        network = Deferred(of: files.path) {
+        network = Deferred(in: files.places) {
             try LatentDecoder(
-                weights: files.weights, prefix: LatentModelFiles.decoderPrefix,
-                architecture: files.configuration.decoder, scaleFactor: files.configuration.scaleFactor,
-                height: latentShape[1], width: latentShape[2], pool: pool)
+                weights: files.weights, prefix: LatentModelFiles.decoderPrefix, architecture: architecture,
+                scaleFactor: files.configuration.scaleFactor, height: latentShape[1], width: latentShape[2], pool: pool)
         }
     }
 

@@ -14,6 +14,8 @@ struct SchedulerSettings {
         "rescale_betas_zero_snr": .null, "use_flow_sigmas": .null, "snr_shift_scale": .null, "trained_betas": .null,
         "timestep_type": "discrete", "predict_epsilon": true,
     ]
+    /// The beginnings of the names of schedulers whose noise levels do not follow from betas.
+    private static let others = ["FlowMatch", "EDM"]
     private static let read: Set<String> = [
         "beta_schedule", "beta_start", "beta_end", "num_train_timesteps", "prediction_type",
     ]
@@ -32,6 +34,9 @@ struct SchedulerSettings {
     /// Throws `data`, naming the setting, if the noise levels or the prediction are none that is known.
     init(_ document: JSONValue) throws {
         let settings = try ComponentSettings(document)
+        if let name = document["_class_name"]?.string, Self.others.contains(where: name.hasPrefix) {
+            throw Failure(.data, place: "_class_name", "`\(name)` is of noise levels that are not read here")
+        }
         try settings.require(Self.fixed)
         try settings.refuseOthers(than: Self.read.union(Self.sampling).union(Self.fixed.map(\.key)))
         let name = try settings.word("prediction_type", default: "epsilon")

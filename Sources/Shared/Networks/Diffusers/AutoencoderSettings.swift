@@ -11,6 +11,9 @@ package struct AutoencoderSettings: Sendable, Equatable {
     /// The number by which latents were multiplied for diffusion.
     package let scaleFactor: Double
 
+    /// The scale factor of Stable Diffusion.
+    package static let usualScaleFactor = 0.18215
+
     /// Settings of AutoencoderKL with the only values that are computed here, which are its defaults.
     private static let fixed: KeyValuePairs<String, JSONValue> = [
         "act_fn": "silu", "mid_block_add_attention": true, "use_post_quant_conv": true, "shift_factor": .null,
@@ -38,7 +41,7 @@ package struct AutoencoderSettings: Sendable, Equatable {
         levels = try settings.counts("block_out_channels", default: [64]).count
         blocks = try settings.count("layers_per_block", default: 1, most: 64)
         groups = try settings.count("norm_num_groups", default: 32)
-        scaleFactor = try settings.number("scaling_factor", default: 0.18215)
+        scaleFactor = try settings.number("scaling_factor", default: Self.usualScaleFactor)
         guard scaleFactor.isFinite, scaleFactor > 0 else {
             throw Failure(.data, place: "scaling_factor", "is \(scaleFactor), not a positive number")
         }

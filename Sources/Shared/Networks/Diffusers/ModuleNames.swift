@@ -1,3 +1,5 @@
+import Formats
+
 /// The names of a network's modules in two namings: CompVis', which single files have, and diffusers', which folders
 /// have.
 ///
@@ -43,6 +45,27 @@ package struct ModuleNames: Sendable {
 extension ModuleNames {
     /// The names of a U-Net's modules, behind CompVis' `model.diffusion_model.`.
     package static func unet(_ configuration: NetworkConfiguration) -> ModuleNames {
+        let levels = configuration.channelMultipliers.indices
+        return unet(blocks: configuration.blocks, attends: levels.map { configuration.attends($0) })
+    }
+
+    /// Returns the names for a U-Net whose tensors have diffusers' names; nil if they are not all there.
+    package static func unet(in weights: any WeightSource) -> ModuleNames? {
+        func has(_ name: String) -> Bool { weights.shape(of: name) != nil }
+        guard ["conv_in.weight", "mid_block.resnets.0.conv1.weight", "conv_out.weight"].allSatisfy(has) else {
+            return nil
+        }
+        let levels = count { has("down_blocks.\($0).resnets.0.conv1.weight") }
+        let blocks = count { has("down_blocks.0.resnets.\($0).conv1.weight") }
+        let top = "up_blocks.\(levels - 1).resnets.\(blocks).conv1.weight"
+        guard levels > 0, has(top) else { return nil }
+        return unet(blocks: blocks, attends: (0..<levels).map { has("down_blocks.\($0).attentions.0.norm.weight") })
+    }
+
+    /// - Parameters:
+    ///   - blocks: the residual blocks of a level of the encoder; the decoder has one more.
+    ///   - attends: whether a level has attention, from the picture's own size down.
+    private static func unet(blocks: Int, attends: [Bool]) -> ModuleNames {
         var names = ModuleNames([
             "time_embed.0": "time_embedding.linear_1", "time_embed.2": "time_embedding.linear_2",
             "input_blocks.0.0": "conv_in", "middle_block.1": "mid_block.attentions.0",
@@ -54,8 +77,8 @@ extension ModuleNames {
         ]
         names.add("middle_block.0", "mid_block.resnets.0", parts: parts)
         names.add("middle_block.2", "mid_block.resnets.1", parts: parts)
-        let (last, blocks) = (configuration.channelMultipliers.count - 1, configuration.blocks)
-        for level in 0...last {
+        let last = attends.count - 1
+        for level in attends.indices {
             let (down, up, first) = ("down_blocks.\(level)", "up_blocks.\(level)", level * (blocks + 1))
             for block in 0..<blocks {
                 names.add("input_blocks.\(first + 1 + block).0", "\(down).resnets.\(block)", parts: parts)
@@ -68,7 +91,7 @@ extension ModuleNames {
             guard level < last else { continue }
             names.add("input_blocks.\(first + 1 + blocks).0.op", "\(down).downsamplers.0.conv")
             // CompVis counts the modules of a block. diffusers counts levels of the decoder from the bottom.
-            let place = configuration.attends(last - level) ? 2 : 1
+            let place = attends[last - level] ? 2 : 1
             names.add("output_blocks.\(first + blocks).\(place).conv", "\(up).upsamplers.0.conv")
         }
         return names
@@ -112,6 +135,24 @@ extension ModuleNames {
             names.add("decoder.up.\(level).upsample.conv", "\(up).upsamplers.0.conv")
         }
         return names
+    }
+
+    package static func autoencoder(_ settings: AutoencoderSettings) -> ModuleNames {
+        autoencoder(levels: settings.levels, blocks: settings.blocks)
+    }
+
+    /// Returns the names for an autoencoder whose tensors have diffusers' names behind `prefix`; nil if they have not.
+    package static func autoencoder(in weights: any WeightSource, prefix: String) -> ModuleNames? {
+        func has(_ name: String) -> Bool { weights.shape(of: "\(prefix)decoder.up_blocks.\(name).conv1.weight") != nil }
+        let (levels, blocks) = (count { has("\($0).resnets.0") }, count { has("0.resnets.\($0)") })
+        return levels > 0 && blocks > 1 ? autoencoder(levels: levels, blocks: blocks - 1) : nil
+    }
+
+    /// Returns the first number for which `exists` is false.
+    private static func count(where exists: (Int) -> Bool) -> Int {
+        var number = 0
+        while number < 64, exists(number) { number += 1 }
+        return number
     }
 
     /// Adds an attention layer. Until version 0.17 diffusers had other names for its parts; they are read too.

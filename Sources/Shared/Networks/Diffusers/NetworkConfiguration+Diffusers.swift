@@ -23,6 +23,8 @@ extension NetworkConfiguration {
         "block_out_channels", "down_block_types", "up_block_types", "layers_per_block", "cross_attention_dim",
         "norm_num_groups", "in_channels", "out_channels", "sample_size", "use_linear_projection", "attention_head_dim",
         "num_attention_heads", "upcast_attention", "dropout", "addition_embed_type_num_heads",
+        // Left by the averaging of weights in training.
+        "decay", "min_decay", "optimization_step", "update_after_step", "use_ema_warmup", "inv_gamma", "power",
     ]
 
     /// Reads the `config.json` of a UNet2DConditionModel. Throws `data`, naming the setting, if it is none that is

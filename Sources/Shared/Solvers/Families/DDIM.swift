@@ -7,7 +7,7 @@ struct DDIM: SolverFamily {
     let orders = 1...1
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
-    func comfySampler(_ solver: Solver) -> String? { "euler" }
+    func comfySampler(_ solver: Solver) -> String? { solver.options.isEmpty ? "euler" : nil }
 
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         adamsBashforth(grid, modelTimes) { _ in [1.0] }

@@ -10,7 +10,7 @@ struct DEISTime: SolverFamily {
     let isAdamsBashforth = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
-    func comfySampler(_ solver: Solver) -> String? { "deis" }
+    func comfySampler(_ solver: Solver) -> String? { solver.order == 3 && solver.options.isEmpty ? "deis" : nil }
 
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         if grid.process.startsWithoutSignal { return dataRecursion(grid, modelTimes, order: solver.order) }

@@ -16,10 +16,11 @@ struct DPMSolverPlusPlus: SolverFamily {
     func startsWithoutSignal(_ solver: Solver) -> Bool { !solver.options.contains(.noise) }
 
     func comfySampler(_ solver: Solver) -> String? {
+        guard !solver.options.contains(.thresholding) else { return nil }
         switch solver.order {
-        case 1: "euler"
-        case 2: solver.options.contains(.noise) ? nil : "dpmpp_2m"
-        default: nil
+        case 1: return "euler"
+        case 2: return solver.options.contains(.noise) ? nil : "dpmpp_2m"
+        default: return nil
         }
     }
 

@@ -7,7 +7,7 @@ struct Euler: SolverFamily {
     let orders = 1...1
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
-    func comfySampler(_ solver: Solver) -> String? { "euler" }
+    func comfySampler(_ solver: Solver) -> String? { solver.options.isEmpty ? "euler" : nil }
 
     /// x_i = x_{i-1} + (t_i - t_{i-1}) dx/dt at t_{i-1}, with sigma for t on a flow.
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {

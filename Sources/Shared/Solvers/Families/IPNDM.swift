@@ -9,7 +9,7 @@ struct IPNDM: SolverFamily {
     let isAdamsBashforth = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
-    func comfySampler(_ solver: Solver) -> String? { "ipndm" }
+    func comfySampler(_ solver: Solver) -> String? { solver.order == 4 && solver.options.isEmpty ? "ipndm" : nil }
 
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         adamsBashforth(grid, modelTimes) { weights(order: min(solver.order, $0)) }

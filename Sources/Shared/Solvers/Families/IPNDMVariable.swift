@@ -10,7 +10,7 @@ struct IPNDMVariable: SolverFamily {
     let isAdamsBashforth = true
 
     func options(order: Int) -> [Solver.Option] { [.analyticFirst] }
-    func comfySampler(_ solver: Solver) -> String? { "ipndm_v" }
+    func comfySampler(_ solver: Solver) -> String? { solver.order == 4 && solver.options.isEmpty ? "ipndm_v" : nil }
 
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
         adamsBashforth(grid, modelTimes, points: { min($0, solver.order) }) { nodes, from, to in

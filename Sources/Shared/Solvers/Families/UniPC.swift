@@ -24,7 +24,10 @@ struct UniPC: SolverFamily {
         steps + (solver.options.contains(.correctLast) && !process.endsWithoutNoise ? 1 : 0)
     }
 
-    func comfySampler(_ solver: Solver) -> String? { solver.options.contains(.bh2) ? "uni_pc_bh2" : "uni_pc" }
+    func comfySampler(_ solver: Solver) -> String? {
+        guard solver.order == 3, solver.options.count == 1 else { return nil }
+        return solver.options.contains(.bh2) ? "uni_pc_bh2" : "uni_pc"
+    }
 
     /// The coefficients have exact derivatives also through the nodes of the linear systems.
     func recursion<T: Real>(_ solver: Solver, _ grid: TimeGrid<T>, modelTimes: [T]) -> LinearRecursion<T> {
