@@ -7,7 +7,9 @@ import TensorStream
 extension Schedule {
     static let documentFormat = "ld3-schedule"
     /// The members that tell of the model; all other keys are in the member `metadata`.
-    private static let modelMembers = ["model": Key.model, "model_sha256": Key.modelDigest]
+    private static let modelMembers: [(name: String, key: String)] = [
+        ("model", Key.model), ("model_sha256", Key.modelDigest),
+    ]
 
     /// The schedule as one JSON document, which every export is a view of; nothing is lost.
     package func json() throws -> JSONValue {
@@ -25,10 +27,10 @@ extension Schedule {
         if let loss { members.append(.init("loss", .string(loss))) }
         if let lossBefore, lossBefore.isFinite { members.append(.init("loss_before", .number(lossBefore))) }
         if let lossAfter, lossAfter.isFinite { members.append(.init("loss_after", .number(lossAfter))) }
-        for (name, key) in Self.modelMembers.sorted(by: { $0.key < $1.key }) {
+        for (name, key) in Self.modelMembers {
             if let text = made[key] { members.append(.init(name, .string(text))) }
         }
-        let others = made.filter { !Self.modelMembers.values.contains($0.key) }
+        let others = made.filter { key, _ in !Self.modelMembers.contains { $0.key == key } }
         if !others.isEmpty { members.append(.init("metadata", Self.object(others))) }
         if let coefficients { members.append(.init("coefficients", Self.object(coefficients))) }
         return .object(members)
