@@ -23,9 +23,8 @@ let modules: [Target] = [
     module(
         "Models",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Networks", "FeatureNetworks",
-            "Diffusion",
-            "Solvers", "Schedules", "Foreign",
+            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Engine", "Networks", "FeatureNetworks",
+            "Diffusion", "Solvers", "Schedules", "Foreign",
         ],
         exclude: ["Resources"]),
     module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),

@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Formats
 import Models
 import Options
@@ -25,6 +26,9 @@ extension Option {
     package static let weights = Option.choice(
         "weights", "SET", cases: WeightSet.self,
         "ema or raw: the averages in a latent diffusion model's file, or the weights beside them [ema]")
+    package static let precision = Option.choice(
+        "precision", cases: ProductPrecision.self, default: ProductPrecision.float32.rawValue,
+        "what networks multiply: float32; bf16, faster and about 8 bits; bf16x3, between the two in both")
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"
@@ -48,7 +52,7 @@ extension Option {
 }
 
 extension OptionGroup {
-    package static let modelGroup = OptionGroup("model", [.model, .guidance])
+    package static let modelGroup = OptionGroup("model", [.model, .guidance, .precision])
     /// The rest of the model's options; a program that has `modelGroup` needs them too.
     package static let modelDetails = OptionGroup(
         "models that do not say enough, or other ones", topic: "model",

@@ -66,7 +66,8 @@ extension Arguments {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"),
-            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), threads: threads(),
+            weightSet: stringIfGiven("weights").flatMap(WeightSet.init),
+            precision: try choice("precision"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout"))
         try request.check()
         return request

@@ -1,4 +1,5 @@
 import Diffusion
+import Engine
 import Foreign
 import TensorStream
 import Tensors
@@ -22,6 +23,8 @@ package struct Model: Sendable {
     package let defaultBatch: Int
     /// The set of weights that is used; nil if the model's file holds one.
     package let weightSet: WeightSet?
+    /// The numbers that the model's networks multiply.
+    package let precision: ProductPrecision
     /// Notes for the user about the choice of the model's weights, one sentence each.
     package let remarks: [String]
 
@@ -50,6 +53,7 @@ package struct Model: Sendable {
         keys[Key.process] = process.spelling
         keys[Key.weights] = weightSet?.rawValue
         if guidance != 1 { keys[Key.guidance] = "\(guidance)" }
+        if precision != .float32 { keys[Key.precision] = precision.rawValue }
         return keys
     }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Diagnostics
 import Diffusion
+import Engine
 import Foreign
 import Formats
 import Networks
@@ -19,19 +20,21 @@ package enum ModelCatalogue {
     ///   - guidance: classifier-free guidance weight; 1 is none.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
     ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
+    ///   - precision: the numbers that networks multiply.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
     ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
         _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double = 1,
-        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil,
-        childTimeout: Int = Self.childTimeout
+        architecture: String? = nil, weightSet: WeightSet? = nil, precision: ProductPrecision = .float32,
+        threads: Int? = nil, childTimeout: Int = Self.childTimeout
     ) throws -> Model {
         let opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
                 ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
-                weightSet: weightSet, threads: threads, childTimeout: childTimeout)
+                weightSet: weightSet, engine: EngineSettings(threads: threads, precision: precision),
+                childTimeout: childTimeout)
         }
         guard opened.stepper != nil || opened.process.hasNoiseLevels else {
             throw Failure(
@@ -53,19 +56,19 @@ package enum ModelCatalogue {
 
     private static func open(
         _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?,
-        weightSet: WeightSet?, threads: Int?, childTimeout: Int
+        weightSet: WeightSet?, engine: EngineSettings, childTimeout: Int
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
         case .embedded(let model):
             let path = try ResourceLocator.standard.path(of: model.modelFile)
-            return try checkpoint(path, process: process, architecture: nil, weightSet: nil, threads: threads)
+            return try checkpoint(path, process: process, architecture: nil, weightSet: nil, engine: engine)
         case .checkpoint(let path):
             return try checkpoint(
-                path, process: process, architecture: architecture, weightSet: weightSet, threads: threads)
+                path, process: process, architecture: architecture, weightSet: weightSet, engine: engine)
         case .random(let architecture):
-            let pool = ThreadPool(threads: threads)
-            return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
+            return try network(
+                try NetworkModel(random: architecture, engine: engine), digest: nil, process: process, engine: engine)
         case .gaussian(let shape, let mean, let deviation):
             let denoiser = GaussianDenoiser<Float>(
                 sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)
@@ -91,7 +94,7 @@ package enum ModelCatalogue {
 
     /// Opens a file of any container, or a folder of diffusers.
     private static func checkpoint(
-        _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?, threads: Int?
+        _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?, engine: EngineSettings
     ) throws -> Opened {
         if DiffusersFolder.isFolder(path) {
             guard architecture == nil else {
@@ -101,36 +104,41 @@ package enum ModelCatalogue {
                 throw Failure(.usage, place: "weights", "the folder \(path) has one set only")
             }
             let files = try LatentModelFiles(diffusers: DiffusersFolder(path: path))
-            return try latent(files, process: process, threads: threads)
+            return try latent(files, process: process, engine: engine)
         }
         let file = try CheckpointFile.open(path)
         let document = try architecture.map { try JSONValue(file: $0) }
         let files = try LatentModelFiles(
             file, path: path, architecture: document, weightSet: weightSet ?? .averaged)
-        if let files { return try latent(files, process: process, threads: threads) }
+        if let files { return try latent(files, process: process, engine: engine) }
         guard weightSet == nil else {
             throw Failure(.usage, place: "weights", "is for latent diffusion models; \(path) is none")
         }
         let weights = try locating(path) { try file.named(landmark: PointCloudConfiguration.landmark) }
         guard PointCloudConfiguration.describes(weights) else {
-            return try network(weights, path: path, process: process, architecture: document, threads: threads)
+            return try network(weights, path: path, process: process, architecture: document, engine: engine)
         }
         guard architecture == nil else {
             throw Failure(
                 .usage, place: "architecture", "is for networks in EDM coordinates; \(path) holds point clouds'")
         }
-        return try pointCloud(weights, path: path, process: process, threads: threads)
+        guard engine.precision == .float32 else {
+            throw Failure(.usage, place: "precision", "is for networks of images; \(path) holds point clouds'")
+        }
+        return try pointCloud(weights, path: path, process: process, engine: engine)
     }
 
     private static func network(
-        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: JSONValue?, threads: Int?
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: JSONValue?,
+        engine: EngineSettings
     ) throws -> Opened {
-        let model = try NetworkModel(
-            weights, path: path, architecture: architecture, pool: ThreadPool(threads: threads))
-        return try network(model, digest: try modelDigest(ofFile: path), process: process)
+        let model = try NetworkModel(weights, path: path, architecture: architecture, engine: engine)
+        return try network(model, digest: try modelDigest(ofFile: path), process: process, engine: engine)
     }
 
-    private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) throws -> Opened {
+    private static func network(
+        _ model: NetworkModel, digest: String?, process: NoiseProcess?, engine: EngineSettings
+    ) throws -> Opened {
         if let process, process.startsWithoutSignal {
             throw Failure(
                 .usage, place: "process", "a network in EDM coordinates cannot start a flow, where no signal is left")
@@ -138,13 +146,13 @@ package enum ModelCatalogue {
         let denoiser: any Denoiser<Float> = process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
         return Opened(
             sha256: digest, process: process ?? NetworkModel.process(of: model.configuration), denoiser: denoiser,
-            batch: networkBatch(denoiser), remarks: model.remarks)
+            batch: networkBatch(denoiser), precision: engine.precision, remarks: model.remarks)
     }
 
     private static func pointCloud(
-        _ weights: any WeightSource, path: String, process: NoiseProcess?, threads: Int?
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, engine: EngineSettings
     ) throws -> Opened {
-        let model = try PointCloudModel(weights, path: path, pool: ThreadPool(threads: threads))
+        let model = try PointCloudModel(weights, path: path, pool: engine.makePool())
         try model.check(process)
         return Opened(
             sha256: try modelDigest(ofFile: path), process: model.process, denoiser: model.denoiser,
@@ -152,13 +160,15 @@ package enum ModelCatalogue {
             conditionEncoder: model.encoder, remarks: weights.remarks.map { "\(path) \($0)" })
     }
 
-    private static func latent(_ files: LatentModelFiles, process: NoiseProcess?, threads: Int?) throws -> Opened {
-        let model = try LatentModel(files, process: process, pool: ThreadPool(threads: threads))
+    private static func latent(
+        _ files: LatentModelFiles, process: NoiseProcess?, engine: EngineSettings
+    ) throws -> Opened {
+        let model = try LatentModel(files, process: process, engine: engine)
         return Opened(
             sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
             conditionEncoder: model.encoder, canGuide: model.encoder != nil,
-            weightSet: files.weightSet, remarks: files.remarks)
+            weightSet: files.weightSet, precision: engine.precision, remarks: files.remarks)
     }
 
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
@@ -218,13 +228,14 @@ private struct Opened {
     var conditionInputs: ConditionInputs
     var conditionEncoder: (any ConditionEncoder)?
     var canGuide: Bool
+    var precision: ProductPrecision
     var remarks: [String] = []
 
     init(
         sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
         decoder: (any Decoder<Float>)? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
         conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, weightSet: WeightSet? = nil,
-        remarks: [String] = []
+        precision: ProductPrecision = .float32, remarks: [String] = []
     ) {
         self.weightSet = weightSet
         self.sha256 = sha256
@@ -236,6 +247,7 @@ private struct Opened {
         self.conditionInputs = conditionInputs
         self.conditionEncoder = conditionEncoder
         self.canGuide = canGuide ?? (denoiser.labelCount > 0)
+        self.precision = precision
         self.remarks = remarks
     }
 
@@ -246,7 +258,8 @@ private struct Opened {
             stepper: stepper,
             decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
-            conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, remarks: remarks)
+            conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, precision: precision,
+            remarks: remarks)
     }
 }
 

@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Schedules
 import TensorStream
 
@@ -18,6 +19,8 @@ package struct ModelRequest: Sendable {
     package var architecture: String?
     /// The set of weights that the user wants of a file with two.
     package var weightSet: WeightSet?
+    /// The numbers that networks multiply.
+    package var precision: ProductPrecision
     /// The number of threads; nil for one on each core.
     package var threads: Int?
     /// The seconds within which a model in another process must introduce itself; nil for the default.
@@ -25,7 +28,8 @@ package struct ModelRequest: Sendable {
 
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
-        architecture: String? = nil, weightSet: WeightSet? = nil, threads: Int? = nil, childTimeout: Int? = nil
+        architecture: String? = nil, weightSet: WeightSet? = nil, precision: ProductPrecision = .float32,
+        threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
         self.process = process
@@ -33,6 +37,7 @@ package struct ModelRequest: Sendable {
         self.allowsOther = allowsOther
         self.architecture = architecture
         self.weightSet = weightSet
+        self.precision = precision
         self.threads = threads
         self.childTimeout = childTimeout
     }
@@ -40,6 +45,7 @@ package struct ModelRequest: Sendable {
     /// Checks what can be checked before the input is read. Throws `usage` if the name is wrong or the model has no use for what
     /// else is given, `noInput` if a file that the user names does not exist.
     package func check() throws {
+        try precision.require()
         if let architecture { try Descriptor.requireFile(architecture) }
         guard let name else { return }
         let specification = try ModelSpecification(name)
@@ -65,6 +71,12 @@ package struct ModelRequest: Sendable {
         if weightSet != nil {
             guard case .checkpoint = specification else { throw refusal("weights", "a checkpoint") }
         }
+        if precision != .float32 {
+            switch specification {
+            case .embedded, .checkpoint, .random: break
+            default: throw refusal("precision", "networks that are computed here")
+            }
+        }
         if childTimeout != nil {
             guard case .foreign = specification else { throw refusal("introduction time", "an exec:COMMAND") }
         }
@@ -87,7 +99,8 @@ package struct ModelRequest: Sendable {
             chosen, place: place,
             process: try process(of: isInputsModel ? origin : nil),
             guidance: try guidance ?? origin.map(Self.guidance) ?? 1, architecture: architecture,
-            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil), threads: threads,
+            weightSet: try weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
+            precision: precision, threads: threads,
             childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         model.remarks.forEach(warn)
         if !allowsOther {

@@ -42,6 +42,8 @@ package enum Key {
     package static let guidance = "ld3.guidance"
     /// The set of the model's weights that was used: `ema` or `raw`.
     package static let weights = "ld3.weights"
+    /// The numbers that the model's networks multiplied, if they were not `float32`.
+    package static let precision = "ld3.precision"
     package static let history = "ld3.history"
     package static let prompts = "ld3.prompts"
     package static let negativePrompt = "ld3.negative_prompt"

@@ -36,11 +36,12 @@ package struct StreamPart: Sendable, Equatable {
     }
 
     /// Returns the metadata of the first frame of a part that the run `entry` makes from this part: the metadata of this part, in
-    /// which `additions` replace what has the same key, with `entry` at the end of the history.
+    /// which `additions` replace what has the same key, with `entry` at the end of the history. The precision is that of the run.
     package func continued(as kind: StreamKind, by entry: Provenance.Entry, adding additions: [String: String]) throws
         -> [String: String]
     {
         var result = metadata.merging(additions) { _, new in new }
+        result[Key.precision] = additions[Key.precision]
         result[Key.format] = "1"
         result[Key.kind] = kind.rawValue
         result[Key.count] = count.map(String.init)

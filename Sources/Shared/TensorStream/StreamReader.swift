@@ -100,7 +100,7 @@ package final class StreamReader {
 
     /// The keys whose values must be equal in all parts and frames.
     private func checkIdentity(_ metadata: [String: String]) throws {
-        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights]
+        var keys = [Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights, Key.precision]
         // Two paths may lead to one model, so its name counts only if there is no digest.
         if metadata[Key.modelDigest] == nil, identity[Key.modelDigest] == nil { keys.append(Key.model) }
         for key in keys {

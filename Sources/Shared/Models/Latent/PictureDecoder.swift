@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Networks
 import Tensors
 
@@ -7,6 +8,7 @@ import Tensors
 struct PictureDecoder: Decoder {
     private let files: LatentModelFiles
     private let pool: ThreadPool
+    private let precision: ProductPrecision
     private let network: Deferred<LatentDecoder>
     let latentShape: [Int]
 
@@ -16,15 +18,16 @@ struct PictureDecoder: Decoder {
     }
 
     /// - Parameter latentShape: [C, h, w].
-    init(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool) {
+    init(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool, precision: ProductPrecision) {
         self.files = files
         self.latentShape = latentShape
         self.pool = pool
+        self.precision = precision
         network = Deferred(of: files.path) {
             try LatentDecoder(
                 weights: files.weights, prefix: LatentModelFiles.decoderPrefix,
                 architecture: files.configuration.decoder, scaleFactor: files.configuration.scaleFactor,
-                height: latentShape[1], width: latentShape[2], pool: pool)
+                height: latentShape[1], width: latentShape[2], pool: pool, precision: precision)
         }
     }
 
@@ -37,6 +40,6 @@ struct PictureDecoder: Decoder {
 
     func resized(to shape: [Int]) -> (any Decoder<Float>)? {
         guard shape.count == 3, shape[0] == latentShape[0] else { return nil }
-        return PictureDecoder(files, latentShape: shape, pool: pool)
+        return PictureDecoder(files, latentShape: shape, pool: pool, precision: precision)
     }
 }
