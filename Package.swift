@@ -111,7 +111,8 @@ let tests: [Target] =
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Models", "Networks",
+                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Engine", "Models",
+                "Networks",
             ]
                 + programs.map { .target(name: $0.name) },
             path: "Tests/PipelineTests",

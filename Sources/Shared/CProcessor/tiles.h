@@ -45,7 +45,7 @@ static inline void processor_end_tiles(void) { _tile_release(); }
 // Computes C. Both `two` are constants: whether C has 32 rows, or columns, instead of 16.
 __attribute__((always_inline)) static inline void processor_multiply_tiles_of(
     const int two_rows, const int two_columns, const char *a, long stride, const char *b,
-    const processor_depth_run *runs, long run_count, float *c, int continues
+    const processor_depth_run *runs, long run_count, float *c, int continues, const char *next, long next_lines
 ) {
     if (continues) {
         _tile_loadd(0, c, 128);
@@ -62,6 +62,10 @@ __attribute__((always_inline)) static inline void processor_multiply_tiles_of(
         const char *left = a + runs[run].a, *right = b + runs[run].b;
         for (long step = 0; step < runs[run].steps; step++) {
             _tile_loadd(4, left, stride);
+            for (long line = 0; line < next_lines; line++) {
+                __builtin_prefetch(next, 0, 2);
+                next += 64;
+            }
             _tile_loadd(6, right, 64);
             _tile_dpbf16ps(0, 4, 6);
             if (two_columns) {
@@ -84,18 +88,19 @@ __attribute__((always_inline)) static inline void processor_multiply_tiles_of(
 }
 
 // Computes 32 rows of C, or 16 if `rows` is at most 16, and 32 columns, or 16. The sums go on from C if `continues`.
+// Meanwhile asks for memory from `next` on, `next_lines` lines of the cache at each step.
 static inline void processor_multiply_tiles(
     const void *a, long stride, const void *b, const processor_depth_run *runs, long run_count, float *c, long rows,
-    long columns, int continues
+    long columns, int continues, const void *next, long next_lines
 ) {
     if (rows > 16 && columns > 16)
-        processor_multiply_tiles_of(1, 1, a, stride, b, runs, run_count, c, continues);
+        processor_multiply_tiles_of(1, 1, a, stride, b, runs, run_count, c, continues, next, next_lines);
     else if (rows > 16)
-        processor_multiply_tiles_of(1, 0, a, stride, b, runs, run_count, c, continues);
+        processor_multiply_tiles_of(1, 0, a, stride, b, runs, run_count, c, continues, next, next_lines);
     else if (columns > 16)
-        processor_multiply_tiles_of(0, 1, a, stride, b, runs, run_count, c, continues);
+        processor_multiply_tiles_of(0, 1, a, stride, b, runs, run_count, c, continues, next, next_lines);
     else
-        processor_multiply_tiles_of(0, 0, a, stride, b, runs, run_count, c, continues);
+        processor_multiply_tiles_of(0, 0, a, stride, b, runs, run_count, c, continues, next, next_lines);
 }
 
 // Rounds `count` Floats, a multiple of 16, to the nearest bfloat16 numbers.
@@ -152,7 +157,7 @@ static inline void processor_begin_tiles(void) {}
 static inline void processor_end_tiles(void) {}
 static inline void processor_multiply_tiles(
     const void *a, long stride, const void *b, const processor_depth_run *runs, long run_count, float *c, long rows,
-    long columns, int continues
+    long columns, int continues, const void *next, long next_lines
 ) { __builtin_trap(); }
 static inline void processor_round(const float *source, unsigned short *target, long count) { __builtin_trap(); }
 static inline void processor_split(const float *source, unsigned short *target, unsigned short *rest, long count) {

@@ -78,8 +78,8 @@ package final class StreamReader {
                 .data, "carries latents, not pictures",
                 suggestion: "ld3-sample without --latents makes pictures, if the decoder is not in another process")
         }
-        // A part that does not tell its guidance has none.
-        try checkIdentity(metadata.merging([Key.guidance: "1.0"]) { given, _ in given })
+        // A part that does not tell its guidance has none, and float32 is not told.
+        try checkIdentity(metadata.merging([Key.guidance: "1.0", Key.precision: "float32"]) { given, _ in given })
         part = StreamPart(metadata: metadata, count: declared, place: frames.place)
         partCount += 1
         carried = 0

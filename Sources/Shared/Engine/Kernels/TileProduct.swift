@@ -84,8 +84,8 @@ struct TileSteps {
 
 /// Products on tiles of matrices that are computed at run time (in attention).
 enum TileProduct {
-    /// Steps of the depth that go to all rows before the next do: 16 KiB of the right factor.
-    private static let blockSteps = 8
+    /// Steps of the depth that go to all rows before the next do: 80 KiB of the right factor.
+    private static let blockSteps = 40
 
     /// Sets C, [rows][32], to the product of rows, from `row` on, and steps. There must be memory for a multiple of 32
     /// rows of C. Tiles must be begun.
@@ -105,7 +105,7 @@ enum TileProduct {
                 for row in stride(from: rows.lowerBound, to: rows.upperBound, by: 32) {
                     processor_multiply_tiles(
                         left + row * a.stride, 2 * a.stride, right, runs.baseAddress, runs.count,
-                        c + (row - rows.lowerBound) * 32, rows.upperBound - row, 32, first > 0 ? 1 : 0)
+                        c + (row - rows.lowerBound) * 32, rows.upperBound - row, 32, first > 0 ? 1 : 0, nil, 0)
                 }
             }
         }

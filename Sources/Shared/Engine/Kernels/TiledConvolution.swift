@@ -4,7 +4,7 @@ import CProcessor
 ///
 /// First the sources are rounded into one padded map, `SlidingGrid`, some rows at a time. Then a work item computes a
 /// panel of output channels for a run of positions. It goes through the depth in blocks, whose part of the panel
-/// stays in the first-level cache while all its positions go by; the map stays in the second-level cache.
+/// stays in cache while all its positions go by, and asks for the next block meanwhile.
 struct TiledConvolution {
     let run: GraphRun
     let gathering: PixelGathering
@@ -13,17 +13,18 @@ struct TiledConvolution {
     let epilogue: ConvolutionEpilogue
     private let layout: Layout
 
-    /// Steps of the depth that go to all positions of an item before the next do: 16 KiB of a panel.
-    private static let blockSteps = 8
+    /// Steps of the depth that go to all positions of an item before the next do: 80 KiB of a panel. Fewer would spend
+    /// more time on reading and writing sums.
+    private static let blockSteps = 40
     /// Bytes of the map that an item reads, if these are some positions' worth.
-    private static let itemBytes = 1 << 19
+    private static let itemBytes = 1 << 20
     /// Bytes of the map that is held at once, if these are some rows' worth.
     private static let mapBytes = 1 << 22
 
     /// The sizes of the padded map and of the work items.
     private struct Layout {
         let grid: SlidingGrid
-        /// bfloat16 numbers of a position.
+        /// bfloat16 numbers of a position. 32 more keep positions out of one cache set.
         let stride: Int
         /// Rows of outputs of all images.
         let rows: Int
@@ -36,7 +37,8 @@ struct TiledConvolution {
 
         init(_ gathering: PixelGathering, depth: Int, precision: ProductPrecision, batch: Int) {
             grid = SlidingGrid(gathering)
-            stride = precision.planes * roundUp(depth, to: 32)
+            let planes = precision.planes * roundUp(depth, to: 32)
+            stride = planes % 128 == 0 ? planes + 32 : planes
             rows = batch * grid.imageRows
             stripRows = min(rows, max(4, mapBytes / (2 * stride * grid.pitch * grid.phases)))
             let count = stripRows * grid.pitch
@@ -171,14 +173,19 @@ struct TiledConvolution {
         sums: MutableFloatPointer
     ) {
         let start = weights.panel(panel), width = weights.width(ofPanel: panel)
+        let tiles = (positions.count + 31) / 32
         processor_begin_tiles()
         for (index, block) in blocks.enumerated() {
+            let isLast = index + 1 == blocks.count
+            let next = start + (isLast ? 0 : blocks[index + 1][0].b)
+            let lines = isLast ? 0 : (TilePanels.stepBytes / 64 + tiles - 1) / tiles
             block.withUnsafeBufferPointer { runs in
                 for first in stride(from: positions.lowerBound, to: positions.upperBound, by: 32) {
+                    let tile = (first - positions.lowerBound) / 32
                     processor_multiply_tiles(
                         map + first * layout.stride, 2 * layout.stride, start, runs.baseAddress, runs.count,
-                        sums + (first - positions.lowerBound) * 32, positions.upperBound - first, width,
-                        index > 0 ? 1 : 0)
+                        sums + tile * 1024, positions.upperBound - first, width, index > 0 ? 1 : 0,
+                        next + tile * lines * 64 * Self.blockSteps, lines)
                 }
             }
         }

@@ -215,7 +215,7 @@ extension TiledAttention {
                 for key in Swift.stride(from: keys.lowerBound, to: keys.upperBound, by: 32) {
                     processor_multiply_tiles(
                         halves(blocks + matrix) + key * rows.stride, 2 * rows.stride, halves(right), runs, runs.count,
-                        sums + key * 32, 32, min(32, attention.channels - index * 32), firstBlock > 0 ? 1 : 0)
+                        sums + key * 32, 32, min(32, attention.channels - index * 32), firstBlock > 0 ? 1 : 0, nil, 0)
                 }
             }
         }
