@@ -88,7 +88,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         let values = inputs.map { graph.input($0) }
         let outputs = (0..<copies).map { _ in build(&graph, values) }
         return CompiledNetwork(
-            graph.multiplying(in: precision), inputs: values, outputs: outputs, differentiable: values, pool: ThreadPool(threads: threads),
+            graph.multiplying(in: precision), inputs: values, outputs: outputs, differentiable: values,
+            pool: ThreadPool(threads: threads),
             imagesTogether: imagesTogether)
     }
 

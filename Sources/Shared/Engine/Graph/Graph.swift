@@ -18,8 +18,9 @@ package struct Graph: Sendable {
         return output
     }
 
-    /// Returns the graph with products of such numbers.
+    /// Returns the graph with products of such numbers, which the processor must be able to multiply.
     package func multiplying(in precision: ProductPrecision) -> Graph {
+        precondition(precision == .float32 || ProductPrecision.hasTiles)
         var graph = self
         graph.operations = operations.map { $0.multiplying(in: precision) }
         return graph

@@ -87,25 +87,31 @@ enum TileProduct {
     /// Steps of the depth that go to all rows before the next do: 80 KiB of the right factor.
     private static let blockSteps = 40
 
-    /// Sets C, [rows][32], to the product of rows, from `row` on, and steps. There must be memory for a multiple of 32
-    /// rows of C. Tiles must be begun.
+    /// Sets C, [rows][32], to the product of rows and steps, or adds it if `adds`. There must be memory for a multiple of
+    /// 32 rows of C. Tiles must be begun.
+    ///
+    /// - Parameters:
+    ///   - depth: the part of the rows that is multiplied, in steps; nil for all. The right factor has this part only.
     static func multiply(
-        _ a: TileRows, _ left: MutableHalfPointer, rows: Range<Int>, _ b: TileSteps, _ right: MutableHalfPointer,
-        c: MutableFloatPointer
+        _ a: TileRows, _ left: MutableHalfPointer, rows: Range<Int>, depth: Range<Int>? = nil, _ b: TileSteps,
+        _ right: MutableHalfPointer, c: MutableFloatPointer, adds: Bool = false
     ) {
+        let depth = depth ?? 0..<b.steps
         let terms = a.precision.terms
         withUnsafeTemporaryAllocation(of: processor_depth_run.self, capacity: terms.count) { runs in
-            for first in stride(from: 0, to: b.steps, by: blockSteps) {
-                let steps = min(blockSteps, b.steps - first)
+            for first in stride(from: 0, to: depth.count, by: blockSteps) {
+                let steps = min(blockSteps, depth.count - first)
                 for (index, term) in terms.enumerated() {
                     runs[index] = processor_depth_run(
-                        a: 2 * (term.a * a.depth + first * 32), b: 2 * (term.b * b.steps + first) * TileSteps.size,
+                        a: 2 * (term.a * a.depth + (depth.lowerBound + first) * 32),
+                        b: 2 * (term.b * b.steps + first) * TileSteps.size,
                         steps: steps)
                 }
                 for row in stride(from: rows.lowerBound, to: rows.upperBound, by: 32) {
                     processor_multiply_tiles(
                         left + row * a.stride, 2 * a.stride, right, runs.baseAddress, runs.count,
-                        c + (row - rows.lowerBound) * 32, rows.upperBound - row, 32, first > 0 ? 1 : 0, nil, 0)
+                        c + (row - rows.lowerBound) * 32, rows.upperBound - row, 32, adds || first > 0 ? 1 : 0,
+                        nil, 0)
                 }
             }
         }

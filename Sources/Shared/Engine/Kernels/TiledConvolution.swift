@@ -3,7 +3,7 @@ import CProcessor
 /// Convolution in bfloat16 on the processor's tiles, of any size, stride and padding.
 ///
 /// First the sources are rounded into one padded map, `SlidingGrid`, some rows at a time. Then a work item computes a
-/// panel of output channels for a run of positions. It goes through the depth in blocks, whose part of the panel
+/// panel of output channels, or a few if the layer is shallow, for a run of positions. It goes through the depth in blocks, whose part of the panel
 /// stays in cache while all its positions go by, and asks for the next block meanwhile.
 struct TiledConvolution {
     let run: GraphRun
@@ -30,6 +30,8 @@ struct TiledConvolution {
         let rows: Int
         /// Rows of outputs that are computed from one map.
         let stripRows: Int
+        /// Panels of a work item: together their outputs of a pixel are worth a visit of its memory.
+        let itemPanels: Int
         /// Positions of a work item, a multiple of 32.
         let itemCount: Int
         /// Positions that a work item may have.
@@ -37,12 +39,15 @@ struct TiledConvolution {
 
         init(_ gathering: PixelGathering, depth: Int, precision: ProductPrecision, batch: Int) {
             grid = SlidingGrid(gathering)
+            let steps = grid.taps * precision.terms.count * roundUp(depth, to: 32) / 32
+            itemPanels = steps <= blockSteps ? 4 : 1
             let planes = precision.planes * roundUp(depth, to: 32)
             stride = planes % 128 == 0 ? planes + 32 : planes
             rows = batch * grid.imageRows
             stripRows = min(rows, max(4, mapBytes / (2 * stride * grid.pitch * grid.phases)))
             let count = stripRows * grid.pitch
-            mostItemCount = min(roundUp(count, to: 32), max(64, min(512, itemBytes / (2 * stride) / 32 * 32)))
+            mostItemCount = min(
+                roundUp(count, to: 32), max(64, min(itemPanels > 1 ? 256 : 512, itemBytes / (2 * stride) / 32 * 32)))
             let items = (count + mostItemCount - 1) / mostItemCount
             itemCount = roundUp((count + items - 1) / items, to: 32)
         }
@@ -51,6 +56,8 @@ struct TiledConvolution {
         var mapRows: Int { stripRows + grid.reach }
         /// bfloat16 numbers of a phase. The last tile may read beyond the rows.
         var phaseCount: Int { (mapRows * grid.pitch + grid.reachInRow + 32) * stride }
+        /// Floats of the sums of a panel.
+        var sumCount: Int { mostItemCount * 32 }
         /// Floats of the whole map.
         var mapFloats: Int { roundUp(grid.phases * phaseCount / 2, to: lanes) }
     }
@@ -60,7 +67,7 @@ struct TiledConvolution {
         _ gathering: PixelGathering, depth: Int, precision: ProductPrecision, extent: PlanExtent
     ) -> Int {
         let layout = Layout(gathering, depth: depth, precision: precision, batch: extent.batch)
-        return layout.mapFloats + extent.slots * layout.mostItemCount * 32
+        return layout.mapFloats + extent.slots * layout.itemPanels * layout.sumCount
     }
 
     init(
@@ -85,12 +92,19 @@ struct TiledConvolution {
             let rows = first..<min(first + layout.stripRows, layout.rows)
             round(rows)
             let count = rows.count * layout.grid.pitch
-            let items = (count + layout.itemCount - 1) / layout.itemCount, panels = weights.panelCount
-            run.parallelFor(items * panels) { item, slot in
-                let start = item / panels * layout.itemCount
-                multiply(
-                    start..<min(start + layout.itemCount, count), panel: item % panels, of: rows, blocks,
-                    sums: run.scratch + layout.mapFloats + slot * layout.itemCount * 32)
+            let items = (count + layout.itemCount - 1) / layout.itemCount
+            let groups = (weights.panelCount + layout.itemPanels - 1) / layout.itemPanels
+            run.parallelFor(items * groups) { item, slot in
+                let start = item / groups * layout.itemCount, panel = item % groups * layout.itemPanels
+                let positions = start..<min(start + layout.itemCount, count)
+                let panels = panel..<min(panel + layout.itemPanels, weights.panelCount)
+                let sums = run.scratch + layout.mapFloats + slot * layout.itemPanels * layout.sumCount
+                processor_begin_tiles()
+                for (index, panel) in panels.enumerated() {
+                    multiply(positions, panel: panel, blocks, sums: sums + index * layout.sumCount)
+                }
+                processor_end_tiles()
+                write(sums, positions, firstRow: rows.lowerBound, panels)
             }
         }
     }
@@ -167,18 +181,19 @@ struct TiledConvolution {
         return blocks
     }
 
-    /// Computes one panel of output channels for some positions of the rows `rows`.
+    /// Computes one panel of output channels for some positions.
     private func multiply(
-        _ positions: Range<Int>, panel: Int, of rows: Range<Int>, _ blocks: [[processor_depth_run]],
-        sums: MutableFloatPointer
+        _ positions: Range<Int>, panel: Int, _ blocks: [[processor_depth_run]], sums: MutableFloatPointer
     ) {
         let start = weights.panel(panel), width = weights.width(ofPanel: panel)
         let tiles = (positions.count + 31) / 32
-        processor_begin_tiles()
+        // Behind the last block of a panel, the first one of the panel that this thread is likely to take next.
+        let nextPanel = panel + (layout.itemPanels > 1 ? 1 : run.pool?.threads ?? 1)
         for (index, block) in blocks.enumerated() {
             let isLast = index + 1 == blocks.count
-            let next = start + (isLast ? 0 : blocks[index + 1][0].b)
-            let lines = isLast ? 0 : (TilePanels.stepBytes / 64 + tiles - 1) / tiles
+            let next = isLast ? weights.panel(nextPanel) : start + blocks[index + 1][0].b
+            let ends = isLast && nextPanel >= weights.panelCount
+            let lines = ends ? 0 : (TilePanels.stepBytes / 64 + tiles - 1) / tiles
             block.withUnsafeBufferPointer { runs in
                 for first in stride(from: positions.lowerBound, to: positions.upperBound, by: 32) {
                     let tile = (first - positions.lowerBound) / 32
@@ -189,13 +204,11 @@ struct TiledConvolution {
                 }
             }
         }
-        processor_end_tiles()
-        write(sums, positions, firstRow: rows.lowerBound, panel: panel, width: width)
     }
 
     /// Writes out the sums of those positions that are outputs.
     private func write(
-        _ sums: MutableFloatPointer, _ positions: Range<Int>, firstRow: Int, panel: Int, width: Int
+        _ sums: MutableFloatPointer, _ positions: Range<Int>, firstRow: Int, _ panels: Range<Int>
     ) {
         let grid = layout.grid, (height, outputWidth) = (gathering.outputHeight, gathering.outputWidth)
         var position = positions.lowerBound
@@ -207,8 +220,13 @@ struct TiledConvolution {
                 let pixel = (image * height + imageRow) * outputWidth
                 for column in column..<max(column, min(column + end - position, outputWidth)) {
                     let place = sums + (row * grid.pitch + column - positions.lowerBound) * 32
-                    epilogue.write(
-                        FloatPointer(place), pixel: pixel + column, image: image, first: panel * 32, width: width)
+                    for (index, panel) in panels.enumerated() {
+                        let width = weights.width(ofPanel: panel)
+                        epilogue.prefetch(pixel: pixel + column + 8, first: panel * 32, width: width)
+                        epilogue.write(
+                            FloatPointer(place + index * layout.sumCount), pixel: pixel + column, image: image,
+                            first: panel * 32, width: width)
+                    }
                 }
             }
             position = end

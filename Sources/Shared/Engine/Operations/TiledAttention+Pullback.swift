@@ -39,7 +39,9 @@ extension TiledAttention {
             sums = queries + pairs * 2 * panels * queryPanel.floats
             round = sums + pairs * 2 * sumCount
             own = round + roundBlocks * 2 * blockRows.floats
-            slotCount = layout.slotCount + layout.weightCount
+            slotCount =
+                2 * layout.weightCount + layout.keySteps.floats + layout.queryRows.floats + layout.querySteps.floats
+                + layout.resultCount
             count = own + slots * slotCount
         }
     }
@@ -138,6 +140,41 @@ extension TiledAttention {
             attention.deliverQueries(run, block, result, target, adds)
         }
         processor_end_tiles()
+    }
+
+    /// Replaces a block's products q k^T by exponentials, at most 1, and those of missing keys by 0.
+    ///
+    /// - Returns: the factors that make them weights, one for each query.
+    private func softmax(_ weights: MutableFloatPointer) -> (FloatVector, FloatVector) {
+        let count = attention.keys.pixels * Attention.block
+        (weights + count).update(repeating: 0, count: layout.weightCount - count)
+        return (softmax(weights, half: 0), softmax(weights, half: lanes))
+    }
+
+    private func softmax(_ weights: MutableFloatPointer, half: Int) -> FloatVector {
+        let scale = FloatVector(repeating: attention.factor), low = FloatVector(repeating: -87)
+        let start = weights + half, count = attention.keys.pixels * Attention.block
+        var maxima = FloatVector(repeating: -Float.infinity)
+        for place in Swift.stride(from: start, to: start + count, by: Attention.block) {
+            let x = load(place)
+            maxima = maxima.replacing(with: x, where: x .> maxima)
+        }
+        let shift = scale * maxima
+        let sum = attention.sumOverKeys { key, sum in
+            let place = start + key * Attention.block
+            let x = scale * load(place) - shift
+            let e = exponential(inRange: x.replacing(with: low, where: x .< low))
+            store(e, place)
+            return sum + e
+        }
+        return FloatVector(repeating: 1) / sum
+    }
+
+    /// Lays out a block of S^T as the right factor of a product.
+    private func round(_ block: MutableFloatPointer, to steps: MutableHalfPointer) {
+        for step in 0..<layout.keySteps.steps {
+            layout.keySteps.round(FloatPointer(block + step * 32 * Attention.block), step: step, of: steps)
+        }
     }
 
     /// Sets weights to weights * factors and slopes to weights * (slopes - sum over keys of weights * slopes). Those of

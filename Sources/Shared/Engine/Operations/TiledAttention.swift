@@ -2,6 +2,9 @@ import CProcessor
 
 /// Attention whose products are in bfloat16, on the processor's tiles. It goes through the same blocks as `Attention`;
 /// what its products need of q, k, v and g is first rounded and laid out for all heads.
+///
+/// A forward run takes some keys at a time, whose columns of W^T stay in the first-level cache. It scales what it has of
+/// y when the greatest product grows (Milakov and Gimelshein 2018).
 struct TiledAttention {
     let attention: Attention
     let run: GraphRun
@@ -17,8 +20,10 @@ struct TiledAttention {
         let queryRows: TileRows
         /// A block of q or g, transposed: a row for each channel.
         let querySteps: TileSteps
-        /// A block of W^T or S^T: a row for each key.
+        /// A block of S^T: a row for each key.
         let keySteps: TileSteps
+        /// Some rows of a block of W^T.
+        let chunkSteps: TileSteps
         /// Floats of a block of W^T or S^T, [keys][32].
         let weightCount: Int
         /// Floats of a block's result, [channels][32].
@@ -31,6 +36,7 @@ struct TiledAttention {
             queryRows = TileRows(precision, rows: Attention.block, depth: channels)
             querySteps = TileSteps(precision, depth: channels)
             keySteps = TileSteps(precision, depth: keys)
+            chunkSteps = TileSteps(precision, depth: TiledAttention.chunkKeys)
             weightCount = roundUp(keys, to: 32) * Attention.block
             resultCount = roundUp(channels, to: 32) * Attention.block
         }
@@ -38,8 +44,14 @@ struct TiledAttention {
         /// Floats of what belongs to one image and head.
         var pairCount: Int { keyRows.floats + channelRows.floats }
         /// Floats of a thread.
-        var slotCount: Int { weightCount + keySteps.floats + queryRows.floats + querySteps.floats + resultCount }
+        var slotCount: Int {
+            TiledAttention.chunkKeys * Attention.block + chunkSteps.floats + queryRows.floats + querySteps.floats
+                + resultCount
+        }
     }
+
+    /// Keys that a forward run takes at a time.
+    static let chunkKeys = 256
 
     init(_ attention: Attention, _ run: GraphRun) {
         self.attention = attention
@@ -60,24 +72,86 @@ struct TiledAttention {
         roundColumns(attention.values, to: channels)
         run.parallelFor(pairs * attention.blocks) { item, slot in
             let block = attention.block(item)
-            let weights = own + slot * layout.slotCount, steps = weights + layout.weightCount
-            let small = steps + layout.keySteps.floats
+            let scores = own + slot * layout.slotCount
+            let steps = scores + Self.chunkKeys * Attention.block, small = steps + layout.chunkSteps.floats
             let result = small + layout.queryRows.floats + layout.querySteps.floats
             processor_begin_tiles()
-            products(
-                halves(keys + block.pair * layout.keyRows.floats), block, of: queries(block),
-                stride: attention.queries.stride, small: small, to: weights)
-            let factors = softmax(weights)
-            round(weights, to: halves(steps))
-            TileProduct.multiply(
-                layout.channelRows, halves(channels + block.pair * layout.channelRows.floats),
-                rows: 0..<attention.channels, layout.keySteps, halves(steps), c: result)
+            roundBlock(queries(block), stride: attention.queries.stride, count: block.count, to: small)
+            let factors = forward(
+                keys: halves(keys + block.pair * layout.keyRows.floats),
+                values: halves(channels + block.pair * layout.channelRows.floats),
+                queries: halves(small + layout.queryRows.floats), scores: scores, steps: halves(steps),
+                result: result)
             processor_end_tiles()
             write(result, factors, block)
         }
         attention.zeroPadding(
             run, run.activations(attention.output), attention.output.shape, from: attention.output.shape.channels,
             to: attention.stride)
+    }
+
+    /// Computes a block of y^T without its factors, [channels][32].
+    ///
+    /// - Returns: the factors, one for each query.
+    private func forward(
+        keys: MutableHalfPointer, values: MutableHalfPointer, queries: MutableHalfPointer,
+        scores: MutableFloatPointer, steps: MutableHalfPointer, result: MutableFloatPointer
+    ) -> (FloatVector, FloatVector) {
+        var sums = (left: RunningSum(), right: RunningSum())
+        for first in Swift.stride(from: 0, to: attention.keys.pixels, by: Self.chunkKeys) {
+            let count = min(Self.chunkKeys, attention.keys.pixels - first), stepCount = (count + 31) / 32
+            TileProduct.multiply(
+                layout.keyRows, keys, rows: first..<first + count, layout.querySteps, queries, c: scores)
+            let left = exponentials(scores, count, &sums.left)
+            let right = exponentials(scores + lanes, count, &sums.right)
+            (scores + count * Attention.block).update(repeating: 0, count: (stepCount * 32 - count) * Attention.block)
+            for step in 0..<stepCount {
+                layout.chunkSteps.round(FloatPointer(scores + step * 1024), step: step, of: steps)
+            }
+            if first > 0 {
+                for channel in 0..<attention.channels {
+                    let place = result + channel * Attention.block
+                    store(left * load(place), place)
+                    store(right * load(place + lanes), place + lanes)
+                }
+            }
+            TileProduct.multiply(
+                layout.channelRows, values, rows: 0..<attention.channels, depth: first / 32..<first / 32 + stepCount,
+                layout.chunkSteps, steps, c: result, adds: first > 0)
+        }
+        let one = FloatVector(repeating: 1)
+        return (one / sums.left.sum, one / sums.right.sum)
+    }
+
+    /// The sum of exp(x - maximum) of 16 queries over the keys so far.
+    private struct RunningSum {
+        var maximum = FloatVector(repeating: -Float.infinity)
+        var sum = FloatVector.zero
+    }
+
+    /// Replaces products q k^T by exponentials, at most 1.
+    ///
+    /// - Returns: the factors by which what was summed before shrinks.
+    private func exponentials(_ scores: MutableFloatPointer, _ count: Int, _ running: inout RunningSum) -> FloatVector {
+        let scale = FloatVector(repeating: attention.factor), low = FloatVector(repeating: -87)
+        let end = scores + count * Attention.block
+        var maximum = running.maximum
+        for place in Swift.stride(from: scores, to: end, by: Attention.block) {
+            let x = load(place)
+            maximum = maximum.replacing(with: x, where: x .> maximum)
+        }
+        let shift = scale * maximum
+        let difference = scale * running.maximum - shift
+        let shrink = exponential(inRange: difference.replacing(with: low, where: difference .< low))
+        var sum = FloatVector.zero
+        for place in Swift.stride(from: scores, to: end, by: Attention.block) {
+            let x = scale * load(place) - shift
+            let e = exponential(inRange: x.replacing(with: low, where: x .< low))
+            store(e, place)
+            sum += e
+        }
+        running = RunningSum(maximum: maximum, sum: shrink * running.sum + sum)
+        return shrink
     }
 
     // MARK: - Parts
@@ -127,58 +201,27 @@ struct TiledAttention {
         }
     }
 
-    /// Writes the products of all keys' rows with a block's vectors of queries' channels to `target`, [keys][32].
+    /// Lays out a block of q or g behind memory for its rows.
+    func roundBlock(_ vectors: FloatPointer, stride: Int, count: Int, to small: MutableFloatPointer) {
+        let (rows, steps) = (halves(small), halves(small + layout.queryRows.floats))
+        for query in 0..<count {
+            layout.queryRows.round(
+                vectors + query * stride, count: attention.channels, row: query, first: 0, of: rows)
+        }
+        (rows + count * layout.queryRows.stride).update(
+            repeating: 0, count: (Attention.block - count) * layout.queryRows.stride)
+        layout.querySteps.transpose(layout.queryRows, rows, to: steps)
+    }
+
+    /// Writes the products of all keys' rows with a block of q or g to `target`, [keys][32].
     func products(
         _ rows: MutableHalfPointer, _ block: Attention.Block, of vectors: FloatPointer, stride: Int,
         small: MutableFloatPointer, to target: MutableFloatPointer
     ) {
-        let (own, steps) = (halves(small), halves(small + layout.queryRows.floats))
-        for query in 0..<block.count {
-            layout.queryRows.round(
-                vectors + query * stride, count: attention.channels, row: query, first: 0, of: own)
-        }
-        if block.count < Attention.block {
-            (own + block.count * layout.queryRows.stride).update(
-                repeating: 0, count: (Attention.block - block.count) * layout.queryRows.stride)
-        }
-        layout.querySteps.transpose(layout.queryRows, own, to: steps)
+        roundBlock(vectors, stride: stride, count: block.count, to: small)
         TileProduct.multiply(
-            layout.keyRows, rows, rows: 0..<attention.keys.pixels, layout.querySteps, steps, c: target)
-    }
-
-    /// Replaces a block's products q k^T by exponentials, at most 1, and those of missing keys by 0.
-    ///
-    /// - Returns: the factors that make them weights, one for each query.
-    func softmax(_ weights: MutableFloatPointer) -> (FloatVector, FloatVector) {
-        let count = attention.keys.pixels * Attention.block
-        (weights + count).update(repeating: 0, count: layout.weightCount - count)
-        return (softmax(weights, half: 0), softmax(weights, half: lanes))
-    }
-
-    private func softmax(_ weights: MutableFloatPointer, half: Int) -> FloatVector {
-        let scale = FloatVector(repeating: attention.factor), low = FloatVector(repeating: -87)
-        let start = weights + half, count = attention.keys.pixels * Attention.block
-        var maxima = FloatVector(repeating: -Float.infinity)
-        for place in Swift.stride(from: start, to: start + count, by: Attention.block) {
-            let x = load(place)
-            maxima = maxima.replacing(with: x, where: x .> maxima)
-        }
-        let shift = scale * maxima
-        let sum = attention.sumOverKeys { key, sum in
-            let place = start + key * Attention.block
-            let x = scale * load(place) - shift
-            let e = exponential(inRange: x.replacing(with: low, where: x .< low))
-            store(e, place)
-            return sum + e
-        }
-        return FloatVector(repeating: 1) / sum
-    }
-
-    /// Lays out a block of W^T or S^T as the right factor of a product.
-    func round(_ block: MutableFloatPointer, to steps: MutableHalfPointer) {
-        for step in 0..<layout.keySteps.steps {
-            layout.keySteps.round(FloatPointer(block + step * 32 * Attention.block), step: step, of: steps)
-        }
+            layout.keyRows, rows, rows: 0..<attention.keys.pixels, layout.querySteps,
+            halves(small + layout.queryRows.floats), c: target)
     }
 
     /// Writes a block of y, whose transpose is `result` without its factors.
