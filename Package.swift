@@ -23,9 +23,8 @@ let modules: [Target] = [
     module(
         "Models",
         uses: [
-            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Networks", "FeatureNetworks",
-            "Diffusion",
-            "Solvers", "Schedules", "Foreign",
+            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Engine", "Networks", "FeatureNetworks",
+            "Diffusion", "Solvers", "Schedules", "Foreign",
         ],
         exclude: ["Resources"]),
     module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
@@ -112,7 +111,8 @@ let tests: [Target] =
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Models", "Networks",
+                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Engine", "Models",
+                "Networks",
             ]
                 + programs.map { .target(name: $0.name) },
             path: "Tests/PipelineTests",

@@ -43,7 +43,8 @@ runProgram(command) { arguments in
 /// Prints what the model's file holds.
 func describe(_ arguments: Arguments) throws {
     try arguments.refuse(
-        SolveRun.options + ["serve", "guidance", "process", "weights", "allow-other-model", "child-timeout"],
+        SolveRun.options
+            + ["serve", "guidance", "precision", "process", "weights", "allow-other-model", "child-timeout"],
         "has no meaning with --describe")
     let name = arguments.modelName ?? ModelSpecification.embeddedName
     let description = try ModelCatalogue.describe(

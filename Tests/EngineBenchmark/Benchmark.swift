@@ -9,12 +9,13 @@ import Tensors
 /// peer/sd_unet_torch.py do.
 ///
 ///     engine-benchmark [--config cifar10|ffhq64|mnist|lsun|imagenet|sd15|vq-f4-256|kl-f8-512|sd15-step|FILE] [--batch 1,2,8]
-///         [--type F32|F16|BF16] [--threads N] [--seconds S] [--only forward|forward+vjp] [--save FILE]
+///         [--type F32|F16|BF16] [--precision float32|bf16|bf16x3] [--threads N] [--seconds S] [--only forward|forward+vjp] [--save FILE]
 struct Benchmark {
     private var configuration = "cifar10"
     private var batches = [1, 2, 8]
     /// The type in which the weights of a latent network are stored.
     private var type = DataType.float32
+    private var precision = ProductPrecision.float32
     private var threads: Int?
     private var seconds = 4.0
     /// The measurement to make, `forward` or `forward+vjp`; nil means both.
@@ -30,6 +31,7 @@ struct Benchmark {
             case "--config": configuration = value
             case "--batch": batches = value.split(separator: ",").compactMap { Int($0) }
             case "--type": type = DataType(rawValue: value) ?? type
+            case "--precision": precision = ProductPrecision(rawValue: value) ?? precision
             case "--threads": threads = Int(value)
             case "--seconds": seconds = Double(value) ?? seconds
             case "--only": only = value
@@ -66,10 +68,12 @@ struct Benchmark {
 
     private func open() throws -> BenchmarkNetwork {
         let pool = ThreadPool(threads: threads)
-        if let latent = LatentNetworks(rawValue: configuration) { return try latent.open(type, pool: pool) }
+        try precision.require()
+        if let latent = LatentNetworks(rawValue: configuration) { return try latent.open(type, precision, pool: pool) }
         return try BenchmarkNetwork(
             RandomWeights.names.contains(configuration)
-                ? try RandomWeights(named: configuration) : try SafetensorsFile(path: configuration), pool: pool)
+                ? try RandomWeights(named: configuration) : try SafetensorsFile(path: configuration), precision,
+            pool: pool)
     }
 
     private func write(_ weights: RandomWeights, to path: String) throws {

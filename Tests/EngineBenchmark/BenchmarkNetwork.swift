@@ -1,4 +1,5 @@
 import Diagnostics
+import Engine
 import Formats
 import Foundation
 import Networks
@@ -13,9 +14,10 @@ struct BenchmarkNetwork {
     let pullback: (_ batch: Int) throws -> Void
 
     /// A network of pixels.
-    init(_ weights: any WeightSource, pool: ThreadPool) throws {
+    init(_ weights: any WeightSource, _ precision: ProductPrecision, pool: ThreadPool) throws {
         let settings = try NetworkConfiguration(json: weights.configuration ?? "")
-        let network = try PixelNetworks.open(weights: weights, configuration: settings, pool: pool)
+        let network = try PixelNetworks.open(
+            weights: weights, configuration: settings, pool: pool, precision: precision)
         let shape = [settings.imageChannels, settings.imageResolution, settings.imageResolution]
         let noise = { [Float](repeating: 0.4, count: $0) }
         multiplications = network.multiplications

@@ -1,4 +1,5 @@
 import Diagnostics
+import Engine
 import Formats
 import Networks
 import Tensors
@@ -14,32 +15,33 @@ enum LatentNetworks: String, CaseIterable {
     case training = "sd15-step"
 
     /// - Parameter type: the type in which the weights are stored: F32, F16 or BF16.
-    func open(_ type: DataType, pool: ThreadPool) throws -> BenchmarkNetwork {
+    func open(_ type: DataType, _ precision: ProductPrecision, pool: ThreadPool) throws -> BenchmarkNetwork {
         switch self {
-        case .lsun, .imagenet, .sd15: try BenchmarkNetwork(network(type, pool))
-        case .decoder4, .decoder8: BenchmarkNetwork(try decoder(type, pool))
+        case .lsun, .imagenet, .sd15: try BenchmarkNetwork(network(type, precision, pool))
+        case .decoder4, .decoder8: BenchmarkNetwork(try decoder(type, precision, pool))
         case .training:
             try BenchmarkNetwork(
-                solving: Self.sd15.network(type, pool), decodedBy: Self.decoder8.decoder(type, pool))
+                solving: Self.sd15.network(type, precision, pool),
+                decodedBy: Self.decoder8.decoder(type, precision, pool))
         }
     }
 
-    private func network(_ type: DataType, _ pool: ThreadPool) throws -> LatentUNet {
+    private func network(_ type: DataType, _ precision: ProductPrecision, _ pool: ThreadPool) throws -> LatentUNet {
         let configuration = try NetworkConfiguration(json: unetArguments)
         let tokens = self == .sd15 ? 77 : 1
         func make(_ weights: (any WeightSource)?) throws -> LatentUNet {
             try LatentUNet(
                 weights: weights, prefix: "", configuration: configuration, height: 64, width: 64, tokens: tokens,
-                pool: pool)
+                pool: pool, precision: precision)
         }
         return try make(StoredWeights(try make(nil).tensors, type))
     }
 
-    private func decoder(_ type: DataType, _ pool: ThreadPool) throws -> LatentDecoder {
+    private func decoder(_ type: DataType, _ precision: ProductPrecision, _ pool: ThreadPool) throws -> LatentDecoder {
         func make(_ weights: (any WeightSource)?) throws -> LatentDecoder {
             try LatentDecoder(
                 weights: weights, prefix: "", architecture: architecture, scaleFactor: 1, height: 64, width: 64,
-                pool: pool)
+                pool: pool, precision: precision)
         }
         return try make(StoredWeights(try make(nil).tensors, type))
     }

@@ -8,7 +8,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let inputs: [MapShape]
     /// Largest errors of the value and of the pullback, relative to the largest number of each.
-    let tolerances: (value: Double, pullback: Double)
+    private(set) var tolerances: (value: Double, pullback: Double)
+    private(set) var precision = ProductPrecision.float32
     /// Adds the operation to a graph.
     let build: @Sendable (inout Graph, [Value]) -> Value
     /// The function for one image; inputs and output are row-major [C, H, W].
@@ -24,6 +25,14 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         self.tolerances = tolerances
         self.build = build
         self.plain = plain
+    }
+
+    /// Returns the operation with products of such numbers.
+    func multiplying(in precision: ProductPrecision, tolerance: Double) -> OperationCase {
+        var operation = self
+        operation.precision = precision
+        operation.tolerances = (tolerance, tolerance)
+        return operation
     }
 
     /// Compares the value of every image of a batch with the plain function.
@@ -79,7 +88,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
         let values = inputs.map { graph.input($0) }
         let outputs = (0..<copies).map { _ in build(&graph, values) }
         return CompiledNetwork(
-            graph, inputs: values, outputs: outputs, differentiable: values, pool: ThreadPool(threads: threads),
+            graph.multiplying(in: precision), inputs: values, outputs: outputs, differentiable: values,
+            pool: ThreadPool(threads: threads),
             imagesTogether: imagesTogether)
     }
 

@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Formats
 import Models
 import Options
@@ -31,6 +32,9 @@ extension Option {
         "text-encoder", "FILE", "the CLIP text encoder of a latent diffusion model, before the model's own")
     /// The names of the options that name files beside the model's.
     package static let modelFiles = ["architecture", "decoder", "text-encoder"]
+    package static let precision = Option.choice(
+        "precision", cases: ProductPrecision.self, default: ProductPrecision.float32.rawValue,
+        "what networks multiply: float32; bf16, faster and about 8 bits; bf16x3, between the two in both")
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"
@@ -54,7 +58,7 @@ extension Option {
 }
 
 extension OptionGroup {
-    package static let modelGroup = OptionGroup("model", [.model, .guidance])
+    package static let modelGroup = OptionGroup("model", [.model, .guidance, .precision])
     /// The rest of the model's options; a program that has `modelGroup` needs them too.
     package static let modelDetails = OptionGroup(
         "models that do not say enough, or other ones", topic: "model",

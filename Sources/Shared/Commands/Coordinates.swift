@@ -6,7 +6,7 @@ private let optionOfCoordinate = [
     "evaluations": "--nfe", "steps": "--steps", "schedule": "--schedule", "solver": "--solver", "order": "--order",
     "variant": "--variant", "model": "--model", "process": "--process", "guidance": "--guidance",
     "architecture": "--architecture", "decoder file": "--decoder", "text encoder file": "--text-encoder",
-    "weights": "--weights", "other model": "--allow-other-model",
+    "weights": "--weights", "precision": "--precision", "other model": "--allow-other-model",
     "introduction time": "--child-timeout",
     "export": "--export", "resampled steps": "--resample", "first sigma": "--from-sigma", "sigma range": "--range",
     "cut sigma": "--split", "method": "--method",

@@ -75,7 +75,8 @@ extension Arguments {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"),
-            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), parts: modelParts, threads: threads(),
+            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), parts: modelParts,
+            precision: try choice("precision"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout"))
         try request.check()
         return request

@@ -16,7 +16,7 @@ extension Model {
             identity: identity, process: process, guidance: guidance, denoiser: resized, stepper: stepper,
             decoder: decoder, conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: defaultBatch, weightSet: weightSet,
-            parts: parts, remarks: remarks)
+            parts: parts, precision: precision, remarks: remarks)
     }
 
     /// Throws `usage` if the model cannot work on samples of `shape`.

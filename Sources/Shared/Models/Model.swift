@@ -1,4 +1,5 @@
 import Diffusion
+import Engine
 import Foreign
 import TensorStream
 import Tensors
@@ -24,6 +25,8 @@ package struct Model: Sendable {
     package let weightSet: WeightSet?
     /// The networks that the user gives in files of their own, with the paths and digests of these.
     package let parts: [ModelPart: ModelIdentity]
+    /// The numbers that the model's networks multiply.
+    package let precision: ProductPrecision
     /// Notes for the user about the choice of the model's weights, one sentence each.
     package let remarks: [String]
 
@@ -57,6 +60,7 @@ package struct Model: Sendable {
         keys[Key.process] = process.spelling
         keys[Key.weights] = weightSet?.rawValue
         if guidance != 1 { keys[Key.guidance] = "\(guidance)" }
+        if precision != .float32 { keys[Key.precision] = precision.rawValue }
         return keys
     }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Diagnostics
 import Diffusion
+import Engine
 import Foreign
 import Formats
 import Networks
@@ -21,19 +22,21 @@ package enum ModelCatalogue {
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
     ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
     ///   - parts: the files or folders of networks of a latent diffusion model that go before the model's own.
+    ///   - precision: the numbers that networks multiply.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
     ///   - childTimeout: the seconds within which a model in another process must introduce itself.
     ///
     /// Throws `noInput` if there is no such model, `data` if it is corrupt, `usage` if an argument does not fit it.
     package static func open(
         _ name: String, place: String = "model", process: NoiseProcess? = nil, guidance: Double? = nil,
-        architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:], threads: Int? = nil,
-        childTimeout: Int = Self.childTimeout
+        architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:],
+        precision: ProductPrecision = .float32, threads: Int? = nil, childTimeout: Int = Self.childTimeout
     ) throws -> Model {
         var opened = try namingFile(name, at: place, orOneOf: ModelSpecification.spellings) {
             try open(
                 ModelSpecification(name, place: place), name: name, process: process, architecture: architecture,
-                weightSet: weightSet, parts: parts, threads: threads, childTimeout: childTimeout)
+                weightSet: weightSet, parts: parts, engine: EngineSettings(threads: threads, precision: precision),
+                childTimeout: childTimeout)
         }
         opened.architectureSHA256 = try architecture.map { try modelDigest(ofFile: $0) }
         guard opened.stepper != nil || opened.process.hasNoiseLevels else {
@@ -60,21 +63,20 @@ package enum ModelCatalogue {
 
     private static func open(
         _ specification: ModelSpecification, name: String, process: NoiseProcess?, architecture: String?,
-        weightSet: WeightSet?, parts: [ModelPart: String], threads: Int?, childTimeout: Int
+        weightSet: WeightSet?, parts: [ModelPart: String], engine: EngineSettings, childTimeout: Int
     ) throws -> Opened {
         let ownOrEDM = process ?? .edm
         switch specification {
         case .embedded(let model):
             let path = try ResourceLocator.standard.path(of: model.modelFile)
             return try checkpoint(
-                path, process: process, architecture: nil, weightSet: nil, parts: parts, threads: threads)
+                path, process: process, architecture: nil, weightSet: nil, parts: parts, engine: engine)
         case .checkpoint(let path):
             return try checkpoint(
-                path, process: process, architecture: architecture, weightSet: weightSet, parts: parts, threads: threads
-            )
+                path, process: process, architecture: architecture, weightSet: weightSet, parts: parts, engine: engine)
         case .random(let architecture):
-            let pool = ThreadPool(threads: threads)
-            return try network(try NetworkModel(random: architecture, pool: pool), digest: nil, process: process)
+            return try network(
+                try NetworkModel(random: architecture, engine: engine), digest: nil, process: process, engine: engine)
         case .gaussian(let shape, let mean, let deviation):
             let denoiser = GaussianDenoiser<Float>(
                 sampleShape: shape, mean: mean, deviation: deviation, process: ownOrEDM)
@@ -101,7 +103,7 @@ package enum ModelCatalogue {
     /// Opens a file of any container, or a folder of diffusers.
     private static func checkpoint(
         _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?,
-        parts: [ModelPart: String], threads: Int?
+        parts: [ModelPart: String], engine: EngineSettings
     ) throws -> Opened {
         if DiffusersFolder.isFolder(path), architecture != nil {
             throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
@@ -111,12 +113,12 @@ package enum ModelCatalogue {
         }
         let document = try architecture.map { try JSONValue(file: $0) }
         if let files = try LatentModelFiles.inFolder(path, architecture: document, parts: parts) {
-            return try latent(files, process: process, threads: threads)
+            return try latent(files, process: process, engine: engine)
         }
         let file = try CheckpointFile.open(path)
         let files = try LatentModelFiles(
             file, path: path, architecture: document, weightSet: weightSet ?? .averaged, parts: parts)
-        if let files { return try latent(files, process: process, threads: threads) }
+        if let files { return try latent(files, process: process, engine: engine) }
         if let part = parts.keys.first {
             throw Failure(.usage, place: part.setting, "is for latent diffusion models; \(path) is none")
         }
@@ -125,24 +127,29 @@ package enum ModelCatalogue {
         }
         let weights = try locating(path) { try file.named(landmark: PointCloudConfiguration.landmark) }
         guard PointCloudConfiguration.describes(weights) else {
-            return try network(weights, path: path, process: process, architecture: document, threads: threads)
+            return try network(weights, path: path, process: process, architecture: document, engine: engine)
         }
         guard architecture == nil else {
             throw Failure(
                 .usage, place: "architecture", "is for networks in EDM coordinates; \(path) holds point clouds'")
         }
-        return try pointCloud(weights, path: path, process: process, threads: threads)
+        guard engine.precision == .float32 else {
+            throw Failure(.usage, place: "precision", "is for networks of images; \(path) holds point clouds'")
+        }
+        return try pointCloud(weights, path: path, process: process, engine: engine)
     }
 
     private static func network(
-        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: JSONValue?, threads: Int?
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, architecture: JSONValue?,
+        engine: EngineSettings
     ) throws -> Opened {
-        let model = try NetworkModel(
-            weights, path: path, architecture: architecture, pool: ThreadPool(threads: threads))
-        return try network(model, digest: try modelDigest(ofFile: path), process: process)
+        let model = try NetworkModel(weights, path: path, architecture: architecture, engine: engine)
+        return try network(model, digest: try modelDigest(ofFile: path), process: process, engine: engine)
     }
 
-    private static func network(_ model: NetworkModel, digest: String?, process: NoiseProcess?) throws -> Opened {
+    private static func network(
+        _ model: NetworkModel, digest: String?, process: NoiseProcess?, engine: EngineSettings
+    ) throws -> Opened {
         if let process, process.startsWithoutSignal {
             throw Failure(
                 .usage, place: "process", "a network in EDM coordinates cannot start a flow, where no signal is left")
@@ -150,13 +157,13 @@ package enum ModelCatalogue {
         let denoiser: any Denoiser<Float> = process.map { Transported(model.denoiser, to: $0) } ?? model.denoiser
         return Opened(
             sha256: digest, process: process ?? NetworkModel.process(of: model.configuration), denoiser: denoiser,
-            batch: networkBatch(denoiser), remarks: model.remarks)
+            batch: networkBatch(denoiser), precision: engine.precision, remarks: model.remarks)
     }
 
     private static func pointCloud(
-        _ weights: any WeightSource, path: String, process: NoiseProcess?, threads: Int?
+        _ weights: any WeightSource, path: String, process: NoiseProcess?, engine: EngineSettings
     ) throws -> Opened {
-        let model = try PointCloudModel(weights, path: path, pool: ThreadPool(threads: threads))
+        let model = try PointCloudModel(weights, path: path, pool: engine.makePool())
         try model.check(process)
         return Opened(
             sha256: try modelDigest(ofFile: path), process: model.process, denoiser: model.denoiser,
@@ -164,13 +171,15 @@ package enum ModelCatalogue {
             conditionEncoder: model.encoder, remarks: weights.remarks.map { "\(path) \($0)" })
     }
 
-    private static func latent(_ files: LatentModelFiles, process: NoiseProcess?, threads: Int?) throws -> Opened {
-        let model = try LatentModel(files, process: process, pool: ThreadPool(threads: threads))
+    private static func latent(
+        _ files: LatentModelFiles, process: NoiseProcess?, engine: EngineSettings
+    ) throws -> Opened {
+        let model = try LatentModel(files, process: process, engine: engine)
         return Opened(
             sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
             batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
             conditionEncoder: model.encoder, canGuide: model.encoder != nil,
-            weightSet: files.weightSet, parts: files.parts, remarks: files.remarks)
+            weightSet: files.weightSet, parts: files.parts, precision: engine.precision, remarks: files.remarks)
     }
 
     private static func foreign(_ denoiser: ForeignDenoiser, name: String, process: NoiseProcess?) throws -> Opened {
@@ -235,13 +244,15 @@ private struct Opened {
     var canGuide: Bool
     /// The weight with which the denoiser or the sampler guides itself; 1 for none.
     var guidance: Double
+    var precision: ProductPrecision
     var remarks: [String] = []
 
     init(
         sha256: String?, process: NoiseProcess, denoiser: any Denoiser<Float>, stepper: ForeignStepper? = nil,
         decoder: (any Decoder<Float>)? = nil, batch: Int, conditionInputs: ConditionInputs = ConditionInputs(),
         conditionEncoder: (any ConditionEncoder)? = nil, canGuide: Bool? = nil, weightSet: WeightSet? = nil,
-        guidance: Double = 1, parts: [ModelPart: ModelIdentity] = [:], remarks: [String] = []
+        guidance: Double = 1, parts: [ModelPart: ModelIdentity] = [:], precision: ProductPrecision = .float32,
+        remarks: [String] = []
     ) {
         self.guidance = guidance
         self.weightSet = weightSet
@@ -255,6 +266,7 @@ private struct Opened {
         self.conditionInputs = conditionInputs
         self.conditionEncoder = conditionEncoder
         self.canGuide = canGuide ?? (denoiser.labelCount > 0)
+        self.precision = precision
         self.remarks = remarks
     }
 
@@ -268,6 +280,7 @@ private struct Opened {
             decoder: decoder ?? IdentityDecoder(shape: stepper?.stepper.sampleShape ?? denoiser.sampleShape),
             conditionEncoder: conditionEncoder,
             conditionInputs: conditionInputs, defaultBatch: batch, weightSet: weightSet, parts: parts,
+            precision: precision,
             remarks: remarks)
     }
 }

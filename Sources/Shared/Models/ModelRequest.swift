@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Schedules
 import TensorStream
 
@@ -20,6 +21,8 @@ package struct ModelRequest: Sendable {
     package var weightSet: WeightSet?
     /// The files or folders of networks that go before the model's own.
     package var parts: [ModelPart: String]
+    /// The numbers that networks multiply.
+    package var precision: ProductPrecision
     /// The number of threads; nil for one on each core.
     package var threads: Int?
     /// The seconds within which a model in another process must introduce itself; nil for the default.
@@ -28,6 +31,7 @@ package struct ModelRequest: Sendable {
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
         architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:],
+        precision: ProductPrecision = .float32,
         threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
@@ -37,6 +41,7 @@ package struct ModelRequest: Sendable {
         self.architecture = architecture
         self.weightSet = weightSet
         self.parts = parts
+        self.precision = precision
         self.threads = threads
         self.childTimeout = childTimeout
     }
@@ -44,6 +49,7 @@ package struct ModelRequest: Sendable {
     /// Checks what can be checked before the input is read. Throws `usage` if the name is wrong or the model has no use for what
     /// else is given, `noInput` if a file that the user names does not exist.
     package func check() throws {
+        try precision.require()
         if let architecture { try Descriptor.requireFile(architecture) }
         for path in parts.values { try LatentModelFiles.requireFile(path) }
         guard let name else { return }
@@ -75,6 +81,12 @@ package struct ModelRequest: Sendable {
             default: throw refusal(part.setting, "a latent diffusion model")
             }
         }
+        if precision != .float32 {
+            switch specification {
+            case .embedded, .checkpoint, .random: break
+            default: throw refusal("precision", "networks that are computed here")
+            }
+        }
         if childTimeout != nil {
             guard case .foreign = specification else { throw refusal("introduction time", "an exec:COMMAND") }
         }
@@ -100,7 +112,7 @@ package struct ModelRequest: Sendable {
                 process: process(of: isInputsModel ? origin : nil),
                 guidance: guidance ?? origin.flatMap(Self.guidance), architecture: architecture,
                 weightSet: weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
-                parts: parts(of: isInputsModel ? origin : nil), threads: threads,
+                parts: parts(of: isInputsModel ? origin : nil), precision: precision, threads: threads,
                 childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         }
         model.remarks.forEach(warn)

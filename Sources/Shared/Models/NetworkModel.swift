@@ -16,27 +16,30 @@ package struct NetworkModel {
     ///   - architecture: JSON with `precond` and `init_kwargs`, for a file that does not tell its architecture.
     ///
     /// Throws `data`, naming the path, if the weights are corrupt or the architecture is unknown.
-    init(_ weights: any WeightSource, path: String, architecture: JSONValue?, pool: ThreadPool) throws {
+    init(_ weights: any WeightSource, path: String, architecture: JSONValue?, engine: EngineSettings) throws {
         try self.init(
             weights: weights, configuration: try locating(path) { try Self.configuration(of: weights, architecture) },
-            place: path, pool: pool)
+            place: path, engine: engine)
     }
 
     /// Makes a network of a named architecture with random weights.
-    init(random name: String, pool: ThreadPool) throws {
+    init(random name: String, engine: EngineSettings) throws {
         let weights = try locating("model random") { try RandomWeights(named: name) }
         try self.init(
-            weights: weights, configuration: Self.configuration(of: weights, nil), place: "random:\(name)", pool: pool)
+            weights: weights, configuration: Self.configuration(of: weights, nil), place: "random:\(name)",
+            engine: engine)
     }
 
-    private init(weights: any WeightSource, configuration: NetworkConfiguration, place: String, pool: ThreadPool) throws
-    {
+    private init(
+        weights: any WeightSource, configuration: NetworkConfiguration, place: String, engine: EngineSettings
+    ) throws {
         self.configuration = configuration
         let weights = try locating(place) { try PixelNetworks.named(weights, for: configuration) }
         remarks = weights.remarks.map { "\(place) \($0)" }
         let preconditioning = try locating(place) { try Self.preconditioning(configuration.preconditioning) }
         let network = try locating(place) {
-            try PixelNetworks.open(weights: weights, configuration: configuration, pool: pool)
+            try PixelNetworks.open(
+                weights: weights, configuration: configuration, pool: engine.makePool(), precision: engine.precision)
         }
         let size = configuration.imageResolution
         denoiser = NetworkDenoiser(

@@ -44,6 +44,8 @@ package enum Key {
     package static let weights = "ld3.weights"
     /// The digest of the file that tells the model's architecture, if the user gave one.
     package static let architectureDigest = "ld3.architecture_sha256"
+    /// The numbers that the model's networks multiplied, if they were not `float32`.
+    package static let precision = "ld3.precision"
     package static let history = "ld3.history"
 
     /// Returns the key by which a stream names the file of a part of its model, such as `ld3.decoder`.
@@ -53,8 +55,8 @@ package enum Key {
 
     /// The keys that tell of a model. A program that works with a model replaces all of them.
     package static let ofModel: Set<String> = [
-        model, modelDigest, process, guidance, weights, architectureDigest, part("decoder"), partDigest("decoder"),
-        part("text_encoder"), partDigest("text_encoder"),
+        model, modelDigest, process, guidance, weights, architectureDigest, precision, part("decoder"),
+        partDigest("decoder"), part("text_encoder"), partDigest("text_encoder"),
     ]
 
     /// The keys that tell of single samples of the part, so a schedule has none of them.

@@ -97,18 +97,19 @@ package final class StreamReader {
         kind = given
     }
 
-    /// Returns what a part means by keys that it leaves out: no guidance, and a network by its model's own file.
+    /// Returns what a part means by keys that it leaves out: no guidance, Floats, and a network by its model's own file.
     private static func untold(by metadata: [String: String]) -> [String: String] {
         let none = metadata[Key.model] == nil ? nil : "none"
         return [
-            Key.guidance: "1.0", Key.architectureDigest: none, Key.partDigest("text_encoder"): none,
+            Key.guidance: "1.0", Key.precision: "float32", Key.architectureDigest: none,
+            Key.partDigest("text_encoder"): none,
         ].compactMapValues(\.self)
     }
 
     /// The keys whose values must be equal in all parts and frames.
     private func checkIdentity(_ metadata: [String: String]) throws {
         var keys = [
-            Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights,
+            Key.format, Key.kind, Key.modelDigest, Key.process, Key.guidance, Key.weights, Key.precision,
             Key.architectureDigest, Key.partDigest("text_encoder"), Key.partDigest("decoder"),
         ]
         // Two paths may lead to one model, so its name counts only if there is no digest.

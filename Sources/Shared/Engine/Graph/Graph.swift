@@ -18,6 +18,14 @@ package struct Graph: Sendable {
         return output
     }
 
+    /// Returns the graph with products of such numbers, which the processor must be able to multiply.
+    package func multiplying(in precision: ProductPrecision) -> Graph {
+        precondition(precision == .float32 || ProductPrecision.hasTiles)
+        var graph = self
+        graph.operations = operations.map { $0.multiplying(in: precision) }
+        return graph
+    }
+
     /// Returns the graph in consecutive pieces, which begin at the first operation and at each of `starts`, and for
     /// each piece the values of earlier pieces, and of `inputs`, that it reads. The pieces share the operations'
     /// weights.

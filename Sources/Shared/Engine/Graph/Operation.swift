@@ -27,6 +27,8 @@ package protocol Operation: Sendable {
     func prepare(pullback: Bool) throws
     func forward(_ run: GraphRun)
     func pullback(_ run: GraphRun)
+    /// Returns this operation with products of such numbers, and without the weights that were laid out.
+    func multiplying(in precision: ProductPrecision) -> Self
 }
 
 extension Operation {
@@ -37,6 +39,7 @@ extension Operation {
     package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int { 0 }
     package var multiplications: Int { 0 }
     package func prepare(pullback: Bool) throws {}
+    package func multiplying(in precision: ProductPrecision) -> Self { self }
 }
 
 /// The kinds of layers by which LD3_PROFILE=1 sums run times.

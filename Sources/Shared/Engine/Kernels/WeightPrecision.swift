@@ -34,9 +34,17 @@ extension Float16: WeightElement {
 
 /// The upper half of a Float.
 struct BFloat16: WeightElement {
-    private let bits: UInt16
+    let bits: UInt16
+    var value: Float { Float(bitPattern: UInt32(bits) << 16) }
 
     init(narrowing value: Float) { bits = UInt16(truncatingIfNeeded: value.bitPattern >> 16) }
+
+    /// Makes the nearest number, the even one of two that are as near.
+    init(rounding value: Float) {
+        let pattern = value.bitPattern
+        let isEven = pattern >> 16 & 1
+        bits = UInt16(truncatingIfNeeded: (value.isNaN ? pattern | 0x40_0000 : pattern + 0x7FFF + isEven) >> 16)
+    }
 
     static func widen(_ source: UnsafePointer<BFloat16>, count: Int, to target: MutableFloatPointer) {
         processor_widen_upper_halves(source, target, count)

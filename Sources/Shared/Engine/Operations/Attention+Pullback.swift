@@ -37,6 +37,7 @@ extension Attention {
     }
 
     package func pullback(_ run: GraphRun) {
+        if usesTiles { return TiledAttention(self, run).pullback() }
         let scratch = PullbackScratch(self, pairs: run.batch * heads, slots: run.plan.extent.slots)
         let total = run.batch * heads * blocks
         transpose(run, keys, to: run.scratch)
@@ -56,6 +57,11 @@ extension Attention {
                 if part.upperBound == (pair + 1) * blocks { deliver(run, scratch, pair, keys, target, adds) }
             }
         }
+        zeroCotangentPadding(run)
+    }
+
+    /// Sets to zero the padding of those inputs' cotangents that were assigned.
+    func zeroCotangentPadding(_ run: GraphRun) {
         for (index, value) in inputs.enumerated() {
             guard let (target, adds) = run.delivery(index, of: value), !adds else { continue }
             for part in 0..<value.shape.segments.count {
@@ -97,6 +103,13 @@ extension Attention {
         MatrixProduct.multiply(
             rows: channels, depth: keys.pixels, a: FloatPointer(run.scratch + block.pair * transposedCount),
             lda: keyStride, b: FloatPointer(slopes), c: result)
+        deliverQueries(run, block, result, target, adds)
+    }
+
+    /// Delivers the cotangents of a block's queries, [channels][32] without the factor.
+    func deliverQueries(
+        _ run: GraphRun, _ block: Block, _ result: MutableFloatPointer, _ target: MutableFloatPointer, _ adds: Bool
+    ) {
         let place = place(queries, in: target, image: block.image, head: block.head)
         for query in 0..<block.count {
             for channel in 0..<channels {

@@ -23,6 +23,7 @@ package struct Attention: Operation {
     package let output: Value
     let heads: Int
     let isCausal: Bool
+    private(set) var precision = ProductPrecision.float32
     let queries: Part
     let keys: Part
     let values: Part
@@ -65,6 +66,15 @@ package struct Attention: Operation {
     package var multiplications: Int { 2 * queries.pixels * keys.pixels * output.shape.channels }
     package var pullbackReadsInputs: Bool { true }
 
+    package func multiplying(in precision: ProductPrecision) -> Attention {
+        var attention = self
+        attention.precision = precision
+        return attention
+    }
+
+    /// Whether products run on tiles; causal attention is of texts, which are short.
+    var usesTiles: Bool { precision.usesTiles(pixels: queries.pixels) && !isCausal }
+
     static let block = 32
     /// Channels of a head.
     var channels: Int { output.shape.channels / heads }
@@ -102,8 +112,10 @@ package struct Attention: Operation {
     package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
         let pairs = extent.batch * heads
         guard pullback else {
+            if usesTiles { return TiledAttention.scratchCount(self, extent) }
             return pairs * transposedCount + extent.slots * (weightCount + 2 * blockCount)
         }
+        if usesTiles { return TiledAttention.pullbackScratchCount(self, extent) }
         return PullbackScratch(self, pairs: pairs, slots: extent.slots).count
     }
 
@@ -119,6 +131,7 @@ package struct Attention: Operation {
     func map(_ run: GraphRun, _ part: Part) -> FloatPointer { FloatPointer(run.activations(part.value)) }
 
     package func forward(_ run: GraphRun) {
+        if usesTiles { return TiledAttention(self, run).forward() }
         let pairs = run.batch * heads
         let transposed = run.scratch, own = transposed + pairs * transposedCount
         transpose(run, values, to: transposed)

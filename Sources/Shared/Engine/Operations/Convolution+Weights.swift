@@ -6,6 +6,7 @@ extension Convolution {
     /// The weights of one direction, laid out for its kernel.
     enum Weights: Sendable {
         case panels(WeightPanels, bias: FloatBuffer?)
+        case tiles(TilePanels, bias: FloatBuffer?)
         case winograd(WinogradWeights, ConvolutionKernel, bias: FloatBuffer?)
     }
 
@@ -17,6 +18,7 @@ extension Convolution {
     var sharesWeights: Bool {
         let isWhole = sourceReads == sources.values.map(\.shape.stride) && outputReads == output.shape.stride
         guard isWhole, (forwardKernel == .indirect) == (pullbackKernel == .indirect) else { return false }
+        guard forwardKernel != .tiles, pullbackKernel != .tiles else { return false }
         guard !forwardKeepsTransform, !pullbackKeepsTransform(columns: widestSource) else { return false }
         return options.sharesWeights ?? (weight.count >= Self.largeWeights)
     }
@@ -37,6 +39,13 @@ extension Convolution {
         let bias = try paddedBias()
         return try weight.withElements { weight in
             let kernel = forwardKernel
+            if kernel == .tiles {
+                return .tiles(
+                    TilePanels(
+                        precision: options.precision, taps: window.taps, depth: sources.shape.stride,
+                        columns: output.shape.stride
+                    ) { fillForward(weight, rows: sources.shape.positions, $0) }, bias: bias)
+            }
             guard kernel == .indirect else {
                 let layout = WinogradWeights.Layout(
                     rowStep: 9, columnStep: 9 * sources.shape.channels, rows: sources.shape.positions,
@@ -57,6 +66,13 @@ extension Convolution {
             return sources.values.map { source in
                 defer { firstChannel += source.shape.channels }
                 let kernel = pullbackKernel
+                if kernel == .tiles {
+                    let panels = TilePanels(
+                        precision: options.precision, taps: window.taps, depth: output.shape.stride,
+                        columns: source.shape.stride
+                    ) { fillPullback(weight, source.shape, firstChannel: firstChannel, $0) }
+                    return .tiles(panels, bias: nil)
+                }
                 guard kernel == .indirect else {
                     let layout = WinogradWeights.Layout(
                         origin: 9 * firstChannel, rowStep: 9 * sources.shape.channels, columnStep: 9,
@@ -89,6 +105,7 @@ extension Convolution {
                     .init(channelStep: 1, tapStep: sources.shape.stride),
                     .init(channelStep: 1, tapStep: output.shape.stride), flips: false)
                 return .panels(WeightPanels(panels, turn: turn), bias: nil)
+            case .tiles: preconditionFailure("tiles share no weights")
             case .winograd(let weights, _, _):
                 let order = WeightPanels.Turn.Order(channelStep: 9, tapStep: 1)
                 return .winograd(
@@ -110,16 +127,22 @@ extension Convolution {
     }
 
     private func forwardPanels(_ weight: UnsafeBufferPointer<Float>) -> PanelMatrix {
-        let (taps, channels) = (window.taps, sources.shape.channels)
         let rowsPerTap = sourceReads.reduce(0, +)
-        let rows = sources.shape.segments.count == 1 ? Array(0..<channels) : sources.shape.positions
-        let columns = output.shape.positions
-        return PanelMatrix(rows: taps * rowsPerTap, columns: output.shape.stride, precision: self.weight.precision) {
-            put in
-            for (n, column) in columns.enumerated() {
-                for (k, row) in rows.enumerated() {
-                    for tap in 0..<taps { put(tap * rowsPerTap + row, column, weight[(n * channels + k) * taps + tap]) }
-                }
+        let rows = sources.shape.segments.count == 1 ? Array(0..<sources.shape.channels) : sources.shape.positions
+        return PanelMatrix(
+            rows: window.taps * rowsPerTap, columns: output.shape.stride, precision: self.weight.precision
+        ) { put in
+            fillForward(weight, rows: rows) { tap, row, column, value in put(tap * rowsPerTap + row, column, value) }
+        }
+    }
+
+    /// Puts each weight at its tap, the row of its input's channel and the column of its output's.
+    @inline(__always)
+    private func fillForward(_ weight: UnsafeBufferPointer<Float>, rows: [Int], _ put: TilePanels.Put) {
+        let (taps, channels) = (window.taps, sources.shape.channels)
+        for (n, column) in output.shape.positions.enumerated() {
+            for (k, row) in rows.enumerated() {
+                for tap in 0..<taps { put(tap, row, column, weight[(n * channels + k) * taps + tap]) }
             }
         }
     }
@@ -127,17 +150,24 @@ extension Convolution {
     private func pullbackPanels(
         _ weight: UnsafeBufferPointer<Float>, _ source: MapShape, firstChannel: Int
     ) -> PanelMatrix {
-        let (taps, channels, rowsPerTap) = (window.taps, sources.shape.channels, outputReads)
-        let (rows, columns) = (output.shape.positions, source.positions)
-        return PanelMatrix(rows: taps * rowsPerTap, columns: source.stride, precision: self.weight.precision) {
+        let rowsPerTap = outputReads
+        return PanelMatrix(rows: window.taps * rowsPerTap, columns: source.stride, precision: self.weight.precision) {
             put in
-            for (n, row) in rows.enumerated() {
-                for (k, column) in columns.enumerated() {
-                    for tap in 0..<taps {
-                        put(
-                            tap * rowsPerTap + row, column, weight[(n * channels + firstChannel + k) * taps + tap])
-                    }
-                }
+            fillPullback(weight, source, firstChannel: firstChannel) { tap, row, column, value in
+                put(tap * rowsPerTap + row, column, value)
+            }
+        }
+    }
+
+    /// Puts each weight that reads a source at its tap, the row of its output's channel and the column of its input's.
+    @inline(__always)
+    private func fillPullback(
+        _ weight: UnsafeBufferPointer<Float>, _ source: MapShape, firstChannel: Int, _ put: TilePanels.Put
+    ) {
+        let (taps, channels) = (window.taps, sources.shape.channels)
+        for (n, row) in output.shape.positions.enumerated() {
+            for (k, column) in source.positions.enumerated() {
+                for tap in 0..<taps { put(tap, row, column, weight[(n * channels + firstChannel + k) * taps + tap]) }
             }
         }
     }

@@ -16,6 +16,8 @@ package struct Convolution: Operation {
         package var rectifies = false
         /// Overrides the choice of kernel, for tests.
         package var kernel: ConvolutionKernel?
+        /// What is multiplied.
+        package var precision = ProductPrecision.float32
         /// Overrides the choice whether both directions use one matrix, if they can; for tests.
         package var sharesWeights: Bool?
 
@@ -74,18 +76,24 @@ package struct Convolution: Operation {
         pullback && options.rectifies ? [.cotangent(output)] : []
     }
 
-    // MARK: - Kernels and geometry
-
-    var forwardKernel: ConvolutionKernel {
-        let chosen = options.kernel ?? .choose(window, output: output.shape, inputs: sources.values.count)
-        return ConvolutionKernel.supportsWinograd(window, inputs: sources.values.count) ? chosen : .indirect
+    package func multiplying(in precision: ProductPrecision) -> Convolution {
+        var options = options
+        options.precision = precision
+        return Convolution(
+            sources, output: output, window: window, weight: weight, bias: bias, options: options)
     }
 
+    // MARK: - Kernels and geometry
+
+    var forwardKernel: ConvolutionKernel { kernel(output: output.shape, inputs: sources.values.count) }
+
     /// The kernel of the pullback to one source, which is a convolution with the transposed, flipped weights.
-    var pullbackKernel: ConvolutionKernel {
-        let size = slidingShape
-        let chosen = options.kernel ?? .choose(window, output: size, inputs: 1)
-        return ConvolutionKernel.supportsWinograd(window, inputs: 1) ? chosen : .indirect
+    var pullbackKernel: ConvolutionKernel { kernel(output: slidingShape, inputs: 1) }
+
+    private func kernel(output: MapShape, inputs: Int) -> ConvolutionKernel {
+        let chosen =
+            options.kernel ?? .choose(window, output: output, inputs: inputs, precision: options.precision)
+        return chosen == .tiles || ConvolutionKernel.supportsWinograd(window, inputs: inputs) ? chosen : .indirect
     }
 
     /// The shape of the map that the window slides over.
@@ -122,7 +130,7 @@ package struct Convolution: Operation {
 
     package func scratchCount(_ extent: PlanExtent, pullback: Bool) -> Int {
         guard pullback else {
-            return Self.scratchCount(
+            return scratchCount(
                 forwardKernel, forwardGathering, depth: sources.shape.stride, keeps: forwardKeepsTransform,
                 makes: makesPanels(pullback: false), extent: extent)
         }
@@ -133,12 +141,12 @@ package struct Convolution: Operation {
     var widestSource: Int { sources.values.map(\.shape.stride).max() ?? 0 }
 
     private func pullbackKernelScratchCount(_ extent: PlanExtent) -> Int {
-        Self.scratchCount(
+        scratchCount(
             pullbackKernel, pullbackGathering, depth: output.shape.stride,
             keeps: pullbackKeepsTransform(columns: widestSource), makes: makesPanels(pullback: true), extent: extent)
     }
 
-    private static func scratchCount(
+    private func scratchCount(
         _ kernel: ConvolutionKernel, _ gathering: PixelGathering, depth: Int, keeps: Bool, makes: Bool,
         extent: PlanExtent
     ) -> Int {
@@ -151,6 +159,8 @@ package struct Convolution: Operation {
         case .winograd4:
             Winograd<WinogradF4>.scratchCount(
                 gathering, depth: depth, keeps: keeps, makesKernels: makes, extent: extent)
+        case .tiles:
+            TiledConvolution.scratchCount(gathering, depth: depth, precision: options.precision, extent: extent)
         }
     }
 
@@ -233,6 +243,9 @@ package struct Convolution: Operation {
             epilogue.bias = bias.map { FloatPointer($0.start) }
             IndirectConvolution(
                 run, gathering, inputs: inputs, reads: reads, weights: panels, epilogue: epilogue)()
+        case .tiles(let panels, let bias):
+            epilogue.bias = bias.map { FloatPointer($0.start) }
+            TiledConvolution(run, gathering, inputs: inputs, weights: panels, epilogue: epilogue)()
         case .winograd(let weights, let kernel, let bias):
             epilogue.bias = bias.map { FloatPointer($0.start) }
             if kernel == .winograd2 {

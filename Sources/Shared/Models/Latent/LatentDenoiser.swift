@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Networks
 import Tensors
 
@@ -11,6 +12,7 @@ struct LatentDenoiser: ResizableDenoiser {
     private let files: LatentModelFiles
     private let encoder: ContextEncoder?
     private let pool: ThreadPool
+    private let precision: ProductPrecision
     private let network: Deferred<LatentUNet>
     private let cache: ContextCache?
     let sampleShape: [Int]
@@ -22,17 +24,21 @@ struct LatentDenoiser: ResizableDenoiser {
     /// - Parameters:
     ///   - encoder: nil if the network reads no context.
     ///   - sampleShape: [C, h, w].
-    init(_ files: LatentModelFiles, encoder: ContextEncoder?, sampleShape: [Int], pool: ThreadPool) {
+    init(
+        _ files: LatentModelFiles, encoder: ContextEncoder?, sampleShape: [Int], pool: ThreadPool,
+        precision: ProductPrecision
+    ) {
         self.files = files
         self.encoder = encoder
         self.sampleShape = sampleShape
         self.pool = pool
+        self.precision = precision
         let tokens = encoder?.contextShape[0] ?? 1
         network = Deferred(in: files.places) {
             try LatentUNet(
                 weights: files.weights, prefix: LatentModelFiles.networkPrefix,
                 configuration: files.configuration.network, height: sampleShape[1], width: sampleShape[2],
-                tokens: tokens, pool: pool)
+                tokens: tokens, pool: pool, precision: precision)
         }
         cache = encoder.map { ContextCache($0) }
     }
@@ -47,7 +53,7 @@ struct LatentDenoiser: ResizableDenoiser {
         guard shape.count == 3, shape[0] == sampleShape[0],
             shape[1...].allSatisfy({ $0 > 0 && $0.isMultiple(of: divisor) })
         else { return nil }
-        return LatentDenoiser(files, encoder: encoder, sampleShape: shape, pool: pool)
+        return LatentDenoiser(files, encoder: encoder, sampleShape: shape, pool: pool, precision: precision)
     }
 
     func denoise(_ x: Tensor<Float>, at times: [Double], given condition: Condition) throws -> Tensor<Float> {

@@ -22,14 +22,16 @@ struct LatentModel {
     /// - Parameter process: the process under which the user wants the model; nil for its own. A flow may have a shift.
     ///
     /// Throws `usage` if it is another one than the model's own, `data` if the weights are incomplete.
-    init(_ files: LatentModelFiles, process asked: NoiseProcess?, pool: ThreadPool) throws {
+    init(_ files: LatentModelFiles, process asked: NoiseProcess?, engine: EngineSettings) throws {
+        let pool = engine.makePool()
         let (own, shape) = (files.configuration.process, files.configuration.latentShape)
         encoder = try ContextEncoder(files, pool: pool)
         decoder =
-            PictureDecoder(files, latentShape: shape, pool: pool)
+            PictureDecoder(files, latentShape: shape, pool: pool, precision: engine.precision)
             ?? AbsentDecoder(latentShape: shape, because: .missing)
         process = asked ?? own
-        let network = LatentDenoiser(files, encoder: encoder, sampleShape: shape, pool: pool)
+        let network = LatentDenoiser(
+            files, encoder: encoder, sampleShape: shape, pool: pool, precision: engine.precision)
         if process == own {
             denoiser = network
         } else if process.unshifted == own {

@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Engine
 import Networks
 import Tensors
 
@@ -8,6 +9,7 @@ struct PictureDecoder: Decoder {
     private let files: LatentModelFiles
     private let architecture: AutoencoderArchitecture
     private let pool: ThreadPool
+    private let precision: ProductPrecision
     private let network: Deferred<LatentDecoder>
     let latentShape: [Int]
 
@@ -16,16 +18,18 @@ struct PictureDecoder: Decoder {
     /// Returns nil if the files hold no decoder.
     ///
     /// - Parameter latentShape: [C, h, w].
-    init?(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool) {
+    init?(_ files: LatentModelFiles, latentShape: [Int], pool: ThreadPool, precision: ProductPrecision) {
         guard let architecture = files.configuration.decoder else { return nil }
         self.files = files
         self.architecture = architecture
         self.latentShape = latentShape
         self.pool = pool
+        self.precision = precision
         network = Deferred(in: files.places) {
             try LatentDecoder(
                 weights: files.weights, prefix: LatentModelFiles.decoderPrefix, architecture: architecture,
-                scaleFactor: files.configuration.scaleFactor, height: latentShape[1], width: latentShape[2], pool: pool)
+                scaleFactor: files.configuration.scaleFactor, height: latentShape[1], width: latentShape[2], pool: pool,
+                precision: precision)
         }
     }
 
@@ -38,6 +42,6 @@ struct PictureDecoder: Decoder {
 
     func resized(to shape: [Int]) -> (any Decoder<Float>)? {
         guard shape.count == 3, shape[0] == latentShape[0] else { return nil }
-        return PictureDecoder(files, latentShape: shape, pool: pool)
+        return PictureDecoder(files, latentShape: shape, pool: pool, precision: precision)
     }
 }

@@ -32,7 +32,7 @@ package struct LatentDecoder: Sendable {
     /// - Throws: `data` if the weights do not fit the architecture, or have more tensors of a decoder.
     package init(
         weights: (any WeightSource)?, prefix: String, architecture: AutoencoderArchitecture, scaleFactor: Double,
-        height: Int, width: Int, levelByLevel: Bool? = nil, pool: ThreadPool
+        height: Int, width: Int, levelByLevel: Bool? = nil, pool: ThreadPool, precision: ProductPrecision = .float32
     ) throws {
         guard height > 0, width > 0, scaleFactor.isFinite, scaleFactor != 0 else {
             throw Failure(.data, "latents of \(height)x\(width) pixels scaled by \(scaleFactor) cannot be decoded")
@@ -42,7 +42,7 @@ package struct LatentDecoder: Sendable {
         let latents = network.builder.input(
             MapShape(height: height, width: width, channels: architecture.latentChannels))
         let output = try network.build(latents)
-        let graph = network.builder.graph
+        let graph = network.builder.graph.multiplying(in: precision)
         try network.builder.refuseOthers(roots: ["decoder.", "post_quant_conv.", "quantize.embedding."])
         let isLarge = CompiledNetwork.imagesTogether(graph) != nil
         let starts = levelByLevel ?? isLarge ? network.levelStarts : []

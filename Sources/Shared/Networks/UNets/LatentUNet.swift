@@ -52,7 +52,7 @@ package struct LatentUNet: Sendable {
     /// - Throws: `data` if the weights do not fit the configuration, or have more tensors of a U-Net.
     package init(
         weights: (any WeightSource)?, prefix: String, configuration: NetworkConfiguration, height: Int, width: Int,
-        tokens: Int, pool: ThreadPool
+        tokens: Int, pool: ThreadPool, precision: ProductPrecision = .float32
     ) throws {
         let factor = 1 << (configuration.channelMultipliers.count - 1)
         guard height > 0, width > 0, height.isMultiple(of: factor), width.isMultiple(of: factor) else {
@@ -64,7 +64,7 @@ package struct LatentUNet: Sendable {
         let branch = configuration.guided.contextWidth.map { ContextBranch(tokens: tokens, width: $0, builder) }
         var network = GuidedUNetBuilder(configuration, builder, context: branch)
         let output = try network.build(image: x, step: step, labels: nil)
-        let graph = network.builder.graph
+        let graph = network.builder.graph.multiplying(in: precision)
         self.configuration = configuration
         latentShape = [configuration.imageChannels, height, width]
         contextShape = configuration.guided.contextWidth.map { [tokens, $0] }
@@ -82,7 +82,8 @@ package struct LatentUNet: Sendable {
             return
         }
         context = CompiledNetwork(
-            branch.builder.graph, inputs: [branch.input], outputs: branch.outputs, differentiable: [], pool: pool)
+            branch.builder.graph.multiplying(in: precision), inputs: [branch.input], outputs: branch.outputs,
+            differentiable: [], pool: pool)
         parts = Self.parts(graph, [x, step], received, output) { piece, inputs, outputs, differentiable in
             CompiledNetwork(
                 piece, inputs: inputs, outputs: outputs, differentiable: differentiable, pool: pool,

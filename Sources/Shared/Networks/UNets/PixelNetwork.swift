@@ -47,11 +47,11 @@ package struct GraphNetwork: PixelNetwork {
         var output: Value
     }
 
-    init(_ parts: Parts, configuration: NetworkConfiguration, pool: ThreadPool) {
+    init(_ parts: Parts, configuration: NetworkConfiguration, pool: ThreadPool, precision: ProductPrecision) {
         self.configuration = configuration
         multiplications = parts.graph.multiplications
         compiled = CompiledNetwork(
-            parts.graph, inputs: [parts.x, parts.noise] + [parts.labels].compactMap { $0 }, outputs: [parts.output],
+            parts.graph.multiplying(in: precision), inputs: [parts.x, parts.noise] + [parts.labels].compactMap { $0 }, outputs: [parts.output],
             differentiable: [parts.x, parts.noise], pool: pool)
     }
 

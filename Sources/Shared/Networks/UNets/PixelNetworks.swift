@@ -11,7 +11,7 @@ package enum PixelNetworks {
     ///   - kernel: if given, every convolution that can use this kernel does; for measurements and tests.
     package static func open(
         weights: any WeightSource, prefix: String = "model.", configuration: NetworkConfiguration, pool: ThreadPool,
-        kernel: ConvolutionKernel? = nil
+        precision: ProductPrecision = .float32, kernel: ConvolutionKernel? = nil
     ) throws -> GraphNetwork {
         let isGuided = configuration.architecture == .guidedUNet
         let builder = NetworkBuilder(
@@ -28,7 +28,7 @@ package enum PixelNetworks {
             var network = GuidedUNetBuilder(configuration, builder)
             parts = try network.build()
         }
-        return GraphNetwork(parts, configuration: configuration, pool: pool)
+        return GraphNetwork(parts, configuration: configuration, pool: pool, precision: precision)
     }
 
     /// Returns the weights of a file under the names that `open` asks for (`WeightSource.named`).
