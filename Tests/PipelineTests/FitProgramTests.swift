@@ -87,18 +87,19 @@ import Testing
         #expect(try Programs.run("ld3-sample", ["--schedule", file], input: pairs).status == 64)
     }
 
-    /// Exported as JSON they are one array, which sampling chooses from; one alone is a document.
+    /// Exported as JSON they are one array, which sampling chooses from; one alone is a document. The history tells --nfe.
     @Test func exportedBudgetsAreOneArray() throws {
         let options = ["--method=heuristic", "--export=json"]
         let result = try Programs.run("ld3-fit", options + ["--nfe=4,5"], input: pairs)
         #expect(result.status == 0, "\(result.errors)")
         let exported = try JSONValue(parsing: result.text)
         #expect(exported.elements?.count == 2)
-        let folder = try TemporaryFolder()
-        let file = try folder.write(result.output, to: "two.json")
+        let folder = try TemporaryFolder(), file = try folder.write(result.output, to: "two.json")
         try expectSamples(along: file, budgets: 4...5)
         let single = try Programs.run("ld3-fit", options + ["--nfe=4"], input: pairs)
-        #expect(try JSONValue(parsing: single.text) == exported.elements?.first)
+        let documents = try [exported.elements?.first, JSONValue(parsing: single.text)]
+        let found = documents.map { $0?.members?.filter { $0.name != "metadata" } }
+        #expect(found[0] == found[1])
     }
 
     /// GGDM over the samples' own elements; its cost is told, and pictures' features are refused for what is none.

@@ -1,5 +1,4 @@
 import Formats
-import ModelTestSupport
 import TestSupport
 import Testing
 
@@ -7,15 +6,15 @@ import Testing
 struct RecordedTests {
     private let folder: TemporaryFolder
 
-    /// A small latent diffusion model, `model.safetensors`, and a file by which its U-Net predicts velocities, `v.json`.
+    /// A copy of the embedded latent diffusion model, `model.safetensors`, and its configuration with a U-Net that predicts
+    /// velocities, `v.json`.
     init() throws {
         folder = try TemporaryFolder()
-        let model = try TinyLatentModel()
-        _ = try model.write(to: folder)
-        let velocity = model.configuration.replacing(
-            "\"params\":{\"linear_start\"", with: "\"params\":{\"parameterization\":\"v\",\"linear_start\"",
-            maxReplacements: 1)
-        try #require(velocity != model.configuration)
+        let file = try Fixtures.contents(ofDocument: "Sources/Shared/Models/Resources/digits64-sd.safetensors")
+        try folder.write(file, to: "model.safetensors")
+        let configuration = try #require(Safetensors.parse(file).metadata["config"])
+        let velocity = configuration.replacing("\"parameterization\": \"eps\"", with: "\"parameterization\": \"v\"")
+        try #require(velocity != configuration)
         try folder.write(velocity.utf8, to: "v.json")
     }
 
@@ -47,21 +46,21 @@ struct RecordedTests {
         try expectOneLine("\(Self.fit) < velocities", 65, "standard input", "--architecture")
         try expectOneLine("\(Self.fit) --architecture v.json < pairs", 65, "--architecture", "--allow-other-model")
         try expectOneLine("cat pairs velocities | \(Self.fit)", 65, "ld3.architecture_sha256")
-        _ = try run("\(Self.fit) --architecture v.json < velocities > schedule")
-        try expectOneLine("\(Self.sample) --schedule schedule < noise", 65, "schedule: ", "--architecture")
-        _ = try run("\(Self.sample) --schedule schedule --architecture v.json < noise > samples")
-        #expect(try shell("\(Self.sample) --schedule schedule --allow-other-model < noise").status == 0)
-        _ = try run("\(Self.fit) --architecture v.json --format json < velocities > schedule.json")
-        try expectOneLine("\(Self.sample) --schedule schedule.json < noise", 65, "schedule.json: ", "--architecture")
+        _ = try run("\(Self.fit) --architecture v.json < velocities > fit.ld3")
+        try expectOneLine("\(Self.sample) --schedule fit.ld3 < noise", 65, "fit.ld3: ", "--architecture")
+        _ = try run("\(Self.sample) --schedule fit.ld3 --architecture v.json < noise > samples")
+        #expect(try shell("\(Self.sample) --schedule fit.ld3 --allow-other-model < noise").status == 0)
+        _ = try run("\(Self.fit) --architecture v.json --format json < velocities > fit.json")
+        try expectOneLine("\(Self.sample) --schedule fit.json < noise", 65, "fit.json: ", "--architecture")
         try expectOneLine("\(Self.noise) --architecture v.json | \(Self.teach)", 65, "--architecture")
     }
 
     /// JSON keeps all that the stream of a schedule records, and is taken up in the same way, by --start too.
     @Test func documentsRecordWhatStreamsDo() throws {
         _ = try run("\(Self.noise) > noise && \(Self.teach) --guidance 3 < noise > pairs")
-        _ = try run("\(Self.fit) < pairs > schedule && ld3-fit --schedule schedule --export json > exported.json")
+        _ = try run("\(Self.fit) < pairs > fit.ld3 && ld3-fit --schedule fit.ld3 --export json > exported.json")
         _ = try run("\(Self.fit) --format json < pairs > found.json")
-        let samples = try run("\(Self.sample) --schedule schedule < noise")
+        let samples = try run("\(Self.sample) --schedule fit.ld3 < noise")
         let frame = try streamFrames(samples.output)[0]
         #expect(frame.metadata["ld3.guidance"] == "3.0")
         for file in ["exported.json", "found.json"] {
@@ -106,21 +105,21 @@ struct RecordedTests {
     }
 
     @Test func peopleAreToldOfModelGuidanceAndRuns() throws {
-        _ = try run("\(Self.noise) | \(Self.teach) --guidance 3 > pairs && \(Self.fit) < pairs > schedule")
+        _ = try run("\(Self.noise) | \(Self.teach) --guidance 3 > pairs && \(Self.fit) < pairs > fit.ld3")
         let text = try run("\(Self.fit) --format text < pairs").text
         #expect(text.contains("\nmodel model.safetensors, guidance 3.0\n"), "\(text)")
         #expect(text.contains("\nmade by ld3-noise ") && text.contains(" | ld3-teacher ") && text.contains("a green 3"))
         for format in ["comfy", "diffusers-timesteps", "all"] {
-            let export = try run("ld3-fit --schedule schedule --export \(format)")
+            let export = try run("ld3-fit --schedule fit.ld3 --export \(format)")
             #expect(export.errors.contains("cfg 3.0"), "\(export.errors)")
         }
     }
 
     @Test func latentsOfTwoSizesAreCalledThat() throws {
         _ = try run("\(Self.noise) | \(Self.teach) > pairs")
-        _ = try run("\(Self.noise.replacing("-n 4", with: "--seeds 4-7")) --shape 4,24,24 | \(Self.teach) > wide")
+        _ = try run("\(Self.noise.replacing("-n 4", with: "--seeds 4-7")) --shape 4,16,16 | \(Self.teach) > wide")
         for stage in [Self.fit, "\(Self.sample) --schedule uniform --nfe 2"] {
-            try expectOneLine("cat pairs wide | \(stage)", 65, "[4, 24, 24], after others of [4, 16, 16]")
+            try expectOneLine("cat pairs wide | \(stage)", 65, "[4, 16, 16], after others of [4, 8, 8]")
         }
     }
 

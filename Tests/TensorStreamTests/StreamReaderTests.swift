@@ -160,10 +160,17 @@ import Testing
 
     @Test func partsAreContinued() throws {
         let part = StreamPart(
-            metadata: [Key.kind: "noise", Key.process: "edm", "mine": "kept", Key.count: "3"], count: 3)
+            metadata: [
+                Key.kind: "noise", Key.process: "edm", Key.guidance: "3.0", Key.prompts: "[]", "mine": "kept",
+                Key.count: "3",
+            ], count: 3)
         let metadata = try part.continued(as: .pairs, by: entry, adding: [Key.model: "mnist32"])
         #expect(metadata[Key.kind] == "pairs" && metadata[Key.format] == "1" && metadata[Key.count] == "3")
-        #expect(metadata["mine"] == "kept" && metadata[Key.process] == "edm" && metadata[Key.model] == "mnist32")
+        #expect(metadata["mine"] == "kept" && metadata[Key.prompts] == "[]" && metadata[Key.model] == "mnist32")
+        // Nothing is left of another model, and a schedule has no prompts.
+        #expect(metadata[Key.process] == nil && metadata[Key.guidance] == nil)
         #expect(try StreamPart(metadata: metadata).history().entries == [entry])
+        let schedule = try part.continued(as: .schedule, by: entry, adding: [:])
+        #expect(schedule[Key.prompts] == nil && schedule[Key.guidance] == "3.0" && schedule["mine"] == "kept")
     }
 }
