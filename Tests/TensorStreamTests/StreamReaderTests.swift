@@ -160,8 +160,13 @@ import Testing
 
     @Test func partsAreContinued() throws {
         let part = StreamPart(
-            metadata: [Key.kind: "noise", Key.process: "edm", "mine": "kept", Key.count: "3"], count: 3)
-        let metadata = try part.continued(as: .pairs, by: entry, adding: [Key.model: "mnist32"])
+            metadata: [Key.kind: "noise", Key.process: "edm", "mine": "kept", Key.count: "3", Key.guidance: "3.0"],
+            count: 3)
+        let plain = try part.continued(as: .pairs, by: entry, adding: [:])
+        #expect(plain[Key.guidance] == "3.0" && plain[Key.process] == "edm")
+        // Nothing is left of another model.
+        let metadata = try part.continued(as: .pairs, by: entry, adding: [Key.model: "mnist32", Key.process: "edm"])
+        #expect(metadata[Key.guidance] == nil)
         #expect(metadata[Key.kind] == "pairs" && metadata[Key.format] == "1" && metadata[Key.count] == "3")
         #expect(metadata["mine"] == "kept" && metadata[Key.process] == "edm" && metadata[Key.model] == "mnist32")
         #expect(try StreamPart(metadata: metadata).history().entries == [entry])
