@@ -164,6 +164,9 @@ import Testing
                 Key.kind: "noise", Key.process: "edm", Key.guidance: "3.0", Key.prompts: "[]", "mine": "kept",
                 Key.count: "3",
             ], count: 3)
+        let plain = try part.continued(as: .pairs, by: entry, adding: [:])
+        #expect(plain[Key.guidance] == "3.0" && plain[Key.process] == "edm")
+        // Nothing is left of another model.
         let metadata = try part.continued(as: .pairs, by: entry, adding: [Key.model: "mnist32"])
         #expect(metadata[Key.kind] == "pairs" && metadata[Key.format] == "1" && metadata[Key.count] == "3")
         #expect(metadata["mine"] == "kept" && metadata[Key.prompts] == "[]" && metadata[Key.model] == "mnist32")

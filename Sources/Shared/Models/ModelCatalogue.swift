@@ -120,7 +120,7 @@ package enum ModelCatalogue {
             file, path: path, architecture: document, weightSet: weightSet ?? .averaged, parts: parts)
         if let files { return try latent(files, process: process, engine: engine) }
         if let part = parts.keys.first {
-            throw Failure(.usage, place: part.setting, "is for latent diffusion models; \(path) is none")
+            throw Failure(.usage, place: part.setting, "is for latent diffusion models, and the model is none")
         }
         guard weightSet == nil else {
             throw Failure(.usage, place: "weights", "is for latent diffusion models; \(path) is none")

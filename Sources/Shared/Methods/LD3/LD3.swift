@@ -150,8 +150,8 @@ extension LD3 {
 
     package var noteOnLatents: String? {
         recipe == nil
-            ? "pairs of latents: the paper's settings for these (smaller rates, batch 1, passes 2,3); "
-                + "\(spelled("recipe")) pixels takes the others" : nil
+            ? "the pairs are latents: the paper's settings for these are taken; \(spelled("recipe")) pixels takes the others"
+            : nil
     }
 
     package var solvedPairs: SolvedPairs { .all }

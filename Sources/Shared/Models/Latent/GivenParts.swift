@@ -74,12 +74,13 @@ struct GivenParts {
 extension LatentModelFiles {
     /// Takes what shapes do not show of given parts from the settings beside them, and checks that all parts fit.
     ///
-    /// - Parameter scaled: whether the scale factor is told by the decoder's settings if there are any; else the model
-    ///   itself tells it.
-    mutating func take(_ given: GivenParts, scaled: Bool) throws {
+    /// - Parameters:
+    ///   - scaled: whether the scale factor is told by the decoder's settings if there are any; else the model itself tells it.
+    ///   - groups: the groups of the decoder's norms if nothing else tells them.
+    mutating func take(_ given: GivenParts, scaled: Bool, groups usual: Int = 32) throws {
         if let decoder = given[.decoder] {
             let settings = try decoder.settings { try AutoencoderSettings($0) }
-            let groups = settings?.groups ?? configuration.decoder?.groups ?? 32
+            let groups = settings?.groups ?? configuration.decoder?.groups ?? usual
             configuration.decoder = try places.locating { [weights] in
                 try AutoencoderArchitecture(weights: weights, prefix: Self.decoderPrefix, groups: groups)
             }

@@ -56,6 +56,6 @@ extension LatentModelFiles {
         weightSet = nil
         remarks = weights.remarks.map { "\(folder.path) \($0)" }
         self.parts = networks.identities
-        try take(networks, scaled: first == nil)
+        try take(networks, scaled: first == nil, groups: first?.groups ?? 32)
     }
 }
