@@ -83,6 +83,9 @@ struct FitSession<Element: TensorElement> {
             fit.schedule.loss = request.ownLoss(of: model) == nil ? request.loss.name.rawValue : ForeignLoss.name
             fit.schedule.model = model.name
             fit.schedule.modelDigest = model.sha256
+            fit.samples = try request.arguments.integerIfGiven("report-samples").flatMap {
+                try problem.samples(of: fit, count: $0, model: model)
+            }
             fits.append(fit)
             try done(fit, request.arguments.isGiven("export") ? try problem.tiedLoss(fit.judged) : nil)
         }

@@ -44,5 +44,11 @@ package struct Provenance: Sendable, Equatable {
         ).text
     }
 
+    /// The programs with their arguments, as a pipeline; nil if none are told.
+    package var pipeline: String? {
+        guard !entries.isEmpty else { return nil }
+        return entries.map { ([$0.program] + $0.arguments).joined(separator: " ") }.joined(separator: " | ")
+    }
+
     package func appending(_ entry: Entry) -> Provenance { Provenance(entries: entries + [entry]) }
 }
