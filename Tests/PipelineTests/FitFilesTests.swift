@@ -55,7 +55,7 @@ import Testing
                 + " | ld3-fit -q --method heuristic --nfe 3 \(run)")
         #expect(result.status == 0, "\(result.errors)")
         let page = try String(contentsOfFile: file, encoding: .utf8)
-        #expect(page.components(separatedBy: "<figcaption>").count - 1 == 3)
+        #expect(page.components(separatedBy: "<figcaption>").count - 1 == 4)
         #expect(page.contains("Samples of 3 validation pairs") && page.contains("<figcaption>the teacher<"))
         let withoutPage = try fit("--report-samples=3")
         #expect(withoutPage.status == 64 && withoutPage.errors.contains("--report-samples"), "\(withoutPage.errors)")
