@@ -69,7 +69,7 @@ package enum HTML {
         .gallery { display: flex; flex-wrap: wrap; gap: 1em; }
         figure { margin: 0; flex: 1 1 16em; max-width: 32em; }
         figcaption { font-size: 0.9em; }
-        figure img { width: 100%; image-rendering: pixelated; }
+        figure img { width: 100%; }
         dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; }
         dt { color: #52606d; }
         dd { margin: 0; overflow-wrap: anywhere; }
