@@ -39,7 +39,7 @@ let modules: [Target] = [
         "Fitting",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion",
-            "Solvers", "Schedules", "Foreign", "Models", "Images", "Plots", "Metrics",
+            "Solvers", "Schedules", "Foreign", "Models", "Metrics",
         ]),
     module(
         "Methods",
@@ -52,6 +52,12 @@ let modules: [Target] = [
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers",
             "Schedules", "Models",
+        ]),
+    module(
+        "Reports",
+        uses: [
+            "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Diffusion", "Solvers", "Schedules",
+            "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "Fitting", "Commands",
         ]),
     module(
         "FitRequests",
@@ -68,12 +74,12 @@ let programs: [Target] = [
     program(
         "ld3-fit",
         uses: [
-            "FitRequests",
-            "Formats", "Tensors", "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Models", "Images", "Plots",
-            "Metrics", "Fitting", "Methods",
+            "Formats", "Tensors", "FeatureNetworks", "Diffusion", "Solvers", "Schedules", "Models", "Metrics",
+            "Fitting", "Methods", "Reports", "FitRequests",
         ]),
     program("ld3-sample", uses: ["Formats", "Tensors", "Models", "Images"]),
-    program("ld3-fid", uses: ["Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics"]),
+    program(
+        "ld3-fid", uses: ["Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "Reports"]),
 ]
 
 /// Modules that the tests of a module use beyond its own dependencies.

@@ -90,7 +90,7 @@ def step(f):
 
     half = rate(TURN) / 2 * turn
     size = np.sqrt((half ** 2).sum(-1, keepdims=True) + TINY)
-    # Products of unit quaternions stay unit: nothing is normalised again.
+    # Products of unit quaternions stay unit: nothing is normalized again.
     quaternion = product(np.concatenate([np.cos(size), np.sin(size) / size * half], 1), x[:, 3:])
     return {"state": np.concatenate([x[:, :3] + rate(MOVE) * place, quaternion], 1)}
 

@@ -160,7 +160,7 @@ markdown() {
         }'
 }
 
-# panels PANEL X SERIES VALUE [STRONG...]: prints tables for ld3-fid --chart, in which the STRONG series are emphasised.
+# panels PANEL X SERIES VALUE [STRONG...]: prints tables for ld3-fid --chart, in which the STRONG series are emphasized.
 panels() {
     awk -F, -v panel="$1" -v x="$2" -v series="$3" -v value="$4" -v strong="${*:5}" "$sorting"'
         NR == 1 {

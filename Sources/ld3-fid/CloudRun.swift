@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Metrics
 import Options
+import Reports
 import Tensors
 
 extension OptionGroup {
@@ -23,6 +24,7 @@ struct CloudRun {
     private let wantsNeighbours: Bool
     private let setSize: Int?
     private let printsJSON: Bool
+    private let page: ReportPage?
     private let reporter: Reporter
     private let pool: ThreadPool
 
@@ -66,12 +68,14 @@ struct CloudRun {
         wantsNeighbours = !arguments.flag("no-1nna")
         setSize = arguments.integerIfGiven("set-size")
         printsJSON = arguments.flag("json")
+        page = try ReportPage(arguments)
         reporter = arguments.reporter
         pool = ThreadPool(threads: arguments.threads())
     }
 
     func run() throws {
-        let references = try set(CloudSamples(path: reference, reporter: reporter), name: reference)
+        let referenceSamples = try CloudSamples(path: reference, reporter: reporter)
+        let references = try set(referenceSamples, name: reference)
         let sets = try inputs.flatMap { try samples($0) }
         let rows = references.count + sets.reduce(0) { $0 + $1.samples.count * (wantsNeighbours ? 2 : 1) }
         let progress = Progress(reporter, "comparing", unit: "clouds", total: rows)
@@ -88,8 +92,8 @@ struct CloudRun {
             return CloudReport.Entry(name: name, samples: samples, metrics: metrics)
         }
         progress.finish()
-        let report = CloudReport(
-            entries: entries, reference: reference, referenceCount: references.count, scale: scale)
+        let report = CloudReport(entries: entries, reference: reference, references: referenceSamples, scale: scale)
+        try page?.publish(CloudPage(report).sections())
         try Descriptor.write(Descriptor.standardOutput, printsJSON ? report.json.text + "\n" : report.text)
     }
 

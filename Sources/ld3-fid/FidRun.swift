@@ -5,6 +5,7 @@ import Images
 import Metrics
 import Models
 import Options
+import Reports
 import TensorStream
 
 /// One run of ld3-fid: samples become features and statistics, which are saved or compared with the reference.
@@ -22,6 +23,7 @@ struct FidRun {
     private let setSize: Int?
     private let merges: Bool
     private let printsJSON: Bool
+    private let page: ReportPage?
     private let settings: SampleInput.Settings
 
     init(_ arguments: Arguments) throws {
@@ -35,6 +37,7 @@ struct FidRun {
         setSize = arguments.integerIfGiven("set-size")
         merges = arguments.flag("merge")
         printsJSON = arguments.flag("json")
+        page = try ReportPage(arguments)
         let named = EmbeddedModel.allCases.first { $0.referenceName == arguments.stringIfGiven("reference") }
         network = try arguments.isGiven("features") ? arguments.string("features") : (named ?? .mnist32).rawValue
         input = try arguments.choice("input")
@@ -45,7 +48,8 @@ struct FidRun {
         reference = arguments.stringIfGiven("reference") ?? assumed
         if reference == nil {
             try arguments.refuse(
-                ["json", "kid", "precision-recall", "set-size"], "is about a comparison, and there is no --reference")
+                ["json", "report", "kid", "precision-recall", "set-size"],
+                "is about a comparison, and there is no --reference")
         }
         settings = SampleInput.Settings(
             quantization: try arguments.choice("quantize"), batch: arguments.batch() ?? (embedded != nil ? 128 : 16),
@@ -83,7 +87,7 @@ struct FidRun {
     func run() throws {
         let evaluator = FeatureEvaluator(
             try FeatureCatalogue.features(network, input: input, threads: threads),
-            keepsVectors: wantsKernel || neighbours != nil, settings: settings)
+            keepsVectors: wantsKernel || neighbours != nil, keepsExcerpts: page != nil, settings: settings)
         let comparison = try reference.map { name in
             try ReferenceComparison(with: set(name, evaluator), wantsKernel: wantsKernel, neighbours: neighbours)
         }
@@ -92,10 +96,11 @@ struct FidRun {
         if let statisticsFile, let set = sets.first {
             try Publishing.publish(statisticsFile, bytes: set.features.statistics.serialized(for: statisticsFile))
         }
-        guard let report = try comparison?.report(on: sets, quantization: settings.quantization.rawValue) else {
-            return
-        }
+        guard let comparison else { return }
+        let report = try comparison.report(on: sets, quantization: settings.quantization.rawValue)
         for warning in report.warnings { settings.reporter.warn(warning) }
+        let (target, file) = (comparison.reference, statisticsFile)
+        try page?.publish(DistancePage(report, of: sets, reference: target, statisticsFile: file).sections())
         try Descriptor.write(Descriptor.standardOutput, printsJSON ? report.json.text + "\n" : report.text)
     }
 

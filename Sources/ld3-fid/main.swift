@@ -3,6 +3,7 @@ import Commands
 import FeatureNetworks
 import Images
 import Options
+import Reports
 
 let command = Command(
     name: "ld3-fid", purpose: "measures how far samples are from a reference: Fréchet distance, KID, precision, recall",
@@ -48,7 +49,13 @@ let command = Command(
                 .flag("no-seeds", "the numbers by which pictures are named are no seeds and may come twice"),
             ]),
         .clouds,
-        OptionGroup("output", [Option.flag("json", "print one JSON document").withoutEffectOnNumbers()]),
+        OptionGroup(
+            "output",
+            [
+                .flag("json", "print one JSON document"),
+                ReportPage.option("metrics, what was compared, plots, pictures"),
+            ]
+        ).withoutEffectOnNumbers(),
         .chart,
     ],
     examples: [

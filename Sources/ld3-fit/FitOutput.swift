@@ -1,10 +1,11 @@
 import Commands
 import Diagnostics
-import Diffusion
 import FitRequests
 import Fitting
 import Formats
+import Models
 import Options
+import Reports
 import Schedules
 import TensorStream
 
@@ -16,7 +17,7 @@ struct FitOutput {
     private let format: Format
     private let export: ScheduleExport?
     private let writer: StreamWriter?
-    private let files: FitFiles
+    let files: FitFiles
 
     /// Throws `usage` if the export is known to refuse the result, `cannotCreate` if a file cannot be had.
     init(_ request: FitRequest) throws {
@@ -38,14 +39,15 @@ struct FitOutput {
         }
         reporter = arguments.reporter
         writer = format == .stream && export == nil ? try .standardOutput(.schedule, entry: arguments.provenance) : nil
-        files = try FitFiles(arguments, command: arguments.commandLine)
+        files = try FitFiles(arguments)
     }
 
-    /// Throws `usage` if the schedules of these budgets cannot be exported, whatever the fit finds.
-    func check(_ process: NoiseProcess, _ budgets: [Budget]) throws {
+    /// Throws `usage` if the schedules of these budgets cannot be exported, whatever the fit finds, or samples not be drawn.
+    func check(_ model: Model, _ budgets: [Budget]) throws {
+        try files.check(model)
         guard let export else { return }
         try Self.requireRoom(export, budgets)
-        for budget in budgets { try export.check(process: process, steps: budget.steps) }
+        for budget in budgets { try export.check(process: model.process, steps: budget.steps) }
     }
 
     private static func requireRoom(_ export: ScheduleExport, _ budgets: [Budget]) throws {
@@ -72,12 +74,12 @@ struct FitOutput {
     }
 
     /// Writes JSON (one document, or an array of them) and the files, which need all schedules.
-    func finish(_ fits: [Fit]) throws {
+    func finish(_ fits: [Fit], facts: [(name: String, text: String)]) throws {
         if let documents = try documents(fits) {
             let json = documents.count == 1 ? documents[0] : .array(documents)
             try Descriptor.write(Descriptor.standardOutput, json.indentedText)
         }
-        try files.write(fits)
+        try files.write(fits, facts: facts)
     }
 
     /// Returns the JSON documents of --format or --export, or nil if neither asks for them.

@@ -34,7 +34,7 @@ struct FitRun {
         request = try model.stepper.map { try request.fitting($0, on: process) } ?? request.budgeted(on: process)
         gradient = try request.gradient(of: model)
         self.request = request
-        try output.check(process, request.budgets)
+        try output.check(model, request.budgets)
         if let warning = try request.warning(onPairs: samples.firstPart().count) {
             reporter.warn("\(origin.place) \(warning)")
         }
@@ -114,7 +114,7 @@ struct FitRun {
             try output.write(fit, tiedLoss: tiedLoss, count: isFirst ? request.budgets.count : nil)
             isFirst = false
         }
-        try output.finish(fits)
+        try output.finish(fits, facts: FitFacts(model: model, train: train, validation: validation, from: part).list)
     }
 
     /// Throws `data` if a number that was found is not finite, so that no such schedule leaves the program.
@@ -130,28 +130,5 @@ struct FitRun {
         request.arguments.reporter.note(
             "\(try fit.schedule.summary()); hard validation loss \(compact(fit.lossBefore)) (\(start)) -> "
                 + compact(fit.lossAfter))
-    }
-}
-
-extension Pairs<Float> {
-    /// Every pair of a stream. Throws `data`, naming the seed, if one comes twice or does not fit the model.
-    init(_ parts: [SampleBatch], model: Model) throws {
-        let batches = parts.filter { $0.count > 0 }
-        guard let first = batches.first else { throw Failure(.data, place: parts.first?.part.place, "holds no pairs") }
-        let seeds = batches.flatMap(\.seeds)
-        var seen: Set<Int64> = []
-        for seed in seeds where !seen.insert(seed).inserted {
-            throw Failure(.data, place: first.part.place, "seed \(seed) comes twice")
-        }
-        let noises = try batches.map { try model.noise(of: $0) }
-        let targets = try batches.map { batch in
-            Tensor(
-                shape: [batch.count] + model.targetShape,
-                elements: try batch.floats("target", sampleShape: model.targetShape))
-        }
-        self.init(
-            seeds: seeds,
-            condition: try .concatenate(try batches.map { try model.condition(of: $0) }, counts: batches.map(\.count)),
-            noise: Tensor.concatenate(noises), targets: Tensor.concatenate(targets))
     }
 }

@@ -4,6 +4,7 @@ import FitRequests
 import Fitting
 import Methods
 import Options
+import Reports
 
 let command = Command(
     name: "ld3-fit", purpose: "learns the times of a few-step solver from a teacher's pairs",

@@ -92,8 +92,8 @@ import Testing
         #expect(file.remarks == ["holds averaged weights under `ema_fast`, which are used, and under `ema_slow`"])
     }
 
-    /// The state of an optimiser holds averages of gradients, not of weights.
-    @Test func optimisersHoldNoWeights() throws {
+    /// The state of an optimizer holds averages of gradients, not of weights.
+    @Test func optimizersHoldNoWeights() throws {
         let state = Node.dictionary([("exp_avg", .dictionary([("a", .tensor(5, [2]))]))])
         let file = try open(.dictionary([("optimizer", state), ("model", Self.plain), ("steps", .tensor(6, []))]))
         #expect(try numbers(file) == ["a": 0, "b": 1] && file.key == "model")

@@ -59,14 +59,14 @@ import Testing
         let pickle = PickleBuilder.pickle {
             $0.dictionary(["w", "q"]) { builder, key in
                 if key == "w" { return builder.tensor(key: "0", count: 1, shape: [1], strides: [1]) }
-                builder.global("my_package.quantised", "rebuild")
+                builder.global("my_package.quantized", "rebuild")
                 builder.op("(")
                 builder.storage("FloatStorage", key: "0", count: 1)
                 builder.op("tR")
             }
         }
         let failure = refusal(try TorchFiles.archive(pickle, storages: ["0": [0, 0, 0, 0]]))
-        #expect(failure?.message == "`q` is a tensor made by `my_package.quantised.rebuild`, which is not allowed")
+        #expect(failure?.message == "`q` is a tensor made by `my_package.quantized.rebuild`, which is not allowed")
     }
 
     @Test(arguments: ["pt", "legacy.pt", "pkl"])
@@ -218,7 +218,7 @@ import Testing
                 == "tensor `w` is of type `torch.QInt8Storage`, which is not read")
     }
 
-    @Test func otherFilesAreRecognised() {
+    @Test func otherFilesAreRecognized() {
         #expect(refusal([])?.message == "is empty")
         #expect(
             refusal(Array("version https://git-lfs.github.com/spec/v1\n".utf8))?.message.contains("Git LFS") == true)

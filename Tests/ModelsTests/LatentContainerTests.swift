@@ -288,7 +288,7 @@ import Testing
         ]
         let first = "model.diffusion_model.input_blocks.0.0.weight"
         #expect(try refusal(rest + [(first, .float16, [8, 9, 3, 3])]).message.contains("an inpainting model"))
-        #expect(try refusal(rest + [(first, .int8, [8, 4, 3, 3])]).message.contains("quantised"))
+        #expect(try refusal(rest + [(first, .int8, [8, 4, 3, 3])]).message.contains("quantized"))
         let label = ("model.diffusion_model.label_emb.0.0.weight", DataType.float16, [8, 4])
         #expect(try refusal(rest + [(first, .float16, [8, 4, 3, 3]), label]).place?.hasSuffix(label.0) == true)
     }

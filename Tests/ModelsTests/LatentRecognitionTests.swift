@@ -51,17 +51,17 @@ import Testing
                 tensors: try tensors(
                     channels: 4, width: 320, multipliers: [1, 2, 4, 4], factors: [4, 2, 1], heads: heads,
                     context: context, codes: nil) + text(width: context))
-            func recognised(_ json: String?) throws -> LatentConfiguration {
+            func recognized(_ json: String?) throws -> LatentConfiguration {
                 try LatentConfiguration(shapesOf: weights, document: try json.map { try JSONValue(parsing: $0) })
             }
-            let velocity = try recognised(#"{"params": {"parameterization": "v"}}"#)
+            let velocity = try recognized(#"{"params": {"parameterization": "v"}}"#)
             #expect(velocity.prediction == .velocity && velocity.scaleFactor == 0.18215)
             #expect(velocity.process == .vpDiscrete(.stableDiffusion) && velocity.latentShape == [4, 64, 64])
             #expect(velocity.text?.width == context && velocity.decoder?.factor == 8)
             if context == 768 {
-                #expect(try recognised(nil).prediction == .noise)
+                #expect(try recognized(nil).prediction == .noise)
             } else {
-                let failure = try #require(throws: Failure.self) { try recognised(nil) }
+                let failure = try #require(throws: Failure.self) { try recognized(nil) }
                 #expect(failure.message.contains("Stable Diffusion 2") && failure.status == .data)
             }
         }

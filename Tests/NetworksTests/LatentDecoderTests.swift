@@ -46,8 +46,8 @@ import Testing
         #expect(error < 1e-5)
     }
 
-    /// Latents are quantised first; the pullback treats this as the identity.
-    @Test func quantised() throws {
+    /// Latents are quantized first; the pullback treats this as the identity.
+    @Test func quantized() throws {
         let fixture = try LatentFixture("lsun")
         let decoder = try fixture.decoder(height: 8, width: 8, scaleFactor: 1)
         #expect(decoder.architecture.codes == 64 && decoder.imageShape == [3, 32, 32])
@@ -56,12 +56,12 @@ import Testing
         let codes = try fixture.weights.floats("first_stage_model.quantize.embedding.weight")
         let places = try fixture.recorded.tensor("codes").int64s().map { Int($0) }
         let z = try fixture.tensor("z")
-        var quantised = z
+        var quantized = z
         for index in 0..<z.count {
             let (image, channel, pixel) = (index / 192, index / 64 % 3, index % 64)
-            quantised[index] = codes[places[image * 64 + pixel] * 3 + channel]
+            quantized[index] = codes[places[image * 64 + pixel] * 3 + channel]
         }
-        let (ours, exact) = (try decoder.linearize(z), try decoder.linearize(quantised))
+        let (ours, exact) = (try decoder.linearize(z), try decoder.linearize(quantized))
         let v = try fixture.tensor("v_image")
         #expect(ours.images == exact.images)
         #expect(try ours.pullback(v) == exact.pullback(v))

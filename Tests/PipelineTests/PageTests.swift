@@ -60,6 +60,29 @@ import Testing
         #expect(named > 50)
     }
 
+    /// Spelling is that of Oxford: -ize, and names with their accents.
+    @Test func spellingIsOne() throws {
+        let stems =
+            "ptim|ormal|mphas|uant|aterial|nitial|ecogn|inim|axim|eneral|pecial|iscret|arameter|ummar|tandard|olor"
+        let pattern = try Regex("[A-Za-z]*(\(stems))is(e|ed|es|er|ers|ing|ation)(?![a-z])|\\bFrechet\\b|Kynkaanniemi")
+        var checked = 0
+        for folder in [
+            "Sources", "scripts", "examples", "Tests", "docs", "README.md", "CONTRIBUTING.md", "Package.swift",
+        ] {
+            let root = "\(Fixtures.root)/\(folder)"
+            let files = FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []
+            for file in files.isEmpty ? [root] : files.map({ "\(root)/\($0)" })
+            where !file.contains("/Fixtures/") && !file.hasSuffix("PageTests.swift") {
+                guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { continue }
+                checked += 1
+                for match in text.matches(of: pattern) {
+                    Issue.record("\(file): \(match.output[0].substring ?? "")")
+                }
+            }
+        }
+        #expect(checked > 500)
+    }
+
     private func lines(of page: String) throws -> [Substring] {
         try String(contentsOfFile: "\(Fixtures.root)/\(page)", encoding: .utf8)
             .split(separator: "\n", omittingEmptySubsequences: false)

@@ -30,7 +30,7 @@ struct SampleProgramTests {
         #expect(try streamFrames(sampled.output)[0]["noise"] == nil)
     }
 
-    @Test(arguments: ["round", "truncate"]) func picturesAreTheStreamQuantised(rule: String) throws {
+    @Test(arguments: ["round", "truncate"]) func picturesAreTheStreamQuantized(rule: String) throws {
         let folder = try TemporaryFolder()
         let result = try Programs.shell(
             "\(noise) | ld3-sample -q --schedule edm --nfe 3 --quantize \(rule) --stream"

@@ -14,7 +14,7 @@ import Testing
         let first = try #require(figure.panels.first)
         #expect(first.verticalScale == .logarithmic)
         #expect(first.series.map(\.name) == ["edm", "LD3"])
-        #expect(first.series.map(\.isEmphasised) == [false, true])
+        #expect(first.series.map(\.isEmphasized) == [false, true])
         #expect(first.series[0].points == [Point(4, 0.5), Point(5, 0.01)])
         #expect(first.series[1].points[0].y.isNaN && first.series[1].points[1] == Point(5, -3))
         #expect(figure.panels[1].series[0].points == [Point(1, 2)])

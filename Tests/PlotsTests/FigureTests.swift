@@ -67,7 +67,7 @@ import Testing
 
     @Test func seriesAreDrawnInTheirColours() {
         let series = [
-            Series("plain", values: [1, 2, 3]), Series("strong", values: [3, .nan, 1], isEmphasised: true),
+            Series("plain", values: [1, 2, 3]), Series("strong", values: [3, .nan, 1], isEmphasized: true),
             Series("dashed", values: [2, 2, 2], style: .dashed),
             Series("dots", values: [1, 1, 1], style: .lineAndDots),
         ]
@@ -83,6 +83,32 @@ import Testing
             let isSeen = seen.contains([colour.red, colour.green, colour.blue])
             #expect(isSeen, "\(colour)")
         }
+    }
+
+    private func layout(_ series: [Series]) -> (plot: Box, legend: Box?) {
+        let frame = Box(left: 0, top: 0, right: 960, bottom: 720)
+        let panel = Panel(horizontal: "x", vertical: "y", series: series)
+        let renderer = PanelRenderer(panel: panel, frame: frame, style: PlotStyle(scale: 2))
+        return (renderer.plot, renderer.legend)
+    }
+
+    @Test func theLegendStandsWhereNoLineIs() throws {
+        let falling = layout([Series("one", values: [9, 2, 1]), Series("two", values: [8, 2, 1])])
+        let corner = try #require(falling.legend)
+        #expect(corner.right > falling.plot.right - 40 && corner.top < falling.plot.top + 40)
+        let rising = layout([Series("one", values: [1, 2, 9]), Series("two", values: [1, 2, 8])])
+        #expect(try #require(rising.legend).left < rising.plot.left + 40)
+        // The corners are taken, and the middle of the right side is not.
+        let sideways = layout([Series("one", values: [9, 5, 9]), Series("two", values: [1, 4.9, 1])])
+        let middle = try #require(sideways.legend)
+        #expect(middle.top > sideways.plot.top + 100 && middle.bottom < sideways.plot.bottom - 100)
+    }
+
+    @Test func aLegendWithoutAFreePlaceStandsBesideThePlot() throws {
+        let zigzag = (0..<60).map { Double($0 % 2) }
+        let full = layout([Series("one", values: zigzag), Series("two", values: zigzag)])
+        #expect(try #require(full.legend).left >= full.plot.right)
+        #expect(layout([Series("y", values: zigzag)]).legend == nil)
     }
 
     @Test func anEmptyFigureIsDrawn() {

@@ -1,5 +1,5 @@
 // The instructions that the compiler was allowed to use (-Xcc -march=native). These are functions instead of macros, so
-// that Swift warns of no dead branch; the optimiser removes it.
+// that Swift warns of no dead branch; the optimizer removes it.
 #pragma once
 
 static inline int processor_has_fma(void) {

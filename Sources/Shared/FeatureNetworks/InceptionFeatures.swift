@@ -40,12 +40,12 @@ package final class InceptionFeatures: FeatureNetwork {
 extension NetworkBuilder {
     fileprivate mutating func inception(_ image: Value) throws -> [Value] {
         let halving = PoolingWindow(size: 3, stride: 2)
-        var stem = try normalised([image], "Conv2d_1a_3x3", 32, Window(3, stride: 2, padding: 0))
-        stem = try normalised([stem], "Conv2d_2a_3x3", 32, Window(3, padding: 0))
-        stem = try normalised([stem], "Conv2d_2b_3x3", 64, Window(3))
+        var stem = try normalized([image], "Conv2d_1a_3x3", 32, Window(3, stride: 2, padding: 0))
+        stem = try normalized([stem], "Conv2d_2a_3x3", 32, Window(3, padding: 0))
+        stem = try normalized([stem], "Conv2d_2b_3x3", 64, Window(3))
         stem = pooling(.maximum, halving, of: stem)
-        stem = try normalised([stem], "Conv2d_3b_1x1", 80, Window(1))
-        stem = try normalised([stem], "Conv2d_4a_3x3", 192, Window(3, padding: 0))
+        stem = try normalized([stem], "Conv2d_3b_1x1", 80, Window(1))
+        stem = try normalized([stem], "Conv2d_4a_3x3", 192, Window(3, padding: 0))
         var maps = [pooling(.maximum, halving, of: stem)]
         for (name, pooled) in [("5b", 32), ("5c", 64), ("5d", 64)] { maps = try blockA(maps, "Mixed_\(name)", pooled) }
         maps = try blockB(maps, "Mixed_6a")
@@ -58,19 +58,19 @@ extension NetworkBuilder {
     }
 
     private mutating func blockA(_ maps: [Value], _ name: String, _ pooled: Int) throws -> [Value] {
-        let five = try normalised(maps, "\(name).branch5x5_1", 48, Window(1))
+        let five = try normalized(maps, "\(name).branch5x5_1", 48, Window(1))
         let three = try chain(
             maps, "\(name).branch3x3dbl_", [(64, Window(1)), (96, Window(3)), (96, Window(3))])
         return [
-            try normalised(maps, "\(name).branch1x1", 64, Window(1)),
-            try normalised([five], "\(name).branch5x5_2", 64, Window(5)), three,
+            try normalized(maps, "\(name).branch1x1", 64, Window(1)),
+            try normalized([five], "\(name).branch5x5_2", 64, Window(5)), three,
             try poolBranch(maps, "\(name).branch_pool", pooled),
         ]
     }
 
     private mutating func blockB(_ maps: [Value], _ name: String) throws -> [Value] {
         let halving = Window(3, stride: 2, padding: 0)
-        let single = try normalised(maps, "\(name).branch3x3", 384, halving)
+        let single = try normalized(maps, "\(name).branch3x3", 384, halving)
         let double = try chain(maps, "\(name).branch3x3dbl_", [(64, Window(1)), (96, Window(3)), (96, halving)])
         return [single, double] + maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 2), of: $0) }
     }
@@ -79,7 +79,7 @@ extension NetworkBuilder {
         let wide = Window(height: 1, width: 7, paddingHeight: 0, paddingWidth: 3)
         let high = Window(height: 7, width: 1, paddingHeight: 3, paddingWidth: 0)
         return [
-            try normalised(maps, "\(name).branch1x1", 192, Window(1)),
+            try normalized(maps, "\(name).branch1x1", 192, Window(1)),
             try chain(maps, "\(name).branch7x7_", [(inner, Window(1)), (inner, wide), (192, high)]),
             try chain(
                 maps, "\(name).branch7x7dbl_",
@@ -101,24 +101,24 @@ extension NetworkBuilder {
     private mutating func blockE(_ maps: [Value], _ name: String, poolsMaximum: Bool) throws -> [Value] {
         let wide = Window(height: 1, width: 3, paddingHeight: 0, paddingWidth: 1)
         let high = Window(height: 3, width: 1, paddingHeight: 1, paddingWidth: 0)
-        let single = try normalised(maps, "\(name).branch3x3_1", 384, Window(1))
+        let single = try normalized(maps, "\(name).branch3x3_1", 384, Window(1))
         let double = try chain(maps, "\(name).branch3x3dbl_", [(448, Window(1)), (384, Window(3))])
         let branches = [
-            try normalised(maps, "\(name).branch1x1", 320, Window(1)),
-            try normalised([single], "\(name).branch3x3_2a", 384, wide),
-            try normalised([single], "\(name).branch3x3_2b", 384, high),
-            try normalised([double], "\(name).branch3x3dbl_3a", 384, wide),
-            try normalised([double], "\(name).branch3x3dbl_3b", 384, high),
+            try normalized(maps, "\(name).branch1x1", 320, Window(1)),
+            try normalized([single], "\(name).branch3x3_2a", 384, wide),
+            try normalized([single], "\(name).branch3x3_2b", 384, high),
+            try normalized([double], "\(name).branch3x3dbl_3a", 384, wide),
+            try normalized([double], "\(name).branch3x3dbl_3b", 384, high),
         ]
         guard poolsMaximum else { return branches + [try poolBranch(maps, "\(name).branch_pool", 192)] }
         let pooled = maps.map { pooling(.maximum, PoolingWindow(size: 3, stride: 1, padding: 1), of: $0) }
-        return branches + [try normalised(pooled, "\(name).branch_pool", 192, Window(1))]
+        return branches + [try normalized(pooled, "\(name).branch_pool", 192, Window(1))]
     }
 
     /// Adds the mean over 3x3 squares and a 1x1 convolution. The two commute, so the convolution comes first and the
     /// narrower map is pooled.
     private mutating func poolBranch(_ maps: [Value], _ name: String, _ channels: Int) throws -> Value {
-        let product = try normalised(maps, name, channels, Window(1), rectifies: false)
+        let product = try normalized(maps, name, channels, Window(1), rectifies: false)
         return pooling(
             .mean(countsPadding: false), PoolingWindow(size: 3, stride: 1, padding: 1), of: product, rectifies: true)
     }
@@ -127,13 +127,13 @@ extension NetworkBuilder {
     private mutating func chain(_ maps: [Value], _ prefix: String, _ layers: [(Int, Window)]) throws -> Value {
         var current = maps
         for (index, (channels, window)) in layers.enumerated() {
-            current = [try normalised(current, "\(prefix)\(index + 1)", channels, window)]
+            current = [try normalized(current, "\(prefix)\(index + 1)", channels, window)]
         }
         return current[0]
     }
 
     /// Adds the convolution `name.conv`, the batch norm `name.bn` and ReLU as one convolution.
-    private mutating func normalised(
+    private mutating func normalized(
         _ maps: [Value], _ name: String, _ channels: Int, _ window: Window, rectifies: Bool = true
     ) throws -> Value {
         let weight = try kernelWeights("\(name).conv.weight", for: Sources(maps), channels: channels, window)

@@ -53,14 +53,14 @@ package final class PerceptualTrunk: TapNetwork {
 
     package func taps(_ images: Tensor<Float>) throws -> [Tensor<Float>] {
         let compiled = try network(for: images)
-        return join(try compiled.network.evaluate([normalised(images)]), compiled.taps)
+        return join(try compiled.network.evaluate([normalized(images)]), compiled.taps)
     }
 
     package func linearizedTaps(
         _ images: Tensor<Float>
     ) throws -> (values: [Tensor<Float>], pullback: ([Tensor<Float>]) throws -> Tensor<Float>) {
         let compiled = try network(for: images)
-        let (outputs, pullback) = try compiled.network.linearize([normalised(images)])
+        let (outputs, pullback) = try compiled.network.linearize([normalized(images)])
         return (
             join(outputs, compiled.taps),
             { cotangents in
@@ -117,13 +117,13 @@ package final class PerceptualTrunk: TapNetwork {
         return Compiled(network: network, taps: taps)
     }
 
-    // MARK: - Normalisation
+    // MARK: - Normalization
 
     private static let shift: [Float] = [-0.030, -0.088, -0.188]
     private static let scale: [Float] = [0.458, 0.448, 0.450]
 
     /// Returns (x - shift) / scale, channel by channel.
-    private func normalised(_ images: Tensor<Float>) -> Tensor<Float> {
+    private func normalized(_ images: Tensor<Float>) -> Tensor<Float> {
         images.mapChannels { ($0 - Self.shift[$1]) / Self.scale[$1] }
     }
 

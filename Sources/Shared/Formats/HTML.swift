@@ -25,7 +25,12 @@ package enum HTML {
         let lines = rows.enumerated().map { number, row in
             "<tr>" + row.map { element(number == 0 ? "th" : "td", $0).dropLast() }.joined() + "</tr>\n"
         }
-        return "<table>\n" + lines.joined() + "</table>\n"
+        return "<div class=\"wide\"><table>\n" + lines.joined() + "</table></div>\n"
+    }
+
+    /// Returns a list of names, each with what it names.
+    package static func definitions(_ items: [(name: String, text: String)]) -> String {
+        "<dl>\n" + items.map { element("dt", $0.name) + element("dd", $0.text) }.joined() + "</dl>\n"
     }
 
     /// Returns a picture that is in the page itself.
@@ -37,6 +42,14 @@ package enum HTML {
         "<img alt=\"\(escaped(text))\" src=\"data:image/png;base64,\(base64(png))\">\n"
     }
 
+    /// Returns pictures side by side, as far as the window is wide enough, with their captions.
+    package static func gallery(_ pictures: [(png: [UInt8], caption: String)]) -> String {
+        let figures = pictures.map { png, caption in
+            "<figure>\n" + picture(png: png, caption) + element("figcaption", caption) + "</figure>\n"
+        }
+        return "<div class=\"gallery\">\n" + figures.joined() + "</div>\n"
+    }
+
     /// Returns a whole page of the elements in `body`.
     package static func page(title: String, body: [String]) -> String {
         """
@@ -44,6 +57,7 @@ package enum HTML {
         <html lang="en">
         <head>
         <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width">
         <title>\(escaped(title))</title>
         <style>
         body { font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #1f2933; }
@@ -51,6 +65,14 @@ package enum HTML {
         th, td { text-align: right; padding: 0.2em 1em; border-bottom: 1px solid #d9dee3; }
         pre { background: #f2f4f6; padding: 0.8em; overflow-x: auto; white-space: pre-wrap; }
         img { max-width: 100%; }
+        .wide { overflow-x: auto; }
+        .gallery { display: flex; flex-wrap: wrap; gap: 1em; }
+        figure { margin: 0; flex: 1 1 16em; max-width: 32em; }
+        figcaption { font-size: 0.9em; }
+        figure img { width: 100%; }
+        dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1em; }
+        dt { color: #52606d; }
+        dd { margin: 0; overflow-wrap: anywhere; }
         </style>
         </head>
         <body>

@@ -97,7 +97,7 @@ package enum CloudPicture {
 
 extension Quantization {
     /// Returns the drawings of a batch: those of pictures [B, 1 or 3, H, W], and those of clouds [B, N, 3], to which
-    /// quantisation does not apply. Throws `data` if the samples are neither, and if there is NaN or infinity in a cloud.
+    /// quantization does not apply. Throws `data` if the samples are neither, and if there is NaN or infinity in a cloud.
     package func drawings(_ batch: Tensor<Float>, seeds: [Int64]) throws -> [Image] {
         guard isCloudShape(batch.sampleShape) else { return try images(batch, seeds: seeds) }
         let size = max(batch.sampleCount, 1)

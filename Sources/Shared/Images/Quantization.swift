@@ -38,7 +38,25 @@ package enum Quantization: String, Sendable, CaseIterable {
                 .data, "samples of shape \(shape) are no pictures", suggestion: "pictures are [1, H, W] or [3, H, W]")
         }
         try refuseNaN(batch, seeds: seeds)
-        let (channels, height, width) = (shape[0], shape[1], shape[2])
+        return Image.images(batch) { level($0) }
+    }
+
+    private func refuseNaN(_ batch: Tensor<Float>, seeds: [Int64]) throws {
+        let size = max(batch.sampleCount, 1)
+        guard let index = batch.withElements({ $0.firstIndex { $0.isNaN } }) else { return }
+        let sample = index / size
+        let name = sample < seeds.count ? "seed \(seeds[sample])" : "sample \(sample)"
+        throw Failure(.data, place: name, "NaN in an image (element \(index % size))")
+    }
+}
+
+extension Image {
+    /// Returns the pictures of levels 0...255, [B, 1 or 3, H, W].
+    package static func images(ofLevels levels: Tensor<Float>) -> [Image] { images(levels) { UInt8($0) } }
+
+    /// Returns the pictures of a batch [B, 1 or 3, H, W] whose values become levels by `level`.
+    fileprivate static func images(_ batch: Tensor<Float>, _ level: (Float) -> UInt8) -> [Image] {
+        let (channels, height, width) = (batch.shape[1], batch.shape[2], batch.shape[3])
         return batch.withElements { values in
             (0..<batch.batch).map { sample in
                 let planes = values[sample * channels * height * width..<(sample + 1) * channels * height * width]
@@ -56,16 +74,6 @@ package enum Quantization: String, Sendable, CaseIterable {
         }
     }
 
-    private func refuseNaN(_ batch: Tensor<Float>, seeds: [Int64]) throws {
-        let size = max(batch.sampleCount, 1)
-        guard let index = batch.withElements({ $0.firstIndex { $0.isNaN } }) else { return }
-        let sample = index / size
-        let name = sample < seeds.count ? "seed \(seeds[sample])" : "sample \(sample)"
-        throw Failure(.data, place: name, "NaN in an image (element \(index % size))")
-    }
-}
-
-extension Image {
     /// The levels 0...255 as [1, channels, H, W], the form that feature networks take.
     package var planes: Tensor<Float> {
         Tensor(shape: [1, channels, height, width]) { target in

@@ -59,7 +59,7 @@ package struct DistanceReport: Sendable {
     }
 
     /// The mean, the standard deviation (over n - 1) and the least of the sets' distances.
-    private var summary: (mean: Double, spread: Double, least: Double)? {
+    package var summary: (mean: Double, spread: Double, least: Double)? {
         guard entries.count > 1 else { return nil }
         let values = entries.map(\.distance.value)
         let mean = values.reduce(0, +) / Double(values.count)

@@ -15,36 +15,56 @@ package struct FeatureCollector {
     private let vectorLimit: Int
     /// The number of samples in a set; nil for one set of all samples.
     private let setSize: Int?
+    private let keepsExcerpt: Bool
     private var accumulator: MomentsAccumulator
     /// The number of samples since the last whole set.
     package private(set) var gathered = 0
     private var vectors: [Tensor<Float>] = []
     private var squaredErrors: [Double] = []
+    private var excerpt = SetExcerpt()
+    /// The number of samples at which the excerpt's course goes on.
+    private var nextOfCourse = 0
     private var finished: [FeatureSet] = []
 
     /// Makes a collector of pictures. With `keepsVectors` every set keeps its vectors; else a set keeps them if it has
     /// no more samples than features. `setSize` cuts the samples into sets of that many, in the order in which they
-    /// come.
-    package init(_ network: any FeatureNetwork, keepsVectors: Bool = false, setSize: Int? = nil) {
+    /// come. With `keepsExcerpt` every set has what people look at.
+    package init(
+        _ network: any FeatureNetwork, keepsVectors: Bool = false, keepsExcerpt: Bool = false, setSize: Int? = nil
+    ) {
         self.init(
             network: network, name: network.name, dimension: network.featureCount, keepsVectors: keepsVectors,
-            setSize: setSize)
+            keepsExcerpt: keepsExcerpt, setSize: setSize)
     }
 
     /// Makes a collector of features of `dimension` numbers that were computed before.
-    package init(name: String?, dimension: Int, keepsVectors: Bool = false, setSize: Int? = nil) {
-        self.init(network: nil, name: name, dimension: dimension, keepsVectors: keepsVectors, setSize: setSize)
+    package init(
+        name: String?, dimension: Int, keepsVectors: Bool = false, keepsExcerpt: Bool = false, setSize: Int? = nil
+    ) {
+        self.init(
+            network: nil, name: name, dimension: dimension, keepsVectors: keepsVectors, keepsExcerpt: keepsExcerpt,
+            setSize: setSize)
     }
 
     private init(
-        network: (any FeatureNetwork)?, name: String?, dimension: Int, keepsVectors: Bool, setSize: Int?
+        network: (any FeatureNetwork)?, name: String?, dimension: Int, keepsVectors: Bool, keepsExcerpt: Bool,
+        setSize: Int?
     ) {
         self.network = network
         self.name = name
         self.dimension = dimension
         vectorLimit = keepsVectors ? .max : dimension
         self.setSize = setSize
+        self.keepsExcerpt = keepsExcerpt
         accumulator = MomentsAccumulator(dimension: dimension)
+        beginCourse()
+    }
+
+    private mutating func beginCourse() {
+        guard keepsExcerpt else { return nextOfCourse = .max }
+        // The accumulator forms products of as many rows, so that its sums are the same if it is asked at a multiple.
+        nextOfCourse = MomentsAccumulator.blockRows
+        while nextOfCourse <= dimension { nextOfCourse *= 2 }
     }
 
     /// Adds pictures with as many channels as the network takes. If `hasSeeds` is false, their seeds are left out.
@@ -52,22 +72,26 @@ package struct FeatureCollector {
         guard let network else { preconditionFailure("pictures for a collector of features") }
         try add(
             features: network.features(pictures.levels), seeds: hasSeeds ? pictures.seeds : nil,
-            squaredErrors: pictures.squaredErrors)
+            squaredErrors: pictures.squaredErrors, levels: pictures.levels)
     }
 
     /// Adds features [B, D] that were computed before.
-    package mutating func add(features: Tensor<Float>, seeds: [Int64]?, squaredErrors errors: [Double]? = nil) throws {
+    package mutating func add(
+        features: Tensor<Float>, seeds: [Int64]?, squaredErrors errors: [Double]? = nil, levels: Tensor<Float>? = nil
+    ) throws {
         guard features.shape.count == 2, features.sampleCount == dimension else {
             throw Failure(.data, "features of shape \(features.sampleShape) where \(dimension) numbers are expected")
         }
         var first = 0
         while first < features.batch {
-            let room = setSize.map { $0 - gathered } ?? features.batch
+            let room = min(setSize.map { $0 - gathered } ?? features.batch, nextOfCourse - gathered)
             let end = min(features.batch, first + room)
             let part = first == 0 && end == features.batch ? features : features.samples(first..<end)
             try accumulator.add(part, seeds: seeds.map { Array($0[first..<end]) })
             if let errors { squaredErrors += errors[first..<end] }
+            if keepsExcerpt, let levels { excerpt.add(levels.samples(first..<end)) }
             gathered += end - first
+            if gathered == nextOfCourse { continueCourse() }
             if gathered <= vectorLimit { vectors.append(part) } else { vectors = [] }
             first = end
             if gathered == setSize { closeSet() }
@@ -83,16 +107,26 @@ package struct FeatureCollector {
         return finished
     }
 
+    private mutating func continueCourse() {
+        let moments = accumulator.finish()
+        excerpt.course.append(
+            FeatureStatistics(
+                mean: moments.mean, covariance: moments.covariance, count: gathered, features: name))
+        nextOfCourse *= 2
+    }
+
     private mutating func closeSet() {
         let statistics = FeatureStatistics(accumulator.finish(), features: name)
         let rmsd = (squaredErrors.reduce(0, +) / Double(gathered)).squareRoot()
         finished.append(
             FeatureSet(
                 statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors),
-                rmsd: gathered > 0 && squaredErrors.count == gathered ? rmsd : nil))
+                rmsd: gathered > 0 && squaredErrors.count == gathered ? rmsd : nil, excerpt: excerpt))
         accumulator = MomentsAccumulator(dimension: dimension)
         vectors = []
         squaredErrors = []
+        excerpt = SetExcerpt()
         gathered = 0
+        beginCourse()
     }
 }

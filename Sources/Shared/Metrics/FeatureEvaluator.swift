@@ -9,11 +9,14 @@ package struct NamedSet: Sendable {
     package let features: FeatureSet
     /// Whether samples of a stream became 8-bit levels on the way.
     package let isQuantized: Bool
+    /// The programs that made the samples; nil if they are not told.
+    package let pipeline: String?
 
-    package init(name: String, features: FeatureSet, isQuantized: Bool = false) {
+    package init(name: String, features: FeatureSet, isQuantized: Bool = false, pipeline: String? = nil) {
         self.name = name
         self.features = features
         self.isQuantized = isQuantized
+        self.pipeline = pipeline
     }
 }
 
@@ -21,12 +24,18 @@ package struct NamedSet: Sendable {
 package struct FeatureEvaluator {
     private let network: any FeatureNetwork
     private let keepsVectors: Bool
+    private let keepsExcerpts: Bool
     private let settings: SampleInput.Settings
 
-    /// - Parameter keepsVectors: whether every set keeps its vectors, which KID, precision and recall need.
-    package init(_ network: any FeatureNetwork, keepsVectors: Bool, settings: SampleInput.Settings) {
+    /// - Parameters:
+    ///   - keepsVectors: whether every set keeps its vectors, which KID, precision and recall need.
+    ///   - keepsExcerpts: whether every set keeps what people look at.
+    package init(
+        _ network: any FeatureNetwork, keepsVectors: Bool, keepsExcerpts: Bool = false, settings: SampleInput.Settings
+    ) {
         self.network = network
         self.keepsVectors = keepsVectors
+        self.keepsExcerpts = keepsExcerpts
         self.settings = settings
     }
 
@@ -53,12 +62,13 @@ package struct FeatureEvaluator {
         return sets.enumerated().map { place, set in
             NamedSet(
                 name: sets.count > 1 ? "\(name), set \(place + 1)" : name, features: set,
-                isQuantized: input.isQuantized)
+                isQuantized: input.isQuantized, pipeline: input.pipeline)
         }
     }
 
     private func collect(_ pictures: any PictureSource, name: String, size: Int?) throws -> [FeatureSet] {
-        var collector = FeatureCollector(network, keepsVectors: keepsVectors, setSize: size)
+        var collector = FeatureCollector(
+            network, keepsVectors: keepsVectors, keepsExcerpt: keepsExcerpts, setSize: size)
         let progress = Progress(settings.reporter, "features", unit: "pictures", total: pictures.count)
         while let batch = try pictures.next() {
             try locating(name) { try collector.add(batch, hasSeeds: settings.hasSeeds) }
@@ -93,7 +103,7 @@ package struct FeatureEvaluator {
                 let features = batch.part.metadata["features"]
                 try comparison?.check(name, features: features, dimension: shape[0])
                 collector = FeatureCollector(
-                    name: features, dimension: shape[0], keepsVectors: keepsVectors,
+                    name: features, dimension: shape[0], keepsVectors: keepsVectors, keepsExcerpt: keepsExcerpts,
                     setSize: size)
             }
             let values = try batch.floatTensor("feature")

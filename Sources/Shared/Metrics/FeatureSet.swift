@@ -1,5 +1,6 @@
 import Diagnostics
 import FeatureNetworks
+import Images
 import TensorStream
 import Tensors
 
@@ -11,11 +12,17 @@ package struct FeatureSet: Sendable {
     /// The root mean square, over all elements, of sample minus teacher's sample (paper, Fig. 6); nil if the samples
     /// carry no teacher's.
     package let rmsd: Double?
+    /// Empty unless the collector was asked for it.
+    package let excerpt: SetExcerpt
 
-    package init(statistics: FeatureStatistics, vectors: Tensor<Float>? = nil, rmsd: Double? = nil) {
+    package init(
+        statistics: FeatureStatistics, vectors: Tensor<Float>? = nil, rmsd: Double? = nil,
+        excerpt: SetExcerpt = SetExcerpt()
+    ) {
         self.statistics = statistics
         self.vectors = vectors
         self.rmsd = rmsd
+        self.excerpt = excerpt
     }
 
     /// Returns the Fréchet distance from another set. If both sets have no more samples than features, it comes from
@@ -30,5 +37,23 @@ package struct FeatureSet: Sendable {
             return try FrechetDistance(features: vectors, features: others)
         }
         return try statistics.distance(to: other.statistics)
+    }
+}
+
+/// The part of a set that people look at.
+package struct SetExcerpt: Sendable {
+    /// The most pictures that are kept.
+    static let pictureLimit = 32
+
+    /// The first pictures, as the feature network saw them before it resized them.
+    package internal(set) var pictures: [Image] = []
+    /// The statistics of the first 128, 256, ... samples, from the first such number that exceeds the number of features.
+    package internal(set) var course: [FeatureStatistics] = []
+
+    package init() {}
+
+    mutating func add(_ levels: Tensor<Float>) {
+        let room = min(levels.batch, Self.pictureLimit - pictures.count)
+        if room > 0 { pictures += Image.images(ofLevels: levels.samples(0..<room)) }
     }
 }

@@ -5,7 +5,7 @@ import Tensors
 /// Adds up the moments of features as they come. Products are formed over blocks of a fixed number of rows, so the bits
 /// depend only on the order of the samples, not on how they are cut into batches.
 package struct MomentsAccumulator {
-    private static let blockRows = 128
+    static let blockRows = 128
 
     private let dimension: Int
     private var count = 0

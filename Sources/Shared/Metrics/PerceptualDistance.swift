@@ -6,13 +6,13 @@ import Tensors
 ///
 ///     sum over taps l of the mean over pixels of sum_c w_lc (f_c / (|f| + e) - g_c / (|g| + e))^2,  e = 1e-10
 ///
-/// Here f and g are the activations of an image and of its target, normalised over channels at every pixel. The
+/// Here f and g are the activations of an image and of its target, normalized over channels at every pixel. The
 /// activations of the targets are computed once.
 package struct PerceptualDistance: Sendable {
     private let network: any TapNetwork
     /// The weights w_lc by tap and channel.
     private let weights: [[Float]]
-    /// The normalised taps of the targets, each [P, C, h, w].
+    /// The normalized taps of the targets, each [P, C, h, w].
     private let targets: [Tensor<Float>]
 
     /// - Parameters:
@@ -114,7 +114,7 @@ private struct UnitTap {
         }
     }
 
-    /// Returns the same values, and the cotangent of the activations before normalisation. With n = |f|, k = n + e and
+    /// Returns the same values, and the cotangent of the activations before normalization. With n = |f|, k = n + e and
     /// the cotangent g of f / k, it is g / k - f <f, g> / (n k^2); it is 0 if n is 0.
     func gradients(to targets: Tensor<Float>, weights: [Float]) -> ([Double], Tensor<Float>) {
         let parts = values(to: targets, weights: weights)

@@ -29,8 +29,14 @@ package protocol PictureSource: AnyObject {
     var isQuantized: Bool { get }
     /// A warning about the pictures that were given so far; nil if they look right.
     var warning: String? { get }
+    /// The programs that made the pictures given so far; nil if they are not told.
+    var pipeline: String? { get }
     /// Returns the next pictures; nil at the end.
     func next() throws -> PictureBatch?
+}
+
+extension PictureSource {
+    package var pipeline: String? { nil }
 }
 
 /// Throws `.data` if pictures have three channels and the features take one.
@@ -97,6 +103,7 @@ package final class StreamPictures: PictureSource {
     private let channels: Int
     private var range = SampleRange()
     package private(set) var isQuantized = false
+    package private(set) var pipeline: String?
 
     /// - Parameters:
     ///   - reader: a reader that knows the tensors `image` and `target` (the teacher's sample).
@@ -115,6 +122,7 @@ package final class StreamPictures: PictureSource {
     package func next() throws -> PictureBatch? {
         while let samples = try reader.next() {
             guard samples.count > 0 else { continue }
+            if pipeline == nil { pipeline = try? samples.part.history().pipeline }
             return try locating(samples.part.place ?? "samples") {
                 guard let image = samples["image"] else { throw Failure(.data, "no tensor named `image`") }
                 try PictureLayout.channelsFirst.check(image)

@@ -3,7 +3,7 @@ import Tensors
 
 /// Compares sets of samples with one reference.
 package struct ReferenceComparison: Sendable {
-    private let reference: NamedSet
+    package let reference: NamedSet
     private let wantsKernel: Bool
     /// Covariances have no eigenvalue below 0 but by rounding; relative to the largest.
     private static let lowestEigenvalue = -1e-2

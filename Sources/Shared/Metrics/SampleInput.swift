@@ -54,6 +54,11 @@ package enum SampleInput {
         if case .pictures(let pictures) = self { pictures.isQuantized } else { false }
     }
 
+    /// The programs that made the pictures read so far; nil if they are not told.
+    var pipeline: String? {
+        if case .pictures(let pictures) = self { pictures.pipeline } else { nil }
+    }
+
     private static func stream(
         _ stream: StreamReader, _ channels: Int, _ settings: Settings
     ) throws -> SampleInput {

@@ -8,7 +8,7 @@ extension Figure {
     /// a row.
     ///
     /// A table is a line of names, then lines of numbers. The first column is the horizontal axis; every other column
-    /// is a series under its name, with gaps at empty cells. A series whose name begins with `*` is emphasised. A line
+    /// is a series under its name, with gaps at empty cells. A series whose name begins with `*` is emphasized. A line
     /// `# TITLE` before the names is the panel's title. Throws `.data`, naming the line.
     package init(tables text: String, verticalScale: AxisScale = .linear) throws {
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().map {
@@ -45,10 +45,10 @@ extension Panel {
         }
         let rows = try table.map { try $0.numbers(count: cells.count) }
         let series = cells.indices.dropFirst().map { column in
-            let isEmphasised = cells[column].hasPrefix("*")
+            let isEmphasized = cells[column].hasPrefix("*")
             return Series(
-                isEmphasised ? String(cells[column].dropFirst()) : cells[column],
-                rows.map { Point($0[0], $0[column]) }, style: .lineAndDots, isEmphasised: isEmphasised)
+                isEmphasized ? String(cells[column].dropFirst()) : cells[column],
+                rows.map { Point($0[0], $0[column]) }, style: .lineAndDots, isEmphasized: isEmphasized)
         }
         self.init(title: title, horizontal: cells[0], vertical: "", verticalScale: verticalScale, series: series)
     }

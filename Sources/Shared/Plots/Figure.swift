@@ -49,20 +49,20 @@ package struct Series: Sendable {
     package var points: [Point]
     package var style: Style
     /// Whether the series is drawn thicker and above the others.
-    package var isEmphasised: Bool
+    package var isEmphasized: Bool
 
     /// Makes a series of `points`, which are in the axes' own values.
-    package init(_ name: String, _ points: [Point], style: Style = .line, isEmphasised: Bool = false) {
+    package init(_ name: String, _ points: [Point], style: Style = .line, isEmphasized: Bool = false) {
         self.name = name
         self.points = points
         self.style = style
-        self.isEmphasised = isEmphasised
+        self.isEmphasized = isEmphasized
     }
 
     /// Makes a series of `values` over 0, 1, 2, ...
-    package init(_ name: String, values: [Double], style: Style = .line, isEmphasised: Bool = false) {
+    package init(_ name: String, values: [Double], style: Style = .line, isEmphasized: Bool = false) {
         self.init(
             name, values.enumerated().map { Point(Double($0.offset), $0.element) }, style: style,
-            isEmphasised: isEmphasised)
+            isEmphasized: isEmphasized)
     }
 }

@@ -1,14 +1,17 @@
 /// Draws one panel of a figure into its frame.
-struct PanelRenderer {
-    private let panel: Panel
-    private let style: PlotStyle
+package struct PanelRenderer {
+    let panel: Panel
+    let style: PlotStyle
     private let frame: Box
-    private let plot: Box
+    /// The box in which the lines are.
+    package private(set) var plot: Box
+    /// The place of the names of the series; nil if they need not be told.
+    package private(set) var legend: Box?
     private let horizontal: Axis
     private let vertical: Axis
-    private let colours: [Colour]
+    let colours: [Colour]
 
-    init(panel: Panel, frame: Box, style: PlotStyle) {
+    package init(panel: Panel, frame: Box, style: PlotStyle) {
         self.panel = panel
         self.style = style
         self.frame = frame
@@ -22,16 +25,23 @@ struct PanelRenderer {
             top: frame.top + (panel.title.isEmpty ? 16 * scale : style.titleSize * 2.1),
             right: frame.right - 20 * scale,
             bottom: frame.bottom - style.tickSize - style.labelSize * 1.3 - 16 * scale)
+        guard let size = legendSize else { return }
+        legend = freePlace(width: size.width, height: size.height)
+        guard legend == nil else { return }
+        // If no place in the plot is free, the legend stands beside it, unless that leaves too little of the plot.
+        let right = plot.right
+        if size.width < plot.width / 2 { plot.right -= size.width }
+        legend = Box(left: right - size.width, top: plot.top, right: right, bottom: plot.top + size.height)
     }
 
     func draw(on canvas: inout Canvas) {
         drawAxes(on: &canvas)
-        for index in panel.series.indices where !panel.series[index].isEmphasised { drawSeries(index, on: &canvas) }
-        for index in panel.series.indices where panel.series[index].isEmphasised { drawSeries(index, on: &canvas) }
+        for index in panel.series.indices where !panel.series[index].isEmphasized { drawSeries(index, on: &canvas) }
+        for index in panel.series.indices where panel.series[index].isEmphasized { drawSeries(index, on: &canvas) }
         drawLegend(on: &canvas)
     }
 
-    private func place(_ point: Point) -> Point? {
+    func place(_ point: Point) -> Point? {
         guard let x = horizontal.fraction(point.x), let y = vertical.fraction(point.y) else { return nil }
         return Point(plot.left + x * plot.width, plot.bottom - y * plot.height)
     }
@@ -77,12 +87,12 @@ extension PanelRenderer {
     }
 }
 
-// MARK: - Series and legend
+// MARK: - Series
 
 extension PanelRenderer {
     private func drawSeries(_ index: Int, on canvas: inout Canvas) {
         let series = panel.series[index]
-        let width = (series.isEmphasised ? 2.6 : 1.6) * style.scale
+        let width = (series.isEmphasized ? 2.6 : 1.6) * style.scale
         let clip = plot.inset(by: -6 * style.scale)
         let runs = series.points.split(whereSeparator: { place($0) == nil }).map { $0.compactMap(place) }
         let lines = series.style == .dashed ? runs.flatMap { dashes($0, width: width) } : runs
@@ -91,14 +101,14 @@ extension PanelRenderer {
         for point in runs.joined() { drawDot(point, index, on: &canvas, clip: clip) }
     }
 
-    private func drawDot(_ point: Point, _ index: Int, on canvas: inout Canvas, clip: Box? = nil) {
-        let diameter = (panel.series[index].isEmphasised ? 8 : 6) * style.scale
+    func drawDot(_ point: Point, _ index: Int, on canvas: inout Canvas, clip: Box? = nil) {
+        let diameter = (panel.series[index].isEmphasized ? 8 : 6) * style.scale
         canvas.dot(point, diameter: diameter + 2 * style.scale, style.paper, clip: clip)
         canvas.dot(point, diameter: diameter, colours[index], clip: clip)
     }
 
     /// Returns the pieces of a polyline that are drawn if it is dashed.
-    private func dashes(_ line: [Point], width: Double) -> [[Point]] {
+    func dashes(_ line: [Point], width: Double) -> [[Point]] {
         let (drawn, gap) = (4 * width, 3.2 * width)
         var result: [[Point]] = []
         var position = 0.0
@@ -117,53 +127,5 @@ extension PanelRenderer {
             position += length
         }
         return result
-    }
-
-    private func drawLegend(on canvas: inout Canvas) {
-        let named = panel.series.indices.filter { !panel.series[$0].name.isEmpty }
-        guard named.count > 1 || named.contains(where: { panel.series[$0].name != panel.vertical }) else { return }
-        let scale = style.scale
-        let (sample, row) = (26 * scale, style.tickSize * 1.35)
-        let names = named.map { StrokeFont.width(of: panel.series[$0].name, size: style.tickSize) }
-        let size = (width: (names.max() ?? 0) + sample + 26 * scale, height: Double(named.count) * row + 10 * scale)
-        let box = emptiestCorner(width: size.width, height: size.height)
-        canvas.fill(box, style.paper, opacity: 0.88)
-        for (line, index) in named.enumerated() {
-            let y = box.top + 5 * scale + (Double(line) + 0.5) * row
-            let (start, end) = (Point(box.left + 8 * scale, y), Point(box.left + 8 * scale + sample, y))
-            let width = (panel.series[index].isEmphasised ? 2.6 : 1.6) * scale
-            let lines = panel.series[index].style == .dashed ? dashes([start, end], width: width) : [[start, end]]
-            canvas.stroke(lines, width: width, colours[index])
-            if panel.series[index].style == .lineAndDots {
-                drawDot(Point((start.x + end.x) / 2, y), index, on: &canvas)
-            }
-            let baseline = Point(end.x + 8 * scale, y + StrokeFont.capHeight(size: style.tickSize) / 2)
-            style.write(
-                panel.series[index].name, on: &canvas, at: baseline, size: style.tickSize,
-                isBold: panel.series[index].isEmphasised)
-        }
-    }
-
-    /// Returns the box of this size in that corner of the plot which the drawn lines cross least.
-    private func emptiestCorner(width: Double, height: Double) -> Box {
-        let margin = 4 * style.scale
-        let (left, right) = (plot.left + margin, plot.right - margin - width)
-        let (top, bottom) = (plot.top + margin, plot.bottom - margin - height)
-        let corners = [(right, top), (left, top), (right, bottom), (left, bottom)].map { x, y in
-            Box(left: x, top: y, right: x + width, bottom: y + height)
-        }
-        let drawn = panel.series.flatMap { series in
-            let points = series.points.compactMap(place)
-            return zip(points, points.dropFirst()).flatMap { start, end in
-                (0...8).map { step in
-                    let part = Double(step) / 8
-                    return Point(start.x + part * (end.x - start.x), start.y + part * (end.y - start.y))
-                }
-            }
-        }
-        let crossings = corners.map { box in
-            drawn.count { $0.x >= box.left && $0.x <= box.right && $0.y >= box.top && $0.y <= box.bottom }
-        }
-        return zip(corners, crossings).min { $0.1 < $1.1 }?.0 ?? corners[0]
     }
 }

@@ -16,7 +16,7 @@ package struct PlotStyle: Sendable {
     package let grid = Colour(0xE6E9ED)
     package let paper = Colour(0xFFFFFF)
 
-    /// Emphasised series take the first colours, all others the second. The palette is Okabe and Ito's, which readers
+    /// Emphasized series take the first colours, all others the second. The palette is Okabe and Ito's, which readers
     /// with any colour vision can tell apart, with a yellow that is darkened for white paper.
     private static let strong = [Colour(0xD1450B), Colour(0x0B5FA5), Colour(0x00805F)]
     private static let plain = [
@@ -25,11 +25,11 @@ package struct PlotStyle: Sendable {
     ]
 
     package func colours(for series: [Series]) -> [Colour] {
-        var (emphasised, others) = (0, 0)
+        var (emphasized, others) = (0, 0)
         return series.map { one in
-            defer { if one.isEmphasised { emphasised += 1 } else { others += 1 } }
-            return one.isEmphasised
-                ? PlotStyle.strong[emphasised % PlotStyle.strong.count]
+            defer { if one.isEmphasized { emphasized += 1 } else { others += 1 } }
+            return one.isEmphasized
+                ? PlotStyle.strong[emphasized % PlotStyle.strong.count]
                 : PlotStyle.plain[others % PlotStyle.plain.count]
         }
     }

@@ -15,7 +15,7 @@ package struct Schedule: Sendable, Equatable {
     package var coefficients: CoefficientMatrices?
     /// The method that found it: ld3, dmn, gits, ays, d-ode, heuristic, or the name of a discretization.
     package var method: String
-    /// The loss that was minimised; nil if none was.
+    /// The loss that was minimized; nil if none was.
     package var loss: String?
     /// The validation loss of the start.
     package var lossBefore: Double?

@@ -13,7 +13,7 @@ package struct Tensor<Element: TensorElement>: Sendable {
 
     package var count: Int { storage.count }
 
-    /// Makes a tensor of uninitialised memory; `fill` must write every element.
+    /// Makes a tensor of uninitialized memory; `fill` must write every element.
     package init(shape: [Int], fill: (UnsafeMutableBufferPointer<Element>) throws -> Void) rethrows {
         self.shape = shape
         storage = AlignedStorage(count: shape.reduce(1, *))

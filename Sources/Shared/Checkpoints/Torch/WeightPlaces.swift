@@ -20,7 +20,7 @@ struct WeightPlaces {
     private static let maximumDepth = 4
     /// The largest number of values that are looked at; the places after it are not found.
     private static let maximumVisits = 1 << 16
-    /// Keys under which checkpoints keep tensors that are no weights: the states of optimisers, and copies of plain
+    /// Keys under which checkpoints keep tensors that are no weights: the states of optimizers, and copies of plain
     /// weights beside averages.
     private static let others = ["opt", "sched", "scaler", "collected", "backup", "temp_stored"]
 

@@ -18,7 +18,7 @@ package struct MixtureDenoiser<Element: TensorElement>: SamplewiseDenoiser {
     private let variances: [Double]
 
     /// - Parameters:
-    ///   - weights: [K], positive; normalised here.
+    ///   - weights: [K], positive; normalized here.
     ///   - means: [K, sample shape].
     ///   - deviations: standard deviations, [K, sample shape] or [K], positive.
     package init(

@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// Uninitialised Floats at a fixed address, aligned to a cache line.
+/// Uninitialized Floats at a fixed address, aligned to a cache line.
 ///
 /// A large buffer asks the system for huge pages: every evaluation reads a network's weights from end to end, and with
 /// small pages each 4 KiB of them costs a walk through the page tables.

@@ -194,7 +194,7 @@ package struct GroupNorm: Operation {
         return (start[channel], start[half + channel])
     }
 
-    /// Writes the normalised and activated map of one source.
+    /// Writes the normalized and activated map of one source.
     private func apply(_ run: GraphRun, _ value: Value, first: Int) {
         let own = value.shape.stride
         let input = FloatPointer(run.activations(value)), target = run.activations(output)

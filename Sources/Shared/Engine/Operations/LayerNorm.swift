@@ -1,4 +1,4 @@
-/// Layer norm (Ba et al. 2016): the channels of each pixel are normalised by themselves,
+/// Layer norm (Ba et al. 2016): the channels of each pixel are normalized by themselves,
 ///
 ///     y = gamma x^ + beta,   x^ = (x - mean) r,   r = 1 / sqrt(variance + eps)
 ///

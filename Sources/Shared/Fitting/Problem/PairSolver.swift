@@ -39,7 +39,8 @@ package struct PairSolver<Element: TensorElement>: Sendable {
         return (results, first ?? results)
     }
 
-    private func results(
+    /// Returns the results of the pairs at `indices` from their moved noises, [B, target shape], solved as one batch.
+    package func results(
         _ course: Course, _ set: FittingSet<Element>, _ indices: [Int]
     ) throws -> Tensor<Element> {
         try solve(

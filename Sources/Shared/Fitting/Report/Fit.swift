@@ -21,6 +21,8 @@ package struct Fit: Sendable {
     package var work: EvaluationCount
     /// Further results of the method.
     package var details: [FitDetail] = []
+    /// Nil unless they were asked for.
+    package var samples: FitSamples?
 
     /// A fit whose schedule is judged and is the next neighbour; its losses are written into the schedule.
     package init(

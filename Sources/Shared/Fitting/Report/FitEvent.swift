@@ -1,6 +1,6 @@
 import Solvers
 
-/// One update of the parameters, as an optimiser tells of it.
+/// One update of the parameters, as an optimizer tells of it.
 package struct TrainingStep: Sendable, Equatable {
     /// Counted from 1.
     package var number: Int

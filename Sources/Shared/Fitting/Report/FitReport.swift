@@ -27,7 +27,7 @@ extension Fit {
     }
 
     /// How the schedule came about, a sentence each.
-    var remarks: [String] {
+    package var remarks: [String] {
         var lines: [String] = []
         let most = starts.first?.pairs
         let rated = starts.map { rated in
@@ -48,7 +48,7 @@ extension Fit {
     }
 
     /// Steps, evaluations and number of values, always together.
-    func summary() throws -> String {
+    package func summary() throws -> String {
         let evaluations = try schedule.evaluations()
         let coefficients = schedule.coefficients == nil ? "" : ", learned coefficients"
         return "\(schedule.solver.name): \(counted(schedule.steps, "step")), \(counted(evaluations, "evaluation")), "

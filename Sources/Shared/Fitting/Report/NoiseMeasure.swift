@@ -2,18 +2,18 @@ import Diffusion
 
 /// The number in which reports compare the steps of a schedule: the log-SNR, or sigma if the log-SNR is infinite at an end of
 /// the process.
-struct NoiseMeasure: Sendable {
-    let name: String
+package struct NoiseMeasure: Sendable {
+    package let name: String
     private let process: NoiseProcess
 
     /// Returns nil if the noise levels are not known.
-    init?(_ process: NoiseProcess) {
+    package init?(_ process: NoiseProcess) {
         guard process.hasNoiseLevels else { return nil }
         self.process = process
         name = process.hasFiniteLogSNR ? "log-SNR" : "sigma"
     }
 
-    func callAsFunction(_ time: Double) -> Double {
+    package func callAsFunction(_ time: Double) -> Double {
         // Lambda is half the log-SNR.
         process.hasFiniteLogSNR ? 2 * process.lambda(time) : process.listedSigma(time)
     }

@@ -13,11 +13,16 @@ package struct CloudMetrics: Sendable, Equatable {
     package var neighbours: NeighbourAccuracy?
     /// JSD, in bits.
     package var divergence: Double
+    /// The distance of each reference to the nearest sample.
+    package private(set) var referenceDistances: [Double]
+    /// The distance of each sample to the nearest reference, and the number of that reference.
+    package private(set) var sampleDistances: [Double] = []
+    package private(set) var nearestReferences: [Int] = []
 
     package init(
         sampleToReference distances: CloudDistances, neighbours: NeighbourAccuracy?, divergence: Double
     ) {
-        var nearestSample = [Double](repeating: .infinity, count: distances.columns)
+        referenceDistances = [Double](repeating: .infinity, count: distances.columns)
         var covered = [Bool](repeating: false, count: distances.columns)
         var total = 0.0
         for row in 0..<distances.rows {
@@ -25,12 +30,14 @@ package struct CloudMetrics: Sendable, Equatable {
             for column in 0..<distances.columns {
                 let distance = distances[row, column]
                 if distance < distances[row, nearest] { nearest = column }
-                nearestSample[column] = min(nearestSample[column], distance)
+                referenceDistances[column] = min(referenceDistances[column], distance)
             }
             covered[nearest] = true
             total += distances[row, nearest]
+            sampleDistances.append(distances[row, nearest])
+            nearestReferences.append(nearest)
         }
-        minimumMatchingDistance = nearestSample.reduce(0, +) / Double(distances.columns)
+        minimumMatchingDistance = referenceDistances.reduce(0, +) / Double(distances.columns)
         sampleDistance = total / Double(distances.rows)
         coverage = Double(covered.count { $0 }) / Double(distances.columns)
         self.neighbours = neighbours
@@ -45,15 +52,20 @@ package struct NeighbourAccuracy: Sendable, Equatable {
     package var references: Double
     /// Among the samples.
     package var samples: Double
+    /// The distance of each reference to the nearest other reference.
+    package private(set) var referenceDistances: [Double]
 
     /// - Parameters:
     ///   - cross: distances of the samples, by row, to the references.
     package init(references: CloudDistances, cross: CloudDistances, samples: CloudDistances) {
-        let ownReferences = (0..<references.rows).count { row in
-            let own = Self.least(references.rows, but: row) { references[row, $0] }
-            // If a reference and a sample are equally near, the reference counts as the nearest.
-            return own <= Self.least(samples.rows, but: nil) { cross[$0, row] }
+        let distances = (0..<references.rows).map { row in
+            Self.least(references.rows, but: row) { references[row, $0] }
         }
+        let ownReferences = (0..<references.rows).count { row in
+            // If a reference and a sample are equally near, the reference counts as the nearest.
+            distances[row] <= Self.least(samples.rows, but: nil) { cross[$0, row] }
+        }
+        referenceDistances = distances
         let ownSamples = (0..<samples.rows).count { row in
             let own = Self.least(samples.rows, but: row) { samples[row, $0] }
             return own < Self.least(references.rows, but: nil) { cross[row, $0] }

@@ -6,7 +6,8 @@ import Formats
 package struct CloudReport: Sendable {
     package struct Entry: Sendable {
         package var name: String
-        package var count: Int
+        package var samples: CloudSamples
+        package var count: Int { samples.count }
         /// Such as "0-99,200"; nil if the samples have none, or one comes twice.
         package var seeds: String?
         package var metrics: CloudMetrics
@@ -15,7 +16,7 @@ package struct CloudReport: Sendable {
 
         package init(name: String, samples: CloudSamples, metrics: CloudMetrics) {
             self.name = name
-            count = samples.count
+            self.samples = samples
             if let given = samples.seeds {
                 var ranges = SeedRanges()
                 let isUnique = given.sorted().allSatisfy { (try? ranges.insert($0)) != nil }
@@ -28,13 +29,13 @@ package struct CloudReport: Sendable {
 
     package var entries: [Entry]
     package var reference: String
-    package var referenceCount: Int
+    package var references: CloudSamples
     package var scale: CloudScale
 
-    package init(entries: [Entry], reference: String, referenceCount: Int, scale: CloudScale) {
+    package init(entries: [Entry], reference: String, references: CloudSamples, scale: CloudScale) {
         self.entries = entries
         self.reference = reference
-        self.referenceCount = referenceCount
+        self.references = references
         self.scale = scale
     }
 
@@ -81,11 +82,28 @@ package struct CloudReport: Sendable {
             let text = "\(significant(mean * figure.factor, digits: 4)) +- \(spread)\(figure.unit)"
             lines.append(("mean \(figure.title)", text))
         }
-        lines.append(("reference", "\(reference), \(referenceCount) clouds"))
+        lines.append(("reference", "\(reference), \(references.count) clouds"))
         lines.append(("scale", scale.rawValue))
         let width = (lines.map(\.0.count).max() ?? 0) + 2
         return lines.map { ($0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1).onePrintableLine + "\n" }
             .joined()
+    }
+
+    /// The figures that every set has, a row for each set under their names; of several sets, mean and deviation at last.
+    package var table: [[String]] {
+        let figures = Self.figures.filter { figure in entries.allSatisfy { figure.value($0) != nil } }
+        func number(_ value: Double, _ figure: Figure, digits: Int = 4) -> String {
+            significant(value * figure.factor, digits: digits)
+        }
+        let rows = entries.map { entry in
+            [entry.name]
+                + figures.map { figure in figure.value(entry).map { number($0, figure) + figure.unit } ?? "" }
+                + ["\(entry.count)"]
+        }
+        let means = figures.compactMap { figure in
+            summary(figure).map { "\(number($0, figure)) ± \(number($1, figure, digits: 2))\(figure.unit)" }
+        }
+        return [["set"] + figures.map(\.title) + ["clouds"]] + rows + (means.isEmpty ? [] : [["mean"] + means + [""]])
     }
 
     package var json: JSONValue {
@@ -96,7 +114,8 @@ package struct CloudReport: Sendable {
             members.append(.init("deviation", .object(summaries.map { .init($0.0, .number($0.1.deviation)) })))
         }
         members.append(
-            .init("reference", .object([.init("name", .string(reference)), .init("count", .integer(referenceCount))])))
+            .init(
+                "reference", .object([.init("name", .string(reference)), .init("count", .integer(references.count))])))
         members.append(.init("normalize", .string(scale.rawValue)))
         return .object(members)
     }

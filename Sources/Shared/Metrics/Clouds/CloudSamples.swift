@@ -11,6 +11,9 @@ package struct CloudSamples: Sendable {
     /// The mean squared difference of each cloud's coordinates from the teacher's; nil without a teacher.
     package private(set) var squaredErrors: [Double]?
 
+    /// The programs that made the clouds; nil if they are not told.
+    package private(set) var pipeline: String?
+
     package var count: Int { clouds.count }
 
     /// Reads standard input (`-`), a stream of samples, a .npy array [B, N, 3], a .npz archive with `arr_0` or one array, or
@@ -24,6 +27,7 @@ package struct CloudSamples: Sendable {
         } else {
             let stream = path == "-" ? try StreamReader.standardInput(.samples) : try .file(path, .samples)
             let reader = SampleReader(stream, known: ["image", "target"], foreign: .drop, reporter: reporter)
+            pipeline = try? reader.firstPart().history().pipeline
             while let batch = try reader.next() { if batch.count > 0 { try add(batch) } }
         }
         guard count > 0 else { throw Failure(.data, place: place, "holds no clouds") }

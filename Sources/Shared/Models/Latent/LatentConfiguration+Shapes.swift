@@ -4,7 +4,7 @@ import Formats
 import Networks
 
 extension LatentConfiguration {
-    /// Recognises a released model by the names and shapes of its tensors, which stand under CompVis' names.
+    /// Recognizes a released model by the names and shapes of its tensors, which stand under CompVis' names.
     ///
     /// - Parameters:
     ///   - document: a configuration of CompVis that tells no sizes; its `params.parameterization` says what the network

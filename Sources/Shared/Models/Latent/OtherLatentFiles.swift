@@ -14,8 +14,8 @@ enum OtherLatentFiles {
         "controlnet_": "a ControlNet, which is not read",
         "lora_": "a LoRA, changes of another model's weights, which is not read",
         ".lora.": "a LoRA, changes of another model's weights, which is not read",
-        ".quant_state.": "a model with quantised weights, which are not read",
-        ".absmax": "a model with quantised weights, which are not read",
+        ".quant_state.": "a model with quantized weights, which are not read",
+        ".absmax": "a model with quantized weights, which are not read",
     ]
 
     /// Texts in the names of diffusers' pipelines, and the kind of model that has them.
@@ -64,7 +64,7 @@ enum OtherLatentFiles {
             name.hasPrefix(prefix) && weights.type(of: name)?.isFloat == false
         }
         if let integers, let type = weights.type(of: integers) {
-            throw Failure(.data, place: integers, "is of type \(type.rawValue): quantised weights are not read")
+            throw Failure(.data, place: integers, "is of type \(type.rawValue): quantized weights are not read")
         }
         if weights.shape(of: prefix + "label_emb.0.0.weight") != nil {
             throw Failure(.data, place: prefix + "label_emb.0.0.weight", "a network with this tensor is not read")

@@ -16,7 +16,7 @@ package struct AutoencoderArchitecture: Sendable, Equatable {
     package var attentionLevels: Set<Int> = []
     /// The groups of every group norm.
     package var groups = 32
-    /// The rows of the table of codes; nil if latents are not quantised.
+    /// The rows of the table of codes; nil if latents are not quantized.
     package var codes: Int?
 
     /// The pixels of a picture for each pixel of a latent, along one side.
@@ -39,7 +39,7 @@ package struct AutoencoderArchitecture: Sendable, Equatable {
         ["first_stage_model.", "vae.", ""].first { weights.shape(of: $0 + "decoder.conv_in.weight") != nil }
     }
 
-    /// Recognises the decoder by the shapes of its tensors. Throws `data` if they are none of such a decoder.
+    /// Recognizes the decoder by the shapes of its tensors. Throws `data` if they are none of such a decoder.
     ///
     /// - Parameter groups: the groups of the norms, which no shape shows.
     package init(weights: any WeightSource, prefix: String, groups: Int = 32) throws {

@@ -13,7 +13,7 @@ struct AutoencoderBuilder {
         self.builder = builder
     }
 
-    /// Builds the decoder on latents, quantised first if the autoencoder has codes, and returns the pictures.
+    /// Builds the decoder on latents, quantized first if the autoencoder has codes, and returns the pictures.
     mutating func build(_ latents: Value) throws -> Value {
         var x = latents
         if let codes = architecture.codes {

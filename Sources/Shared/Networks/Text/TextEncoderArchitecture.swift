@@ -33,7 +33,7 @@ package struct TextEncoderArchitecture: Sendable, Equatable {
         (.fused, "cond_stage_model.model."), (.fused, ""),
     ]
 
-    /// Recognises a text encoder by the names and shapes of its tensors; nil if the file has none.
+    /// Recognizes a text encoder by the names and shapes of its tensors; nil if the file has none.
     ///
     /// Shapes do not show the heads, the activation and the layers to be left out. The encoder of Stable Diffusion 1,
     /// of width 768, and others have heads of 64 channels and the logistic activation. OpenCLIP's, of width 1024, has

@@ -2,7 +2,7 @@ import Diagnostics
 import Formats
 
 extension NetworkConfiguration {
-    /// Recognises the U-Net of a latent diffusion model by the names and shapes of its tensors.
+    /// Recognizes the U-Net of a latent diffusion model by the names and shapes of its tensors.
     ///
     /// Shapes do not show the heads of attention. Known are Stable Diffusion 1 (context of 768 numbers, 8 heads) and 2
     /// (1024, heads of 64 channels), latent diffusion's ImageNet network (512, 1 head) and its networks without context

@@ -6,7 +6,7 @@ import Tensors
 package enum ActivationPolicy: Sendable {
     /// The activations are kept, and no evaluation is repeated.
     case keep
-    /// Only states are kept, and the network is evaluated again on the way back (rematerialisation).
+    /// Only states are kept, and the network is evaluated again on the way back (rematerialization).
     case recompute
 }
 

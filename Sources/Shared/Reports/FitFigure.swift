@@ -1,5 +1,6 @@
 import Diagnostics
 import Diffusion
+import Fitting
 import Images
 import Plots
 import Solvers
@@ -27,7 +28,7 @@ extension Fit {
             Series($0.start.name, points($0.start.times), style: .dashed)
         }
         if isDecoupled { series.append(Series("model times", points(schedule.modelTimes), style: .lineAndDots)) }
-        series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasised: true))
+        series.append(Series("found", points(schedule.times), style: .lineAndDots, isEmphasized: true))
         return Panel(title: "discretization", horizontal: "step", vertical: measure?.name ?? "t", series: series)
     }
 
@@ -40,7 +41,7 @@ extension Fit {
             verticalScale: history.measure == .loss ? .logarithmic : .linear,
             series: [
                 Series("training", points(history.training)), Series("validation", points(history.validation)),
-                Series("best", points(history.best), isEmphasised: true),
+                Series("best", points(history.best), isEmphasized: true),
             ])
     }
 }
