@@ -46,6 +46,6 @@ import Testing
     @Test(.enabled(if: ProductPrecision.hasTiles, "this processor has no tiles for bfloat16"))
     func isForNetworks() throws {
         let result = try Programs.shell("ld3-teacher --precision bf16 --model gaussian:shape=8 </dev/null")
-        #expect(result.status == 64 && result.errors.contains("--precision is for networks"), "\(result.errors)")
+        #expect(result.status == 64 && result.errors.contains("--precision: is for networks"), "\(result.errors)")
     }
 }

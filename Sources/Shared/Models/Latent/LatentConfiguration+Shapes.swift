@@ -9,7 +9,7 @@ extension LatentConfiguration {
     /// - Parameters:
     ///   - document: a configuration of CompVis that tells no sizes; its `params.parameterization` says what the network
     ///     predicts.
-    ///   - network: the U-Net, if it need not be recognised.
+    ///   - network: the U-Net, if it need not be recognized.
     /// - Throws: `data` if the tensors are none of such a model, or if shapes do not show what it computes.
     package init(
         shapesOf weights: any WeightSource, document: JSONValue?, network: NetworkConfiguration? = nil

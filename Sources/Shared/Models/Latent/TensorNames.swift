@@ -56,7 +56,7 @@ extension TensorNames {
     /// The beginnings of an autoencoder's names.
     static let autoencoderRoots = ["decoder.", "encoder.", "quant_conv.", "post_quant_conv.", "quantize."]
 
-    /// The names of a text encoder whose tensors are not recognised.
+    /// The names of a text encoder whose tensors are not recognized.
     static let unknownTextEncoder = TensorNames(
         prefix: LatentModelFiles.conditionPrefix + "transformer.text_model.", storedPrefix: "", modules: nil)
 
