@@ -35,6 +35,7 @@ need_loss() {
 noise() {
     local own=(--model "$CHECKPOINT") option= word
     for word in ${MODEL:-}; do
+        case $word in --architecture=* | --text-encoder=*) own+=("$word") ;; esac
         case $option in --architecture | --text-encoder) own+=("$option" "$word") ;; esac
         option=$word
     done

@@ -100,7 +100,8 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-pullback", action="store_true", help="do not offer gradients")
     options = parser.parse_args()
-    if options.predicts != "data" and not has_levels(options.process):
+    has_velocity = not options.process.startswith("edm")
+    if options.predicts != "data" and not (has_levels(options.process) and (options.predicts != "velocity" or has_velocity)):
         sys.exit(f"--predicts {options.predicts} with --process {options.process}: let the network return x_0 (--predicts data)")
     # Only frames go to standard output, whatever a library prints.
     output = sys.stdout.buffer

@@ -93,8 +93,8 @@ struct CloudRun {
         }
         progress.finish()
         let report = CloudReport(entries: entries, reference: reference, references: referenceSamples, scale: scale)
-        try page?.publish(CloudPage(report).sections())
         try Descriptor.write(Descriptor.standardOutput, printsJSON ? report.json.text + "\n" : report.text)
+        try page?.publish(CloudPage(report).sections())
     }
 
     /// The sets of --set-size clouds in `path`, or the one set. A rest that fills no set is left out.

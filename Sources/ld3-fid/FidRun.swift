@@ -99,9 +99,9 @@ struct FidRun {
         guard let comparison else { return }
         let report = try comparison.report(on: sets, quantization: settings.quantization.rawValue)
         for warning in report.warnings { settings.reporter.warn(warning) }
+        try Descriptor.write(Descriptor.standardOutput, printsJSON ? report.json.text + "\n" : report.text)
         let (target, file) = (comparison.reference, statisticsFile)
         try page?.publish(DistancePage(report, of: sets, reference: target, statisticsFile: file).sections())
-        try Descriptor.write(Descriptor.standardOutput, printsJSON ? report.json.text + "\n" : report.text)
     }
 
     private func set(_ reference: String, _ evaluator: FeatureEvaluator) throws -> NamedSet {

@@ -83,11 +83,11 @@ struct FitSession<Element: TensorElement> {
             if request.method.solvedPairs != .none { fit.work = fit.work + firstOutputs }
             fit.schedule.loss = request.ownLoss(of: model) == nil ? request.loss.name.rawValue : ForeignLoss.name
             fit.schedule.record(made)
-            fit.samples = try request.arguments.integerIfGiven("report-samples").flatMap {
-                try problem.samples(of: fit, count: $0, model: model)
-            }
-            fits.append(fit)
             try done(fit, request.arguments.isGiven("export") ? try problem.tiedLoss(fit.judged) : nil)
+            fit.samples = problem.samples(
+                of: fit, count: request.arguments.integerIfGiven("report-samples"), model: model,
+                reporter: request.arguments.reporter)
+            fits.append(fit)
         }
         return fits
     }

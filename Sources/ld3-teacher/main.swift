@@ -11,7 +11,8 @@ let command = Command(
         OptionGroup(
             "solution",
             [
-                .schedule(default: "logsnr; uniform on a flow"), .solver(default: "unipc"), .order, .variant, .nfe(default: "20"), .steps,
+                .schedule(default: "logsnr; uniform on a flow"), .solver(default: "unipc"), .order, .variant,
+                .nfe(default: "20"), .steps,
             ]),
         OptionGroup(
             "serving",

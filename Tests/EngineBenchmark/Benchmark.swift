@@ -9,7 +9,7 @@ import Tensors
 /// peer/sd_unet_torch.py do.
 ///
 ///     engine-benchmark [--config cifar10|ffhq64|mnist|lsun|imagenet|sd15|vq-f4-256|kl-f8-512|sd15-step|FILE] [--batch 1,2,8]
-///         [--type F32|F16|BF16] [--precision float32|bf16|bf16x3] [--threads N] [--seconds S] [--only forward|forward+vjp] [--save FILE]
+///         [--type F32|F16|BF16] [--precision float32|bf16] [--threads N] [--seconds S] [--only forward|forward+vjp] [--save FILE]
 struct Benchmark {
     private var configuration = "cifar10"
     private var batches = [1, 2, 8]
@@ -31,7 +31,11 @@ struct Benchmark {
             case "--config": configuration = value
             case "--batch": batches = value.split(separator: ",").compactMap { Int($0) }
             case "--type": type = DataType(rawValue: value) ?? type
-            case "--precision": precision = ProductPrecision(rawValue: value) ?? precision
+            case "--precision":
+                guard let known = ProductPrecision(rawValue: value) else {
+                    throw Failure(.usage, "--precision \(value) is not known")
+                }
+                precision = known
             case "--threads": threads = Int(value)
             case "--seconds": seconds = Double(value) ?? seconds
             case "--only": only = value
@@ -55,7 +59,7 @@ struct Benchmark {
             where only == nil || only == what {
                 let (time, best, processor) = try measure { try body(batch) }
                 line([
-                    "config": configuration, "batch": batch, "what": what,
+                    "config": configuration, "precision": precision.rawValue, "batch": batch, "what": what,
                     "ms_per_image": rounded(1e3 * time / Double(batch)),
                     "best_ms_per_image": rounded(1e3 * best / Double(batch)),
                     "cpu_ms_per_image": rounded(1e3 * processor / Double(batch)),
@@ -125,7 +129,7 @@ struct Benchmark {
 
     private func line(_ values: [String: any Sendable]) {
         let order = [
-            "config", "batch", "what", "ms", "cpu_ms", "ms_per_image", "best_ms_per_image", "cpu_ms_per_image",
+            "config", "precision", "batch", "what", "ms", "cpu_ms", "ms_per_image", "best_ms_per_image", "cpu_ms_per_image",
             "gflops", "peak_mb",
         ]
         let members = order.compactMap { key in

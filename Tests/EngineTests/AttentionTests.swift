@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    private static func attention(
+    static func attention(
         height: Int, width: Int, channels: Int, heads: Int, isCausal: Bool = false
     ) -> OperationCase {
         let size = channels * height * width
@@ -71,7 +71,7 @@ import Testing
             })
     }
 
-    private static func crossAttention(
+    static func crossAttention(
         height: Int, width: Int, keys: Int, channels: Int, heads: Int
     ) -> OperationCase {
         OperationCase(

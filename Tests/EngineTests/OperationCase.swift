@@ -83,12 +83,12 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
 
     // MARK: - Parts
 
-    private func network(copies: Int = 1, threads: Int = 2, imagesTogether: Int? = 4) -> CompiledNetwork {
+    private func network(copies: Int = 1, threads: Int = 2, imagesTogether: Int? = 4) throws -> CompiledNetwork {
         var graph = Graph()
         let values = inputs.map { graph.input($0) }
         let outputs = (0..<copies).map { _ in build(&graph, values) }
         return CompiledNetwork(
-            graph.multiplying(in: precision), inputs: values, outputs: outputs, differentiable: values,
+            try graph.multiplying(in: precision), inputs: values, outputs: outputs, differentiable: values,
             pool: ThreadPool(threads: threads),
             imagesTogether: imagesTogether)
     }
@@ -121,7 +121,7 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
 
     /// Returns the values of seven images, and their inputs' cotangents, image by image.
     private func results(batches: [Int], threads: Int, imagesTogether: Int?) throws -> [Float] {
-        let network = network(threads: threads, imagesTogether: imagesTogether)
+        let network = try network(threads: threads, imagesTogether: imagesTogether)
         let tensors = arguments(batch: 7)
         var results: [Float] = []
         var first = 0

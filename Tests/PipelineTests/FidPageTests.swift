@@ -26,11 +26,12 @@ import Testing
         let first = try #require(text.split(separator: "\n").first?.split(separator: " ").dropFirst().first)
         #expect(page.contains("<tr><td>s, set 1</td><td>\(first)</td>"))
         #expect(page.contains("<td>mean</td>") && page.contains(" ± "))
-        #expect(page.contains("seeds 200-399") && page.contains("<dt>samples made by</dt>\n<dd>ld3-noise --seeds=0-399"))
+        #expect(
+            page.contains("seeds 200-399") && page.contains("<dt>samples made by</dt>\n<dd>ld3-noise --seeds=0-399"))
         #expect(page.contains("<dd>features of 400 pictures, 2 distances</dd>"))
         #expect(count("src=\"data:image/png;base64,iVBOR", in: page) == 4)
         #expect(!page.contains("://"))
-        // The same samples without a page have the same distance.
+        // Without a page the samples have the same distance.
         let plain = try Programs.shell("cd '\(folder.path)'; ld3-fid -q --set-size 200 --reference mnist s").text
         #expect(plain == text)
     }

@@ -60,7 +60,9 @@ import Testing
         let withoutPage = try fit("--report-samples=3")
         #expect(withoutPage.status == 64 && withoutPage.errors.contains("--report-samples"), "\(withoutPage.errors)")
         let vectors = try fit("--report-samples=3", "--report", file)
-        #expect(vectors.status == 65 && vectors.errors.contains("--report-samples: samples of shape [8]"), "\(vectors.errors)")
+        #expect(
+            vectors.status == 65 && vectors.errors.contains("--report-samples: samples of shape [8]"),
+            "\(vectors.errors)")
     }
 
     @Test func thePlotIsAPicture() throws {

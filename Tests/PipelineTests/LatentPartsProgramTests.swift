@@ -90,6 +90,53 @@ struct LatentPartsProgramTests {
         #expect(pixels.0 == 7 && !pixels.errors.contains("recipe"), "\(pixels)")
     }
 
+    /// Noise records the text encoder that its prompts are for, and a schedule that records none does not hide it.
+    @Test func theTextEncoderOfNoiseGoesBeforeThatOfASchedule() throws {
+        let other = tensors.filter { $0.name.hasPrefix("cond_stage_model.transformer.") }.map { tensor in
+            var tensor = tensor
+            tensor.name = String(tensor.name.dropFirst("cond_stage_model.transformer.".count))
+            return tensor
+        }
+        // The same weights with other metadata are a file of another digest.
+        try folder.write(Safetensors.serialize(metadata: ["note": "other"], tensors: other), to: "other.safetensors")
+        let fit = "ld3-fit -q --method heuristic --solver ddim --nfe 2 --format stream > schedule.safetensors"
+        let noise = "ld3-noise \(Self.noise) --model digits64"
+        let plain = try shell("\(noise) | ld3-teacher \(Self.solve) | \(fit)")
+        #expect(plain.status == 0, "\(plain.errors)")
+        let sample = "ld3-sample --latents --guidance 3 --schedule schedule.safetensors"
+        let taken = try shell("\(noise) --text-encoder clip.safetensors | \(sample)")
+        #expect(taken.status == 0, "\(taken.errors)")
+        #expect(try streamFrames(taken.output)[0].metadata["ld3.text_encoder"] == "clip.safetensors")
+        #expect(taken.errors.contains("not with the text encoder clip.safetensors"), "\(taken.errors)")
+        // Noise is refused with another one, whoever names it.
+        let changed = try shell("\(noise) --text-encoder clip.safetensors | \(sample) --text-encoder other.safetensors")
+        #expect(changed.status == 65 && changed.errors.contains("made with the text encoder clip.safetensors, not"))
+        let clip = "\(noise) --text-encoder clip.safetensors | ld3-teacher \(Self.solve) | \(fit)"
+        #expect(try shell(clip).status == 0)
+        let two = try shell("\(noise) --text-encoder other.safetensors | \(sample)")
+        #expect(two.status == 65 && two.output.isEmpty, "\(two.errors)")
+        #expect(two.errors.contains("made with the text encoder other.safetensors, and"), "\(two.errors)")
+        let insisted = try shell("\(noise) --text-encoder other.safetensors | \(sample) --allow-other-model")
+        #expect(insisted.status == 0, "\(insisted.errors)")
+    }
+
+    /// A part that a stream records of a model without parts is a fault of the stream.
+    @Test func recordedPartsOfOtherModelsAreFaultsOfData() throws {
+        let named = try shell("ld3-noise -n 1 --model digits64 --decoder vae.safetensors")
+        let latent = try streamFrames(named.output)[0]
+        for model in ["mnist32", "gaussian:shape=8,mean=0,std=0.5"] {
+            let noise = try shell("ld3-noise -n 1 --model \(model)")
+            #expect(noise.status == 0, "\(noise.errors)")
+            var frame = try streamFrames(noise.output)[0]
+            frame.metadata["ld3.decoder"] = "vae.safetensors"
+            frame.metadata["ld3.decoder_sha256"] = latent.metadata["ld3.decoder_sha256"]
+            try folder.write(frame.image, to: "named.ld3")
+            let result = try shell("ld3-sample --schedule uniform --nfe 2 < named.ld3")
+            #expect(result.status == 65 && result.output.isEmpty, "\(model): \(result.errors)")
+            #expect(result.errors.contains("ld3.decoder: is for"), "\(model): \(result.errors)")
+        }
+    }
+
     @Test func faultsOnTheCommandLine() throws {
         for (command, status, words) in [
             ("ld3-noise -n 1 --model unet.safetensors", 65, ["unet.safetensors", "give", "--text-encoder"]),

@@ -2,7 +2,7 @@ import Formats
 import TestSupport
 import Testing
 
-/// What the programs record of a run's settings, so that later stages work with the same network, guidance and prompts.
+/// The programs record a run's settings, so that later stages work with the same network, guidance and prompts.
 struct RecordedTests {
     private let folder: TemporaryFolder
 

@@ -115,39 +115,13 @@ static inline void processor_round(const float *source, unsigned short *target, 
         _mm256_storeu_si256((__m256i_u *)(target + i), (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(source + i)));
 }
 
-// Returns what rounding 16 Floats to bfloat16 takes away.
-static inline __m512 processor_rounding_rest(__m512 x) {
-    const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x));
-    return _mm512_sub_ps(x, (__m512)_mm512_slli_epi32(high, 16));
-}
-
-// Rounds `count` Floats, a multiple of 16, to bfloat16 numbers, and what is left of them to others.
-static inline void processor_split(const float *source, unsigned short *target, unsigned short *rest, long count) {
-    for (long i = 0; i < count; i += 16) {
-        const __m512 x = _mm512_loadu_ps(source + i);
-        _mm256_storeu_si256((__m256i_u *)(target + i), (__m256i)_mm512_cvtneps_pbh(x));
-        _mm256_storeu_si256((__m256i_u *)(rest + i), (__m256i)_mm512_cvtneps_pbh(processor_rounding_rest(x)));
-    }
-}
-
-// Writes 16 numbers of two rows as B has them.
-static inline void processor_store_pairs(__m512 first, __m512 second, unsigned short *target) {
+// Rounds 16 Floats of two rows and writes them as B has them.
+static inline void processor_round_pairs(const float *first, const float *second, unsigned short *target) {
     const __m512i order = _mm512_set_epi16(
         31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1,
         16, 0);
-    _mm512_storeu_si512(
-        target, _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first)));
-}
-
-// Rounds 16 Floats of two rows to pairs.
-static inline void processor_round_pairs(const float *first, const float *second, unsigned short *target) {
-    processor_store_pairs(_mm512_loadu_ps(first), _mm512_loadu_ps(second), target);
-}
-
-// Rounds what is left of 16 Floats of two rows after their rounding.
-static inline void processor_round_rest_pairs(const float *first, const float *second, unsigned short *target) {
-    processor_store_pairs(
-        processor_rounding_rest(_mm512_loadu_ps(first)), processor_rounding_rest(_mm512_loadu_ps(second)), target);
+    const __m512bh rows = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(second), _mm512_loadu_ps(first));
+    _mm512_storeu_si512(target, _mm512_permutexvar_epi16(order, (__m512i)rows));
 }
 
 #else
@@ -160,13 +134,7 @@ static inline void processor_multiply_tiles(
     long columns, int continues, const void *next, long next_lines
 ) { __builtin_trap(); }
 static inline void processor_round(const float *source, unsigned short *target, long count) { __builtin_trap(); }
-static inline void processor_split(const float *source, unsigned short *target, unsigned short *rest, long count) {
-    __builtin_trap();
-}
 static inline void processor_round_pairs(const float *first, const float *second, unsigned short *target) {
-    __builtin_trap();
-}
-static inline void processor_round_rest_pairs(const float *first, const float *second, unsigned short *target) {
     __builtin_trap();
 }
 

@@ -34,7 +34,7 @@ extension Option {
     package static let modelFiles = ["architecture", "decoder", "text-encoder"]
     package static let precision = Option.choice(
         "precision", cases: ProductPrecision.self, default: ProductPrecision.float32.rawValue,
-        "what networks multiply: float32; bf16, faster and about 8 bits; bf16x3, between the two in both")
+        "the numbers that networks multiply: float32, or bf16, which is two to three times as fast and has 8 bits")
     package static let childTimeout = Option.integer(
         "child-timeout", "SECONDS", in: 1...1_000_000,
         "what an exec:COMMAND may take to introduce itself [\(ModelCatalogue.childTimeout)]"

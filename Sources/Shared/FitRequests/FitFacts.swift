@@ -3,7 +3,7 @@ import Models
 import TensorStream
 import Tensors
 
-/// What was fitted, told to people.
+/// The facts of a fit that people are told.
 package struct FitFacts {
     /// The facts under their names.
     package let list: [(name: String, text: String)]

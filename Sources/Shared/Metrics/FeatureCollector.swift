@@ -28,7 +28,7 @@ package struct FeatureCollector {
 
     /// Makes a collector of pictures. With `keepsVectors` every set keeps its vectors; else a set keeps them if it has
     /// no more samples than features. `setSize` cuts the samples into sets of that many, in the order in which they
-    /// come. With `keepsExcerpt` every set has what people look at.
+    /// come. With `keepsExcerpt` the first sets, as many as a page draws, have what people look at.
     package init(
         _ network: any FeatureNetwork, keepsVectors: Bool = false, keepsExcerpt: Bool = false, setSize: Int? = nil
     ) {
@@ -60,8 +60,11 @@ package struct FeatureCollector {
         beginCourse()
     }
 
+    /// Whether the set that is being gathered has an excerpt.
+    private var excerpts: Bool { keepsExcerpt && finished.count < SetExcerpt.setLimit }
+
     private mutating func beginCourse() {
-        guard keepsExcerpt else { return nextOfCourse = .max }
+        guard excerpts else { return nextOfCourse = .max }
         // The accumulator forms products of as many rows, so that its sums are the same if it is asked at a multiple.
         nextOfCourse = MomentsAccumulator.blockRows
         while nextOfCourse <= dimension { nextOfCourse *= 2 }
@@ -89,7 +92,7 @@ package struct FeatureCollector {
             let part = first == 0 && end == features.batch ? features : features.samples(first..<end)
             try accumulator.add(part, seeds: seeds.map { Array($0[first..<end]) })
             if let errors { squaredErrors += errors[first..<end] }
-            if keepsExcerpt, let levels { excerpt.add(levels.samples(first..<end)) }
+            if excerpts, let levels { excerpt.add(levels.samples(first..<end)) }
             gathered += end - first
             if gathered == nextOfCourse { continueCourse() }
             if gathered <= vectorLimit { vectors.append(part) } else { vectors = [] }

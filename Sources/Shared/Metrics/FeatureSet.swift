@@ -44,6 +44,8 @@ package struct FeatureSet: Sendable {
 package struct SetExcerpt: Sendable {
     /// The most pictures that are kept.
     static let pictureLimit = 32
+    /// The most sets that have an excerpt.
+    package static let setLimit = 6
 
     /// The first pictures, as the feature network saw them before it resized them.
     package internal(set) var pictures: [Image] = []

@@ -38,7 +38,7 @@ extension ModelCatalogue {
             failure.suggestion = nil
             return try ModelDescription(file, name: name, knowledge: .init(notes: ["\(failure)"]))
         }
-        if let part = parts.keys.first {
+        if let part = parts.firstPart {
             throw Failure(.usage, place: part.setting, "is for latent diffusion models; \(path) is none")
         }
         let cloud = (try? file.named(landmark: PointCloudConfiguration.landmark)) ?? file

@@ -64,8 +64,12 @@ package struct ModelRequest: Sendable {
         }
     }
 
-    /// Throws `usage` if something is given that a model of this kind does not read.
-    private func refuseUnread(by specification: ModelSpecification, _ name: String) throws {
+    /// Throws `usage` if something is given that a model of this kind does not read, `data` if inputs record it.
+    ///
+    /// - Parameter recorded: the inputs that record a part.
+    private func refuseUnread(
+        by specification: ModelSpecification, _ name: String, recorded: [ModelPart: Origin] = [:]
+    ) throws {
         func refusal(_ place: String, _ use: String) -> Failure {
             Failure(.usage, place: place, "is for \(use), and the model is \(name)")
         }
@@ -75,10 +79,14 @@ package struct ModelRequest: Sendable {
         if weightSet != nil {
             guard case .checkpoint = specification else { throw refusal("weights", "a checkpoint") }
         }
-        if let part = parts.keys.first {
-            switch specification {
-            case .checkpoint, .embedded: break
-            default: throw refusal(part.setting, "a latent diffusion model")
+        switch specification {
+        case .checkpoint, .embedded: break
+        default:
+            if let part = parts.firstPart { throw refusal(part.setting, "a latent diffusion model") }
+            if let part = recorded.firstPart, let origin = recorded[part] {
+                var failure = refusal("\(origin.place): \(part.key)", "a latent diffusion model")
+                failure.status = .data
+                throw failure
             }
         }
         if precision != .float32 {
@@ -105,20 +113,22 @@ package struct ModelRequest: Sendable {
         let isInputsModel = name == nil || name == inputName
         let chosen = name ?? inputName ?? ModelSpecification.embeddedName
         let place = name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model"
-        try refuseUnread(by: ModelSpecification(chosen, place: place), chosen)
-        let model = try asData(of: origin) {
+        let recorded = try recordedParts(of: chosen, in: origins)
+        try refuseUnread(by: ModelSpecification(chosen, place: place), chosen, recorded: recorded)
+        let model = try asData(of: origin, recorded) {
             try ModelCatalogue.open(
                 chosen, place: place,
                 process: process(of: isInputsModel ? origin : nil),
                 guidance: guidance ?? origin.flatMap(Self.guidance), architecture: architecture,
                 weightSet: weightSet ?? (isInputsModel ? origin.flatMap(Self.weightSet) : nil),
-                parts: parts(of: isInputsModel ? origin : nil), precision: precision, threads: threads,
+                parts: allParts(beside: recorded), precision: precision, threads: threads,
                 childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         }
         model.remarks.forEach(warn)
         if !allowsOther {
             for origin in origins {
                 try Self.check(model, against: origin, warn: warn)
+                try Self.checkParts(of: model, against: origin, warn: warn)
                 try Self.checkSettings(of: model, against: origin, warn: warn)
             }
         }
@@ -127,7 +137,9 @@ package struct ModelRequest: Sendable {
 
     /// Runs `body`. If a setting does not fit the model and the input tells it, not the user, the failure is one of the
     /// input and names its key.
-    private func asData<Result>(of origin: Origin?, _ body: () throws -> Result) throws -> Result {
+    private func asData<Result>(
+        of origin: Origin?, _ recorded: [ModelPart: Origin], _ body: () throws -> Result
+    ) throws -> Result {
         let isGiven = [
             "process": (Key.process, process != nil), "guidance": (Key.guidance, guidance != nil),
             "weights": (Key.weights, weightSet != nil),
@@ -139,6 +151,9 @@ package struct ModelRequest: Sendable {
                 origin.metadata[key] != nil
             {
                 (failure.status, failure.place) = (.data, "\(origin.place): \(key)")
+            }
+            for (part, origin) in recorded where failure.place == part.setting {
+                (failure.status, failure.place) = (.data, "\(origin.place): \(part.key)")
             }
             throw failure
         }
@@ -153,19 +168,6 @@ package struct ModelRequest: Sendable {
                 try locating(origin.place) { try NoiseProcess(named: spelling, in: Key.process) }
             }
         }
-    }
-
-    /// Returns the files of parts that the user names, and beside them those that the input names. Throws `data` if data
-    /// name a file that they may not choose.
-    private func parts(of origin: Origin?) throws -> [ModelPart: String] {
-        guard let origin else { return parts }
-        var parts = parts
-        for part in ModelPart.allCases where parts[part] == nil {
-            guard let path = origin.metadata[part.key] else { continue }
-            try Trust.check(part, path, by: origin)
-            parts[part] = path
-        }
-        return parts
     }
 
     private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {
@@ -199,7 +201,7 @@ package struct ModelRequest: Sendable {
         throw Failure(.data, place: origin.place, "made \(words)", suggestion: "\(remedy), or \(insistence)")
     }
 
-    private static let insistence = "<other model> goes on all the same"
+    static let insistence = "<other model> goes on all the same"
 
     /// Throws `data` if pairs were made under another process or guidance than the model's. A schedule may be used with
     /// another guidance, which is told; that its process is the model's is checked where its times are read.
@@ -222,17 +224,6 @@ package struct ModelRequest: Sendable {
             }
             warn(
                 "\(origin.place) was learned with the weights `\(recorded.rawValue)`, not with `\(own.rawValue)`")
-        }
-        for part in ModelPart.allCases {
-            let (recorded, own) = (origin.metadata[part.digestKey], model.parts[part])
-            guard recorded != own?.sha256 else { continue }
-            func words(_ path: String?) -> String {
-                path.map { "the \(part.words) \($0)" } ?? "the model's own \(part.words)"
-            }
-            let (other, used) = (words(origin.metadata[part.key]), words(own?.name))
-            // A decoder does not change pairs.
-            if kind == .pairs, part == .textEncoder { throw refusal("with \(other)", "with \(used)") }
-            if kind == .schedule { warn("\(origin.place) was learned with \(other), not with \(used)") }
         }
         let recorded = try guidance(of: origin) ?? 1
         guard recorded != model.guidance else { return }

@@ -5,9 +5,9 @@ import Metrics
 import Plots
 import Tensors
 
-/// What a page tells people of the metrics of sets of clouds.
+/// A page that tells people of the metrics of sets of clouds.
 package struct CloudPage {
-    /// Of more sets than this, only the first are drawn.
+    /// The most sets that are drawn, the first ones.
     private static let drawnSets = 4
     /// The samples of a set that are drawn, each above its nearest reference.
     private static let drawnClouds = 6

@@ -5,11 +5,8 @@ import LinearAlgebra
 import Metrics
 import Plots
 
-/// What a page tells people of the distances of sets of pictures from their reference.
+/// A page that tells people of the distances of sets of pictures from their reference.
 package struct DistancePage {
-    /// Of more sets than this, only the first are drawn.
-    private static let drawnSets = 6
-
     private let report: DistanceReport
     private let sets: [NamedSet]
     private let reference: NamedSet
@@ -93,7 +90,7 @@ package struct DistancePage {
     // MARK: - Plots and pictures
 
     private func plots() throws -> String {
-        let drawn = sets.prefix(Self.drawnSets)
+        let drawn = sets.prefix(SetExcerpt.setLimit)
         let statistics = reference.features.statistics
         var panels: [Panel] = []
         var texts: [String] = []
@@ -142,17 +139,13 @@ package struct DistancePage {
 
     /// The first pictures of the sets and of the reference, as far as these hold pictures.
     private func pictures() throws -> [String] {
-        let shown = (sets.prefix(Self.drawnSets) + [reference]).filter { !$0.features.excerpt.pictures.isEmpty }
+        let captioned = sets.prefix(SetExcerpt.setLimit).map { ($0, $0.name) } + [(reference, "reference")]
+        let shown = captioned.filter { set, _ in !set.features.excerpt.pictures.isEmpty }
         guard !shown.isEmpty else { return [] }
         return [
             HTML.element("h2", "The first pictures"),
             HTML.gallery(
-                try shown.map {
-                    (
-                        try PictureGrid.png($0.features.excerpt.pictures),
-                        $0.name == reference.name ? "reference" : $0.name
-                    )
-                }),
+                try shown.map { set, caption in (try PictureGrid.png(set.features.excerpt.pictures), caption) }),
         ]
     }
 }

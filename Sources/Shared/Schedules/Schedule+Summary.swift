@@ -17,6 +17,6 @@ extension Schedule {
         let pipeline = made[Key.history].flatMap { try? Provenance(parsing: $0) }?.pipeline
         return [
             made[Key.model].map { (["model \($0)"] + words).joined(separator: ", ") }, pipeline.map { "made by \($0)" },
-        ].compactMap(\.self)
+        ].compactMap { $0?.onePrintableLine }
     }
 }

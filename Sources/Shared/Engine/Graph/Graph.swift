@@ -18,9 +18,9 @@ package struct Graph: Sendable {
         return output
     }
 
-    /// Returns the graph with products of such numbers, which the processor must be able to multiply.
-    package func multiplying(in precision: ProductPrecision) -> Graph {
-        precondition(precision == .float32 || ProductPrecision.hasTiles)
+    /// Returns the graph with products of such numbers. Throws `usage` if the processor cannot multiply them.
+    package func multiplying(in precision: ProductPrecision) throws -> Graph {
+        try precision.require()
         var graph = self
         graph.operations = operations.map { $0.multiplying(in: precision) }
         return graph

@@ -1,4 +1,4 @@
-/// The ways to compute a convolution, and the one place that chooses between them.
+/// The ways to compute a convolution. `Convolution.kernel` chooses `tiles` by the precision, and `choose` the others.
 package enum ConvolutionKernel: String, Sendable, CaseIterable {
     /// Takes its rows by pointer and transforms nothing: for any size, stride and number of inputs.
     case indirect
@@ -13,10 +13,7 @@ package enum ConvolutionKernel: String, Sendable, CaseIterable {
     /// nor the number of threads.
     ///
     /// - Parameter inputs: maps whose concatenation is convolved.
-    static func choose(
-        _ window: Window, output: MapShape, inputs: Int, precision: ProductPrecision
-    ) -> ConvolutionKernel {
-        if precision.usesTiles(pixels: output.pixels) { return .tiles }
+    static func choose(_ window: Window, output: MapShape, inputs: Int) -> ConvolutionKernel {
         guard supportsWinograd(window, inputs: inputs) else { return .indirect }
         let side = min(output.height, output.width)
         // Below 4 pixels most of a tile is padding. Up to 8, reading the weights costs more than the products.

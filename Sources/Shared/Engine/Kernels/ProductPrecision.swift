@@ -6,8 +6,6 @@ package enum ProductPrecision: String, Sendable, CaseIterable {
     case float32
     /// Factors are rounded to bfloat16, which has 8 bits of mantissa.
     case bf16
-    /// Each factor is the sum of two bfloat16 numbers, about 16 bits. The product of the two smaller ones is left out.
-    case bf16x3
 
     /// Throws `usage` if this processor, or this build, cannot multiply such numbers.
     package func require() throws {
@@ -25,20 +23,4 @@ package enum ProductPrecision: String, Sendable, CaseIterable {
     /// Whether a layer with this many pixels multiplies on tiles. With fewer, most of a tile's 16 rows would be empty;
     /// such a layer stays in Float.
     func usesTiles(pixels: Int) -> Bool { self != .float32 && pixels >= 16 }
-
-    /// The bfloat16 numbers of a factor.
-    var planes: Int { self == .bf16x3 ? 2 : 1 }
-
-    /// The planes of both factors whose products are added, in order.
-    var terms: [(a: Int, b: Int)] { self == .bf16x3 ? [(0, 0), (0, 1), (1, 0)] : [(0, 0)] }
-
-    /// Writes the planes of `count` Floats, a multiple of 16, one `stride` behind the other.
-    @inline(__always)
-    func round(_ source: FloatPointer, count: Int, to target: UnsafeMutablePointer<UInt16>, stride: Int) {
-        if self == .bf16x3 {
-            processor_split(source, target, target + stride, count)
-        } else {
-            processor_round(source, target, count)
-        }
-    }
 }

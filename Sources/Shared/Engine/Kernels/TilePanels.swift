@@ -1,10 +1,7 @@
 /// A layer's weights in bfloat16 as the processor's tiles multiply by them: panels of 32 columns, each
 ///
-///     [tap][plane][steps of 32 channels][2 halves of the columns][16 pairs of channels][16 columns][2]
-///
-/// The panels of a second plane take as much memory again.
+///     [tap][steps of 32 channels][2 halves of the columns][16 pairs of channels][16 columns][2]
 struct TilePanels: Sendable {
-    let precision: ProductPrecision
     let taps: Int
     /// Channels of a tap, a multiple of 32.
     let depth: Int
@@ -17,18 +14,15 @@ struct TilePanels: Sendable {
     /// - Parameters:
     ///   - depth: the channels of a tap.
     ///   - fill: writes elements; the others are zero.
-    init(precision: ProductPrecision, taps: Int, depth: Int, columns: Int, fill: (Put) -> Void) {
-        (self.precision, self.taps, self.columns) = (precision, taps, columns)
+    init(taps: Int, depth: Int, columns: Int, fill: (Put) -> Void) {
+        (self.taps, self.columns) = (taps, columns)
         self.depth = roundUp(depth, to: 32)
-        buffer = FloatBuffer(zeros: (columns + 31) / 32 * taps * precision.planes * self.depth * 16)
+        buffer = FloatBuffer(zeros: (columns + 31) / 32 * taps * self.depth * 16)
         let start = UnsafeMutableRawPointer(buffer.start).assumingMemoryBound(to: UInt16.self)
-        let (planes, size) = (precision.planes, self.depth * 32)
+        let size = self.depth * 32
         fill { tap, channel, column, value in
-            let panel = start + (column / 32 * taps + tap) * planes * size
-            let place = Self.place(channel: channel, column: column % 32)
-            let rounded = BFloat16(rounding: value)
-            panel[place] = rounded.bits
-            if planes > 1 { panel[size + place] = BFloat16(rounding: value - rounded.value).bits }
+            let panel = start + (column / 32 * taps + tap) * size
+            panel[Self.place(channel: channel, column: column % 32)] = BFloat16(rounding: value).bits
         }
     }
 
@@ -40,11 +34,11 @@ struct TilePanels: Sendable {
 
     var panelCount: Int { (columns + 31) / 32 }
     func width(ofPanel index: Int) -> Int { min(32, columns - index * 32) }
-    /// The steps of a plane of a tap.
+    /// The steps of a tap.
     var steps: Int { depth / 32 }
     static let stepBytes = 2048
 
     func panel(_ index: Int) -> UnsafeRawPointer {
-        UnsafeRawPointer(buffer.start) + index * taps * precision.planes * steps * Self.stepBytes
+        UnsafeRawPointer(buffer.start) + index * taps * steps * Self.stepBytes
     }
 }

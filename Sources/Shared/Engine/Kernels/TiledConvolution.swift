@@ -3,8 +3,8 @@ import CProcessor
 /// Convolution in bfloat16 on the processor's tiles, of any size, stride and padding.
 ///
 /// First the sources are rounded into one padded map, `SlidingGrid`, some rows at a time. Then a work item computes a
-/// panel of output channels, or a few if the layer is shallow, for a run of positions. It goes through the depth in blocks, whose part of the panel
-/// stays in cache while all its positions go by, and asks for the next block meanwhile.
+/// panel of output channels, or a few if the layer is shallow, for a run of positions. It goes through the depth in
+/// blocks, whose part of the panel stays in cache while all its positions go by, and asks for the next block meanwhile.
 struct TiledConvolution {
     let run: GraphRun
     let gathering: PixelGathering
@@ -37,12 +37,11 @@ struct TiledConvolution {
         /// Positions that a work item may have.
         let mostItemCount: Int
 
-        init(_ gathering: PixelGathering, depth: Int, precision: ProductPrecision, batch: Int) {
+        init(_ gathering: PixelGathering, depth: Int, batch: Int) {
             grid = SlidingGrid(gathering)
-            let steps = grid.taps * precision.terms.count * roundUp(depth, to: 32) / 32
-            itemPanels = steps <= blockSteps ? 4 : 1
-            let planes = precision.planes * roundUp(depth, to: 32)
-            stride = planes % 128 == 0 ? planes + 32 : planes
+            let depth = roundUp(depth, to: 32)
+            itemPanels = grid.taps * depth / 32 <= blockSteps ? 4 : 1
+            stride = depth % 128 == 0 ? depth + 32 : depth
             rows = batch * grid.imageRows
             stripRows = min(rows, max(4, mapBytes / (2 * stride * grid.pitch * grid.phases)))
             let count = stripRows * grid.pitch
@@ -64,9 +63,9 @@ struct TiledConvolution {
 
     /// Returns the floats of scratch memory that a run needs.
     static func scratchCount(
-        _ gathering: PixelGathering, depth: Int, precision: ProductPrecision, extent: PlanExtent
+        _ gathering: PixelGathering, depth: Int, extent: PlanExtent
     ) -> Int {
-        let layout = Layout(gathering, depth: depth, precision: precision, batch: extent.batch)
+        let layout = Layout(gathering, depth: depth, batch: extent.batch)
         return layout.mapFloats + extent.slots * layout.itemPanels * layout.sumCount
     }
 
@@ -79,7 +78,7 @@ struct TiledConvolution {
         self.inputs = inputs
         self.weights = weights
         self.epilogue = epilogue
-        layout = Layout(gathering, depth: weights.depth, precision: weights.precision, batch: run.batch)
+        layout = Layout(gathering, depth: weights.depth, batch: run.batch)
     }
 
     private var map: UnsafeMutablePointer<UInt16> {
@@ -140,15 +139,11 @@ struct TiledConvolution {
             }
             var channel = 0
             for input in inputs {
-                weights.precision.round(
-                    input.start + (firstPixel + source) * input.stride, count: input.stride, to: place + channel,
-                    stride: depth)
+                processor_round(
+                    input.start + (firstPixel + source) * input.stride, place + channel, input.stride)
                 channel += input.stride
             }
-            guard channel < depth else { continue }
-            for plane in 0..<weights.precision.planes {
-                (place + plane * depth + channel).update(repeating: 0, count: depth - channel)
-            }
+            (place + channel).update(repeating: 0, count: depth - channel)
         }
     }
 
@@ -160,22 +155,18 @@ struct TiledConvolution {
         var free = 0
         for tap in 0..<layout.grid.taps {
             let (phase, shift) = layout.grid.tap(tap)
-            for term in weights.precision.terms {
-                let a = phase * layout.phaseCount + shift * layout.stride + term.a * weights.depth
-                let b = (tap * weights.precision.planes + term.b) * weights.steps
-                var step = 0
-                while step < weights.steps {
-                    if free == 0 {
-                        blocks.append([])
-                        free = Self.blockSteps
-                    }
-                    let count = min(free, weights.steps - step)
-                    blocks[blocks.count - 1].append(
-                        processor_depth_run(
-                            a: 2 * (a + 32 * step), b: (b + step) * TilePanels.stepBytes, steps: count))
-                    step += count
-                    free -= count
+            let a = phase * layout.phaseCount + shift * layout.stride, b = tap * weights.steps
+            var step = 0
+            while step < weights.steps {
+                if free == 0 {
+                    blocks.append([])
+                    free = Self.blockSteps
                 }
+                let count = min(free, weights.steps - step)
+                blocks[blocks.count - 1].append(
+                    processor_depth_run(a: 2 * (a + 32 * step), b: (b + step) * TilePanels.stepBytes, steps: count))
+                step += count
+                free -= count
             }
         }
         return blocks

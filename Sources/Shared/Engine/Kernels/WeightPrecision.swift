@@ -35,15 +35,14 @@ extension Float16: WeightElement {
 /// The upper half of a Float.
 struct BFloat16: WeightElement {
     let bits: UInt16
-    var value: Float { Float(bitPattern: UInt32(bits) << 16) }
 
     init(narrowing value: Float) { bits = UInt16(truncatingIfNeeded: value.bitPattern >> 16) }
 
     /// Makes the nearest number, the even one of two that are as near.
     init(rounding value: Float) {
         let pattern = value.bitPattern
-        let isEven = pattern >> 16 & 1
-        bits = UInt16(truncatingIfNeeded: (value.isNaN ? pattern | 0x40_0000 : pattern + 0x7FFF + isEven) >> 16)
+        let lastBit = pattern >> 16 & 1
+        bits = UInt16(truncatingIfNeeded: (value.isNaN ? pattern | 0x40_0000 : pattern + 0x7FFF + lastBit) >> 16)
     }
 
     static func widen(_ source: UnsafePointer<BFloat16>, count: Int, to target: MutableFloatPointer) {

@@ -42,7 +42,7 @@ extension Convolution {
             if kernel == .tiles {
                 return .tiles(
                     TilePanels(
-                        precision: options.precision, taps: window.taps, depth: sources.shape.stride,
+                        taps: window.taps, depth: sources.shape.stride,
                         columns: output.shape.stride
                     ) { fillForward(weight, rows: sources.shape.positions, $0) }, bias: bias)
             }
@@ -68,7 +68,7 @@ extension Convolution {
                 let kernel = pullbackKernel
                 if kernel == .tiles {
                     let panels = TilePanels(
-                        precision: options.precision, taps: window.taps, depth: output.shape.stride,
+                        taps: window.taps, depth: output.shape.stride,
                         columns: source.shape.stride
                     ) { fillPullback(weight, source.shape, firstChannel: firstChannel, $0) }
                     return .tiles(panels, bias: nil)

@@ -16,7 +16,7 @@ package struct Convolution: Operation {
         package var rectifies = false
         /// Overrides the choice of kernel, for tests.
         package var kernel: ConvolutionKernel?
-        /// What is multiplied.
+        /// The numbers that are multiplied.
         package var precision = ProductPrecision.float32
         /// Overrides the choice whether both directions use one matrix, if they can; for tests.
         package var sharesWeights: Bool?
@@ -91,9 +91,9 @@ package struct Convolution: Operation {
     var pullbackKernel: ConvolutionKernel { kernel(output: slidingShape, inputs: 1) }
 
     private func kernel(output: MapShape, inputs: Int) -> ConvolutionKernel {
-        let chosen =
-            options.kernel ?? .choose(window, output: output, inputs: inputs, precision: options.precision)
-        return chosen == .tiles || ConvolutionKernel.supportsWinograd(window, inputs: inputs) ? chosen : .indirect
+        if options.precision.usesTiles(pixels: output.pixels) { return .tiles }
+        let chosen = options.kernel ?? .choose(window, output: output, inputs: inputs)
+        return chosen != .tiles && ConvolutionKernel.supportsWinograd(window, inputs: inputs) ? chosen : .indirect
     }
 
     /// The shape of the map that the window slides over.
@@ -160,7 +160,7 @@ package struct Convolution: Operation {
             Winograd<WinogradF4>.scratchCount(
                 gathering, depth: depth, keeps: keeps, makesKernels: makes, extent: extent)
         case .tiles:
-            TiledConvolution.scratchCount(gathering, depth: depth, precision: options.precision, extent: extent)
+            TiledConvolution.scratchCount(gathering, depth: depth, extent: extent)
         }
     }
 

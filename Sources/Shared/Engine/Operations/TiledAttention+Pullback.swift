@@ -27,8 +27,8 @@ extension TiledAttention {
         let count: Int
 
         init(_ attention: Attention, _ layout: Layout, pairs: Int, slots: Int) {
-            blockRows = TileRows(attention.precision, rows: attention.keys.pixels, depth: Attention.block)
-            queryPanel = TileSteps(attention.precision, depth: attention.blocks * Attention.block)
+            blockRows = TileRows(rows: attention.keys.pixels, depth: Attention.block)
+            queryPanel = TileSteps(depth: attention.blocks * Attention.block)
             panels = (attention.channels + 31) / 32
             sumCount = panels * layout.weightCount
             let most = max(2 * slots, roundFloats / (2 * blockRows.floats))
@@ -124,7 +124,9 @@ extension TiledAttention {
             stride: attention.stride, small: small, to: slopes)
         slope(weights, slopes, softmax(weights))
         let kept = run.scratch + scratch.round + item * 2 * scratch.blockRows.floats
-        for (place, matrix) in [weights, slopes].enumerated() {
+        let pullsKeys = run.delivery(attention.keys.index, of: attention.keys.value) != nil
+        let matrices = pullsKeys ? [weights, slopes] : []
+        for (place, matrix) in matrices.enumerated() {
             for key in 0..<attention.keys.pixels {
                 scratch.blockRows.round(
                     FloatPointer(matrix + key * Attention.block), count: Attention.block, row: key, first: 0,
@@ -229,17 +231,15 @@ extension TiledAttention {
     private func addToKeys(
         _ scratch: PullbackScratch, _ pair: Int, _ part: Range<Int>, _ round: Range<Int>, _ keys: Range<Int>
     ) {
-        let rows = scratch.blockRows, panel = scratch.queryPanel, terms = attention.precision.terms
+        let rows = scratch.blockRows, panel = scratch.queryPanel
         let firstBlock = part.lowerBound - pair * attention.blocks
         let blocks = run.scratch + scratch.round + (part.lowerBound - round.lowerBound) * 2 * rows.floats
         processor_begin_tiles()
         // Each block of queries is a step of the depth.
-        let runs = part.flatMap { block in
-            terms.map { term in
-                processor_depth_run(
-                    a: (block - part.lowerBound) * 8 * rows.floats + 2 * term.a * rows.depth,
-                    b: 2 * (term.b * panel.steps + block - pair * attention.blocks) * TileSteps.size, steps: 1)
-            }
+        let runs = part.map { block in
+            processor_depth_run(
+                a: (block - part.lowerBound) * 8 * rows.floats,
+                b: 2 * (block - pair * attention.blocks) * TileSteps.size, steps: 1)
         }
         // k takes S^T q, v takes W^T g.
         for (which, matrix) in [rows.floats, 0].enumerated() {

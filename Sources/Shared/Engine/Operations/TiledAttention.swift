@@ -30,13 +30,13 @@ struct TiledAttention {
         let resultCount: Int
 
         init(_ attention: Attention) {
-            let (precision, keys, channels) = (attention.precision, attention.keys.pixels, attention.channels)
-            keyRows = TileRows(precision, rows: keys, depth: channels)
-            channelRows = TileRows(precision, rows: channels, depth: keys)
-            queryRows = TileRows(precision, rows: Attention.block, depth: channels)
-            querySteps = TileSteps(precision, depth: channels)
-            keySteps = TileSteps(precision, depth: keys)
-            chunkSteps = TileSteps(precision, depth: TiledAttention.chunkKeys)
+            let (keys, channels) = (attention.keys.pixels, attention.channels)
+            keyRows = TileRows(rows: keys, depth: channels)
+            channelRows = TileRows(rows: channels, depth: keys)
+            queryRows = TileRows(rows: Attention.block, depth: channels)
+            querySteps = TileSteps(depth: channels)
+            keySteps = TileSteps(depth: keys)
+            chunkSteps = TileSteps(depth: TiledAttention.chunkKeys)
             weightCount = roundUp(keys, to: 32) * Attention.block
             resultCount = roundUp(channels, to: 32) * Attention.block
         }

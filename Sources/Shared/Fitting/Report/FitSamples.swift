@@ -1,3 +1,4 @@
+import Diagnostics
 import Models
 import Schedules
 import Tensors
@@ -13,9 +14,22 @@ package struct FitSamples: Sendable {
 }
 
 extension FitProblem {
+    /// Returns samples for people to look at; nil if `count` is nil, or, with a warning, if there can be none: what goes
+    /// wrong here does not cost the fit.
+    package func samples(of fit: Fit, count: Int?, model: Model, reporter: Reporter) -> FitSamples? {
+        guard let count else { return nil }
+        do {
+            if let samples = try samples(of: fit, count: count, model: model) { return samples }
+            reporter.warn("the page shows no samples, since no start was rated")
+        } catch {
+            reporter.warn("the page shows no samples: \(error)")
+        }
+        return nil
+    }
+
     /// Returns samples of the first `count` validation pairs, from their own noises. The usual schedule is the best of the
-    /// named grids that were rated.
-    package func samples(of fit: Fit, count: Int, model: Model) throws -> FitSamples? {
+    /// named grids that were rated. Nil if no start was rated.
+    private func samples(of fit: Fit, count: Int, model: Model) throws -> FitSamples? {
         let names = starts.heuristics.map(\.spelling)
         guard let usual = fit.starts.first(where: { names.contains($0.start.name) }) ?? fit.starts.first else {
             return nil

@@ -54,7 +54,7 @@ extension LatentModelFiles {
         stored = try JoinedWeights([unet.listed] + networks.stored)
         digest = try folder.digest()
         weightSet = nil
-        remarks = weights.remarks.map { "\(folder.path) \($0)" }
+        remarks = unet.stored.remarks.map { "\(folder.path) \($0)" } + networks.remarks
         self.parts = networks.identities
         try take(networks, scaled: first == nil, groups: first?.groups ?? 32)
     }

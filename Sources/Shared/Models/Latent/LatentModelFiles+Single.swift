@@ -36,7 +36,8 @@ extension LatentModelFiles {
         digest = try modelDigest(ofFile: path)
         remarks = file.remarks.map { "\(path) \($0)" } + given.remarks
         self.parts = given.identities
-        let tellsScale = stored.has("first_stage_model.") || architecture != nil || file.configuration != nil
+        let hasScale = stored.has(Self.decoderPrefix) || stored.shape(of: "scale_factor") != nil
+        let tellsScale = try hasScale || Self.tellsSizes(architecture) || Self.tellsSizes(file.document)
         try take(given, scaled: !tellsScale)
     }
 
@@ -73,6 +74,11 @@ extension LatentModelFiles {
         }
         guard let own, let params = own["params"] else { return given }
         return own.replacing("params", with: params.replacing("parameterization", with: prediction))
+    }
+
+    /// Whether a document is a whole configuration of CompVis, not one that tells only the prediction.
+    private static func tellsSizes(_ document: JSONValue?) -> Bool {
+        document.map { ($0["model"] ?? $0)["params"]?["unet_config"] != nil } ?? false
     }
 
     static func shipped(for configuration: LatentConfiguration) -> @Sendable () throws -> Tokenizer {

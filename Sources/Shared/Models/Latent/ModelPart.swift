@@ -25,3 +25,8 @@ package enum ModelPart: String, CaseIterable, Sendable {
         return try folder.digest()
     }
 }
+
+extension Dictionary where Key == ModelPart {
+    /// The first part that has a value, in the order of `ModelPart.allCases`.
+    var firstPart: ModelPart? { ModelPart.allCases.first { self[$0] != nil } }
+}

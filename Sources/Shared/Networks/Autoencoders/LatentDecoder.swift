@@ -42,7 +42,7 @@ package struct LatentDecoder: Sendable {
         let latents = network.builder.input(
             MapShape(height: height, width: width, channels: architecture.latentChannels))
         let output = try network.build(latents)
-        let graph = network.builder.graph.multiplying(in: precision)
+        let graph = try network.builder.graph.multiplying(in: precision)
         try network.builder.refuseOthers(roots: ["decoder.", "post_quant_conv.", "quantize.embedding."])
         let isLarge = CompiledNetwork.imagesTogether(graph) != nil
         let starts = levelByLevel ?? isLarge ? network.levelStarts : []

@@ -64,7 +64,7 @@ package struct LatentUNet: Sendable {
         let branch = configuration.guided.contextWidth.map { ContextBranch(tokens: tokens, width: $0, builder) }
         var network = GuidedUNetBuilder(configuration, builder, context: branch)
         let output = try network.build(image: x, step: step, labels: nil)
-        let graph = network.builder.graph.multiplying(in: precision)
+        let graph = try network.builder.graph.multiplying(in: precision)
         self.configuration = configuration
         latentShape = [configuration.imageChannels, height, width]
         contextShape = configuration.guided.contextWidth.map { [tokens, $0] }
@@ -82,7 +82,7 @@ package struct LatentUNet: Sendable {
             return
         }
         context = CompiledNetwork(
-            branch.builder.graph.multiplying(in: precision), inputs: [branch.input], outputs: branch.outputs,
+            try branch.builder.graph.multiplying(in: precision), inputs: [branch.input], outputs: branch.outputs,
             differentiable: [], pool: pool)
         parts = Self.parts(graph, [x, step], received, output) { piece, inputs, outputs, differentiable in
             CompiledNetwork(

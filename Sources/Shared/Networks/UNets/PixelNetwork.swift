@@ -47,11 +47,13 @@ package struct GraphNetwork: PixelNetwork {
         var output: Value
     }
 
-    init(_ parts: Parts, configuration: NetworkConfiguration, pool: ThreadPool, precision: ProductPrecision) {
+    /// Throws `usage` if the processor cannot multiply numbers of this precision.
+    init(_ parts: Parts, configuration: NetworkConfiguration, pool: ThreadPool, precision: ProductPrecision) throws {
         self.configuration = configuration
         multiplications = parts.graph.multiplications
         compiled = CompiledNetwork(
-            parts.graph.multiplying(in: precision), inputs: [parts.x, parts.noise] + [parts.labels].compactMap { $0 }, outputs: [parts.output],
+            try parts.graph.multiplying(in: precision),
+            inputs: [parts.x, parts.noise] + [parts.labels].compactMap { $0 }, outputs: [parts.output],
             differentiable: [parts.x, parts.noise], pool: pool)
     }
 

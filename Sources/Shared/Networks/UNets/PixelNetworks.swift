@@ -28,7 +28,7 @@ package enum PixelNetworks {
             var network = GuidedUNetBuilder(configuration, builder)
             parts = try network.build()
         }
-        return GraphNetwork(parts, configuration: configuration, pool: pool, precision: precision)
+        return try GraphNetwork(parts, configuration: configuration, pool: pool, precision: precision)
     }
 
     /// Returns the weights of a file under the names that `open` asks for (`WeightSource.named`).
