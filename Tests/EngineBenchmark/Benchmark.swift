@@ -129,8 +129,8 @@ struct Benchmark {
 
     private func line(_ values: [String: any Sendable]) {
         let order = [
-            "config", "precision", "batch", "what", "ms", "cpu_ms", "ms_per_image", "best_ms_per_image", "cpu_ms_per_image",
-            "gflops", "peak_mb",
+            "config", "precision", "batch", "what", "ms", "cpu_ms", "ms_per_image", "best_ms_per_image",
+            "cpu_ms_per_image", "gflops", "peak_mb",
         ]
         let members = order.compactMap { key in
             values[key].map { "\"\(key)\": " + ($0 is String ? "\"\($0)\"" : "\($0)") }

@@ -63,7 +63,8 @@ enum ListTargets {
     }
 
     private static let words = [
-        "sigma", "t_model", "timesteps", "\u{2212}", "\u{a0}", ";", ",", "\t", "=", ":", "\n- ", "[", "]", "]]", "nan", "inf", "0x",
+        "sigma", "t_model", "timesteps", "\u{2212}", "\u{a0}", ";", ",", "\t", "=", ":", "\n- ", "[", "]", "]]", "nan",
+        "inf", "0x",
         "1e400", "1D2",
         "0", "-0", "80", "1", "14.6146", "999", "\n", "\r", "#", "\"", "\u{feff}", "null", "0,5", "1e-300", "5e-324",
     ]

@@ -19,7 +19,8 @@ import Testing
         }
         shapes += [("fc.weight", [10, 64]), ("fc.bias", [10])]
         let network = try DigitFeatures(
-            weights: HashWeights(shapes), name: "mnist32-features", imageShape: [1, 32, 32], pool: ThreadPool(threads: 1))
+            weights: HashWeights(shapes), name: "mnist32-features", imageShape: [1, 32, 32],
+            pool: ThreadPool(threads: 1))
         let features = TapFeatures(network)
         let images = numbers([2, 1, 32, 32], seed: 4)
         let (values, pullback) = try features.linearize(images)

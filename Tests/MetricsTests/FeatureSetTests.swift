@@ -12,7 +12,8 @@ import Testing
     private func network() throws -> DigitFeatures {
         let path = "\(Fixtures.root)/Sources/Shared/Models/Resources/mnist32-features.safetensors"
         return try DigitFeatures(
-            weights: SafetensorsFile(path: path), name: "mnist32-features", imageShape: [1, 32, 32], pool: ThreadPool(threads: 2))
+            weights: SafetensorsFile(path: path), name: "mnist32-features", imageShape: [1, 32, 32],
+            pool: ThreadPool(threads: 2))
     }
 
     /// Returns levels without structure, [n, 1, 32, 32].
