@@ -40,7 +40,7 @@ struct ModelRequestTests {
         #expect(warnings.count == 1 && warnings[0].contains("exec:x"))
     }
 
-    /// What data record is read whatever the user gives, and a setting of theirs that does not fit is their fault.
+    /// Recorded settings are read even if the user gives others. If one does not fit, the failure is one of the data.
     @Test(arguments: [
         (["ld3.guidance": "abc"], ModelRequest(guidance: 2)),
         (["ld3.guidance": "3"], ModelRequest(name: "gaussian:shape=2")),

@@ -97,7 +97,7 @@ struct LatentPartsProgramTests {
             tensor.name = String(tensor.name.dropFirst("cond_stage_model.transformer.".count))
             return tensor
         }
-        // The same weights with other metadata are a file of another digest.
+        // Other metadata beside equal weights give the file another digest.
         try folder.write(Safetensors.serialize(metadata: ["note": "other"], tensors: other), to: "other.safetensors")
         let fit = "ld3-fit -q --method heuristic --solver ddim --nfe 2 --format stream > schedule.safetensors"
         let noise = "ld3-noise \(Self.noise) --model digits64"

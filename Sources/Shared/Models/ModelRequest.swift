@@ -31,8 +31,7 @@ package struct ModelRequest: Sendable {
     package init(
         name: String? = nil, process: NoiseProcess? = nil, guidance: Double? = nil, allowsOther: Bool = false,
         architecture: String? = nil, weightSet: WeightSet? = nil, parts: [ModelPart: String] = [:],
-        precision: ProductPrecision = .float32,
-        threads: Int? = nil, childTimeout: Int? = nil
+        precision: ProductPrecision = .float32, threads: Int? = nil, childTimeout: Int? = nil
     ) {
         self.name = name
         self.process = process

@@ -23,10 +23,13 @@ extension LatentModelFiles {
         self.weightSet = averages == nil ? nil : weightSet
         places = TensorPlaces(
             path: path, networks: (isCompVis ? [] : [.init(names: names, path: path)]) + given.places)
-        configuration = try places.locating { [weights] in
+        let (document, tellsSizes) = try places.locating {
             try OtherLatentFiles.refuseUNet(stored, prefix: Self.networkPrefix)
             let document = try Self.configuration(given: architecture, own: file.document)
-            guard let document, document["params"]?["unet_config"] != nil else {
+            return (document, document?["params"]?["unet_config"] != nil)
+        }
+        configuration = try places.locating { [weights] in
+            guard let document, tellsSizes else {
                 return try LatentConfiguration(shapesOf: weights, document: document)
             }
             return try LatentConfiguration(compVis: document, weights: weights)
@@ -36,8 +39,7 @@ extension LatentModelFiles {
         digest = try modelDigest(ofFile: path)
         remarks = file.remarks.map { "\(path) \($0)" } + given.remarks
         self.parts = given.identities
-        let hasScale = stored.has(Self.decoderPrefix) || stored.shape(of: "scale_factor") != nil
-        let tellsScale = try hasScale || Self.tellsSizes(architecture) || Self.tellsSizes(file.document)
+        let tellsScale = tellsSizes || stored.has(Self.decoderPrefix) || stored.shape(of: "scale_factor") != nil
         try take(given, scaled: !tellsScale)
     }
 
@@ -74,11 +76,6 @@ extension LatentModelFiles {
         }
         guard let own, let params = own["params"] else { return given }
         return own.replacing("params", with: params.replacing("parameterization", with: prediction))
-    }
-
-    /// Whether a document is a whole configuration of CompVis, not one that tells only the prediction.
-    private static func tellsSizes(_ document: JSONValue?) -> Bool {
-        document.map { ($0["model"] ?? $0)["params"]?["unet_config"] != nil } ?? false
     }
 
     static func shipped(for configuration: LatentConfiguration) -> @Sendable () throws -> Tokenizer {
