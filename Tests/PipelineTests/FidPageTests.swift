@@ -36,6 +36,16 @@ import Testing
         #expect(plain == text)
     }
 
+    /// All sets are counted, and the first six are drawn.
+    @Test func aPageOfManySets() throws {
+        let samples =
+            "ld3-noise --seeds 0-79 --shape 1,32,32 | ld3-sample -q --model gaussian:shape=1,32,32,mean=0,std=0.5"
+            + " --schedule logsnr --solver ddim --nfe 2"
+        let page = try page("\(samples) > s; ld3-fid -q --set-size 10 --report page.html --reference mnist s > text")
+        #expect(page.contains("<dd>features of 80 pictures, 8 distances</dd>"))
+        #expect(page.contains("s, set 6</figcaption>") && !page.contains("s, set 7</figcaption>"))
+    }
+
     @Test func aPageOfCloudsShowsTheNearestReferences() throws {
         let clouds = "ld3-noise --seeds $1 --shape 64,3 | ld3-sample -q --model gaussian:shape=64,3,std=0.5"
         let make = "make() { \(clouds) --schedule logsnr --solver ddim --nfe 2; }; make 0-9 > r; make 10-19 > s"

@@ -124,7 +124,8 @@ package struct FeatureCollector {
         finished.append(
             FeatureSet(
                 statistics: statistics, vectors: vectors.isEmpty ? nil : Tensor.concatenate(vectors),
-                rmsd: gathered > 0 && squaredErrors.count == gathered ? rmsd : nil, excerpt: excerpt))
+                rmsd: gathered > 0 && squaredErrors.count == gathered ? rmsd : nil,
+                isOfPictures: network != nil, excerpt: excerpt))
         accumulator = MomentsAccumulator(dimension: dimension)
         vectors = []
         squaredErrors = []

@@ -29,7 +29,7 @@ package struct FeatureEvaluator {
 
     /// - Parameters:
     ///   - keepsVectors: whether every set keeps its vectors, which KID, precision and recall need.
-    ///   - keepsExcerpts: whether every set keeps what people look at.
+    ///   - keepsExcerpts: whether the first sets of each input keep what people look at.
     package init(
         _ network: any FeatureNetwork, keepsVectors: Bool, keepsExcerpts: Bool = false, settings: SampleInput.Settings
     ) {

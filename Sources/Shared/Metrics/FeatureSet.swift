@@ -12,16 +12,19 @@ package struct FeatureSet: Sendable {
     /// The root mean square, over all elements, of sample minus teacher's sample (paper, Fig. 6); nil if the samples
     /// carry no teacher's.
     package let rmsd: Double?
+    /// Whether the features were computed of pictures.
+    package let isOfPictures: Bool
     /// Empty unless the collector was asked for it.
     package let excerpt: SetExcerpt
 
     package init(
         statistics: FeatureStatistics, vectors: Tensor<Float>? = nil, rmsd: Double? = nil,
-        excerpt: SetExcerpt = SetExcerpt()
+        isOfPictures: Bool = false, excerpt: SetExcerpt = SetExcerpt()
     ) {
         self.statistics = statistics
         self.vectors = vectors
         self.rmsd = rmsd
+        self.isOfPictures = isOfPictures
         self.excerpt = excerpt
     }
 

@@ -2,10 +2,10 @@ import Diagnostics
 import TensorStream
 
 extension ModelRequest {
-    /// Returns the inputs that record the parts which the user does not name, for the model `name`: samples go before a
-    /// schedule. A text encoder changes pairs, so pairs alone tell which one is used.
+    /// Returns, for each part that the user does not name, the input that records it for the model `name`: pairs go before
+    /// noise, and noise before others. If there are pairs, they alone tell the text encoder, since it changes pairs.
     ///
-    /// Throws `data` if noise and a schedule record two text encoders, unless `allowsOther` is true.
+    /// Throws `data` if the inputs that are asked record different text encoders, unless `allowsOther` is true.
     func recordedParts(of name: String, in origins: [Origin]) throws -> [ModelPart: Origin] {
         let own = origins.filter { ($0.metadata[Key.model] ?? ModelSpecification.embeddedName) == name }
         func isOf(_ kind: StreamKind, _ origin: Origin) -> Bool { origin.metadata[Key.kind] == kind.rawValue }

@@ -81,7 +81,7 @@ package struct DistancePage {
     }
 
     private var work: String {
-        let pictures = (sets + [reference]).filter { !$0.features.excerpt.pictures.isEmpty }
+        let pictures = (sets + [reference]).filter(\.features.isOfPictures)
             .compactMap(\.features.statistics.count).reduce(0, +)
         let distances = counted(sets.count, "distance")
         return pictures > 0 ? "features of \(counted(pictures, "picture")), \(distances)" : distances

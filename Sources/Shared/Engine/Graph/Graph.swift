@@ -18,7 +18,7 @@ package struct Graph: Sendable {
         return output
     }
 
-    /// Returns the graph with products of such numbers. Throws `usage` if the processor cannot multiply them.
+    /// Returns the graph whose products are of numbers in `precision`. Throws `usage` if the processor cannot multiply them.
     package func multiplying(in precision: ProductPrecision) throws -> Graph {
         try precision.require()
         var graph = self

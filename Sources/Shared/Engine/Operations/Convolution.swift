@@ -14,7 +14,7 @@ package struct Convolution: Operation {
         package var residual: Value?
         package var scale: Float = 1
         package var rectifies = false
-        /// Overrides the choice of kernel, for tests.
+        /// Overrides the choice among the kernels in Float, for tests; never `tiles`.
         package var kernel: ConvolutionKernel?
         /// The numbers that are multiplied.
         package var precision = ProductPrecision.float32

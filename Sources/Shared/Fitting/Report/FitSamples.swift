@@ -14,8 +14,8 @@ package struct FitSamples: Sendable {
 }
 
 extension FitProblem {
-    /// Returns samples for people to look at; nil if `count` is nil, or, with a warning, if there can be none: what goes
-    /// wrong here does not cost the fit.
+    /// Returns samples for people to look at, nil if `count` is nil. If they cannot be made, warns and returns nil, so that
+    /// the fit is kept.
     package func samples(of fit: Fit, count: Int?, model: Model, reporter: Reporter) -> FitSamples? {
         guard let count else { return nil }
         do {
