@@ -68,22 +68,26 @@ package struct LatentDecoder: Sendable {
     }
 
     /// Returns the pictures, and a closure that pulls a cotangent of the pictures back to the latents.
+    ///
+    /// Level by level, the closure computes the maps of a level again. It spares the last level of a single latent at
+    /// its first call: those maps are kept until then, and they take no more memory than the call needs anyway.
     package func linearize(
         _ latents: Tensor<Float>
     ) throws -> (images: Tensor<Float>, pullback: (Tensor<Float>) throws -> Tensor<Float>) {
-        guard pieces.count > 1 else {
-            let (values, pullback) = try pieces[0].linearize([latents.scaled(by: inverseScale)])
-            return (values[0], { try pullback([$0])[0].scaled(by: inverseScale) })
-        }
         var maps = [latents.scaled(by: inverseScale)]
-        for piece in pieces { maps.append(try piece.evaluate([maps[maps.count - 1]])[0]) }
-        let images = maps.removeLast()
+        for piece in pieces.dropLast() { maps.append(try piece.evaluate([maps[maps.count - 1]])[0]) }
+        let last = pieces[pieces.count - 1], lastMap = maps[maps.count - 1]
+        let keepsLast = pieces.count == 1 || latents.batch == 1
+        var kept = keepsLast ? try last.linearize([lastMap]) : nil
+        let images = try kept?.values[0] ?? last.evaluate([lastMap])[0]
         return (
             images,
-            { [maps] cotangent in
+            { [self] cotangent in
                 var pulled = cotangent
-                for (piece, map) in zip(pieces, maps).reversed() {
-                    pulled = try piece.linearize([map]).pullback([pulled])[0]
+                for (index, map) in maps.enumerated().reversed() {
+                    let linearization = try kept ?? pieces[index].linearize([map])
+                    if pieces.count > 1 { kept = nil }
+                    pulled = try linearization.pullback([pulled])[0]
                 }
                 return pulled.scaled(by: inverseScale)
             }
