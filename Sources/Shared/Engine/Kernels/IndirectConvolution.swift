@@ -1,7 +1,7 @@
 /// Convolution of any size, stride and padding without an im2col matrix: the inner loop takes its rows by pointer
 /// straight from the image. With one tap it is a plain product, so linear layers and 1x1 convolutions run here too.
 ///
-/// A work item computes one panel of output channels for some hundred output pixels. It goes through the panel in
+/// A work item computes a few panels of output channels for some hundred output pixels. It goes through each panel in
 /// blocks that fit the first-level cache, and takes each block to all its pixels; their input stays in the second-level
 /// cache meanwhile.
 struct IndirectConvolution {
@@ -21,6 +21,8 @@ struct IndirectConvolution {
     private static let blockRows = 160
     /// Floats of input that an item reads, if these are some output pixels' worth.
     private static let itemFloats = 1 << 17
+    /// The most panels of an item, which share the pointers to its rows.
+    private static let mostPanels = 4
 
     init(
         _ run: GraphRun, _ gathering: PixelGathering, inputs: [InputMap], reads: [Int], weights: WeightPanels,
@@ -59,38 +61,48 @@ struct IndirectConvolution {
 
     func callAsFunction() {
         let rowCount = run.batch * pixels, itemRows = itemRows(of: rowCount)
-        let items = (rowCount + itemRows - 1) / itemRows, panels = weights.panelCount
-        run.parallelFor(items * panels) { item, slot in
-            let first = item / panels * itemRows
+        let items = (rowCount + itemRows - 1) / itemRows
+        // Enough items for all threads come first.
+        let itemPanels = max(1, min(Self.mostPanels, items * weights.panelCount / (4 * run.plan.extent.slots)))
+        let groups = (weights.panelCount + itemPanels - 1) / itemPanels
+        run.parallelFor(items * groups) { item, slot in
+            let first = item / groups * itemRows, panel = item % groups * itemPanels
             convolve(
-                first..<min(first + itemRows, rowCount), panel: item % panels,
+                first..<min(first + itemRows, rowCount), panels: panel..<min(panel + itemPanels, weights.panelCount),
                 scratch: run.scratch + slot * 32 * Self.blockRows)
         }
     }
 
-    /// Computes one panel of output channels for some output pixels of the batch.
-    private func convolve(_ rows: Range<Int>, panel: Int, scratch: MutableFloatPointer) {
-        let width = weights.width(ofPanel: panel)
-        let tiles = (rows.count + 7) / 8, blockSteps = max(1, Self.blockRows / depth)
+    /// Computes some panels of output channels for some output pixels of the batch.
+    private func convolve(_ rows: Range<Int>, panels: Range<Int>, scratch: MutableFloatPointer) {
+        let tiles = (rows.count + 7) / 8
         withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: tiles * steps * 8) { table in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: tiles * 8 * width) { sums in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: tiles * 8 * 32) { sums in
                 guard let table = table.baseAddress, let sums = sums.baseAddress else { return }
                 fill(table, rows)
-                for step in stride(from: 0, to: steps, by: blockSteps) {
-                    let count = min(blockSteps, steps - step)
-                    let blockRows = step * depth..<(step + count) * depth
-                    let block = weights.panel(panel, rows: blockRows, scratch: scratch)
-                    for tile in 0..<tiles {
-                        weights.prefetch(panel, after: blockRows, part: tile, of: tiles)
-                        if step + count == steps { prefetch(panel: panel, self.tile(tile, of: rows)) }
-                        multiplyPanel(
-                            width: width, taps: count, rows: table + (tile * steps + step) * 8, depth: depth,
-                            panel: block, c: sums + tile * 8 * width, ldc: width, continues: step > 0)
-                        if step + count == steps {
-                            write(sums + tile * 8 * width, panel: panel, self.tile(tile, of: rows))
-                        }
-                    }
-                }
+                for panel in panels { convolve(rows, panel: panel, table: table, sums: sums, scratch: scratch) }
+            }
+        }
+    }
+
+    /// Computes one panel of output channels.
+    private func convolve(
+        _ rows: Range<Int>, panel: Int, table: UnsafeMutablePointer<FloatPointer>, sums: MutableFloatPointer,
+        scratch: MutableFloatPointer
+    ) {
+        let width = weights.width(ofPanel: panel)
+        let tiles = (rows.count + 7) / 8, blockSteps = max(1, Self.blockRows / depth)
+        for step in stride(from: 0, to: steps, by: blockSteps) {
+            let count = min(blockSteps, steps - step)
+            let blockRows = step * depth..<(step + count) * depth
+            let block = weights.panel(panel, rows: blockRows, scratch: scratch)
+            for tile in 0..<tiles {
+                weights.prefetch(panel, after: blockRows, part: tile, of: tiles)
+                if step + count == steps { prefetch(panel: panel, self.tile(tile, of: rows)) }
+                multiplyPanel(
+                    width: width, taps: count, rows: table + (tile * steps + step) * 8, depth: depth, panel: block,
+                    c: sums + tile * 8 * width, ldc: width, continues: step > 0)
+                if step + count == steps { write(sums + tile * 8 * width, panel: panel, self.tile(tile, of: rows)) }
             }
         }
     }
@@ -116,22 +128,30 @@ struct IndirectConvolution {
 
     /// Writes the pointers of output pixels to `table`, [tile][step][8]. The last tile repeats its last pixel.
     private func fill(_ table: UnsafeMutablePointer<FloatPointer>, _ rows: Range<Int>) {
-        let inputPixels = gathering.inputHeight * gathering.inputWidth
-        let window = gathering.window
+        var (image, pixel) = rows.lowerBound.quotientAndRemainder(dividingBy: pixels)
+        var (y, x) = pixel.quotientAndRemainder(dividingBy: gathering.outputWidth)
         for index in 0..<roundUp(rows.count, to: 8) {
-            let row = min(rows.lowerBound + index, rows.upperBound - 1)
-            let (image, pixel) = (row / pixels, row % pixels)
-            let (y, x) = (pixel / gathering.outputWidth, pixel % gathering.outputWidth)
-            var place = table + index / 8 * steps * 8 + index % 8
-            for r in 0..<window.height {
-                for s in 0..<window.width {
-                    let source = gathering.pixel(y: y, x: x, r: r, s: s)
-                    for (input, count) in zip(inputs, reads) {
-                        let start = input.start + (image * inputPixels + source) * input.stride
-                        for channel in stride(from: 0, to: count, by: depth) {
-                            place.pointee = source < 0 ? run.zeros : start + channel
-                            place += 8
-                        }
+            fill(table + index / 8 * steps * 8 + index % 8, image: image, y: y, x: x)
+            guard index + 1 < rows.count else { continue }
+            (pixel, x) = (pixel + 1, x + 1)
+            if x == gathering.outputWidth { (y, x) = (y + 1, 0) }
+            if pixel == pixels { (image, pixel, y) = (image + 1, 0, 0) }
+        }
+    }
+
+    /// Writes the pointers of one output pixel, one for each step, to every eighth place.
+    private func fill(_ table: UnsafeMutablePointer<FloatPointer>, image: Int, y: Int, x: Int) {
+        let firstPixel = image * gathering.inputHeight * gathering.inputWidth
+        let window = gathering.window
+        var place = table
+        for r in 0..<window.height {
+            for s in 0..<window.width {
+                let source = gathering.pixel(y: y, x: x, r: r, s: s)
+                for index in inputs.indices {
+                    let start = inputs[index].start + (firstPixel + source) * inputs[index].stride
+                    for channel in stride(from: 0, to: reads[index], by: depth) {
+                        place.pointee = source < 0 ? run.zeros : start + channel
+                        place += 8
                     }
                 }
             }
