@@ -8,10 +8,10 @@ enum MatrixProduct {
     /// Rows of B that stay in the first-level cache while A goes by.
     private static let blockDepth = 128
 
-    /// Sets C to A B, for A [rows, depth] with row stride `lda`, B [depth, 32] and C [rows, 32]. There must be memory
-    /// for a multiple of 8 rows of C.
+    /// Sets C to A B, or adds A B to it if `adds`, for A [rows, depth] with row stride `lda`, B [depth, 32] and
+    /// C [rows, 32]. There must be memory for a multiple of 8 rows of C.
     static func multiply(
-        rows: Int, depth: Int, a: FloatPointer, lda: Int, b: FloatPointer, c: MutableFloatPointer
+        rows: Int, depth: Int, a: FloatPointer, lda: Int, b: FloatPointer, c: MutableFloatPointer, adds: Bool = false
     ) {
         withUnsafeTemporaryAllocation(of: FloatPointer.self, capacity: 8) { table in
             guard let table = table.baseAddress else { return }
@@ -21,7 +21,7 @@ enum MatrixProduct {
                         for index in 0..<8 { table[index] = a + min(row + index, rows - 1) * lda + first }
                         multiply8x32(
                             taps: 1, rows: table, depth: min(blockDepth, depth - first), b: b + first * width,
-                            ldb: width, c: c + row * width, ldc: width, continues: first > 0)
+                            ldb: width, c: c + row * width, ldc: width, continues: adds || first > 0)
                     }
                 }
             }
@@ -52,15 +52,15 @@ struct PackedMatrix {
     /// Returns the floats before a panel.
     func place(ofPanel index: Int) -> Int { index * 32 * rows }
 
-    /// Writes all panels of a matrix that has the first `rows` of this one's rows, with row stride `lds`; the others are
-    /// zero.
-    func pack(_ source: FloatPointer, rows: Int, lds: Int, to target: MutableFloatPointer) {
-        target.update(repeating: 0, count: count)
+    /// Writes some rows of all panels from a matrix with row stride `lds`, which begins with row `range.lowerBound` and
+    /// has `count` rows. The other rows of the range become zero.
+    func pack(_ source: FloatPointer, rows range: Range<Int>, count: Int, lds: Int, to target: MutableFloatPointer) {
         for panel in 0..<panelCount {
             let (width, first) = (width(ofPanel: panel), panel * 32)
-            for row in 0..<rows {
-                (target + place(ofPanel: panel) + row * width).update(
-                    from: source + row * lds + first, count: min(width, columns - first))
+            let start = target + place(ofPanel: panel) + range.lowerBound * width
+            start.update(repeating: 0, count: range.count * width)
+            for row in 0..<count {
+                (start + row * width).update(from: source + row * lds + first, count: min(width, columns - first))
             }
         }
     }

@@ -3,8 +3,9 @@
 ///
 ///     W = softmax over keys of q k^T / sqrt(c),    y = W v
 ///
-/// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries, whose columns
-/// of W^T, [keys][32], stay in cache; W never exists as a whole. All products have a block's 32 queries as columns.
+/// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries. A block goes
+/// through the keys piece by piece, so that a piece of its columns of W^T, [keys][32], stays in the first-level cache; W
+/// never exists as a whole. All products have a block's 32 queries as columns.
 package struct Attention: Operation {
     /// One of q, k and v: all heads' channels of a segment of a value.
     struct Part: Sendable {
@@ -65,6 +66,8 @@ package struct Attention: Operation {
     package var kind: LayerKind { .attention }
     package var multiplications: Int { 2 * queries.pixels * keys.pixels * output.shape.channels }
     package var pullbackReadsInputs: Bool { true }
+    package var pullbackReadsOutput: Bool { !usesTiles }
+    package var savedCount: Int { usesTiles ? 0 : heads * blocks * RunningSoftmax.savedCount }
 
     package func multiplying(in precision: ProductPrecision) -> Attention {
         var attention = self
@@ -76,14 +79,16 @@ package struct Attention: Operation {
     var usesTiles: Bool { precision.usesTiles(pixels: queries.pixels) && !isCausal }
 
     static let block = 32
+    /// Keys of a piece.
+    static let pieceKeys = 128
     /// Channels of a head.
     var channels: Int { output.shape.channels / heads }
     var stride: Int { output.shape.stride }
     var factor: Float { 1 / Float(channels).squareRoot() }
     /// Blocks of queries of one image and head.
     var blocks: Int { (queries.pixels + Self.block - 1) / Self.block }
-    /// Floats of a column of W for each query of a block.
-    var weightCount: Int { roundUp(keys.pixels, to: 8) * Self.block }
+    /// Floats of a piece of a block's columns of W^T.
+    var pieceCount: Int { min(Self.pieceKeys, roundUp(keys.pixels, to: 8)) * Self.block }
     /// Floats of a block's q or result, transposed.
     var blockCount: Int { roundUp(channels, to: 8) * Self.block }
     /// Floats from one row to the next of a transposed k or v: a vector keeps rows of 2^n numbers out of one cache set.
@@ -113,10 +118,10 @@ package struct Attention: Operation {
         let pairs = extent.batch * heads
         guard pullback else {
             if usesTiles { return TiledAttention.scratchCount(self, extent) }
-            return pairs * transposedCount + extent.slots * (weightCount + 2 * blockCount)
+            return pairs * transposedCount + extent.slots * (pieceCount + 2 * blockCount)
         }
         if usesTiles { return TiledAttention.pullbackScratchCount(self, extent) }
-        return PullbackScratch(self, pairs: pairs, slots: extent.slots).count
+        return pullbackScratch(pairs: pairs, slots: extent.slots).count
     }
 
     /// Returns the start of a part of one image and head in a map, or in its cotangent.
@@ -137,20 +142,62 @@ package struct Attention: Operation {
         transpose(run, values, to: transposed)
         run.parallelFor(pairs * blocks) { item, slot in
             let block = block(item)
-            let weights = own + slot * (weightCount + 2 * blockCount)
-            let small = weights + weightCount, result = small + blockCount
-            self.weights(run, block, small: small, to: weights)
-            MatrixProduct.multiply(
-                rows: channels, depth: keys.pixels, a: FloatPointer(transposed + block.pair * transposedCount),
-                lda: keyStride, b: FloatPointer(weights), c: result)
-            let target = run.activations(output) + block.image * output.shape.count + block.head * channels
-            for query in 0..<block.count {
-                for channel in 0..<channels {
-                    target[(block.first + query) * stride + channel] = result[channel * Self.block + query]
-                }
-            }
+            let piece = own + slot * (pieceCount + 2 * blockCount), small = piece + pieceCount
+            let result = small + blockCount
+            transpose(start(run, queries, block), stride: queries.stride, block, to: small)
+            let softmax = sum(
+                run, block, values: FloatPointer(transposed + block.pair * transposedCount),
+                queries: FloatPointer(small), piece: piece, result: result)
+            softmax.save(saved(run, block))
+            write(run, block, result, factors: softmax.inverseSums)
         }
         zeroPadding(run, run.activations(output), output.shape, from: output.shape.channels, to: stride)
+    }
+
+    /// Computes a block of y^T without its factors, [channels][32].
+    private func sum(
+        _ run: GraphRun, _ block: Block, values: FloatPointer, queries: FloatPointer, piece: MutableFloatPointer,
+        result: MutableFloatPointer
+    ) -> RunningSoftmax {
+        var softmax = RunningSoftmax(factor: factor)
+        for first in Swift.stride(from: 0, to: keys.pixels, by: Self.pieceKeys) {
+            let keys = first..<min(first + Self.pieceKeys, self.keys.pixels)
+            products(run, self.keys, keys, block, with: queries, to: piece)
+            if isCausal { mask(piece, keys, block, with: -.infinity) }
+            let shrink = softmax.replace(piece, count: keys.count)
+            if isCausal { mask(piece, keys, block, with: 0) }
+            if first > 0 { scale(result, by: shrink) }
+            MatrixProduct.multiply(
+                rows: channels, depth: keys.count, a: values + first, lda: keyStride, b: FloatPointer(piece),
+                c: result, adds: first > 0)
+        }
+        return softmax
+    }
+
+    /// Scales a block's result so far, [channels][32].
+    func scale(_ result: MutableFloatPointer, by factors: (FloatVector, FloatVector)) {
+        for place in Swift.stride(from: result, to: result + channels * Self.block, by: Self.block) {
+            store(factors.0 * load(place), place)
+            store(factors.1 * load(place + lanes), place + lanes)
+        }
+    }
+
+    /// Writes a block of y, whose transpose is `result` without its factors, one for each query.
+    func write(
+        _ run: GraphRun, _ block: Block, _ result: MutableFloatPointer, factors: (FloatVector, FloatVector)
+    ) {
+        scale(result, by: factors)
+        let target = run.activations(output) + block.image * output.shape.count + block.head * channels
+        for query in 0..<block.count {
+            for channel in 0..<channels {
+                target[(block.first + query) * stride + channel] = result[channel * Self.block + query]
+            }
+        }
+    }
+
+    /// Returns the place of what a forward run keeps of a block's softmax.
+    func saved(_ run: GraphRun, _ block: Block) -> MutableFloatPointer {
+        run.saved + (block.pair * blocks + block.first / Self.block) * RunningSoftmax.savedCount
     }
 
     /// Writes a part of every image and head, transposed, to `target`, [images, heads, channels, key stride].
@@ -165,60 +212,34 @@ package struct Attention: Operation {
         }
     }
 
-    /// Writes a block's columns of W^T to `weights`. `small` is scratch memory for the queries.
-    func weights(_ run: GraphRun, _ block: Block, small: MutableFloatPointer, to weights: MutableFloatPointer) {
-        let source = place(queries, in: map(run, queries), image: block.image, head: block.head)
-        products(
-            run, keys, block, of: source + block.first * queries.stride, stride: queries.stride, small: small,
-            to: weights)
-        if isCausal { mask(weights, block, with: -.infinity) }
-        softmax(weights)
-        if isCausal { mask(weights, block, with: 0) }
+    /// Returns the start of a block's vectors of a part.
+    func start(_ run: GraphRun, _ part: Part, _ block: Block) -> FloatPointer {
+        place(part, in: map(run, part), image: block.image, head: block.head) + block.first * part.stride
     }
 
-    /// Writes the products of all pixels of a part with a block's vectors of queries' channels to `target`,
-    /// [keys][32].
-    func products(
-        _ run: GraphRun, _ part: Part, _ block: Block, of vectors: FloatPointer, stride: Int,
-        small: MutableFloatPointer, to target: MutableFloatPointer
-    ) {
-        if block.count < Self.block { small.update(repeating: 0, count: blockCount) }
+    /// Writes a block's vectors of queries' channels, transposed, to `target`, [channels][32].
+    func transpose(_ vectors: FloatPointer, stride: Int, _ block: Block, to target: MutableFloatPointer) {
+        if block.count < Self.block { target.update(repeating: 0, count: blockCount) }
         MatrixProduct.transpose(
-            rows: block.count, columns: channels, vectors, lds: stride, to: small, ldt: Self.block)
+            rows: block.count, columns: channels, vectors, lds: stride, to: target, ldt: Self.block)
+    }
+
+    /// Writes the products of some keys' vectors of a part with a block's, [channels][32], to `target`, [keys][32].
+    func products(
+        _ run: GraphRun, _ part: Part, _ keys: Range<Int>, _ block: Block, with vectors: FloatPointer,
+        to target: MutableFloatPointer
+    ) {
+        let start = place(part, in: map(run, part), image: block.image, head: block.head)
         MatrixProduct.multiply(
-            rows: part.pixels, depth: channels,
-            a: place(part, in: map(run, part), image: block.image, head: block.head), lda: part.stride,
-            b: FloatPointer(small), c: target)
+            rows: keys.count, depth: channels, a: start + keys.lowerBound * part.stride, lda: part.stride, b: vectors,
+            c: target)
     }
 
-    /// Overwrites what belongs to keys behind the query.
-    private func mask(_ weights: MutableFloatPointer, _ block: Block, with value: Float) {
-        for key in block.first..<keys.pixels {
-            for query in 0..<min(Self.block, key - block.first) { weights[key * Self.block + query] = value }
-        }
-    }
-
-    /// Replaces a block's products q k^T by weights. Each vector is for 16 queries.
-    private func softmax(_ weights: MutableFloatPointer) {
-        let scale = FloatVector(repeating: factor), low = FloatVector(repeating: -87)
-        let count = keys.pixels * Self.block
-        for half in Swift.stride(from: weights, to: weights + Self.block, by: lanes) {
-            var maxima = FloatVector(repeating: -Float.infinity)
-            for place in Swift.stride(from: half, to: half + count, by: Self.block) {
-                let x = load(place)
-                maxima = maxima.replacing(with: x, where: x .> maxima)
-            }
-            let shift = scale * maxima
-            let sum = sumOverKeys { key, sum in
-                let place = half + key * Self.block
-                let x = scale * load(place) - shift
-                let e = exponential(inRange: x.replacing(with: low, where: x .< low))
-                store(e, place)
-                return sum + e
-            }
-            let inverse = FloatVector(repeating: 1) / sum
-            for place in Swift.stride(from: half, to: half + count, by: Self.block) {
-                store(load(place) * inverse, place)
+    /// Overwrites what belongs to keys behind the query in a piece of W^T.
+    func mask(_ piece: MutableFloatPointer, _ keys: Range<Int>, _ block: Block, with value: Float) {
+        for key in keys where key > block.first {
+            for query in 0..<min(Self.block, key - block.first) {
+                piece[(key - keys.lowerBound) * Self.block + query] = value
             }
         }
     }
