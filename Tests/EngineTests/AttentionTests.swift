@@ -13,6 +13,9 @@ import Testing
         crossAttention(height: 4, width: 5, keys: 7, channels: 24, heads: 2),
         crossAttention(height: 2, width: 3, keys: 77, channels: 16, heads: 4),
         crossAttention(height: 5, width: 9, keys: 1, channels: 10, heads: 1),
+        // Several pieces of keys, ranges of them, and steps of queries.
+        attention(height: 13, width: 12, channels: 20, heads: 2),
+        crossAttention(height: 2, width: 3, keys: 1100, channels: 8, heads: 1),
     ]
 
     @Test(arguments: cases) func value(_ operation: OperationCase) throws { try operation.checkValue() }

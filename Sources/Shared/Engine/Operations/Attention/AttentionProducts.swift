@@ -1,0 +1,56 @@
+/// The products of an attention, in numbers of one kind, and the layouts of their factors. A factor of a head, or of a
+/// block of queries, lies in memory of the caller. All results are in Float.
+protocol AttentionProducts: Sendable {
+    init(_ attention: Attention)
+
+    /// Keys of a piece.
+    static var pieceKeys: Int { get }
+
+    // Floats of memory.
+
+    /// A head's k or v, a row for each key.
+    var rowCount: Int { get }
+    /// A head's k or v, a row for each channel.
+    var columnCount: Int { get }
+    /// A block's q or g, a column for each query.
+    var vectorCount: Int { get }
+    /// A head's q or g, a row for each query.
+    var queryCount: Int { get }
+    /// The sums of `keyCount` keys' k or v.
+    func sumCount(keyCount: Int) -> Int
+    /// A thread's own.
+    var ownCount: Int { get }
+
+    /// Prepares the calling thread for products.
+    func begin()
+    func end()
+
+    /// Lays out the rows of a part for all images and heads.
+    func layOutRows(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer)
+    /// Lays out the columns of a part for all images and heads.
+    func layOutColumns(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer)
+    /// Lays out a block's vectors, which are `stride` floats apart, as columns.
+    func layOut(_ vectors: FloatPointer, stride: Int, _ block: Attention.Block, to target: MutableFloatPointer)
+    /// Lays out a block's vectors as its rows of a head's.
+    func layOutQueries(_ vectors: FloatPointer, stride: Int, _ block: Attention.Block, to target: MutableFloatPointer)
+
+    /// Sets `piece`, [keys][32], to the products of some keys' rows of a part with a block's vectors.
+    ///
+    /// - Parameter rows: those of all images and heads.
+    func multiply(
+        _ run: GraphRun, _ part: Attention.Part, rows: MutableFloatPointer, keys: Range<Int>, _ block: Attention.Block,
+        vectors: MutableFloatPointer, to piece: MutableFloatPointer)
+    /// Sets `result`, [channels][32], to the sum over some keys of a head's columns times a piece, or adds it.
+    func multiply(
+        columns: MutableFloatPointer, keys: Range<Int>, piece: MutableFloatPointer, own: MutableFloatPointer,
+        to result: MutableFloatPointer, adds: Bool)
+    /// Adds to the sums of some keys, from the range's key number `first` on, the products of some blocks' pieces with
+    /// the rows of their queries. The first blocks of a head set the sums.
+    ///
+    /// - Parameter pieces: [blocks], `Attention.pieceCount` floats each.
+    func addToKeys(
+        _ pieces: MutableFloatPointer, keyCount: Int, blocks: Range<Int>, queries: MutableFloatPointer,
+        own: MutableFloatPointer, sums: MutableFloatPointer, first: Int)
+    /// Returns the place of a key's sum for a channel.
+    func sumPlace(key: Int, channel: Int) -> Int
+}
