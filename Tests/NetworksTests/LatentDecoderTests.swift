@@ -26,10 +26,10 @@ import Testing
         try check(decoder, sd)
     }
 
-    /// Levels that are computed again give the bits of those that were kept.
-    @Test func levelByLevelChangesNoBits() throws {
+    /// Levels that are computed again give the bits of those that were kept, for one latent and for several.
+    @Test(arguments: [1, 2]) func levelByLevelChangesNoBits(count: Int) throws {
         let sd = try LatentFixture("sd")
-        let (z, v) = (try sd.tensor("z"), try sd.tensor("v_image"))
+        let z = try sd.tensor("z").samples(0..<count), v = try sd.tensor("v_image").samples(0..<count)
         let results = try [false, true].map { levelByLevel in
             let decoder = try sd.decoder(height: 5, width: 5, levelByLevel: levelByLevel)
             let linear = try decoder.linearize(z)
