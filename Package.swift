@@ -21,10 +21,15 @@ let modules: [Target] = [
         uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Diffusion", "Solvers"]),
     module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion", "Solvers"]),
     module(
+        "LatentModels",
+        uses: [
+            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Engine", "Networks", "Diffusion",
+        ]),
+    module(
         "Models",
         uses: [
             "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Engine", "Networks", "FeatureNetworks",
-            "Diffusion", "Solvers", "Schedules", "Foreign",
+            "Diffusion", "Solvers", "Schedules", "Foreign", "LatentModels",
         ],
         exclude: ["Resources"]),
     module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
@@ -51,7 +56,7 @@ let modules: [Target] = [
         "Commands",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers",
-            "Schedules", "Models",
+            "Schedules", "LatentModels", "Models",
         ]),
     module(
         "Reports",
@@ -87,7 +92,8 @@ let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
-    "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
+    "LatentModels": ["Models", "ModelTestSupport"], "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"],
+    "Methods": ["Formats", "FittingTestSupport"],
 ]
 
 let tests: [Target] =
@@ -117,8 +123,8 @@ let tests: [Target] =
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Engine", "Models",
-                "Networks",
+                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Engine", "Networks",
+                "LatentModels", "Models",
             ]
                 + programs.map { .target(name: $0.name) },
             path: "Tests/PipelineTests",

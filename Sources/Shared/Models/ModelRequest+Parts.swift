@@ -1,4 +1,5 @@
 import Diagnostics
+import LatentModels
 import TensorStream
 
 extension ModelRequest {

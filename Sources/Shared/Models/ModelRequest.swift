@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Engine
+import LatentModels
 import Schedules
 import TensorStream
 

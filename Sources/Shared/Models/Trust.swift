@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import LatentModels
 import TensorStream
 
 #if canImport(Glibc)

@@ -2,6 +2,7 @@ import Checkpoints
 import Diagnostics
 import Formats
 import Foundation
+import LatentModels
 import ModelTestSupport
 import Models
 import Networks

@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Formats
+import LatentModels
 import ModelTestSupport
 import Models
 import Tensors
