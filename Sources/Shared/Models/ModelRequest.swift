@@ -64,7 +64,7 @@ package struct ModelRequest: Sendable {
         }
     }
 
-    /// Throws `usage` if something is given that a model of this kind does not read, `data` if inputs record it.
+    /// Throws `usage` if something is given or recorded that a model of this kind does not read.
     ///
     /// - Parameter recorded: the inputs that record a part.
     private func refuseUnread(
@@ -82,11 +82,8 @@ package struct ModelRequest: Sendable {
         switch specification {
         case .checkpoint, .embedded: break
         default:
-            if let part = parts.firstPart { throw refusal(part.setting, "a latent diffusion model") }
-            if let part = recorded.firstPart, let origin = recorded[part] {
-                var failure = refusal("\(origin.place): \(part.key)", "a latent diffusion model")
-                failure.status = .data
-                throw failure
+            if let part = parts.firstPart ?? recorded.firstPart {
+                throw refusal(part.setting, "a latent diffusion model")
             }
         }
         if precision != .float32 {
@@ -114,9 +111,9 @@ package struct ModelRequest: Sendable {
         let chosen = name ?? inputName ?? ModelSpecification.embeddedName
         let place = name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model"
         let recorded = try recordedParts(of: chosen, in: origins)
-        try refuseUnread(by: ModelSpecification(chosen, place: place), chosen, recorded: recorded)
         let model = try asData(of: origin, recorded) {
-            try ModelCatalogue.open(
+            try refuseUnread(by: ModelSpecification(chosen, place: place), chosen, recorded: recorded)
+            return try ModelCatalogue.open(
                 chosen, place: place,
                 process: process(of: isInputsModel ? origin : nil),
                 guidance: guidance ?? origin.flatMap(Self.guidance), architecture: architecture,
