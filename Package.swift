@@ -41,6 +41,9 @@ let modules: [Target] = [
             "Images",
         ]),
     module(
+        "PointCloudMetrics",
+        uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Metrics"]),
+    module(
         "Fitting",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Networks", "FeatureNetworks", "Diffusion",
@@ -62,7 +65,7 @@ let modules: [Target] = [
         "Reports",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Diffusion", "Solvers", "Schedules",
-            "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "Fitting", "Commands",
+            "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "PointCloudMetrics", "Fitting", "Commands",
         ]),
     module(
         "FitRequests",
@@ -84,7 +87,11 @@ let programs: [Target] = [
         ]),
     program("ld3-sample", uses: ["Formats", "Tensors", "Models", "Images"]),
     program(
-        "ld3-fid", uses: ["Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "Reports"]),
+        "ld3-fid",
+        uses: [
+            "Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "PointCloudMetrics",
+            "Reports",
+        ]),
 ]
 
 /// Modules that the tests of a module use beyond its own dependencies.
