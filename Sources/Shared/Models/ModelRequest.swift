@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Engine
+import Formats
 import LatentModels
 import Schedules
 import TensorStream
@@ -170,11 +171,11 @@ package struct ModelRequest: Sendable {
     private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {
         guard let name = origin.metadata[Key.model] else { return }
         if let digest = origin.metadata[Key.modelDigest], let own = model.sha256 {
-            guard digest == own else {
+            guard isOneModel(digest, own) else {
                 throw Failure(
                     .data, place: origin.place,
-                    "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
-                        + "\(own.prefix(12))", suggestion: insistence)
+                    "made with the model \(name) of digest \(brief(digest: digest)), not with \(model.name) of digest "
+                        + brief(digest: own), suggestion: insistence)
             }
             try checkArchitecture(of: model, against: origin)
         } else if name != model.name {
