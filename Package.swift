@@ -21,10 +21,15 @@ let modules: [Target] = [
         uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Diffusion", "Solvers"]),
     module("Foreign", uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Diffusion", "Solvers"]),
     module(
+        "LatentModels",
+        uses: [
+            "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Engine", "Networks", "Diffusion",
+        ]),
+    module(
         "Models",
         uses: [
             "Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Engine", "Networks", "FeatureNetworks",
-            "Diffusion", "Solvers", "Schedules", "Foreign",
+            "Diffusion", "Solvers", "Schedules", "Foreign", "LatentModels",
         ],
         exclude: ["Resources"]),
     module("Images", uses: ["Diagnostics", "Formats", "Tensors", "CPNG"]),
@@ -35,6 +40,9 @@ let modules: [Target] = [
             "Diagnostics", "Formats", "Tensors", "LinearAlgebra", "TensorStream", "Checkpoints", "FeatureNetworks",
             "Images",
         ]),
+    module(
+        "PointCloudMetrics",
+        uses: ["Diagnostics", "Formats", "Tensors", "TensorStream", "Checkpoints", "Metrics"]),
     module(
         "Fitting",
         uses: [
@@ -51,13 +59,13 @@ let modules: [Target] = [
         "Commands",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "TensorStream", "Engine", "Diffusion", "Solvers",
-            "Schedules", "Models",
+            "Schedules", "LatentModels", "Models",
         ]),
     module(
         "Reports",
         uses: [
             "Diagnostics", "Options", "Formats", "Tensors", "LinearAlgebra", "Diffusion", "Solvers", "Schedules",
-            "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "Fitting", "Commands",
+            "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "PointCloudMetrics", "Fitting", "Commands",
         ]),
     module(
         "FitRequests",
@@ -79,7 +87,11 @@ let programs: [Target] = [
         ]),
     program("ld3-sample", uses: ["Formats", "Tensors", "Models", "Images"]),
     program(
-        "ld3-fid", uses: ["Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "Reports"]),
+        "ld3-fid",
+        uses: [
+            "Formats", "Tensors", "FeatureNetworks", "Models", "Images", "Plots", "Metrics", "PointCloudMetrics",
+            "Reports",
+        ]),
 ]
 
 /// Modules that the tests of a module use beyond its own dependencies.
@@ -87,7 +99,8 @@ let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
-    "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"], "Methods": ["Formats", "FittingTestSupport"],
+    "LatentModels": ["Models", "ModelTestSupport"], "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"],
+    "Methods": ["Formats", "FittingTestSupport"],
 ]
 
 let tests: [Target] =
@@ -117,8 +130,8 @@ let tests: [Target] =
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Engine", "Models",
-                "Networks",
+                "TestSupport", "ModelTestSupport", "Formats", "TensorStream", "Tensors", "Images", "Engine", "Networks",
+                "LatentModels", "Models",
             ]
                 + programs.map { .target(name: $0.name) },
             path: "Tests/PipelineTests",

@@ -41,9 +41,13 @@ def log_alphas(process):
     return 0.5 * torch.log1p(-betas).cumsum(0)
 
 
-def has_levels(process):
-    """Whether alpha_sigma knows the process."""
-    return process.startswith(("edm", "flow")) or process in ("vp-linear", "vp-cosine") or log_alphas(process) is not None
+def converts(prediction, process):
+    """Whether x_0 can be computed from the prediction. EDM's process has no velocity, and some have no formula here."""
+    if prediction == "data":
+        return True
+    if process.startswith("edm"):
+        return prediction != "velocity"
+    return process.startswith("flow") or process in ("vp-linear", "vp-cosine") or log_alphas(process) is not None
 
 
 def told_time(process, t):
@@ -100,9 +104,10 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-pullback", action="store_true", help="do not offer gradients")
     options = parser.parse_args()
-    has_velocity = not options.process.startswith("edm")
-    if options.predicts != "data" and not (has_levels(options.process) and (options.predicts != "velocity" or has_velocity)):
-        sys.exit(f"--predicts {options.predicts} with --process {options.process}: let the network return x_0 (--predicts data)")
+    if not converts(options.predicts, options.process):
+        sys.exit(
+            f"--predicts {options.predicts} with --process {options.process}: "
+            "let the network return x_0 (--predicts data)")
     # Only frames go to standard output, whatever a library prints.
     output = sys.stdout.buffer
     sys.stdout = sys.stderr

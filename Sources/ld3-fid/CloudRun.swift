@@ -2,6 +2,7 @@ import Commands
 import Diagnostics
 import Metrics
 import Options
+import PointCloudMetrics
 import Reports
 import Tensors
 

@@ -30,8 +30,9 @@ struct ExportRun {
         try export.write(schedule, reporter: arguments.reporter)
     }
 
-    /// Returns the process of --process, else the one that the schedule's file names, else EDM's.
+    /// Returns the process of --model or --process, else the one that the schedule's file names, else EDM's.
     private func process(of origin: Origin) throws -> NoiseProcess {
+        if arguments.isGiven("model") { return try arguments.modelRequest().open { _ in }.process }
         if let process = try arguments.process() { return process }
         return try origin.metadata[Key.process].map { name in
             try locating(origin.place) { try NoiseProcess(named: name, in: Key.process) }
@@ -41,7 +42,9 @@ struct ExportRun {
     /// Throws `usage` if an option is given that only a fit has a use for.
     private func checkOptions() throws {
         let used =
-            OptionGroup.export.options + [.solver(default: ""), .order, .variant, .nfe(default: ""), .steps, .process]
+            OptionGroup.export.options + [
+                .solver(default: ""), .order, .variant, .nfe(default: ""), .steps, .process, .model,
+            ]
             + OptionGroup.general.options
         let given = arguments.command.options.map(\.name).filter(arguments.isGiven)
         if let useless = given.first(where: { name in !used.contains { $0.name == name } }) {

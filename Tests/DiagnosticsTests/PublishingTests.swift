@@ -43,6 +43,18 @@ import Testing
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder.file("link")) == "target")
     }
 
+    @Test func oneFileHasManySpellings() throws {
+        try FileManager.default.createDirectory(atPath: folder.file("b"), withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: "b")
+        try Publishing.publish(folder.file("b/old"), text: "")
+        try FileManager.default.createSymbolicLink(atPath: folder.file("other"), withDestinationPath: "b/old")
+        for (path, other) in [("a", "./a"), ("a", "b/../a"), ("b/a", "link//a"), ("b/old", "other")] {
+            #expect(Publishing.isOneFile(folder.file(path), folder.file(other)), "\(path) and \(other)")
+        }
+        #expect(Publishing.isOneFile("a", "./a"))
+        #expect(!Publishing.isOneFile(folder.file("a"), folder.file("b/a")))
+    }
+
     @Test func impossiblePlacesAreNamed() throws {
         let path = folder.file("no/a")
         #expect { try Publishing.publish(path, text: "") } throws: {

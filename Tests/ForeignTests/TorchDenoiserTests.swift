@@ -120,8 +120,10 @@ struct TorchDenoiserTests {
         }
     }
 
-    @Test func aTableThatTheScriptDoesNotKnowNeedsTheData() throws {
-        let failure = #expect(throws: Failure.self) { try open("--process vp-discrete:point-cloud --predicts noise") }
+    /// The script knows no formula of one process, and EDM's has no velocity.
+    @Test(arguments: ["--process vp-discrete:point-cloud --predicts noise", "--process edm --predicts velocity"])
+    func predictionsThatDoNotGiveTheData(options: String) throws {
+        let failure = #expect(throws: Failure.self) { try open(options) }
         #expect(failure?.status == .inputOutput)
     }
 

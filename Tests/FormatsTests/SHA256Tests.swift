@@ -51,6 +51,30 @@ struct SHA256Tests {
         #expect(try digest() != original)
     }
 
+    /// A file of more than 16 MiB is told by blocks of its middle too, if both digests are of such blocks.
+    @Test func digestOfALargerFileSeesItsMiddle() throws {
+        let path = NSTemporaryDirectory() + "digest-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let mebibyte = 1 << 20
+        var bytes = [UInt8](repeating: 7, count: 17 * mebibyte)
+        func digest() throws -> String {
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            return try modelDigest(ofFile: path)
+        }
+        let original = try digest()
+        let parts = original.split(separator: "-").map(String.init)
+        var expected = SHA256()
+        expected.update([UInt8](repeating: 7, count: 15 * 4096))
+        #expect(parts.map(\.count) == [64, 64] && parts[1] == expected.finish())
+        bytes[5 * mebibyte + 4096] = 1
+        #expect(try digest() == original)
+        bytes[5 * mebibyte + 4095] = 1
+        let changed = try digest()
+        #expect(changed.hasPrefix("\(parts[0])-") && changed != original)
+        #expect(isOneModel(parts[0], original) && isOneModel(original, parts[0]))
+        #expect(!isOneModel(changed, original) && !isOneModel(parts[1], original) && !isOneModel(nil, original))
+    }
+
     @Test func digestOfNoFile() {
         #expect(throws: Failure.self) { try modelDigest(ofFile: "/nonexistent/file") }
         #expect(throws: Failure(.noInput, place: "/dev/null", "is a device, not a file")) {

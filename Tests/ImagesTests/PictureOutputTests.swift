@@ -24,6 +24,17 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder.file("grid.png")))
     }
 
+    @Test func aGridIsNoPicture() throws {
+        let folder = try TemporaryFolder()
+        func open(_ grid: String) throws {
+            _ = try PictureOutput(folder: folder.path, gridFile: folder.file(grid), quantization: .round, force: true)
+        }
+        for grid in ["000003.png", "./-00003.png"] {
+            #expect(throws: Failure.self) { try open(grid) }
+        }
+        for grid in ["3.png", "000003.jpg", "grid.png"] { try open(grid) }
+    }
+
     @Test func aSeedThatComesTwiceIsRefused() throws {
         let folder = try TemporaryFolder()
         let output = try PictureOutput(folder: folder.path, gridFile: nil, quantization: .round, force: true)

@@ -1,6 +1,7 @@
 import Diffusion
 import FeatureNetworks
 import Formats
+import LatentModels
 import Models
 import Networks
 import Solvers

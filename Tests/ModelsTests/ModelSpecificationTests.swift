@@ -1,5 +1,4 @@
 import Diagnostics
-import Foundation
 import Models
 import Testing
 
@@ -26,30 +25,5 @@ struct ModelSpecificationTests {
     ])
     func misspelt(text: String) {
         #expect { try ModelSpecification(text) } throws: { ($0 as? Failure)?.status == .usage }
-    }
-}
-
-struct ResourceLocatorTests {
-    @Test func looksWhereTheDesignSays() throws {
-        let root = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-        defer { try? FileManager.default.removeItem(atPath: root) }
-        for folder in ["share/ld3", "bin", "mine"] {
-            try FileManager.default.createDirectory(atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
-        }
-        let locator = ResourceLocator(share: "\(root)/mine", executable: "\(root)/bin")
-        #expect { try locator.path(of: "net") } throws: { error in
-            guard let failure = error as? Failure else { return false }
-            return failure.status == .noInput
-                && ["mine", "bin/../share/ld3", "bin"].allSatisfy { failure.message.contains("\(root)/\($0)") }
-        }
-        for folder in ["bin", "share/ld3", "mine"] {
-            try Data([1]).write(to: URL(fileURLWithPath: "\(root)/\(folder)/net"))
-            let found = URL(fileURLWithPath: try locator.path(of: "net")).standardized.path
-            #expect(found == URL(fileURLWithPath: "\(root)/\(folder)/net").standardized.path)
-        }
-    }
-
-    @Test func findsTheEmbeddedModelFromABuildFolder() throws {
-        #expect(try ResourceLocator.standard.path(of: "mnist32-edm.safetensors").hasSuffix("mnist32-edm.safetensors"))
     }
 }

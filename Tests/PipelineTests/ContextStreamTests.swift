@@ -1,4 +1,5 @@
 import Formats
+import LatentModels
 import Models
 import Networks
 import TensorStream

@@ -55,6 +55,13 @@ import Testing
         #expect(count("src=\"data:image/png;base64,iVBOR", in: page) == 2)
     }
 
+    @Test func statisticsAndPageAreTwoFiles() throws {
+        let result = try Programs.run("ld3-fid", ["--statistics=./a.npz", "--report=a.npz"])
+        #expect(
+            result.status == 64 && result.errors.contains("--statistics: names the file of --report"),
+            "\(result.errors)")
+    }
+
     @Test func aPageNeedsAComparison() throws {
         let result = try Programs.run("ld3-fid", ["--statistics=a.npz", "--report=page.html"])
         #expect(result.status == 64 && result.errors.contains("--report"), "\(result.errors)")

@@ -36,6 +36,11 @@ import Testing
         #expect(other.status == 64, "\(other.errors)")
     }
 
+    @Test func plotAndReportAreTwoFiles() throws {
+        let result = try fit("--plot", folder.file("a"), "--report", folder.file("./a"))
+        #expect(result.status == 64 && result.errors.contains("--plot: names the file of --report"), "\(result.errors)")
+    }
+
     @Test func aReportTellsOfLearnedCoefficients() throws {
         let file = folder.file("page.html")
         let result = try fit(

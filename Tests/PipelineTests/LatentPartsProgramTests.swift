@@ -147,6 +147,7 @@ struct LatentPartsProgramTests {
             ("ld3-noise -n 1 --model digits64 --decoder none.safetensors", 66, ["none.safetensors"]),
             ("ld3-noise -n 1 --model .", 66, [".: is a folder with neither model_index.json nor config.json"]),
             ("ld3-noise -n 1 --model digits64 --labels 1 --classes 10", 64, ["--labels", "has no classes"]),
+            ("ld3-noise -n 1 --model digits64 --labels 1", 64, ["--labels", "has no classes; it reads prompts"]),
             ("ld3-noise -n 1 --model mnist32 --labels 1 --classes 11", 64, ["--labels", "has 10 classes, not 11"]),
         ] {
             let result = try shell(command)

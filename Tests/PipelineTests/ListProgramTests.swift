@@ -45,6 +45,27 @@ import Testing
         #expect(result.output.isEmpty)
     }
 
+    /// A fit starts from a list as a solver runs along it, if it begins where the process does.
+    @Test func aFitStartsFromAList() throws {
+        let folder = try TemporaryFolder()
+        let pairs = try Programs.shell("ld3-noise -n 4 --shape 4 | ld3-teacher -q --model gaussian:shape=4,std=0.5")
+            .output
+        func fit(_ list: String) throws -> Programs.Result {
+            let path = try folder.write(list.utf8, to: "start.txt")
+            return try Programs.run(
+                "ld3-fit",
+                ["--method=heuristic", "--heuristics=uniform", "--nfe=4", "--format=json", "--start", path],
+                input: pairs)
+        }
+        let result = try fit("80.0, 4.2, 0.9, 0.25, 0.002")
+        #expect(result.status == 0, "\(result.errors)")
+        let schedule = try JSONValue(parsing: result.output)
+        #expect(schedule["times"]?.doubles == [80, 4.2, 0.9, 0.25, 0.002], "\(result.text)")
+        let refused = try fit("14.6, 4.2, 0.9, 0.002")
+        #expect(
+            refused.status == 64 && refused.errors.contains("start.txt: starts at sigma = 14.6"), "\(refused.errors)")
+    }
+
     /// An export that cannot be written is refused before anything is fitted.
     @Test func exportsAreCheckedBeforeTheFit() throws {
         let pairs = try Programs.shell("ld3-noise -n 4 --shape 4 | ld3-teacher -q --model gaussian:shape=4,std=0.5")
@@ -67,6 +88,11 @@ import Testing
         let resampled = try Programs.run("ld3-fit", arguments + ["--resample=5"])
         #expect(resampled.status == 0 && resampled.text == "64.0, 32.0, 16.0, 8.0, 4.0, 0.0\n", "\(resampled.errors)")
         #expect(!resampled.errors.contains("made for"))
+        let latent = try folder.write("14.61464, 2.6, 0.77, 0.25, 0".utf8, to: "latent.txt")
+        let way = ["--schedule=\(latent)", "--export=diffusers-timesteps"]
+        let byModel = try Programs.run("ld3-fit", way + ["--model=digits64"])
+        #expect(byModel.status == 0, "\(byModel.errors)")
+        #expect(try byModel.text == Programs.run("ld3-fit", way + ["--process=vp-discrete:sd"]).text)
         let parts = try Programs.run("ld3-fit", arguments + ["--range=0.1,1", "--split=0.5", "--solver=euler"])
         #expect(parts.text == "1.0, 0.316227766017\n0.316227766017, 0.1, 0.0\n", "\(parts.errors)")
         #expect(parts.errors.contains("not what was learned") && parts.errors.contains("made for solver euler"))

@@ -15,7 +15,7 @@ struct OtherFilesTests {
         (["ld3-teacher", gaussian, "--process=vp-discrete:FILE"], "a list of alphas_cumprod"),
         (["ld3-sample", gaussian, "--schedule=FILE"], "a list of numbers"),
         (["ld3-noise", "-n1", "--from=FILE"], "a .npy array"),
-        (["ld3-fit", "--start=FILE"], "a tensor stream"),
+        (["ld3-fit", "--start=FILE"], "a list of numbers"),
         (["ld3-fid", "--features=FILE", "--reference=mnist"], "a checkpoint"),
         (["ld3-fid", "FILE"], "a set of samples"),
         (["ld3-fid", "--reference=FILE"], "a set of samples"),

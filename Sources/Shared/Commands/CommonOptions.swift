@@ -2,6 +2,7 @@ import Diagnostics
 import Diffusion
 import Engine
 import Formats
+import LatentModels
 import Models
 import Options
 import TensorStream

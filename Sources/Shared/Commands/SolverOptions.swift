@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Foundation
+import LatentModels
 import Models
 import Options
 import Schedules

@@ -98,6 +98,17 @@ package enum Publishing {
         try Descriptor.close(descriptor)
     }
 
+    /// Whether files that are published at two paths are one file, however the paths are spelled.
+    package static func isOneFile(_ path: String, _ other: String) -> Bool { place(path) == place(other) }
+
+    /// Returns the path at which a file is published, without links and detours.
+    private static func place(_ path: String) -> String {
+        if access(path, F_OK) == 0 { return resolved(path) }
+        let (folder, name) =
+            path.lastIndex(of: "/").map { (String(path[...$0]), path[path.index(after: $0)...]) } ?? (".", path[...])
+        return "\(resolved(folder))/\(name)"
+    }
+
     /// Returns `path` with symbolic links followed, so that a link stays a link.
     private static func resolved(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }

@@ -22,15 +22,7 @@ extension FitRequest {
 
     /// Returns the schedules of --start. Throws `data`, naming the file, if one is for another process.
     package func givenStarts(for process: NoiseProcess) throws -> [Start] {
-        try starts.flatMap { path, frames in
-            try locating(path) {
-                try frames.map { frame in
-                    let schedule = try Schedule(frame: frame, process: process)
-                    try schedule.check(isFor: process)
-                    return Start(name: path, schedule)
-                }
-            }
-        }
+        try starts.flatMap { path, request in try request.all(for: process).map { Start(name: path, $0) } }
     }
 
     /// Checks what can be known once the first pairs have come, so that a fit that cannot be made does not wait for the

@@ -19,8 +19,8 @@ package struct FitRequest {
     package let loss: LossChoice
     /// Nil for all that make sense.
     package let heuristics: [Discretization]?
-    /// The frames of the files of --start.
-    package let starts: [(path: String, frames: [Frame])]
+    /// The files of --start.
+    package let starts: [(path: String, request: ScheduleRequest)]
     /// Nil if the model's usual batch is taken.
     package let batch: Int?
     package let savings: WorkSavings
@@ -43,7 +43,7 @@ package struct FitRequest {
         loss = try LossChoice(arguments)
         heuristics = try arguments.stringIfGiven("heuristics").map(Self.heuristics)
         starts = try arguments.strings("start").map { path in
-            (path, try Schedule.frames(ofFile: path, process: arguments.process()))
+            (path, try ScheduleRequest(file: path, process: arguments.process()))
         }
         batch = arguments.batch()
         savings = try arguments.stringIfGiven("without-savings").map(Self.savings) ?? .all

@@ -10,9 +10,16 @@ package final class PictureOutput {
     private var gridImages: [Image] = []
     private var seen: Set<Int64> = []
 
-    /// Throws `cannotCreate` if the files cannot be made, or if `folder` holds files and `force` is false.
+    /// Throws `cannotCreate` if the files cannot be made, or if `folder` holds files and `force` is false, and `usage` if
+    /// `gridFile` has the place of a picture.
     package init(folder: String?, gridFile: String?, quantization: Quantization, force: Bool) throws {
         (self.folder, self.gridFile, self.quantization) = (folder, gridFile, quantization)
+        if let folder, let gridFile, let name = gridFile.split(separator: "/").last,
+            let seed = Int64(name.prefix { $0 != "." }),
+            Publishing.isOneFile("\(folder)/\(Self.fileName(seed))", gridFile)
+        {
+            throw Failure(.usage, place: gridFile, "is where the picture of seed \(seed) goes, so no grid can be there")
+        }
         if let gridFile { try Publishing.check(gridFile) }
         if let folder { try OutputFolder.check(folder, allowingFiles: force) }
     }

@@ -1,6 +1,7 @@
 import Diffusion
 import Engine
 import Foreign
+import LatentModels
 import TensorStream
 import Tensors
 

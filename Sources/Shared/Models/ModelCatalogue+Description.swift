@@ -1,6 +1,7 @@
 import Checkpoints
 import Diagnostics
 import Formats
+import LatentModels
 import Networks
 
 extension ModelCatalogue {
@@ -22,9 +23,6 @@ extension ModelCatalogue {
             default: throw Failure(.usage, place: "description", "\(name) is no model file")
             }
         let document = try architecture.map { try JSONValue(file: $0) }
-        if DiffusersFolder.isFolder(path), document != nil {
-            throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
-        }
         if let files = try LatentModelFiles.inFolder(path, architecture: document, parts: parts) {
             return try describe(files, name: name, container: "diffusers folder")
         }

@@ -4,6 +4,7 @@ import Diffusion
 import Engine
 import Foreign
 import Formats
+import LatentModels
 import Networks
 import Schedules
 import Tensors
@@ -105,9 +106,6 @@ package enum ModelCatalogue {
         _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?,
         parts: [ModelPart: String], engine: EngineSettings
     ) throws -> Opened {
-        if DiffusersFolder.isFolder(path), architecture != nil {
-            throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
-        }
         if LatentModelFiles.isFolder(path), weightSet != nil {
             throw Failure(.usage, place: "weights", "the folder \(path) has one set only")
         }
@@ -174,10 +172,12 @@ package enum ModelCatalogue {
     private static func latent(
         _ files: LatentModelFiles, process: NoiseProcess?, engine: EngineSettings
     ) throws -> Opened {
-        let model = try LatentModel(files, process: process, engine: engine)
+        let model = try LatentModel(
+            files, process: process, pool: engine.makePool(), precision: engine.precision)
         return Opened(
             sha256: files.digest, process: model.process, denoiser: model.denoiser, decoder: model.decoder,
-            batch: networkBatch(model.denoiser), conditionInputs: model.conditionInputs,
+            batch: networkBatch(model.denoiser),
+            conditionInputs: ConditionInputs(alternatives: model.contextShapes, takesPrompts: model.readsPrompts),
             conditionEncoder: model.encoder, canGuide: model.encoder != nil,
             weightSet: files.weightSet, parts: files.parts, precision: engine.precision, remarks: files.remarks)
     }

@@ -1,4 +1,6 @@
 import Diagnostics
+import Formats
+import LatentModels
 import TensorStream
 
 extension ModelRequest {
@@ -20,7 +22,7 @@ extension ModelRequest {
             recorded[part] = first
             guard part == .textEncoder, !allowsOther else { continue }
             let digest = first.metadata[part.digestKey]
-            for other in telling where other.metadata[part.digestKey] != digest {
+            for other in telling where !isOneModel(other.metadata[part.digestKey], digest) {
                 throw Failure(
                     .data, place: first.place,
                     "made with the \(part.words) \(path), and \(other.place) with another one",
@@ -50,7 +52,7 @@ extension ModelRequest {
         else { return }
         for part in ModelPart.allCases {
             let (recorded, own) = (origin.metadata[part.digestKey], model.parts[part])
-            guard recorded != own?.sha256 else { continue }
+            guard !isOneModel(recorded, own?.sha256) else { continue }
             func words(_ path: String?) -> String {
                 path.map { "the \(part.words) \($0)" } ?? "the model's own \(part.words)"
             }

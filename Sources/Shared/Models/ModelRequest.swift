@@ -1,6 +1,8 @@
 import Diagnostics
 import Diffusion
 import Engine
+import Formats
+import LatentModels
 import Schedules
 import TensorStream
 
@@ -63,7 +65,7 @@ package struct ModelRequest: Sendable {
         }
     }
 
-    /// Throws `usage` if something is given that a model of this kind does not read, `data` if inputs record it.
+    /// Throws `usage` if something is given or recorded that a model of this kind does not read.
     ///
     /// - Parameter recorded: the inputs that record a part.
     private func refuseUnread(
@@ -81,11 +83,8 @@ package struct ModelRequest: Sendable {
         switch specification {
         case .checkpoint, .embedded: break
         default:
-            if let part = parts.firstPart { throw refusal(part.setting, "a latent diffusion model") }
-            if let part = recorded.firstPart, let origin = recorded[part] {
-                var failure = refusal("\(origin.place): \(part.key)", "a latent diffusion model")
-                failure.status = .data
-                throw failure
+            if let part = parts.firstPart ?? recorded.firstPart {
+                throw refusal(part.setting, "a latent diffusion model")
             }
         }
         if precision != .float32 {
@@ -113,9 +112,9 @@ package struct ModelRequest: Sendable {
         let chosen = name ?? inputName ?? ModelSpecification.embeddedName
         let place = name == nil ? origin.map { "\($0.place): \(Key.model)" } ?? "model" : "model"
         let recorded = try recordedParts(of: chosen, in: origins)
-        try refuseUnread(by: ModelSpecification(chosen, place: place), chosen, recorded: recorded)
         let model = try asData(of: origin, recorded) {
-            try ModelCatalogue.open(
+            try refuseUnread(by: ModelSpecification(chosen, place: place), chosen, recorded: recorded)
+            return try ModelCatalogue.open(
                 chosen, place: place,
                 process: process(of: isInputsModel ? origin : nil),
                 guidance: guidance ?? origin.flatMap(Self.guidance), architecture: architecture,
@@ -172,11 +171,11 @@ package struct ModelRequest: Sendable {
     private static func check(_ model: Model, against origin: Origin, warn: (String) -> Void) throws {
         guard let name = origin.metadata[Key.model] else { return }
         if let digest = origin.metadata[Key.modelDigest], let own = model.sha256 {
-            guard digest == own else {
+            guard isOneModel(digest, own) else {
                 throw Failure(
                     .data, place: origin.place,
-                    "made with the model \(name) of digest \(digest.prefix(12)), not with \(model.name) of digest "
-                        + "\(own.prefix(12))", suggestion: insistence)
+                    "made with the model \(name) of digest \(brief(digest: digest)), not with \(model.name) of digest "
+                        + brief(digest: own), suggestion: insistence)
             }
             try checkArchitecture(of: model, against: origin)
         } else if name != model.name {

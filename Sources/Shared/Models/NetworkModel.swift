@@ -34,6 +34,11 @@ package struct NetworkModel {
         weights: any WeightSource, configuration: NetworkConfiguration, place: String, engine: EngineSettings
     ) throws {
         self.configuration = configuration
+        guard configuration.imageWidth == nil else {
+            throw Failure(
+                .data, place: place,
+                "works on pictures of \(configuration.imageSize); those of such a network must be square")
+        }
         let weights = try locating(place) { try PixelNetworks.named(weights, for: configuration) }
         remarks = weights.remarks.map { "\(place) \($0)" }
         let preconditioning = try locating(place) { try Self.preconditioning(configuration.preconditioning) }

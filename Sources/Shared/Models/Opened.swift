@@ -1,7 +1,9 @@
 import Diffusion
 import Engine
 import Foreign
+import LatentModels
 import Schedules
+import TensorStream
 import Tensors
 
 /// A model before guidance.

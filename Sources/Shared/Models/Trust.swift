@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import LatentModels
 import TensorStream
 
 #if canImport(Glibc)
@@ -39,7 +40,7 @@ enum Trust {
     static func check(_ part: ModelPart, _ path: String, by origin: Origin) throws {
         guard let recorded = origin.metadata[part.digestKey],
             LatentModelFiles.isFolder(path) || (try? Descriptor.requireFile(path)) != nil,
-            (try? part.digest(at: path)) == recorded
+            isOneModel(try? part.digest(at: path), recorded)
         else {
             throw Failure(
                 .data, place: origin.place, "\(part.key) is `\(path)`, where no file of the recorded digest is",
@@ -60,7 +61,7 @@ enum Trust {
         }
         // No fault of a folder's lists of shards is told, since data named it.
         let digest = isFolder ? try? LatentModelFiles.digest(ofFolder: path) : try modelDigest(ofFile: path)
-        guard digest == recorded else {
+        guard isOneModel(digest, recorded) else {
             throw refusal(of: name, by: origin, "a file whose digest is not the recorded one")
         }
     }

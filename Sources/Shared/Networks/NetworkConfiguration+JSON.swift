@@ -11,9 +11,16 @@ extension NetworkConfiguration {
         let arguments = root["init_kwargs"] ?? root
         // guided-diffusion's names of the sizes differ from EDM's.
         let isGuided = arguments["model_type"]?.string.map { $0 == "UNetModel" } ?? (arguments["num_res_blocks"] != nil)
-        self.init(
-            imageResolution: try Self.required(isGuided ? "image_size" : "img_resolution", arguments),
-            imageChannels: try Self.required(isGuided ? "in_channels" : "img_channels", arguments))
+        if isGuided {
+            guard let size = try Self.imageSize("image_size", arguments) else {
+                throw Failure(.data, place: "configuration", "image_size is missing")
+            }
+            self.init(imageSize: size, imageChannels: try Self.required("in_channels", arguments))
+        } else {
+            self.init(
+                imageResolution: try Self.required("img_resolution", arguments),
+                imageChannels: try Self.required("img_channels", arguments))
+        }
         preconditioning = root["precond"]?.string ?? (isGuided ? "VPPrecond" : preconditioning)
         name = root["name"]?.string
         sigmaMin = try Self.sigma("sigma_min", root) ?? sigmaMin
@@ -88,6 +95,15 @@ extension NetworkConfiguration {
         return number
     }
 
+    /// Returns the [height, width] that a number or a list of both tells, nil if there is none. Throws `data` if it is neither.
+    package static func imageSize(_ key: String, _ arguments: JSONValue) throws -> [Int]? {
+        guard let value = arguments[key], value != .null else { return nil }
+        guard let sides = value.integers ?? value.integer.map({ [$0, $0] }), sides.count == 2,
+            sides.allSatisfy({ (1...1 << 20).contains($0) })
+        else { throw Failure(.data, place: "configuration", "\(key) is neither a size nor a height and a width") }
+        return sides
+    }
+
     private static func count(_ key: String, _ arguments: JSONValue) throws -> Int? {
         guard let value = arguments[key], value != .null else { return nil }
         guard let number = value.integer, (0...1 << 20).contains(number) else {
@@ -124,9 +140,11 @@ extension NetworkConfiguration {
             "channel_mult is not a list of small positive numbers")
         try require(
             (4...1 << 13).contains(modelChannels) && modelChannels % 2 == 0, "model_channels is odd or out of range")
-        try require(
-            imageResolution % (1 << (channelMultipliers.count - 1)) == 0 && imageResolution <= 1 << 12,
-            "img_resolution \(imageResolution) cannot be halved \(counted(channelMultipliers.count - 1, "time"))")
+        for side in imageSize {
+            try require(
+                side % (1 << (channelMultipliers.count - 1)) == 0 && side <= 1 << 12,
+                "img_resolution \(side) cannot be halved \(counted(channelMultipliers.count - 1, "time"))")
+        }
         let words = [
             ("embedding_type", embedding, ["positional", "fourier"]),
             ("encoder_type", encoder, ["standard", "residual", "skip"]),

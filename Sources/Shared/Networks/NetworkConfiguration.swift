@@ -23,7 +23,10 @@ package struct NetworkConfiguration: Sendable, Equatable {
     package var sigmaMax = Double.infinity
 
     package var architecture = Architecture.songUNet
+    /// The height of an image, and the width of a square one.
     package var imageResolution: Int
+    /// The width of an image that is not square; nil for a square one.
+    package var imageWidth: Int?
     /// The image's channels. An iDDPM network has twice as many output channels.
     package var imageChannels: Int
     package var labelDimension = 0
@@ -43,9 +46,18 @@ package struct NetworkConfiguration: Sendable, Equatable {
     package var guided = GuidedOptions()
 
     package init(imageResolution: Int, imageChannels: Int) {
-        self.imageResolution = imageResolution
+        self.init(imageSize: [imageResolution, imageResolution], imageChannels: imageChannels)
+    }
+
+    /// - Parameter imageSize: [height, width].
+    init(imageSize: [Int], imageChannels: Int) {
+        imageResolution = imageSize[0]
+        imageWidth = imageSize[1] == imageSize[0] ? nil : imageSize[1]
         self.imageChannels = imageChannels
     }
+
+    /// [height, width]
+    package var imageSize: [Int] { [imageResolution, imageWidth ?? imageResolution] }
 
     /// The channels of the network's output. iDDPM networks also give variances, which nobody reads.
     package var outputChannels: Int {

@@ -1,8 +1,8 @@
 import Diagnostics
 import Formats
 import Images
-import Metrics
 import Plots
+import PointCloudMetrics
 import Tensors
 
 /// A page that tells people of the metrics of sets of clouds.

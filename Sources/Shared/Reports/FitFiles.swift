@@ -29,12 +29,7 @@ package struct FitFiles: Sendable {
         page = try ReportPage(arguments)
         sampleCount = arguments.integerIfGiven("report-samples")
         if page == nil { try arguments.refuse(["report-samples"], "is for the page of --report, and there is none") }
-        if let plot {
-            guard plot != arguments.stringIfGiven("report") else {
-                throw Failure(.usage, place: "--plot", "names the file of --report")
-            }
-            try Publishing.check(plot)
-        }
+        if let plot { try Publishing.check(plot) }
     }
 
     /// Throws `usage` if samples are asked for and those of the model cannot be drawn.

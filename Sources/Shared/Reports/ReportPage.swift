@@ -16,9 +16,18 @@ package struct ReportPage: Sendable {
     private let program: String
     private let command: String
 
-    /// Returns nil if no page is asked for. Throws `cannotCreate` if the file cannot be had.
+    /// The options of programs that name another file to be written.
+    private static let otherFiles = ["plot", "statistics"]
+
+    /// Returns nil if no page is asked for. Throws `cannotCreate` if the file cannot be had, `usage` if another option names
+    /// it too.
     package init?(_ arguments: Arguments) throws {
         guard let file = arguments.stringIfGiven("report") else { return nil }
+        for name in Self.otherFiles where arguments.isGiven(name) {
+            guard try !Publishing.isOneFile(arguments.string(name), file) else {
+                throw Failure(.usage, place: "--\(name)", "names the file of --report")
+            }
+        }
         try Publishing.check(file)
         self.file = file
         program = arguments.command.name

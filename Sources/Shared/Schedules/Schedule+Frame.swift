@@ -35,18 +35,6 @@ extension Schedule {
         return Frame(metadata: metadata, tensors: tensors)
     }
 
-    /// Returns the frames of the schedules in a file: a stream, or the document or the documents of JSON.
-    ///
-    /// - Parameter process: the process that the user named, if any; a document may name it too.
-    package static func frames(ofFile path: String, process: NoiseProcess? = nil) throws -> [Frame] {
-        if let bytes = NumberList.contents(ofListAt: path),
-            let schedules = try documents(bytes, path: path, process: process)
-        {
-            return try schedules.map { try $0.frame() }
-        }
-        return try frames(of: .file(path, .schedule))
-    }
-
     static func frames(of stream: StreamReader) throws -> [Frame] {
         var frames: [Frame] = []
         while let (frame, _) = try stream.next() { frames.append(frame) }

@@ -34,21 +34,32 @@ package struct ScheduleRequest: Sendable {
         (self.evaluations, self.steps) = (evaluations, steps)
         if let discretization = try locating("schedule", { try Discretization(spelling: schedule) }) {
             source = .discretization(discretization)
-        } else if let bytes = NumberList.contents(ofListAt: schedule) {
-            if let schedules = try Schedule.documents(bytes, path: schedule, process: process) {
-                source = .file(schedule, try schedules.map { try $0.frame() })
-            } else {
-                source = .discretization(.tabulated(try TabulatedSchedule(bytes, path: schedule)))
-            }
         } else {
-            let stream = try namingFile(schedule, at: "schedule", orOneOf: Discretization.spellings) {
-                try StreamReader.file(schedule, .schedule)
+            source = try namingFile(schedule, at: "schedule", orOneOf: Discretization.spellings) {
+                try Self.source(ofFile: schedule, process)
             }
-            source = .file(schedule, try Schedule.frames(of: stream))
         }
         guard evaluations == nil || steps == nil else {
             throw Failure(.usage, place: "steps", "cannot be given together with <evaluations>")
         }
+    }
+
+    /// Makes a request for the schedules in a file: a schedule stream, JSON schedules or a list. Throws the reader's failure if
+    /// it is none.
+    ///
+    /// - Parameter process: the process that the user named, if any; a file of a schedule may name it too.
+    package init(file path: String, process: NoiseProcess? = nil) throws {
+        source = try Self.source(ofFile: path, process)
+    }
+
+    private static func source(ofFile path: String, _ process: NoiseProcess?) throws -> Source {
+        guard let bytes = NumberList.contents(ofListAt: path) else {
+            return .file(path, try Schedule.frames(of: StreamReader.file(path, .schedule)))
+        }
+        if let schedules = try Schedule.documents(bytes, path: path, process: process) {
+            return .file(path, try schedules.map { try $0.frame() })
+        }
+        return .discretization(.tabulated(try TabulatedSchedule(bytes, path: path)))
     }
 
     /// Whether the options or the file say for which solver the times are. A bare list does not.
@@ -96,7 +107,7 @@ package struct ScheduleRequest: Sendable {
             return schedule
         case .file(let path, let frames):
             let chosen = try locating(path) { () -> Schedule in
-                let chosen = try choose(among: frames, process: process)
+                let chosen = try choose(among: schedules(frames, process))
                 try chosen.check(isFor: process)
                 return chosen
             }
@@ -130,9 +141,24 @@ package struct ScheduleRequest: Sendable {
         return try named.plan(evaluations: budget, process: process ?? .flow)
     }
 
+    private func schedules(_ frames: [Frame], _ process: NoiseProcess) throws -> [Schedule] {
+        try frames.map { try Schedule(frame: $0, process: process) }
+    }
+
+    /// Returns all schedules of the file for a process, whatever their budgets. A list is one.
+    package func all(for process: NoiseProcess) throws -> [Schedule] {
+        guard case .file(let path, let frames) = source else {
+            return [try schedule(for: process, fallback: ("ddim", nil)) { _ in }]
+        }
+        return try locating(path) {
+            let all = try schedules(frames, process)
+            for schedule in all { try schedule.check(isFor: process) }
+            return all
+        }
+    }
+
     /// Returns the schedule that has the requested evaluations or steps, or the only one if nothing is requested.
-    private func choose(among frames: [Frame], process: NoiseProcess) throws -> Schedule {
-        let schedules = try frames.map { try Schedule(frame: $0, process: process) }
+    private func choose(among schedules: [Schedule]) throws -> Schedule {
         let budgets = try schedules.map { steps == nil ? try $0.evaluations() : $0.steps }
         let coordinate = steps == nil ? "<evaluations>" : "<steps>"
         guard let wanted = steps ?? evaluations else {

@@ -118,10 +118,12 @@ package final class StreamReader {
             guard let text = metadata[key] else { continue }
             // A number may be spelled in more than one way.
             let value = key == Key.guidance ? Double(text).map { "\($0)" } ?? text : text
-            if let known = identity[key], known != value {
+            let known = identity[key] ?? value
+            guard known == value || key.hasSuffix("_sha256") && isOneModel(known, value) else {
                 throw Failure(.data, "\(key) is `\(value)`, and `\(known)` before")
             }
-            identity[key] = value
+            // Of two digests of one model the longer one tells more.
+            identity[key] = value.count > known.count ? value : known
         }
     }
 

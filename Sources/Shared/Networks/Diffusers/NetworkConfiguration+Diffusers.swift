@@ -45,8 +45,7 @@ extension NetworkConfiguration {
             throw Failure(.data, place: "block_out_channels", "\(channels) are no multiples of \(channels[0])")
         }
         self.init(
-            imageResolution: try Self.sampleSize(settings), imageChannels: try settings.count("in_channels", default: 4)
-        )
+            imageSize: try Self.sampleSize(settings), imageChannels: try settings.count("in_channels", default: 4))
         architecture = .guidedUNet
         modelChannels = channels[0]
         channelMultipliers = channels.map { $0 / channels[0] }
@@ -60,15 +59,17 @@ extension NetworkConfiguration {
         try validate()
     }
 
-    private static func sampleSize(_ settings: ComponentSettings) throws -> Int {
+    /// Returns [height, width].
+    private static func sampleSize(_ settings: ComponentSettings) throws -> [Int] {
         guard settings.value("sample_size")?.elements != nil else {
-            return try settings.count("sample_size", default: 64)
+            let side = try settings.count("sample_size", default: 64)
+            return [side, side]
         }
         let sizes = try settings.counts("sample_size", default: [])
-        guard sizes.allSatisfy({ $0 == sizes[0] }) else {
-            throw Failure(.data, place: "sample_size", "\(sizes) is not square")
+        guard sizes.count == 2 else {
+            throw Failure(.data, place: "sample_size", "\(sizes) is not a height and a width")
         }
-        return sizes[0]
+        return sizes
     }
 
     /// Returns which levels of the encoder have transformers. The decoder must have them at the same levels.

@@ -23,7 +23,7 @@ extension LatentConfiguration {
             scaleFactor: Self.storedScaleFactor(weights) ?? Self.usualScaleFactor(decoder),
             condition: Self.condition(of: weights, network),
             process: .vpDiscrete(Self.table(of: weights, network)),
-            prediction: Self.prediction(of: network, document?["params"]), latentSize: network.imageResolution)
+            prediction: Self.prediction(of: network, document?["params"]), latentSize: network.imageSize)
     }
 
     /// Returns the scale factor that the file holds; nil if it holds none.

@@ -43,7 +43,7 @@ extension LatentModelFiles {
         configuration = try places.locating {
             try LatentConfiguration(
                 network: network, decoder: nil, scaleFactor: first?.scaleFactor ?? AutoencoderSettings.usualScaleFactor,
-                condition: .text(text), process: process, prediction: prediction, latentSize: network.imageResolution)
+                condition: .text(text), process: process, prediction: prediction, latentSize: network.imageSize)
         }
         if parts[.textEncoder] == nil || folder.hasTokenizer {
             let own = try folder.tokenizer()

@@ -1,5 +1,5 @@
 import Formats
-import Metrics
+import PointCloudMetrics
 import Tensors
 import TestSupport
 import Testing

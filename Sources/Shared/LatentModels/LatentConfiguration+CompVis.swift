@@ -26,7 +26,7 @@ extension LatentConfiguration {
             name: document["name"]?.string, network: network, decoder: decoder,
             scaleFactor: Self.scaleFactor(params, weights, decoder), condition: Self.condition(params, weights),
             process: .vpDiscrete(table), prediction: Self.prediction(params),
-            latentSize: Self.count("image_size", params) ?? network.imageResolution)
+            latentSize: NetworkConfiguration.imageSize("image_size", params) ?? network.imageSize)
     }
 
     /// Returns the decoder of `first_stage_config`, a KL or VQ autoencoder.

@@ -5,7 +5,7 @@ import Formats
 
 extension LatentModelFiles {
     /// The parts of the model in a few words each.
-    var descriptions: [ModelDescription.Part] {
+    package var descriptions: [ModelDescription.Part] {
         let (network, decoder) = (configuration.network, configuration.decoder)
         let widths = network.channelMultipliers.map { $0 * network.modelChannels }
         let heads =

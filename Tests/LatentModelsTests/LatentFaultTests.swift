@@ -1,6 +1,7 @@
 import Diagnostics
 import Diffusion
 import Formats
+import LatentModels
 import ModelTestSupport
 import Models
 import Tensors
@@ -98,8 +99,8 @@ import Testing
         (#""context_dim":16"#, #""context_dim":8"#, ["8 numbers", "16 numbers"]),
         (#""embed_dim":4"#, #""embed_dim":3"#, ["4 channels", "3"]),
         (#""out_channels":4"#, #""out_channels":8"#, ["4 channels", "8"]),
-        (#""image_size":16,"scale"#, #""image_size":6,"scale"#, ["6 cannot be halved 3 times"]),
-        (#""image_size":16,"scale"#, #""image_size":1048576,"scale"#, ["1048576 is too large"]),
+        (#""image_size":16,"scale"#, #""image_size":6,"scale"#, ["[6, 6] cannot be halved 3 times"]),
+        (#""image_size":16,"scale"#, #""image_size":1048576,"scale"#, ["[1048576, 1048576] is too large"]),
         (#""scale_factor":0.18215"#, #""scale_factor":0"#, ["no positive number"]),
         (#"FrozenCLIPEmbedder""#, #"FrozenCLIPEmbedder","params":{"num_attention_heads":3}"#, ["3 heads"]),
     ]) func partsMustFit(old: String, new: String, words: [String]) throws {

@@ -1,7 +1,7 @@
 import Diagnostics
 import Diffusion
 import Formats
-import Models
+import LatentModels
 import Networks
 import Tensors
 import TestSupport

@@ -1,7 +1,6 @@
 import Diagnostics
 import Diffusion
 import Networks
-import TensorStream
 import Tensors
 
 /// Turns prompts or classes into the contexts that the U-Net of a latent diffusion model reads.

@@ -6,4 +6,10 @@ package struct ModelIdentity: Sendable, Equatable {
     package let sha256: String?
     /// The digest of the file that tells the model's architecture; nil if the user gave none.
     package var architectureSHA256: String?
+
+    package init(name: String, sha256: String?, architectureSHA256: String? = nil) {
+        self.name = name
+        self.sha256 = sha256
+        self.architectureSHA256 = architectureSHA256
+    }
 }

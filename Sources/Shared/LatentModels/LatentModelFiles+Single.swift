@@ -6,7 +6,7 @@ import Networks
 
 extension LatentModelFiles {
     /// Makes the model of a file that `CheckpointFile.open` has opened; nil if it is no latent diffusion model.
-    init?(
+    package init?(
         _ file: any WeightSource, path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged,
         parts: [ModelPart: String] = [:]
     ) throws {

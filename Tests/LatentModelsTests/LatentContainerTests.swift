@@ -2,6 +2,7 @@ import Checkpoints
 import Diagnostics
 import Formats
 import Foundation
+import LatentModels
 import ModelTestSupport
 import Models
 import Networks
@@ -122,6 +123,28 @@ import Testing
                 + #""lambda_min_clipped": -Infinity, "solver_type": "midpoint"}"#,
             "scheduler/scheduler_config.json")
         try expectEqual(open(folder.path), whole)
+    }
+
+    /// Folders and configurations may tell a height and a width.
+    @Test func latentsThatAreNotSquare() throws {
+        let folder = try TinyLatentFolder()
+        func write(_ size: String) throws {
+            try folder.write(
+                TinyLatentFolder.networkSettings.replacingOccurrences(of: ": 16}", with: ": \(size)}"),
+                "unet/config.json")
+        }
+        try write("[16, 8]")
+        let model = try ModelCatalogue.open(folder.path)
+        #expect(model.sampleShape == [4, 16, 8] && model.decoder.imageShape == [3, 128, 64])
+        for size in ["[16, 12]", "[16]", "[16, 8, 8]"] {
+            try write(size)
+            #expect(throws: Failure.self, "\(size)") { try open(folder.path) }
+        }
+        var single = try TinyLatentModel()
+        single.configuration.replace("\"image_size\":16", with: "\"image_size\":[8,16]")
+        #expect(try open(single.write(to: folder.files)).configuration.latentShape == [4, 8, 16])
+        single.configuration.replace("\"image_size\":[8,16]", with: "\"image_size\":[8]")
+        #expect(throws: Failure.self) { try open(single.write(to: folder.files)) }
     }
 
     /// Newer folders may have the vocabulary and the merges in one file, with merges as texts or as pairs.

@@ -2,6 +2,7 @@ import Diagnostics
 import Diffusion
 import Formats
 import Foundation
+import LatentModels
 import ModelTestSupport
 import Models
 import Networks

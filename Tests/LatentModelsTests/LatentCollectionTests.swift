@@ -1,6 +1,6 @@
 import Diffusion
 import Formats
-import Models
+import LatentModels
 import Networks
 import Tensors
 import TestSupport

@@ -1,6 +1,7 @@
 import Diagnostics
 import Formats
 import Networks
+import TensorStream
 
 /// The networks beside the U-Net that stand in files of their own: those that a user gives, and those of a folder.
 struct GivenParts {

@@ -9,18 +9,18 @@ package enum ModelPart: String, CaseIterable, Sendable {
 
     var kind: LatentComponent.Kind { self == .decoder ? .autoencoder : .textEncoder }
     /// The words for the user.
-    var words: String { self == .decoder ? "decoder" : "text encoder" }
+    package var words: String { self == .decoder ? "decoder" : "text encoder" }
     /// The coordinate of the setting that names the file.
-    var setting: String { "\(words) file" }
+    package var setting: String { "\(words) file" }
     /// The text before the names of the part's tensors in CompVis' single file.
     var prefix: String { self == .decoder ? LatentModelFiles.decoderPrefix : LatentModelFiles.conditionPrefix }
     /// The key by which a stream names the file of the part.
-    var key: String { Key.part(rawValue) }
+    package var key: String { Key.part(rawValue) }
     /// The key of the file's digest.
-    var digestKey: String { Key.partDigest(rawValue) }
+    package var digestKey: String { Key.partDigest(rawValue) }
 
     /// Returns the digest of the part in a file or folder, of which only lists of shards are parsed.
-    func digest(at path: String) throws -> String {
+    package func digest(at path: String) throws -> String {
         guard let folder = ComponentFolder(kind, in: path) else { return try modelDigest(ofFile: path) }
         return try folder.digest()
     }
@@ -28,5 +28,5 @@ package enum ModelPart: String, CaseIterable, Sendable {
 
 extension Dictionary where Key == ModelPart {
     /// The first part that has a value, in the order of `ModelPart.allCases`.
-    var firstPart: ModelPart? { ModelPart.allCases.first { self[$0] != nil } }
+    package var firstPart: ModelPart? { ModelPart.allCases.first { self[$0] != nil } }
 }

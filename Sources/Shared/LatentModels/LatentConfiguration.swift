@@ -35,7 +35,7 @@ package struct LatentConfiguration: Sendable, Equatable {
     /// The quantity that the U-Net predicts.
     package var prediction: Prediction
     /// The height and width of a latent that the model was trained on.
-    package var latentSize: Int
+    package var latentSize: [Int]
 
     /// The text encoder; nil if the model takes no prompts.
     package var text: TextEncoderArchitecture? {
@@ -43,12 +43,12 @@ package struct LatentConfiguration: Sendable, Equatable {
     }
 
     /// [C, h, w]
-    package var latentShape: [Int] { [network.imageChannels, latentSize, latentSize] }
+    package var latentShape: [Int] { [network.imageChannels] + latentSize }
 
     /// Throws `data` if the parts do not fit each other.
     package init(
         name: String? = nil, network: NetworkConfiguration, decoder: AutoencoderArchitecture?, scaleFactor: Double,
-        condition: ConditionNetwork, process: NoiseProcess, prediction: Prediction, latentSize: Int
+        condition: ConditionNetwork, process: NoiseProcess, prediction: Prediction, latentSize: [Int]
     ) throws {
         self.name = name
         self.network = network
@@ -83,12 +83,12 @@ package struct LatentConfiguration: Sendable, Equatable {
         try require(
             scaleFactor.isFinite && scaleFactor > 0, "scale factor", "is \(scaleFactor), not a positive number")
         let halvings = network.channelMultipliers.count - 1
-        let pictureShape = decoder.map { [$0.imageChannels, latentSize * $0.factor, latentSize * $0.factor] }
+        let pictureShape = decoder.map { decoder in [decoder.imageChannels] + latentSize.map { $0 * decoder.factor } }
         try require(
             isSampleShape(latentShape) && isSampleShape(pictureShape ?? latentShape), "size of latents",
             "\(latentSize) is too large")
         try require(
-            latentSize.isMultiple(of: 1 << halvings), "size of latents",
+            latentSize.allSatisfy { $0.isMultiple(of: 1 << halvings) }, "size of latents",
             "\(latentSize) cannot be halved \(counted(halvings, "time")), as the U-Net does")
     }
 }

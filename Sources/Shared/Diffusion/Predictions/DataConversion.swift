@@ -1,32 +1,31 @@
-import Diffusion
 import Tensors
 
 /// Turns the output of a network, such as a noise or a velocity, into the data prediction D = p x + q output, where p and q
 /// depend on the time of each sample. They are computed in Double and rounded once.
-struct DataConversion {
+package struct DataConversion {
     private let factors: [(state: Dual, prediction: Dual)]
 
-    init(_ prediction: Prediction, _ process: NoiseProcess, at times: [Double]) {
+    package init(_ prediction: Prediction, _ process: NoiseProcess, at times: [Double]) {
         factors = times.map { prediction.inverse(process, at: .variable($0, index: 0, of: 1)) }
     }
 
     private var values: [(Double, Double)] { factors.map { ($0.state.value, $0.prediction.value) } }
 
     /// Returns D of states x and outputs, [B, sample shape].
-    func data(_ x: Tensor<Float>, _ output: Tensor<Float>) -> Tensor<Float> { combine(x, output, values) }
+    package func data(_ x: Tensor<Float>, _ output: Tensor<Float>) -> Tensor<Float> { combine(x, output, values) }
 
     /// Returns the cotangent of the output for one of D.
-    func networkCotangent(_ cotangent: Tensor<Float>) -> Tensor<Float> {
+    package func networkCotangent(_ cotangent: Tensor<Float>) -> Tensor<Float> {
         combine(cotangent, cotangent, values.map { (0, $0.1) })
     }
 
     /// Returns the cotangent of x for one of D. `pulled` is the part that goes through the network.
-    func stateCotangent(_ cotangent: Tensor<Float>, through pulled: Tensor<Float>) -> Tensor<Float> {
+    package func stateCotangent(_ cotangent: Tensor<Float>, through pulled: Tensor<Float>) -> Tensor<Float> {
         combine(cotangent, pulled, values.map { ($0.0, 1) })
     }
 
     /// Returns the cotangents of the times as far as they stand in p and q, [B].
-    func timeCotangents(_ cotangent: Tensor<Float>, _ x: Tensor<Float>, _ output: Tensor<Float>) -> [Double] {
+    package func timeCotangents(_ cotangent: Tensor<Float>, _ x: Tensor<Float>, _ output: Tensor<Float>) -> [Double] {
         factors.indices.map { sample in
             factors[sample].state.partial(0) * dot(cotangent, x, sample: sample)
                 + factors[sample].prediction.partial(0) * dot(cotangent, output, sample: sample)

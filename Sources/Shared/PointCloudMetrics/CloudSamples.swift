@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import Metrics
 import TensorStream
 import Tensors
 

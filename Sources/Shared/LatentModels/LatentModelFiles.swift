@@ -2,6 +2,7 @@ import Checkpoints
 import Diagnostics
 import Formats
 import Networks
+import TensorStream
 
 /// The files of a latent diffusion model, whatever their containers.
 package struct LatentModelFiles: Sendable {
@@ -11,7 +12,7 @@ package struct LatentModelFiles: Sendable {
     package var weights: any WeightSource
     /// The tensors under the names of the files, those of networks in folders or files of their own behind `unet/`, `vae/` and
     /// `text_encoder/`.
-    let stored: any WeightSource
+    package let stored: any WeightSource
     /// Returns the tokenizer of the text encoder.
     package var tokenizer: @Sendable () throws -> Tokenizer
     /// The digest of the model's own files (docs/STREAM.md, `ld3.model_sha256`).
@@ -21,7 +22,7 @@ package struct LatentModelFiles: Sendable {
     /// Notes for the user about the choice of the weights, one sentence each.
     package var remarks: [String]
     /// The parts that the user gives, with the paths and digests of their files.
-    var parts: [ModelPart: ModelIdentity]
+    package var parts: [ModelPart: ModelIdentity]
     /// The files of the networks, for messages.
     let places: TensorPlaces
     /// The file or folder of the model.
@@ -32,7 +33,7 @@ package struct LatentModelFiles: Sendable {
     package static let conditionPrefix = "cond_stage_model."
 
     /// Whether a folder of diffusers is at `path`, with a whole model or one network.
-    static func isFolder(_ path: String) -> Bool { ComponentFolder(.unet, in: path) != nil }
+    package static func isFolder(_ path: String) -> Bool { ComponentFolder(.unet, in: path) != nil }
 
     /// Opens the model at `path`, a file of any container or a folder of diffusers; nil if it is no latent diffusion model.
     ///
@@ -51,11 +52,15 @@ package struct LatentModelFiles: Sendable {
             try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet, parts: parts)
     }
 
-    /// Opens the model in a folder; nil if `path` is none. Throws `noInput` if it is no folder of diffusers.
-    static func inFolder(
+    /// Opens the model in a folder; nil if `path` is none. Throws `noInput` if it is no folder of diffusers, and `usage` if an
+    /// architecture is given for a folder that tells its own.
+    package static func inFolder(
         _ path: String, architecture: JSONValue?, parts: [ModelPart: String]
     ) throws -> LatentModelFiles? {
         if DiffusersFolder.isFolder(path) {
+            guard architecture == nil else {
+                throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
+            }
             return try LatentModelFiles(diffusers: DiffusersFolder(path: path), parts: parts)
         }
         if let folder = ComponentFolder(.unet, in: path) {
@@ -66,13 +71,13 @@ package struct LatentModelFiles: Sendable {
     }
 
     /// Returns the digest of a folder of diffusers, of which only lists of shards are parsed.
-    static func digest(ofFolder path: String) throws -> String {
+    package static func digest(ofFolder path: String) throws -> String {
         if DiffusersFolder.isFolder(path) { return try DiffusersFolder(path: path).digest() }
         return try ComponentFolder(component: .unet, path: path).digest()
     }
 
     /// Throws `noInput` unless there is a file at `path`, or a folder of diffusers.
-    static func requireFile(_ path: String) throws {
+    package static func requireFile(_ path: String) throws {
         guard !isFolder(path) else { return }
         guard !isDirectory(path) else {
             throw Failure(

@@ -1,5 +1,6 @@
 import Diagnostics
 import Formats
+import Metrics
 
 /// The report of sets of clouds and their reference, as text or as JSON. The text shows distances and the
 /// divergence times 1000 and shares in percent, as the tables of the papers do; JSON has the plain numbers.
