@@ -69,9 +69,8 @@ struct FitSession<Element: TensorElement> {
         for budget in request.budgets {
             var problem = FitProblem(
                 denoiser: denoiser, sampler: sampler(budget), process: model.process, budget: budget, train: train,
-                validation: validation)
+                validation: validation, isLatent: model.isLatent)
             problem.resources = resources
-            problem.isLatent = model.isLatent
             if let heuristics = request.heuristics { problem.starts = StartChoice(heuristics: heuristics) }
             problem.starts.given = (given + (fits.last.map { [$0.neighbour] } ?? []))
                 .map { $0.fitted(to: model.process, steps: budget.steps) }

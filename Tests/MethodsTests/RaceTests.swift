@@ -58,6 +58,18 @@ import Testing
         #expect(others.suffix(whole.count).allSatisfy { $0.loss == .infinity })
     }
 
+    /// The arctangent grid among the usual starts has the data's deviation: latents are scaled to 1.
+    @Test func usualStartsOfPixelsAndOfLatents() throws {
+        let solver = try Solver(.unipc)
+        func names(isLatent: Bool) -> [String] {
+            StartChoice(.vpDiscrete(.stableDiffusion), solver, isLatent: isLatent).heuristics.map(\.spelling)
+        }
+        let grids = ["uniform", "quadratic", "polynomial:3.0", "edm", "edm-time", "logsnr"]
+        let tables = ["dmn:sd", "gits:dpm-solver++", "ays:sd15"]
+        #expect(names(isLatent: false) == grids + ["arctan:0.5"] + tables)
+        #expect(names(isLatent: true) == grids + ["arctan:1.0"] + tables)
+    }
+
     /// Given starts span the process, as everything that is fitted does.
     @Test func startsSpanTheProcess() {
         let given = Start(name: "given", times: [60, 1, 0], modelTimes: [70, 2, 0.1]).spanning(.edm)

@@ -16,12 +16,12 @@ package struct FitProblem<Element: TensorElement>: Sendable {
     package var validation: FittingSet<Element>
     package var starts: StartChoice
     package var resources = FitResources()
-    /// Whether pairs are latents. LD3's settings are then others.
-    package var isLatent = false
+    /// Whether pairs are latents. Starts and LD3's settings are then others.
+    package let isLatent: Bool
 
     package init(
         denoiser: CountingDenoiser<Element>, sampler: FitSampler<Element>? = nil, process: NoiseProcess, budget: Budget,
-        train: FittingSet<Element>, validation: FittingSet<Element>
+        train: FittingSet<Element>, validation: FittingSet<Element>, isLatent: Bool = false
     ) {
         self.sampler = sampler
         self.denoiser = denoiser
@@ -29,7 +29,8 @@ package struct FitProblem<Element: TensorElement>: Sendable {
         self.budget = budget
         self.train = train
         self.validation = validation
-        starts = StartChoice(process, budget.solver)
+        self.isLatent = isLatent
+        starts = StartChoice(process, budget.solver, isLatent: isLatent)
         if sampler != nil { starts.triesGITS = false }
     }
 

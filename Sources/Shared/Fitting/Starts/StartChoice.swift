@@ -11,11 +11,12 @@ package struct StartChoice: Sendable {
     /// Further starts, such as the schedule of the next smaller budget.
     package var given: [Start] = []
 
-    /// Everything that makes sense for the process and the solver.
-    package init(_ process: NoiseProcess, _ solver: Solver) {
+    /// Everything that makes sense for the process, the solver and the deviation of the data: latents are scaled to 1, and
+    /// pixels have about 0.5.
+    package init(_ process: NoiseProcess, _ solver: Solver, isLatent: Bool) {
         heuristics =
-            [.uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR, .arctan(deviation: 0.5)]
-            + Self.published(for: process, solver)
+            [.uniform, .quadratic, .polynomial(rho: 3), .edm, .edmTime, .logSNR]
+            + [.arctan(deviation: isLatent ? 1 : 0.5)] + Self.published(for: process, solver)
     }
 
     package init(heuristics: [Discretization], given: [Start] = []) {
