@@ -16,6 +16,7 @@ import Testing
         // Several pieces of keys, ranges of them, and steps of queries.
         attention(height: 13, width: 12, channels: 20, heads: 2),
         crossAttention(height: 2, width: 3, keys: 1100, channels: 8, heads: 1),
+        attention(height: 300, width: 1, channels: 12, heads: 2, isCausal: true),
     ]
 
     @Test(arguments: cases) func value(_ operation: OperationCase) throws { try operation.checkValue() }

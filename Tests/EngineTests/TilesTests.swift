@@ -32,6 +32,7 @@ private let noTiles = "this processor has no tiles for bfloat16"
         (ConvolutionTests.cases + AttentionTests.cases).filter { !$0.testDescription.hasPrefix("rectified") } + [
             // More keys than a forward run takes at a time, and a head of more channels than a tile has columns.
             AttentionTests.crossAttention(height: 5, width: 8, keys: 300, channels: 70, heads: 1),
+            AttentionTests.crossAttention(height: 5, width: 8, keys: 2100, channels: 12, heads: 1),
             AttentionTests.attention(height: 18, width: 17, channels: 80, heads: 2),
         ]
 

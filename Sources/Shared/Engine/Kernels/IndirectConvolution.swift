@@ -62,7 +62,7 @@ struct IndirectConvolution {
     func callAsFunction() {
         let rowCount = run.batch * pixels, itemRows = itemRows(of: rowCount)
         let items = (rowCount + itemRows - 1) / itemRows
-        // Enough items for all threads come first.
+        // An item has fewer panels if threads would be idle otherwise.
         let itemPanels = max(1, min(Self.mostPanels, items * weights.panelCount / (4 * run.plan.extent.slots)))
         let groups = (weights.panelCount + itemPanels - 1) / itemPanels
         run.parallelFor(items * groups) { item, slot in

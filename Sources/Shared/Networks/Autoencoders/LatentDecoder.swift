@@ -27,8 +27,8 @@ package struct LatentDecoder: Sendable {
     ///   - prefix: the text before the tensors' names.
     ///   - scaleFactor: what latents were multiplied by for diffusion.
     ///   - height, width: the size of latents.
-    ///   - levelByLevel: whether a pullback keeps the maps between levels only and computes a level's own maps again;
-    ///     nil leaves it to the decoder's size.
+    ///   - levelByLevel: whether a pullback keeps the maps between levels only, and computes a level's own maps again as
+    ///     `linearize` tells; nil leaves it to the decoder's size.
     /// - Throws: `data` if the weights do not fit the architecture, or have more tensors of a decoder.
     package init(
         weights: (any WeightSource)?, prefix: String, architecture: AutoencoderArchitecture, scaleFactor: Double,
@@ -69,8 +69,8 @@ package struct LatentDecoder: Sendable {
 
     /// Returns the pictures, and a closure that pulls a cotangent of the pictures back to the latents.
     ///
-    /// Level by level, the closure computes the maps of a level again. It spares the last level of a single latent at
-    /// its first call: those maps are kept until then, and they take no more memory than the call needs anyway.
+    /// Level by level, the closure computes the maps of a level again. The maps of a single latent's last level are kept
+    /// for its first call instead.
     package func linearize(
         _ latents: Tensor<Float>
     ) throws -> (images: Tensor<Float>, pullback: (Tensor<Float>) throws -> Tensor<Float>) {

@@ -10,39 +10,34 @@ extension Attention {
     /// Blocks of queries whose pieces of W^T and S^T are at hand at once: they stay in the second-level cache.
     static let stepBlocks = 4
 
-    /// Returns the keys of a work item, whole pieces: an eighth of them, but at most 512.
-    func rangeKeys<Products: AttentionProducts>(_ type: Products.Type) -> Int {
-        roundUp(min(512, (keys.pixels + 7) / 8), to: Products.pieceKeys)
-    }
+    /// Keys of a work item: about an eighth of them.
+    var rangeKeys: Int { roundUp((keys.pixels + 7) / 8, to: 64) }
+    private var ranges: Int { (keys.pixels + rangeKeys - 1) / rangeKeys }
 
     /// The scratch memory of a pullback. Rows of k come first.
     struct PullbackScratch {
-        /// Keys of a work item, and work items of a head.
-        let rangeKeys: Int, ranges: Int
-        /// Heads, of all images, that are pulled back at a time: enough for all threads.
+        /// The number of heads, of all images, that are pulled back at a time. They are enough for all threads.
         let groupPairs: Int
-        /// Floats of a block's q, g and d.
+        /// A block takes so many floats for q, g and d.
         let blockCount: Int
-        /// Floats of what belongs to a head: q, g and d of all blocks, q and g as rows, and the ranges' parts of the
-        /// cotangent of q.
+        /// A head takes so many floats: for q, g and d of all blocks, for q and g as rows, and for the ranges' parts of
+        /// the cotangent of q.
         let headCount: Int
-        /// Floats of a thread, and of its sums of k or v.
-        let slotCount: Int, sumCount: Int
-        /// The places of: rows of v, columns of k, the heads' and the threads' own.
+        /// A thread takes so many floats.
+        let slotCount: Int
+        /// These are the places of v's rows, of k's columns, and of what belongs to heads and to threads.
         let values: Int, columns: Int, heads: Int, own: Int
         let count: Int
 
         init<Products: AttentionProducts>(_ attention: Attention, _ products: Products, _ extent: PlanExtent) {
             let pairs = extent.batch * attention.heads
-            rangeKeys = attention.rangeKeys(Products.self)
-            ranges = (attention.keys.pixels + rangeKeys - 1) / rangeKeys
-            groupPairs = min(pairs, max(1, 4 * extent.slots / ranges))
+            groupPairs = min(pairs, max(1, 4 * extent.slots / attention.ranges))
             blockCount = 2 * products.vectorCount + Attention.block
             headCount =
-                attention.blocks * (blockCount + ranges * attention.resultCount) + 2 * products.queryCount
-            sumCount = products.sumCount(keyCount: rangeKeys)
+                attention.blocks * (blockCount + attention.ranges * attention.resultCount) + 2 * products.queryCount
             slotCount =
-                2 * Attention.stepBlocks * attention.pieceCount(Products.self) + 2 * sumCount + products.ownCount
+                2 * Attention.stepBlocks * attention.pieceCount(Products.self) + 2 * products.sumCount
+                + products.ownCount
             values = pairs * products.rowCount
             columns = values + pairs * products.rowCount
             heads = columns + pairs * products.columnCount
@@ -57,7 +52,7 @@ extension Attention {
         let products: Products
         let run: GraphRun
         let scratch: PullbackScratch
-        /// The head's number among all images' heads, and among those that are pulled back at once.
+        /// `pair` is the head's number among all images' heads, and `place` that among those pulled back at once.
         let pair: Int, place: Int
 
         private var start: MutableFloatPointer { run.scratch + scratch.heads + place * scratch.headCount }
@@ -91,10 +86,10 @@ extension Attention {
                 Head(attention: self, products: products, run: run, scratch: scratch, pair: first + place, place: place)
             }
             run.parallelFor(count * blocks) { item, _ in layOut(head(item / blocks), block(first * blocks + item)) }
-            run.parallelFor(count * scratch.ranges) { item, slot in
+            run.parallelFor(count * ranges) { item, slot in
                 products.begin()
                 pull(
-                    head(item / scratch.ranges), range: item % scratch.ranges,
+                    head(item / ranges), range: item % ranges,
                     own: run.scratch + scratch.own + slot * scratch.slotCount)
                 products.end()
             }
@@ -124,8 +119,10 @@ extension Attention {
         let queries = start(run, self.queries, block), cotangent = FloatPointer(run.cotangent(output) + place)
         products.layOut(queries, stride: self.queries.stride, block, to: head.queries(index))
         products.layOut(cotangent, stride: stride, block, to: head.cotangents(index))
-        products.layOutQueries(queries, stride: self.queries.stride, block, to: head.queries)
-        products.layOutQueries(cotangent, stride: stride, block, to: head.cotangents)
+        if run.delivery(keys.index, of: keys.value) != nil {
+            products.layOutQueries(queries, stride: self.queries.stride, block, to: head.queries)
+            products.layOutQueries(cotangent, stride: stride, block, to: head.cotangents)
+        }
         let output = FloatPointer(run.activations(self.output) + place)
         for query in 0..<Self.block {
             var sum: Float = 0
@@ -139,9 +136,10 @@ extension Attention {
     /// Delivers the cotangents of a range of keys, and writes its part of the queries'.
     private func pull<Products: AttentionProducts>(_ head: Head<Products>, range: Int, own: MutableFloatPointer) {
         let (run, products, pieceCount) = (head.run, head.products, pieceCount(Products.self))
-        let keys = range * head.scratch.rangeKeys..<min((range + 1) * head.scratch.rangeKeys, self.keys.pixels)
+        let keys = range * rangeKeys..<min((range + 1) * rangeKeys, self.keys.pixels)
         let weights = own, slopes = weights + Self.stepBlocks * pieceCount
-        let sums = slopes + Self.stepBlocks * pieceCount, rest = sums + 2 * head.scratch.sumCount
+        let keySums = slopes + Self.stepBlocks * pieceCount, valueSums = keySums + products.sumCount
+        let rest = valueSums + products.sumCount
         let delivery = run.delivery(self.keys.index, of: self.keys.value)
         for first in Swift.stride(from: 0, to: blocks, by: Self.stepBlocks) {
             let step = first..<min(first + Self.stepBlocks, blocks)
@@ -154,16 +152,18 @@ extension Attention {
                         weights: weights + place, slopes: slopes + place, own: rest)
                 }
                 guard delivery != nil else { continue }
-                // k takes S^T q, v takes W^T g.
-                for (which, pieces) in [slopes, weights].enumerated() {
-                    products.addToKeys(
-                        pieces, keyCount: piece.count, blocks: step,
-                        queries: which == 0 ? head.queries : head.cotangents, own: rest,
-                        sums: sums + which * head.scratch.sumCount, first: key - keys.lowerBound)
-                }
+                let first = key - keys.lowerBound
+                products.addToKeys(
+                    slopes, keyCount: piece.count, blocks: step, queries: head.queries, own: rest, sums: keySums,
+                    first: first)
+                products.addToKeys(
+                    weights, keyCount: piece.count, blocks: step, queries: head.cotangents, own: rest, sums: valueSums,
+                    first: first)
             }
         }
-        if let (target, adds) = delivery { deliver(head, sums, keys, target, adds) }
+        guard let (target, adds) = delivery else { return }
+        deliver(head, keySums, of: self.keys, factor: factor, keys, target, adds)
+        deliver(head, valueSums, of: values, factor: 1, keys, target, adds)
     }
 
     /// Computes a piece of a block's W^T and S^T, [keys][32], and adds it to the range's part of the cotangent of q.
@@ -189,20 +189,17 @@ extension Attention {
             columns: head.columns, keys: keys, piece: slopes, own: own, to: head.part(range, index), adds: adds)
     }
 
-    /// Delivers the cotangents of a range's k and v.
+    /// Delivers the cotangents of a range's k or v, which are the sums times a factor.
     private func deliver(
-        _ head: Head<some AttentionProducts>, _ sums: MutableFloatPointer, _ keys: Range<Int>,
-        _ target: MutableFloatPointer, _ adds: Bool
+        _ head: Head<some AttentionProducts>, _ sums: MutableFloatPointer, of part: Part, factor: Float,
+        _ keys: Range<Int>, _ target: MutableFloatPointer, _ adds: Bool
     ) {
-        for (which, (part, factor)) in [(self.keys, factor), (values, 1)].enumerated() {
-            let start = place(part, in: target, image: head.pair / heads, head: head.pair % heads)
-            for key in keys {
-                for channel in 0..<channels {
-                    let place = head.products.sumPlace(key: key - keys.lowerBound, channel: channel)
-                    let value = factor * sums[which * head.scratch.sumCount + place]
-                    let element = start + key * part.stride + channel
-                    element.pointee = adds ? element.pointee + value : value
-                }
+        let start = place(part, in: target, image: head.pair / heads, head: head.pair % heads)
+        for key in keys {
+            for channel in 0..<channels {
+                let value = factor * sums[head.products.sumPlace(key: key - keys.lowerBound, channel: channel)]
+                let element = start + key * part.stride + channel
+                element.pointee = adds ? element.pointee + value : value
             }
         }
     }
@@ -212,7 +209,7 @@ extension Attention {
         _ head: Head<some AttentionProducts>, _ block: Block, _ target: MutableFloatPointer, _ adds: Bool
     ) {
         let index = block.first / Self.block, sum = head.part(0, index)
-        for range in 1..<head.scratch.ranges {
+        for range in 1..<ranges {
             let part = head.part(range, index)
             for place in Swift.stride(from: 0, to: channels * Self.block, by: lanes) {
                 store(load(sum + place) + load(part + place), sum + place)

@@ -75,7 +75,7 @@ package struct Attention: Operation {
         return attention
     }
 
-    /// Whether products run on tiles; causal attention is of texts, which are short.
+    /// Whether products run on tiles. Causal attention reads texts, which are short, so it stays in Float.
     var usesTiles: Bool { precision.usesTiles(pixels: queries.pixels) && !isCausal }
 
     static let block = 32
@@ -145,13 +145,13 @@ package struct Attention: Operation {
     }
 
     /// Calls `body` for up to 64 pixels of a part at a time, for every image and head, with the first pixel's place.
-    func forEachPiece(
+    func forEachChunk(
         _ run: GraphRun, _ part: Part,
         _ body: (_ pair: Int, _ first: Int, _ count: Int, _ source: FloatPointer) -> Void
     ) {
-        let map = map(run, part), pieces = (part.pixels + 63) / 64
-        run.parallelFor(run.batch * heads * pieces) { item, _ in
-            let (pair, first) = (item / pieces, item % pieces * 64)
+        let map = map(run, part), chunks = (part.pixels + 63) / 64
+        run.parallelFor(run.batch * heads * chunks) { item, _ in
+            let (pair, first) = (item / chunks, item % chunks * 64)
             let source = place(part, in: map, image: pair / heads, head: pair % heads) + first * part.stride
             body(pair, first, min(64, part.pixels - first), source)
         }

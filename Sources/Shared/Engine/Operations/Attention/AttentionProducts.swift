@@ -3,22 +3,20 @@
 protocol AttentionProducts: Sendable {
     init(_ attention: Attention)
 
-    /// Keys of a piece.
+    /// A piece has so many keys.
     static var pieceKeys: Int { get }
 
-    // Floats of memory.
-
-    /// A head's k or v, a row for each key.
+    /// Floats of memory for a head's k or v as a matrix with a row for each key.
     var rowCount: Int { get }
-    /// A head's k or v, a row for each channel.
+    /// Floats of memory for a head's k or v as a matrix with a row for each channel.
     var columnCount: Int { get }
-    /// A block's q or g, a column for each query.
+    /// Floats of memory for a block's q or g as a matrix with a column for each query.
     var vectorCount: Int { get }
-    /// A head's q or g, a row for each query.
+    /// Floats of memory for a head's q or g as a matrix with a row for each query.
     var queryCount: Int { get }
-    /// The sums of `keyCount` keys' k or v.
-    func sumCount(keyCount: Int) -> Int
-    /// A thread's own.
+    /// Floats of memory for the sums of a range's k or v.
+    var sumCount: Int { get }
+    /// Floats of scratch memory that a thread needs in a product.
     var ownCount: Int { get }
 
     /// Prepares the calling thread for products.
@@ -31,7 +29,7 @@ protocol AttentionProducts: Sendable {
     func layOutColumns(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer)
     /// Lays out a block's vectors, which are `stride` floats apart, as columns.
     func layOut(_ vectors: FloatPointer, stride: Int, _ block: Attention.Block, to target: MutableFloatPointer)
-    /// Lays out a block's vectors as its rows of a head's.
+    /// Writes a block's vectors into the head's matrix that has a row for each query.
     func layOutQueries(_ vectors: FloatPointer, stride: Int, _ block: Attention.Block, to target: MutableFloatPointer)
 
     /// Sets `piece`, [keys][32], to the products of some keys' rows of a part with a block's vectors.

@@ -7,7 +7,7 @@ struct FloatAttentionProducts: AttentionProducts {
     init(_ attention: Attention) {
         self.attention = attention
         queryRows = PackedMatrix(rows: attention.blocks * Attention.block, columns: attention.channels)
-        keySums = PackedMatrix(rows: attention.rangeKeys(Self.self), columns: attention.channels)
+        keySums = PackedMatrix(rows: attention.rangeKeys, columns: attention.channels)
     }
 
     static let pieceKeys = 128
@@ -19,7 +19,7 @@ struct FloatAttentionProducts: AttentionProducts {
     var columnCount: Int { attention.channels * columnStride }
     var vectorCount: Int { attention.channels * Attention.block }
     var queryCount: Int { queryRows.count }
-    func sumCount(keyCount: Int) -> Int { keySums.count }
+    var sumCount: Int { keySums.count }
     let ownCount = 0
 
     func begin() {}
@@ -28,7 +28,7 @@ struct FloatAttentionProducts: AttentionProducts {
     func layOutRows(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {}
 
     func layOutColumns(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {
-        attention.forEachPiece(run, part) { pair, first, count, source in
+        attention.forEachChunk(run, part) { pair, first, count, source in
             MatrixProduct.transpose(
                 rows: count, columns: attention.channels, source, lds: part.stride,
                 to: target + pair * columnCount + first, ldt: columnStride)
@@ -74,7 +74,8 @@ struct FloatAttentionProducts: AttentionProducts {
             for key in stride(from: 0, to: keyCount, by: 8) {
                 for place in 0..<8 * blocks.count {
                     let row = min(key + place % 8, keyCount - 1)
-                    rows[place] = FloatPointer(pieces + place / 8 * attention.pieceCount(Self.self) + row * 32)
+                    rows[place] = FloatPointer(
+                        pieces + place / 8 * attention.pieceCount(Self.self) + row * Attention.block)
                 }
                 for panel in 0..<queryRows.panelCount {
                     let width = queryRows.width(ofPanel: panel)

@@ -37,7 +37,7 @@ struct TileAttentionProducts: AttentionProducts {
     var columnCount: Int { channelRows.floats }
     var vectorCount: Int { vectorSteps.floats }
     var queryCount: Int { panels * queryPanel.floats }
-    func sumCount(keyCount: Int) -> Int { panels * keyCount * 32 }
+    var sumCount: Int { panels * attention.rangeKeys * 32 }
     var ownCount: Int { max(pieceSteps.floats, pieceRows.floats) }
 
     func begin() { processor_begin_tiles() }
@@ -48,7 +48,7 @@ struct TileAttentionProducts: AttentionProducts {
     }
 
     func layOutRows(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {
-        attention.forEachPiece(run, part) { pair, first, count, source in
+        attention.forEachChunk(run, part) { pair, first, count, source in
             for row in 0..<count {
                 keyRows.round(
                     source + row * part.stride, count: attention.channels, row: first + row, first: 0,
@@ -58,7 +58,7 @@ struct TileAttentionProducts: AttentionProducts {
     }
 
     func layOutColumns(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {
-        attention.forEachPiece(run, part) { pair, first, count, source in
+        attention.forEachChunk(run, part) { pair, first, count, source in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: attention.channels * 64) { columns in
                 guard let columns = columns.baseAddress else { return }
                 MatrixProduct.transpose(
@@ -145,6 +145,6 @@ struct TileAttentionProducts: AttentionProducts {
     }
 
     func sumPlace(key: Int, channel: Int) -> Int {
-        (channel / 32 * attention.rangeKeys(Self.self) + key) * 32 + channel % 32
+        (channel / 32 * attention.rangeKeys + key) * 32 + channel % 32
     }
 }
