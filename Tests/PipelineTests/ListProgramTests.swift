@@ -92,7 +92,7 @@ import Testing
                 "ld3-fit", ["--schedule=\(schedule)", "--export=comfy", "--model=gaussian:shape=4,std=0.5"])
             #expect(result.status == 64 && result.output.isEmpty, "\(result.errors)")
             #expect(
-                result.errors.contains("--model is for a list, and \(schedule) names its process"), "\(result.errors)")
+                result.errors.contains("--model: is for a list, and \(schedule) names its process"), "\(result.errors)")
         }
         let list = try folder.write("80, 4.2, 0.9, 0.002".utf8, to: "list.txt")
         let absent = try Programs.run(
