@@ -99,7 +99,7 @@ let testsUse: [String: [Target.Dependency]] = [
     "Networks": ["Checkpoints"], "FeatureNetworks": ["Checkpoints"],
     "Diffusion": ["Formats", "Schedules"], "Solvers": ["Formats", "Schedules", "SolverTestSupport"],
     "Schedules": ["SolverTestSupport"], "Foreign": ["Models"],
-    "LatentModels": ["Models", "ModelTestSupport"], "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"],
+    "LatentModels": ["ModelTestSupport"], "Models": ["ModelTestSupport"], "Fitting": ["FittingTestSupport"],
     "Methods": ["Formats", "FittingTestSupport"],
 ]
 
@@ -107,7 +107,8 @@ let tests: [Target] =
     [
         .target(name: "TestSupport", dependencies: ["Diagnostics", "Formats", "Tensors"], path: "Tests/TestSupport"),
         .target(
-            name: "ModelTestSupport", dependencies: ["Formats", "Networks", "TestSupport"],
+            name: "ModelTestSupport",
+            dependencies: ["Formats", "Checkpoints", "Networks", "LatentModels", "TestSupport"],
             path: "Tests/ModelTestSupport"),
         .target(
             name: "SolverTestSupport", dependencies: ["Tensors", "Diffusion", "Solvers"],

@@ -42,12 +42,15 @@ def log_alphas(process):
 
 
 def converts(prediction, process):
-    """Whether x_0 can be computed from the prediction. EDM's process has no velocity, and some have no formula here."""
+    """Whether x_0 can be computed from the prediction: not from EDM's velocity, nor from the noise or the score of a flow,
+    which starts without signal (alpha = 0), nor under a process that has no formula here."""
     if prediction == "data":
         return True
     if process.startswith("edm"):
         return prediction != "velocity"
-    return process.startswith("flow") or process in ("vp-linear", "vp-cosine") or log_alphas(process) is not None
+    if process.startswith("flow"):
+        return prediction == "velocity"
+    return process in ("vp-linear", "vp-cosine") or log_alphas(process) is not None
 
 
 def told_time(process, t):
@@ -84,7 +87,7 @@ def load(name):
     """The callable that `file.py:name` or `package.module:name` says."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):
-        # What lies beside the file may be imported by it.
+        # The file may import modules that lie beside it.
         sys.path.insert(0, os.path.dirname(os.path.abspath(place)))
         spec = importlib.util.spec_from_file_location("denoiser", place)
         module = importlib.util.module_from_spec(spec)

@@ -30,26 +30,26 @@ struct ExportRun {
         try export.write(schedule, reporter: arguments.reporter)
     }
 
-    /// Returns the process of --model or --process, else the one that the schedule's file names, else EDM's.
+    /// Returns a list's process by --model, else that of --process or the one that the schedule's file names, else EDM's.
     private func process(of origin: Origin) throws -> NoiseProcess {
-        if arguments.isGiven("model") { return try arguments.modelRequest().open { _ in }.process }
+        let recorded = origin.metadata[Key.process]
+        if arguments.isGiven("model") {
+            if recorded != nil { throw Failure.option("model", "is for a list, and \(origin.place) names its process") }
+            return try arguments.modelRequest().open(for: [origin]) { arguments.reporter.note($0) }.process
+        }
         if let process = try arguments.process() { return process }
-        return try origin.metadata[Key.process].map { name in
+        return try recorded.map { name in
             try locating(origin.place) { try NoiseProcess(named: name, in: Key.process) }
         } ?? .edm
     }
 
     /// Throws `usage` if an option is given that only a fit has a use for.
     private func checkOptions() throws {
-        let used =
-            OptionGroup.export.options + [
-                .solver(default: ""), .order, .variant, .nfe(default: ""), .steps, .process, .model,
-            ]
-            + OptionGroup.general.options
-        let given = arguments.command.options.map(\.name).filter(arguments.isGiven)
-        if let useless = given.first(where: { name in !used.contains { $0.name == name } }) {
-            throw Failure.option(
-                useless, "cannot be given together with --schedule, by which nothing is fitted")
-        }
+        let groups = OptionGroup.export.options + OptionGroup.general.options
+        let own = ["solver", "order", "variant", "nfe", "steps", "process", "model"]
+        let used = groups.map(\.name) + own + (arguments.isGiven("model") ? ["architecture"] : [])
+        let useless = arguments.command.options.map(\.name).first { arguments.isGiven($0) && !used.contains($0) }
+        guard let useless else { return }
+        throw Failure.option(useless, "cannot be given together with --schedule, by which nothing is fitted")
     }
 }

@@ -77,6 +77,7 @@ struct NoiseRun {
 
     private static func classes(of model: Model) throws -> Int {
         guard model.labelCount > 0 else {
+            // A model that reads prompts is refused with another remedy than the one below.
             try locating("--labels") { try model.check(classes: 1) }
             throw Failure(
                 .usage, place: "--labels", "the model \(model.name) has no classes",

@@ -77,7 +77,7 @@ struct TorchDenoiserTests {
     }
 
     @Test func otherProcessesAreRefused() throws {
-        let failure = #expect(throws: Failure.self) { try open("--process flow", process: .vpLinear) }
+        let failure = #expect(throws: Failure.self) { try open("--process flow --predicts velocity", process: .vpLinear) }
         #expect(failure?.status == .usage && failure?.message.contains("own process is flow") == true)
     }
 
@@ -120,8 +120,11 @@ struct TorchDenoiserTests {
         }
     }
 
-    /// The script knows no formula of one process, and EDM's has no velocity.
-    @Test(arguments: ["--process vp-discrete:point-cloud --predicts noise", "--process edm --predicts velocity"])
+    /// The script knows no formula of one process, EDM's has no velocity, and a flow starts without signal.
+    @Test(arguments: [
+        "--process vp-discrete:point-cloud --predicts noise", "--process edm --predicts velocity",
+        "--process flow --predicts noise", "--process flow:shift=3 --predicts score",
+    ])
     func predictionsThatDoNotGiveTheData(options: String) throws {
         let failure = #expect(throws: Failure.self) { try open(options) }
         #expect(failure?.status == .inputOutput)

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 struct ResourceLocatorTests {
-    @Test func looksWhereTheDesignSays() throws {
+    @Test func looksInThreeFoldersInOrder() throws {
         let root = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: root) }
         for folder in ["share/ld3", "bin", "mine"] {

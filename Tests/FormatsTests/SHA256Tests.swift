@@ -73,6 +73,46 @@ struct SHA256Tests {
         #expect(changed.hasPrefix("\(parts[0])-") && changed != original)
         #expect(isOneModel(parts[0], original) && isOneModel(original, parts[0]))
         #expect(!isOneModel(changed, original) && !isOneModel(parts[1], original) && !isOneModel(nil, original))
+        for digest in ["", "-", "-\(parts[1])", "\(parts[0])-"] {
+            #expect(!isOneModel(digest, original) && !isOneModel(original, digest), "\(digest)")
+        }
+    }
+
+    /// The digest of a folder has a second part if that of a file in it has one.
+    @Test func digestOfAFolderWithALargeFile() throws {
+        let folder = URL(fileURLWithPath: NSTemporaryDirectory() + "digest-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data([1, 2, 3]).write(to: folder.appendingPathComponent("a"))
+        try Data().write(to: folder.appendingPathComponent("b"))
+        let large = try FileHandle(forUpdating: folder.appendingPathComponent("b"))
+        try large.truncate(atOffset: 17 << 20)
+        func digest() throws -> [Substring] {
+            try modelDigest(ofFiles: ["b", "a"], in: folder.path).split(separator: "-")
+        }
+        /// Returns the SHA-256 of the names and the first parts, so many of each file.
+        func expected(_ count: Int) throws -> Substring {
+            var hash = SHA256()
+            for name in ["a", "b"] {
+                let parts = try modelDigest(ofFile: "\(folder.path)/\(name)").split(separator: "-").prefix(count)
+                hash.update(Array(name.utf8) + [0])
+                for part in parts {
+                    let digits = Array(part)
+                    hash.update(
+                        try (0..<32).map { try #require(UInt8(String(digits[2 * $0...2 * $0 + 1]), radix: 16)) })
+                }
+            }
+            return hash.finish()[...]
+        }
+        let original = try digest()
+        #expect(try original == [expected(1), expected(2)])
+        try large.seek(toOffset: 5 << 20)
+        try large.write(contentsOf: [1])
+        let changed = try digest()
+        #expect(changed.count == 2 && changed[0] == original[0] && changed[1] != original[1])
+        // A folder of small files has one part.
+        try large.truncate(atOffset: 1 << 20)
+        #expect(try digest() == [expected(1)])
     }
 
     @Test func digestOfNoFile() {

@@ -30,7 +30,9 @@ import Testing
             _ = try PictureOutput(folder: folder.path, gridFile: folder.file(grid), quantization: .round, force: true)
         }
         for grid in ["000003.png", "./-00003.png"] {
-            #expect(throws: Failure.self) { try open(grid) }
+            let failure = try #require(throws: Failure.self) { try open(grid) }
+            #expect(failure.status == .usage && failure.place == folder.file(grid))
+            #expect(failure.message.contains("picture of seed \(grid.contains("-") ? -3 : 3)"), "\(failure)")
         }
         for grid in ["3.png", "000003.jpg", "grid.png"] { try open(grid) }
     }

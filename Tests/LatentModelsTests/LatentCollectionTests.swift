@@ -1,6 +1,7 @@
 import Diffusion
 import Formats
 import LatentModels
+import ModelTestSupport
 import Networks
 import Tensors
 import TestSupport

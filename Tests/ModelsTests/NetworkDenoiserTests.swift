@@ -1,3 +1,4 @@
+import Diagnostics
 import Diffusion
 import Formats
 import Models
@@ -28,6 +29,20 @@ struct NetworkDenoiserTests {
             let value = try model.denoiser.denoise(x, at: times, given: Condition(classes: none))
             #expect(try relativeError(value.elements, check.floats("D_unconditional")) <= 2e-5)
         }
+    }
+
+    /// guided-diffusion's configurations may tell a height and a width, which no network of pixels has here.
+    @Test func networksOfPixelsMustBeSquare() throws {
+        let folder = try TemporaryFolder()
+        let json = """
+            {"init_kwargs": {"model_type": "UNetModel", "image_size": [32, 16], "in_channels": 3, "out_channels": 3,
+            "model_channels": 32, "num_res_blocks": 1, "channel_mult": [1, 2]}}
+            """
+        let architecture = try folder.write(json.utf8, to: "wide.json")
+        let path = Fixtures.path("networks/ddpmpp_uncond_edm.weights.safetensors")
+        let failure = try #require(throws: Failure.self) { try ModelCatalogue.open(path, architecture: architecture) }
+        #expect(failure.status == .data && failure.place == path)
+        #expect(failure.message.contains("[32, 16]") && failure.message.contains("must be square"), "\(failure)")
     }
 
     /// Not adm_uncond_iddpm: EDM rounds c_noise of such networks to whole numbers, ours is its continuous inverse.

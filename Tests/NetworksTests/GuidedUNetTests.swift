@@ -54,5 +54,10 @@ import Testing
         #expect(throws: Failure.self) {
             try NetworkConfiguration(json: "{\"init_kwargs\": {\"num_res_blocks\": 2, \"image_size\": 8}}")
         }
+        for (size, words) in [("36", "size 36 cannot be halved 3 times"), ("8192", "size 8192 is larger")] {
+            let other = json.replacing(": 64, \"in", with: ": \(size), \"in")
+            let failure = try #require(throws: Failure.self) { try NetworkConfiguration(json: other) }
+            #expect(failure.status == .data && failure.message.contains(words), "\(failure)")
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Formats
 import LatentModels
+import ModelTestSupport
 import Models
 import Networks
 import TensorStream

@@ -80,6 +80,27 @@ import Testing
         }
     }
 
+    /// A saved schedule names its process, so a model cannot; an architecture goes with the model of a list.
+    @Test func aModelTellsTheProcessOfAListAlone() throws {
+        let folder = try TemporaryFolder()
+        for (name, options) in [("s.json", "--format json"), ("s.safetensors", "")] {
+            let made = try Programs.shell(
+                "ld3-noise -n 4 --shape 4 | ld3-teacher -q --model gaussian:shape=4,std=0.5 "
+                    + "| ld3-fit -q --method heuristic --nfe 3 \(options)")
+            let schedule = try folder.write(made.output, to: name)
+            let result = try Programs.run(
+                "ld3-fit", ["--schedule=\(schedule)", "--export=comfy", "--model=gaussian:shape=4,std=0.5"])
+            #expect(result.status == 64 && result.output.isEmpty, "\(result.errors)")
+            #expect(
+                result.errors.contains("--model: is for a list, and \(schedule) names its process"), "\(result.errors)")
+        }
+        let list = try folder.write("80, 4.2, 0.9, 0.002".utf8, to: "list.txt")
+        let absent = try Programs.run(
+            "ld3-fit",
+            ["--schedule=\(list)", "--export=comfy", "--model=mnist32", "--architecture=\(folder.file("none.json"))"])
+        #expect(absent.status == 66 && absent.errors.contains("none.json"), "\(absent.errors)")
+    }
+
     /// A bare list is resampled and rescaled as our exports write it, and no solver is named for it.
     @Test func bareListsAreExported() throws {
         let folder = try TemporaryFolder()
@@ -93,6 +114,8 @@ import Testing
         let byModel = try Programs.run("ld3-fit", way + ["--model=digits64"])
         #expect(byModel.status == 0, "\(byModel.errors)")
         #expect(try byModel.text == Programs.run("ld3-fit", way + ["--process=vp-discrete:sd"]).text)
+        let useless = try Programs.run("ld3-fit", way + ["--architecture=none.json"])
+        #expect(useless.status == 64 && useless.errors.contains("--architecture"), "\(useless.errors)")
         let parts = try Programs.run("ld3-fit", arguments + ["--range=0.1,1", "--split=0.5", "--solver=euler"])
         #expect(parts.text == "1.0, 0.316227766017\n0.316227766017, 0.1, 0.0\n", "\(parts.errors)")
         #expect(parts.errors.contains("not what was learned") && parts.errors.contains("made for solver euler"))

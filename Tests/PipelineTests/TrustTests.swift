@@ -71,9 +71,11 @@ import Testing
         for word in words { #expect(result.errors.contains(word), "\(result.errors)") }
     }
 
-    private func mixture() throws -> String {
+    /// Writes a model of eight numbers, with `unread` bytes that no model reads.
+    private func mixture(unread: Int = 0) throws -> String {
         try folder.write(
             Frame(tensors: [
+                NamedTensor(name: "unread", type: .uint8, shape: [unread], bytes: .init(repeating: 0, count: unread)),
                 NamedTensor(name: "mixture/weights", shape: [1], doubles: [1]),
                 NamedTensor(name: "mixture/means", shape: [1, 8], doubles: [Double](repeating: 0, count: 8)),
                 NamedTensor(name: "mixture/stds", shape: [1, 8], doubles: [Double](repeating: 1, count: 8)),
@@ -100,13 +102,32 @@ import Testing
         #expect(own.status == 0, "\(own.errors)")
         expectRefused(try run(way, ["ld3.model": model, "ld3.process": "edm"]), telling: "digest", "--model")
         let other = String(repeating: "0", count: 64)
-        expectRefused(
-            try run(way, ["ld3.model": model, "ld3.process": "edm", "ld3.model_sha256": other]),
-            telling: "digest", "--model")
+        for wrong in [other, "", "-", "-\(digest)"] {
+            expectRefused(
+                try run(way, ["ld3.model": model, "ld3.process": "edm", "ld3.model_sha256": wrong]),
+                telling: "digest", "--model")
+        }
         expectRefused(
             try run(
                 way, ["ld3.model": model, "ld3.process": "edm", "ld3.model_sha256": other],
                 options: ["--allow-other-model"]), telling: "digest", "--model")
+    }
+
+    /// Earlier versions recorded the first part of a large file's digest alone.
+    @Test func aLargeFileIsTakenByTheFirstPartToo() throws {
+        let model = "gmm:\(try mixture(unread: 17 << 20))"
+        let parts = try modelDigest(ofFile: folder.file("mixture.safetensors")).split(separator: "-").map(String.init)
+        #expect(parts.count == 2)
+        func result(_ digest: String) throws -> Programs.Result {
+            try run(.noiseToSample, ["ld3.model": model, "ld3.process": "edm", "ld3.model_sha256": digest])
+        }
+        for digest in [parts[0], "\(parts[0])-\(parts[1])"] {
+            let taken = try result(digest)
+            #expect(taken.status == 0, "\(taken.errors)")
+        }
+        for digest in [parts[1], "\(parts[0])-\(parts[0])", "\(parts[0])-"] {
+            expectRefused(try result(digest), telling: "digest", "--model")
+        }
     }
 
     /// A FIFO would block the program, and a checkpoint with another digest is not parsed.

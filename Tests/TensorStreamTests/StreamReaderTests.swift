@@ -53,6 +53,21 @@ import Testing
             "ld3.kind is `pairs`, and `noise` before")
     }
 
+    /// Earlier versions recorded one part of a digest; the second counts between the parts that have it.
+    @Test func oldAndNewDigestsAgree() throws {
+        func parts(_ digests: String...) -> [Frame] {
+            digests.map { noiseFrame([1], count: 1, metadata: [Key.modelDigest: $0]) }
+        }
+        for digests in [parts("a", "a-b", "a"), parts("a-b", "a", "a-b")] {
+            #expect(try failure(digests.flatMap(\.image)) == nil)
+        }
+        for digests in [parts("a", "a-b", "a-c"), parts("a-b", "a", "a-c")] {
+            try check(digests, "\(Key.modelDigest) is `a-c`, and `a-b` before")
+        }
+        try check(parts("a-b", "c"), "\(Key.modelDigest) is `c`, and `a-b` before")
+        try check(parts("a-b", ""), "\(Key.modelDigest) is ``, and `a-b` before")
+    }
+
     @Test func rowsMustAgree() throws {
         var frame = noiseFrame([1, 2], first: true)
         frame.tensors[1] = NamedTensor(name: "seed", shape: [1], int64s: [1])

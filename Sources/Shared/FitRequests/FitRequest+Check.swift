@@ -20,7 +20,8 @@ extension FitRequest {
         return [method.noteOnLatents, own].compactMap(\.self)
     }
 
-    /// Returns the schedules of --start. Throws `data`, naming the file, if one is for another process.
+    /// Returns the schedules of --start. Throws `data`, naming the file, if a schedule is for another process, and `usage` if
+    /// a list begins elsewhere than the process.
     package func givenStarts(for process: NoiseProcess) throws -> [Start] {
         try starts.flatMap { path, request in try request.all(for: process).map { Start(name: path, $0) } }
     }

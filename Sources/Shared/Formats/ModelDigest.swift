@@ -8,8 +8,8 @@ import Diagnostics
 
 /// Returns the digest that `ld3.model_sha256` carries. It is the SHA-256 of the file's length (u64, little-endian), its
 /// first MiB and its last MiB, or of the length and the whole file if it has at most 2 MiB. If it has more than 16 MiB, a
-/// hyphen and a second SHA-256 follow: that of the first 4 KiB of every MiB from the second on that ends before the last MiB
-/// begins. So even a checkpoint of many GiB is told from another at once.
+/// hyphen and a second SHA-256 follow: that of the first 4 KiB of the second MiB of the file, of the third and so on, for each
+/// that ends where the file's last MiB begins or before. So even a checkpoint of many GiB is told from another at once.
 ///
 /// Throws `.noInput` if the file cannot be opened or is no regular file, `.inputOutput` if it cannot be read.
 package func modelDigest(ofFile path: String) throws -> String {
@@ -32,10 +32,12 @@ package func modelDigest(ofFile path: String) throws -> String {
     return "\(hash.finish())-\(blocks.finish())"
 }
 
-/// Whether two digests may be of one model. Those of earlier versions have no second part: it counts if both have one.
+/// Whether two digests may be of one model. Those of earlier versions have no second part: it counts if both have one. An
+/// empty digest is of no model.
 package func isOneModel(_ digest: String?, _ other: String?) -> Bool {
     guard let digest, let other else { return digest == other }
-    return zip(digest.split(separator: "-"), other.split(separator: "-")).allSatisfy(==)
+    let parts = [digest, other].map { $0.split(separator: "-", omittingEmptySubsequences: false) }
+    return parts[0].first?.isEmpty == false && zip(parts[0], parts[1]).allSatisfy(==)
 }
 
 /// Returns the beginning of each part of a digest, for messages.

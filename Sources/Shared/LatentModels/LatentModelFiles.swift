@@ -35,23 +35,6 @@ package struct LatentModelFiles: Sendable {
     /// Whether a folder of diffusers is at `path`, with a whole model or one network.
     package static func isFolder(_ path: String) -> Bool { ComponentFolder(.unet, in: path) != nil }
 
-    /// Opens the model at `path`, a file of any container or a folder of diffusers; nil if it is no latent diffusion model.
-    ///
-    /// - Parameters:
-    ///   - architecture: CompVis' configuration, for a file whose names and shapes do not tell enough.
-    ///   - weightSet: the set of weights to be taken if the file holds two.
-    ///   - parts: the files or folders of networks that go before the model's own.
-    ///
-    /// Throws `noInput` if a file cannot be opened, and `data`, naming the path, if the model is none that can be read.
-    package static func open(
-        _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged,
-        parts: [ModelPart: String] = [:]
-    ) throws -> LatentModelFiles? {
-        if let files = try inFolder(path, architecture: architecture, parts: parts) { return files }
-        return try LatentModelFiles(
-            try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet, parts: parts)
-    }
-
     /// Opens the model in a folder; nil if `path` is none. Throws `noInput` if it is no folder of diffusers, and `usage` if an
     /// architecture is given for a folder that tells its own.
     package static func inFolder(

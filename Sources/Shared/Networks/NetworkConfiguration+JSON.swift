@@ -141,9 +141,10 @@ extension NetworkConfiguration {
         try require(
             (4...1 << 13).contains(modelChannels) && modelChannels % 2 == 0, "model_channels is odd or out of range")
         for side in imageSize {
+            try require(side <= 1 << 12, "the image size \(side) is larger than \(1 << 12)")
             try require(
-                side % (1 << (channelMultipliers.count - 1)) == 0 && side <= 1 << 12,
-                "img_resolution \(side) cannot be halved \(counted(channelMultipliers.count - 1, "time"))")
+                side % (1 << (channelMultipliers.count - 1)) == 0,
+                "the image size \(side) cannot be halved \(counted(channelMultipliers.count - 1, "time"))")
         }
         let words = [
             ("embedding_type", embedding, ["positional", "fourier"]),

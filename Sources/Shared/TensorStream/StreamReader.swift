@@ -122,7 +122,7 @@ package final class StreamReader {
             guard known == value || key.hasSuffix("_sha256") && isOneModel(known, value) else {
                 throw Failure(.data, "\(key) is `\(value)`, and `\(known)` before")
             }
-            // Of two digests of one model the longer one tells more.
+            // The longer of two digests of one model tells more.
             identity[key] = value.count > known.count ? value : known
         }
     }
