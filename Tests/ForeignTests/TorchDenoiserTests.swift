@@ -77,7 +77,9 @@ struct TorchDenoiserTests {
     }
 
     @Test func otherProcessesAreRefused() throws {
-        let failure = #expect(throws: Failure.self) { try open("--process flow --predicts velocity", process: .vpLinear) }
+        let failure = #expect(throws: Failure.self) {
+            try open("--process flow --predicts velocity", process: .vpLinear)
+        }
         #expect(failure?.status == .usage && failure?.message.contains("own process is flow") == true)
     }
 
