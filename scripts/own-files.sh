@@ -115,15 +115,16 @@ fitted() {
 
 # ---- samples and distances ---------------------------------------------------------------------------------------------
 # cell SOLVER SCHEDULE NFE: writes the distance. One file, sum-b.npz, holds the statistics of the first b blocks; the file
-# before it is then removed.
+# before it is then removed. A run that was killed may have left files that are no longer needed.
 cell() {
     local here="$out/$1-$2-$3" file=$2 steps=(--nfe "$3") blocks=$(((samples + block - 1) / block)) b from to
     case $2 in
         ld3) file="$out/$1-$3.safetensors" ;;
         gits | dmn) file="$out/$2.safetensors" steps=(--steps "$3") ;;
     esac
-    if [ -s "$here.json" ]; then return; fi
+    rm -f "$here".block-*.npz
     for ((b = blocks; b > 0; b--)); do [ -s "$here.sum-$b.npz" ] && break; done
+    if [ -s "$here.json" ]; then b=$blocks; fi
     for (( ; b < blocks; b++)); do
         from=$((first + b * block)) to=$((first + (b + 1) * block - 1))
         [ $to -lt $((first + samples)) ] || to=$((first + samples - 1))
