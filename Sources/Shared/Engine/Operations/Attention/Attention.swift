@@ -5,7 +5,7 @@
 ///
 /// A causal attention gives a pixel no weight of later pixels. The work is done in blocks of 32 queries. A block goes
 /// through the keys piece by piece, so that a piece of its columns of W^T, [keys][32], stays in the first-level cache; W
-/// never exists as a whole. All products have a block's 32 queries as columns.
+/// never exists as a whole.
 package struct Attention: Operation {
     /// One of q, k and v: all heads' channels of a segment of a value.
     struct Part: Sendable {
