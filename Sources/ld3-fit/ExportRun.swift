@@ -50,6 +50,6 @@ struct ExportRun {
         let used = groups.map(\.name) + own + (arguments.isGiven("model") ? ["architecture"] : [])
         let useless = arguments.command.options.map(\.name).first { arguments.isGiven($0) && !used.contains($0) }
         guard let useless else { return }
-        throw Failure.option(useless, "cannot be given together with --schedule, by which nothing is fitted")
+        throw Failure.option(useless, "has no use with --schedule alone, by which nothing is fitted")
     }
 }

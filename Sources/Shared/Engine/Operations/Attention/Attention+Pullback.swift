@@ -10,7 +10,7 @@ extension Attention {
     /// Blocks of queries whose pieces of W^T and S^T are at hand at once: they stay in the second-level cache.
     static let stepBlocks = 4
 
-    /// Keys of a work item: about an eighth of them.
+    /// A work item has about an eighth of the keys, a multiple of 64.
     var rangeKeys: Int { roundUp((keys.pixels + 7) / 8, to: 64) }
     private var ranges: Int { (keys.pixels + rangeKeys - 1) / rangeKeys }
 
