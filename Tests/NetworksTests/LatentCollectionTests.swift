@@ -46,9 +46,9 @@ import Testing
         arguments: [("kl_f8", 4, 0.18215), ("vq_f4", 8, 1)] as [(String, Int, Double)])
     func decoders(name: String, size: Int, scale: Double) throws {
         let fixture = try collected(name)
-        for levelByLevel in [false, true] {
+        for pullsOneByOne in [false, true] {
             let decoder = try fixture.decoder(
-                height: size, width: size, scaleFactor: scale, levelByLevel: levelByLevel)
+                height: size, width: size, scaleFactor: scale, pullsOneByOne: pullsOneByOne)
             let linear = try decoder.linearize(try fixture.tensor("z"))
             let pulled = try linear.pullback(try fixture.tensor("v"))
             try check(

@@ -19,19 +19,19 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func stableDiffusion(levelByLevel: Bool) throws {
+    @Test(arguments: [false, true]) func stableDiffusion(pullsOneByOne: Bool) throws {
         let sd = try LatentFixture("sd")
-        let decoder = try sd.decoder(height: 5, width: 5, levelByLevel: levelByLevel)
+        let decoder = try sd.decoder(height: 5, width: 5, pullsOneByOne: pullsOneByOne)
         #expect(decoder.architecture.codes == nil && decoder.imageShape == [3, 40, 40])
         try check(decoder, sd)
     }
 
-    /// Levels that are computed again give the bits of those that were kept, for one latent and for several.
-    @Test(arguments: [1, 2]) func levelByLevelChangesNoBits(count: Int) throws {
+    /// Maps that are computed again, latent by latent, give the bits of those that were kept.
+    @Test func pullbackOfLatentsOneByOneChangesNoBits() throws {
         let sd = try LatentFixture("sd")
-        let z = try sd.tensor("z").samples(0..<count), v = try sd.tensor("v_image").samples(0..<count)
-        let results = try [false, true].map { levelByLevel in
-            let decoder = try sd.decoder(height: 5, width: 5, levelByLevel: levelByLevel)
+        let z = try sd.tensor("z").samples(0..<2), v = try sd.tensor("v_image").samples(0..<2)
+        let results = try [false, true].map { pullsOneByOne in
+            let decoder = try sd.decoder(height: 5, width: 5, pullsOneByOne: pullsOneByOne)
             let linear = try decoder.linearize(z)
             return [linear.images, try linear.pullback(v), try linear.pullback(v)]
         }

@@ -41,13 +41,13 @@ struct LatentFixture {
     }
 
     func decoder(
-        height: Int, width: Int, scaleFactor: Double = 0.18215, levelByLevel: Bool? = nil
+        height: Int, width: Int, scaleFactor: Double = 0.18215, pullsOneByOne: Bool? = nil
     ) throws -> LatentDecoder {
         let prefix = AutoencoderArchitecture.prefix(in: weights) ?? ""
         return try LatentDecoder(
             weights: weights, prefix: prefix,
             architecture: try AutoencoderArchitecture(weights: weights, prefix: prefix, groups: groups),
-            scaleFactor: scaleFactor, height: height, width: width, levelByLevel: levelByLevel,
+            scaleFactor: scaleFactor, height: height, width: width, pullsOneByOne: pullsOneByOne,
             pool: ThreadPool(threads: 2))
     }
 

@@ -5,8 +5,6 @@ import Engine
 struct AutoencoderBuilder {
     let architecture: AutoencoderArchitecture
     var builder: NetworkBuilder
-    /// The places in the graph at which the levels begin, the first one excepted.
-    private(set) var levelStarts: [Int] = []
 
     init(_ architecture: AutoencoderArchitecture, _ builder: NetworkBuilder) {
         self.architecture = architecture
@@ -28,7 +26,6 @@ struct AutoencoderBuilder {
         x = try block("decoder.mid.block_2", x, x.shape.channels)
         for (level, channels) in levels.enumerated().reversed() {
             if level < levels.count - 1 {
-                levelStarts.append(builder.graph.operations.count)
                 x = try convolution("decoder.up.\(level + 1).upsample.conv", x, x.shape.channels, upsamples: true)
             }
             for index in 0..<architecture.blocks {
