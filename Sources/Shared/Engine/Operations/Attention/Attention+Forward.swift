@@ -40,7 +40,7 @@ extension Attention {
         for first in Swift.stride(from: 0, to: keys.pixels, by: Products.pieceKeys) {
             let keys = first..<min(first + Products.pieceKeys, self.keys.pixels)
             products.multiply(
-                run, self.keys, rows: run.scratch, keys: keys, block, vectors: vectors, to: piece)
+                rows: run.scratch + block.pair * products.rowCount, keys: keys, vectors: vectors, to: piece)
             mask(piece, keys, block, with: -.infinity)
             let shrink = softmax.replace(piece, count: keys.count)
             mask(piece, keys, block, with: 0)

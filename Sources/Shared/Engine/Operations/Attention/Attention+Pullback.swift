@@ -60,6 +60,8 @@ extension Attention {
         var queries: MutableFloatPointer { start + attention.blocks * scratch.blockCount }
         /// g of all blocks as rows.
         var cotangents: MutableFloatPointer { queries + products.queryCount }
+        var keyRows: MutableFloatPointer { run.scratch + pair * products.rowCount }
+        var valueRows: MutableFloatPointer { run.scratch + scratch.values + pair * products.rowCount }
         var columns: MutableFloatPointer { run.scratch + scratch.columns + pair * products.columnCount }
 
         /// q of a block as columns.
@@ -172,13 +174,10 @@ extension Attention {
         weights: MutableFloatPointer, slopes: MutableFloatPointer, own: MutableFloatPointer
     ) {
         let (run, products, index) = (head.run, head.products, block.first / Self.block)
-        products.multiply(
-            run, self.keys, rows: run.scratch, keys: keys, block, vectors: head.queries(index), to: weights)
+        products.multiply(rows: head.keyRows, keys: keys, vectors: head.queries(index), to: weights)
         RunningSoftmax.weights(weights, count: keys.count, factor: factor, saved: FloatPointer(saved(run, block)))
         mask(weights, keys, block, with: 0)
-        products.multiply(
-            run, values, rows: run.scratch + head.scratch.values, keys: keys, block,
-            vectors: head.cotangents(index), to: slopes)
+        products.multiply(rows: head.valueRows, keys: keys, vectors: head.cotangents(index), to: slopes)
         let (left, right) = (load(head.sums(index)), load(head.sums(index) + lanes))
         for place in Swift.stride(from: 0, to: keys.count * Self.block, by: Self.block) {
             store(load(weights + place) * (load(slopes + place) - left), slopes + place)

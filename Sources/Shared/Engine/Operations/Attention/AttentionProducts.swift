@@ -32,12 +32,9 @@ protocol AttentionProducts: Sendable {
     /// Writes a block's vectors into the head's matrix that has a row for each query.
     func layOutQueries(_ vectors: FloatPointer, stride: Int, _ block: Attention.Block, to target: MutableFloatPointer)
 
-    /// Sets `piece`, [keys][32], to the products of some keys' rows of a part with a block's vectors.
-    ///
-    /// - Parameter rows: those of all images and heads.
+    /// Sets `piece`, [keys][32], to the products of some of a head's rows with a block's vectors.
     func multiply(
-        _ run: GraphRun, _ part: Attention.Part, rows: MutableFloatPointer, keys: Range<Int>, _ block: Attention.Block,
-        vectors: MutableFloatPointer, to piece: MutableFloatPointer)
+        rows: MutableFloatPointer, keys: Range<Int>, vectors: MutableFloatPointer, to piece: MutableFloatPointer)
     /// Sets `result`, [channels][32], to the sum over some keys of a head's columns times a piece, or adds it.
     func multiply(
         columns: MutableFloatPointer, keys: Range<Int>, piece: MutableFloatPointer, own: MutableFloatPointer,

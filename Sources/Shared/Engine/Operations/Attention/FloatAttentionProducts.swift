@@ -1,4 +1,5 @@
-/// Products in Float, on the inner loop of the convolutions. Rows of keys are read where they lie.
+/// Products in Float, on the inner loop of the convolutions. All factors are copied, so that what a product reads is in
+/// one piece of memory.
 struct FloatAttentionProducts: AttentionProducts {
     private let attention: Attention
     private let queryRows: PackedMatrix
@@ -12,11 +13,11 @@ struct FloatAttentionProducts: AttentionProducts {
 
     static let pieceKeys = 128
 
-    /// Floats from one row to the next of a transposed k or v: a vector keeps rows of 2^n numbers out of one cache set.
-    private var columnStride: Int { roundUp(attention.keys.pixels, to: lanes) + lanes }
+    /// Transposed k and v are cut into blocks of so many keys, [blocks][channels][keys]. A piece begins with a block.
+    private var blockKeys: Int { attention.rangeKeys % Self.pieceKeys == 0 ? Self.pieceKeys : 64 }
 
-    let rowCount = 0
-    var columnCount: Int { attention.channels * columnStride }
+    var rowCount: Int { attention.keys.pixels * attention.channels }
+    var columnCount: Int { attention.channels * roundUp(attention.keys.pixels, to: blockKeys) }
     var vectorCount: Int { attention.channels * Attention.block }
     var queryCount: Int { queryRows.count }
     var sumCount: Int { keySums.count }
@@ -25,13 +26,22 @@ struct FloatAttentionProducts: AttentionProducts {
     func begin() {}
     func end() {}
 
-    func layOutRows(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {}
+    func layOutRows(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {
+        let channels = attention.channels
+        attention.forEachChunk(run, part) { pair, first, count, source in
+            let start = target + pair * rowCount + first * channels
+            for row in 0..<count {
+                (start + row * channels).update(from: source + row * part.stride, count: channels)
+            }
+        }
+    }
 
     func layOutColumns(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {
         attention.forEachChunk(run, part) { pair, first, count, source in
+            let block = first / blockKeys * blockKeys
             MatrixProduct.transpose(
                 rows: count, columns: attention.channels, source, lds: part.stride,
-                to: target + pair * columnCount + first, ldt: columnStride)
+                to: target + pair * columnCount + block * attention.channels + first - block, ldt: blockKeys)
         }
     }
 
@@ -47,12 +57,11 @@ struct FloatAttentionProducts: AttentionProducts {
     }
 
     func multiply(
-        _ run: GraphRun, _ part: Attention.Part, rows: MutableFloatPointer, keys: Range<Int>, _ block: Attention.Block,
-        vectors: MutableFloatPointer, to piece: MutableFloatPointer
+        rows: MutableFloatPointer, keys: Range<Int>, vectors: MutableFloatPointer, to piece: MutableFloatPointer
     ) {
-        let start = attention.place(part, in: attention.map(run, part), image: block.image, head: block.head)
+        let channels = attention.channels
         MatrixProduct.multiply(
-            rows: keys.count, depth: attention.channels, a: start + keys.lowerBound * part.stride, lda: part.stride,
+            rows: keys.count, depth: channels, a: FloatPointer(rows + keys.lowerBound * channels), lda: channels,
             b: FloatPointer(vectors), c: piece)
     }
 
@@ -60,9 +69,13 @@ struct FloatAttentionProducts: AttentionProducts {
         columns: MutableFloatPointer, keys: Range<Int>, piece: MutableFloatPointer, own: MutableFloatPointer,
         to result: MutableFloatPointer, adds: Bool
     ) {
-        MatrixProduct.multiply(
-            rows: attention.channels, depth: keys.count, a: FloatPointer(columns + keys.lowerBound),
-            lda: columnStride, b: FloatPointer(piece), c: result, adds: adds)
+        for first in stride(from: keys.lowerBound, to: keys.upperBound, by: blockKeys) {
+            MatrixProduct.multiply(
+                rows: attention.channels, depth: min(blockKeys, keys.upperBound - first),
+                a: FloatPointer(columns + first * attention.channels), lda: blockKeys,
+                b: FloatPointer(piece + (first - keys.lowerBound) * Attention.block), c: result,
+                adds: adds || first > keys.lowerBound)
+        }
     }
 
     func addToKeys(

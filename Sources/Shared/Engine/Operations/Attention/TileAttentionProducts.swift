@@ -100,11 +100,9 @@ struct TileAttentionProducts: AttentionProducts {
     }
 
     func multiply(
-        _ run: GraphRun, _ part: Attention.Part, rows: MutableFloatPointer, keys: Range<Int>, _ block: Attention.Block,
-        vectors: MutableFloatPointer, to piece: MutableFloatPointer
+        rows: MutableFloatPointer, keys: Range<Int>, vectors: MutableFloatPointer, to piece: MutableFloatPointer
     ) {
-        TileProduct.multiply(
-            keyRows, halves(rows + block.pair * rowCount), rows: keys, vectorSteps, halves(vectors), c: piece)
+        TileProduct.multiply(keyRows, halves(rows), rows: keys, vectorSteps, halves(vectors), c: piece)
     }
 
     func multiply(
