@@ -110,7 +110,7 @@ title() {
         dpm-solver++-*) echo "DPM-Solver++(${1##*-}M)" ;;
         ld3) echo LD3 ;;
         polished) echo "LD3 polished" ;;
-        perceptual) echo "LD3 perceptual" ;;
+        l2) echo "LD3 l2" ;;
         edm) echo EDM ;;
         logsnr) echo logSNR ;;
         gits | dmn | ays | ggdm) echo "$1" | tr a-z A-Z ;;
