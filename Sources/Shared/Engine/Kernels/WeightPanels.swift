@@ -66,12 +66,25 @@ struct WeightPanels: Sendable {
     /// Asks for a part of the rows behind `rows` of a panel, as many as these, to be had in cache soon: part `part` of
     /// `parts`. The first pass over a block of weights would wait for memory otherwise.
     func prefetch(_ index: Int, after rows: Range<Int>, part: Int, of parts: Int) {
-        guard !isMade else { return }
+        guard matrix.precision == .float32 else { return }
+        if let turn { return turn.taps == 1 ? prefetch(index, after: rows, turn, part: part, of: parts) : () }
         let width = width(ofPanel: index)
         let next = matrix.panel(index) + rows.upperBound * width
         let count = rows.count * width
         for place in stride(from: count * part / parts, to: count * (part + 1) / parts, by: lanes) {
             processor_prefetch(next + place)
+        }
+    }
+
+    /// The same if panels are made of a matrix with one tap. Squares of 32 x 32 elements are contiguous there.
+    private func prefetch(_ index: Int, after rows: Range<Int>, _ turn: Turn, part: Int, of parts: Int) {
+        let endsPanel = rows.upperBound == self.rows
+        let first = endsPanel ? 0 : rows.upperBound
+        let kept = turn.firstChannel + (endsPanel ? index + 1 : index) * 32
+        let vectors = (min(first + rows.count, self.rows) - first + 31) / 32 * 64
+        for vector in vectors * part / parts..<vectors * (part + 1) / parts {
+            let panel = min(first / 32 + vector / 64, matrix.panelCount - 1)
+            processor_prefetch(matrix.panel(panel) + kept * matrix.width(ofPanel: panel) + vector % 64 * lanes)
         }
     }
 
