@@ -165,6 +165,22 @@ func times(of process: NoiseProcess) -> [Double] {
 }
 
 @Suite struct NoiseTableTests {
+    /// Tables with a formula are found again by their names.
+    @Test(arguments: [
+        "linear:1000,0.0001,0.02", "linear:2,0.1,0.1", "cosine:1000", "cosine:2", "scaled-linear:9,0.1,0.2",
+    ])
+    func namesOfTables(name: String) throws {
+        let process = try NoiseProcess(spelling: "vp-discrete:\(name)")
+        #expect(process.spelling == "vp-discrete:\(name)")
+        #expect(try NoiseProcess(named: process.spelling, in: "ld3.process") == process)
+    }
+
+    /// Nothing is left of the signal behind many large betas.
+    @Test(arguments: ["cosine:1", "cosine:x", "cosine:", "linear:1000,0.0001", "linear:2000,0.9,0.99"])
+    func tablesThatAreNone(name: String) {
+        #expect { try NoiseProcess(spelling: "vp-discrete:\(name)") } throws: { ($0 as? Failure)?.status == .usage }
+    }
+
     /// At a knot the rate is that of the segment above it, also if the time was rounded to single precision, either way.
     @Test(arguments: [NoiseTable.stableDiffusion, .latentDiffusion, .pointCloud])
     func theRateAtAKnot(table: NoiseTable) throws {
@@ -213,6 +229,7 @@ func times(of process: NoiseProcess) -> [Double] {
         #expect(table.count == 1000 && table.start == 0.996 && table.end == 0.001)
         let process = NoiseProcess.vpDiscrete(table)
         #expect(abs(process.lambda(process.start) + 5.0777557) < 1e-6)
+        #expect(NoiseTable(cosine: 1000)?.alphasCumprod == table.alphasCumprod)
     }
 
     /// The point cloud's log alpha against sums of log(1 - beta), and against the knots of the model's own VarianceSchedule,

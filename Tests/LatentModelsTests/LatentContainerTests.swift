@@ -8,9 +8,11 @@ import Networks
 import TestSupport
 import Testing
 
-/// Every container of a latent diffusion model, and files that are none.
+/// Every container of a latent diffusion model, and folders that are none.
 @Suite struct LatentContainerTests {
-    private func open(_ path: String) throws -> LatentModelFiles { try #require(try LatentModelFiles.open(path)) }
+    private func open(_ path: String, _ variant: String? = nil) throws -> LatentModelFiles {
+        try #require(try LatentModelFiles.open(path, weightSet: variant.flatMap { WeightSet(rawValue: $0) }))
+    }
 
     /// The single file of the repository, with the numbers of heads that shapes do not show.
     private func singleFile() throws -> LatentModelFiles {
@@ -55,6 +57,85 @@ import Testing
         try expectEqual(files, other)
     }
 
+    /// The text encoder's names have another stem, and PyTorch's files another ending.
+    @Test func aFolderOfTorchFiles() throws {
+        let folder = try TinyLatentFolder()
+        let whole = try open(folder.path)
+        for (old, new) in [
+            ("unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.bin"),
+            ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.bin"),
+            ("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin"),
+        ] {
+            let stored = try SafetensorsFile(path: folder.files.file(old))
+            let tensors = try stored.tensorNames.map { try stored.tensor($0) }
+            try folder.files.write(try TorchWriter.serialize(tensors), to: new)
+            try folder.remove(old)
+        }
+        let files = try open(folder.path)
+        try expectEqual(files, whole)
+        #expect(files.digest != whole.digest && files.weightSet == nil)
+    }
+
+    /// Tensors of BF16, and of three types in one file, are read as the numbers that they hold.
+    @Test(arguments: [[DataType.bfloat16], [.float32, .bfloat16, .float16]])
+    func typesOfNumbers(types: [DataType]) throws {
+        var model = try TinyLatentModel(), wide = model
+        let isNumber = model.tensors.map(\.type.isFloat)
+        func wider(_ tensor: NamedTensor) throws -> NamedTensor {
+            NamedTensor(name: tensor.name, shape: tensor.shape, floats: try tensor.floats())
+        }
+        for index in model.tensors.indices where isNumber[index] {
+            let (tensor, type) = (model.tensors[index], types[index % types.count])
+            model.tensors[index] = try type == .float32 ? wider(tensor) : tensor.rounded(to: type)
+            wide.tensors[index] = try wider(model.tensors[index])
+        }
+        #expect(types.allSatisfy { type in model.tensors.count { $0.type == type } > 300 })
+        let folder = try TemporaryFolder()
+        let single = try open(model.write(to: folder, as: "model.safetensors"))
+        try expectEqual(single, open(wide.write(to: folder, as: "wide.safetensors")))
+        try expectEqual(open(TinyLatentFolder(model).path), open(TinyLatentFolder(wide).path))
+    }
+
+    /// A component that lacks the variant has its usual weights, as in diffusers, and a note tells it.
+    @Test func aVariantIsChosen() throws {
+        let folder = try TinyLatentFolder()
+        let half = try open(folder.path)
+        let name = "conv_in.weight"
+        func writeZeros(_ file: String) throws {
+            let stored = try SafetensorsFile(path: folder.files.file("unet/diffusion_pytorch_model.fp16.safetensors"))
+            let tensors = try stored.tensorNames.map { name in
+                var tensor = try stored.tensor(name)
+                tensor.bytes = tensor.bytes.map { _ in 0 }
+                return tensor
+            }
+            let isTorch = file.hasSuffix("bin")
+            try folder.files.write(
+                isTorch ? TorchWriter.serialize(tensors) : Safetensors.serialize(metadata: [:], tensors: tensors),
+                to: "unet/\(file)")
+        }
+        try writeZeros("diffusion_pytorch_model.safetensors")
+        let plain = try open(folder.path)
+        #expect(plain.weightSet == nil && plain.remarks.isEmpty && plain.digest != half.digest)
+        #expect(try plain.stored.floats("unet/" + name).allSatisfy { $0 == 0 })
+        let chosen = try open(folder.path, "fp16")
+        try expectEqual(chosen, half)
+        #expect(chosen.weightSet?.rawValue == "fp16" && chosen.digest == half.digest)
+        #expect(
+            chosen.remarks == [
+                "\(folder.path) has no weights `fp16` in vae and text_encoder, whose usual ones are read"
+            ])
+        // The U-Net alone, and a variant that stands in PyTorch's file only.
+        #expect(try open("\(folder.path)/unet", "fp16").weightSet?.rawValue == "fp16")
+        try writeZeros("diffusion_pytorch_model.non_ema.bin")
+        #expect(try open(folder.path, "non_ema").digest != plain.digest)
+        for path in [folder.path, "\(folder.path)/unet"] {
+            let failure = try #require(throws: Failure.self) { try open(path, "bf16") }
+            #expect(failure.status == .usage && failure.place == "weights")
+            #expect(failure.message.contains("diffusion_pytorch_model.bf16.safetensors"), "\(failure)")
+        }
+        for name in ["", ".", "a/b", "..", "fp16.", "\u{E9}"] { #expect(WeightSet(rawValue: name) == nil, "\(name)") }
+    }
+
     /// Weights without a mark of a variant come before those with one; the names of shards stand in a list.
     @Test func shardsAndVariants() throws {
         let folder = try TinyLatentFolder()
@@ -83,7 +164,8 @@ import Testing
 
     @Test(arguments: [
         ("unet/config.json", #"{"class_embed_type": "timestep"}"#), ("vae/config.json", #"{"shift_factor": 0.1}"#),
-        ("scheduler/scheduler_config.json", #"{"beta_schedule": "squaredcos_cap_v2"}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_schedule": "sigmoid"}"#),
+        ("scheduler/scheduler_config.json", #"{"beta_start": 0.02, "beta_end": 0.01}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "prediction_type": "flow"}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "a_new_setting": 1}"#),
         ("scheduler/scheduler_config.json", #"{"beta_schedule": "scaled_linear", "trained_betas": [0.1, 0.2]}"#),
@@ -119,6 +201,32 @@ import Testing
                 + #""lambda_min_clipped": -Infinity, "solver_type": "midpoint"}"#,
             "scheduler/scheduler_config.json")
         try expectEqual(open(folder.path), whole)
+    }
+
+    /// Noise levels against diffusers' own alphas_cumprod, which are summed in float32.
+    @Test(arguments: [
+        (
+            #"{}"#, "linear:1000,0.0001,0.02",
+            [0: 0.9998999834060669, 250: 0.5214229822158813, 500: 0.07779665291309357, 999: 4.035830352222547e-05]
+        ),
+        (
+            #"{"beta_schedule": "linear", "beta_start": 0.0015, "beta_end": 0.0195, "num_train_timesteps": 500}"#,
+            "linear:500,0.0015,0.0195", [0: 0.9984999895095825, 250: 0.22009828686714172, 499: 0.005068659316748381]
+        ),
+        (
+            #"{"beta_schedule": "squaredcos_cap_v2"}"#, "cosine:1000",
+            [0: 0.9999586939811707, 250: 0.8458880186080933, 500: 0.4922850430011749, 900: 0.023616107180714607]
+        ),
+    ])
+    func noiseLevelsOfAScheduler(text: String, name: String, recorded: [Int: Double]) throws {
+        let folder = try TinyLatentFolder()
+        try folder.write(text, "scheduler/scheduler_config.json")
+        let process = try open(folder.path).configuration.process
+        #expect(process.spelling == "vp-discrete:\(name)")
+        let table = try #require(process.table)
+        for (level, value) in recorded {
+            #expect(abs(table.alphasCumprod[level] / value - 1) < 2e-5, "\(level)")
+        }
     }
 
     /// Newer folders may have the vocabulary and the merges in one file, with merges as texts or as pairs.
@@ -164,41 +272,5 @@ import Testing
         try folder.remove("vae/diffusion_pytorch_model.safetensors")
         let failure = try #require(throws: Failure.self) { try open(folder.path) }
         #expect(failure.status == .noInput && failure.place == "\(folder.path)/vae")
-    }
-
-    // MARK: - Refusals
-
-    private func refusal(_ tensors: [(String, DataType, [Int])]) throws -> Failure {
-        let folder = try TemporaryFolder()
-        let path = try folder.write(
-            Safetensors.serialize(
-                metadata: [:],
-                tensors: tensors.map { name, type, shape in
-                    let count = shape.reduce(1, *) * type.size
-                    return NamedTensor(name: name, type: type, shape: shape, bytes: .init(repeating: 0, count: count))
-                }), to: "model.safetensors")
-        return try #require(throws: Failure.self) { try LatentModelFiles.open(path) }
-    }
-
-    @Test(arguments: [
-        ("conditioner.embedders.0.transformer.weight", "Stable Diffusion XL"),
-        ("lora_unet_down_blocks_0.lora_down.weight", "a LoRA"), ("control_model.zero_convs.0.0.weight", "a ControlNet"),
-        ("model.diffusion_model.double_blocks.0.weight", "Flux"),
-    ])
-    func otherFilesAreRefusedByName(tensor: String, kind: String) throws {
-        let failure = try refusal([(tensor, .float16, [2, 2])])
-        #expect(failure.status == .data && failure.message.contains("is \(kind)"))
-    }
-
-    @Test func unetsThatAreToldMoreAreRefused() throws {
-        let rest: [(String, DataType, [Int])] = [
-            ("model.diffusion_model.out.2.weight", .float16, [4, 8, 3, 3]),
-            ("first_stage_model.decoder.conv_in.weight", .float16, [8, 4, 3, 3]),
-        ]
-        let first = "model.diffusion_model.input_blocks.0.0.weight"
-        #expect(try refusal(rest + [(first, .float16, [8, 9, 3, 3])]).message.contains("an inpainting model"))
-        #expect(try refusal(rest + [(first, .int8, [8, 4, 3, 3])]).message.contains("quantized"))
-        let label = ("model.diffusion_model.label_emb.0.0.weight", DataType.float16, [8, 4])
-        #expect(try refusal(rest + [(first, .float16, [8, 4, 3, 3]), label]).place?.hasSuffix(label.0) == true)
     }
 }

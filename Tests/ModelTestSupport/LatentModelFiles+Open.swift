@@ -12,11 +12,13 @@ extension LatentModelFiles {
     ///
     /// Throws `noInput` if a file cannot be opened, and `data`, naming the path, if the model is none that can be read.
     package static func open(
-        _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet = .averaged,
+        _ path: String, architecture: JSONValue? = nil, weightSet: WeightSet? = nil,
         parts: [ModelPart: String] = [:]
     ) throws -> LatentModelFiles? {
-        if let files = try inFolder(path, architecture: architecture, parts: parts) { return files }
+        let inFolder = try inFolder(path, architecture: architecture, weightSet: weightSet, parts: parts)
+        if let inFolder { return inFolder }
         return try LatentModelFiles(
-            try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet, parts: parts)
+            try CheckpointFile.open(path), path: path, architecture: architecture, weightSet: weightSet ?? .averaged,
+            parts: parts)
     }
 }

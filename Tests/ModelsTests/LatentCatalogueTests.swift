@@ -11,7 +11,7 @@ import Testing
 
 /// Latent diffusion models in the catalogue: descriptions, digests, sets of weights, shapes.
 @Suite struct LatentCatalogueTests {
-    private func open(_ path: String, _ weightSet: WeightSet = .averaged) throws -> LatentModelFiles {
+    private func open(_ path: String, _ weightSet: WeightSet? = nil) throws -> LatentModelFiles {
         try #require(try LatentModelFiles.open(path, weightSet: weightSet))
     }
 
@@ -110,6 +110,54 @@ import Testing
         try folder.write(#"{"pad_token": "a"}"#, "tokenizer/special_tokens_map.json")
         let failure = try #require(throws: Failure.self) { try ModelRequest().open(for: [origin]) { _ in } }
         #expect(failure.status == .data && failure.message.contains("digest"))
+    }
+
+    /// A stream tells the variant of the folder that made it; later stages take it, and no other one.
+    @Test func theVariantOfAFolderIsTakenUp() throws {
+        let folder = try TinyLatentFolder()
+        let half = try ModelRequest(name: folder.path).open { _ in }
+        let unet = try SafetensorsFile(path: folder.files.file("unet/diffusion_pytorch_model.fp16.safetensors"))
+        try folder.write(
+            unet.tensorNames.map { name in
+                var tensor = try unet.tensor(name)
+                tensor.bytes = tensor.bytes.map { _ in 0 }
+                return tensor
+            }, "unet/diffusion_pytorch_model.safetensors")
+        let variant = try #require(WeightSet(rawValue: "fp16"))
+        var warnings: [String] = []
+        let model = try ModelRequest(name: folder.path, weightSet: variant).open { warnings.append($0) }
+        #expect(model.metadata["ld3.weights"] == "fp16" && model.sha256 == half.sha256)
+        #expect(warnings.count == 1 && warnings[0].contains("vae and text_encoder"), "\(warnings)")
+        var metadata = model.metadata
+        metadata["ld3.kind"] = "pairs"
+        #expect(try ModelRequest().open(for: [Origin(place: "in", metadata: metadata)]) { _ in }.weightSet == variant)
+        // The digests of plain weights and of the variant differ.
+        let plain = try ModelRequest(name: folder.path).open { _ in }
+        #expect(plain.metadata["ld3.weights"] == nil && plain.sha256 != model.sha256)
+        metadata.merge(plain.metadata) { $1 }
+        metadata["ld3.weights"] = nil
+        let request = ModelRequest(name: folder.path, weightSet: variant)
+        let failure = try #require(throws: Failure.self) {
+            try request.open(for: [Origin(place: "in", metadata: metadata)]) { _ in }
+        }
+        #expect(failure.status == .data && failure.message.contains("digest"), "\(failure)")
+        metadata["ld3.weights"] = "bf16"
+        let lacking = try #require(throws: Failure.self) {
+            try ModelRequest().open(for: [Origin(place: "in", metadata: metadata)]) { _ in }
+        }
+        #expect(lacking.status == .data && lacking.place == "in: ld3.weights", "\(lacking)")
+        let single = try #require(throws: Failure.self) {
+            try ModelCatalogue.open(TinyLatentModel().write(to: folder.files), weightSet: variant)
+        }
+        #expect(single.status == .usage && single.place == "weights", "\(single)")
+    }
+
+    @Test func guidanceOfZeroIsTold() throws {
+        for (guidance, count) in [(0.0, 1), (0.5, 0), (1, 0)] {
+            var warnings: [String] = []
+            _ = try ModelRequest(name: "digits64", guidance: guidance).open { warnings.append($0) }
+            #expect(warnings.count == count, "\(warnings)")
+        }
     }
 
     @Test func theSetOfWeightsIsTakenUp() throws {

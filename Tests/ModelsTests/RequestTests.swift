@@ -44,7 +44,7 @@ struct ModelRequestTests {
     @Test(arguments: [
         (["ld3.guidance": "abc"], ModelRequest(guidance: 2)),
         (["ld3.guidance": "3"], ModelRequest(name: "gaussian:shape=2")),
-        (["ld3.weights": "mean"], ModelRequest(weightSet: .raw)), (["ld3.weights": "raw"], ModelRequest()),
+        (["ld3.weights": "../raw"], ModelRequest(weightSet: .raw)), (["ld3.weights": "raw"], ModelRequest()),
         (["ld3.weights": "raw", "ld3.model": "digits64"], ModelRequest()),
         (["ld3.process": "flow", "ld3.model": "mnist32"], ModelRequest()),
     ])

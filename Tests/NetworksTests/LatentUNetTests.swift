@@ -57,6 +57,20 @@ import Testing
         let steps = [try sd.numbers("t_input")[0]]
         let value = try unet.evaluate(try sd.tensor("wide_x"), steps: steps, given: [context])[0]
         expectClose(doubles(value), try sd.numbers("wide_out"), 1e-5, "wide_out")
+        // The cotangents are the slopes along a direction, and along the step.
+        let x = try sd.tensor("wide_x")
+        let (direction, v) = (
+            Tensor<Float>(shape: x.shape, elements: testNumbers(x.count, seed: 3)),
+            Tensor<Float>(shape: x.shape, elements: testNumbers(x.count, seed: 4))
+        )
+        func product(_ offset: Double, _ step: Double) throws -> Double {
+            let moved = weightedSum(1, x, offset, direction)
+            return try Double(unet.evaluate(moved, steps: [steps[0] + step], given: [context])[0].dot(v))
+        }
+        let pulled = try unet.linearize(x, steps: steps, given: [context]).pullback([v])
+        let slope = try (product(0.01, 0) - product(-0.01, 0)) / 0.02
+        expectClose([slope], [Double(pulled.x.dot(direction))], 2e-3, "slope in x")
+        expectClose([try (product(0, 0.5) - product(0, -0.5))], pulled.steps, 2e-3, "slope in the step")
         #expect(throws: Failure.self) { try sd.unet(height: 16, width: 20) }
     }
 

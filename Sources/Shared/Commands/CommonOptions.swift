@@ -24,9 +24,10 @@ extension Option {
     package static let architecture = Option.value(
         "architecture", "FILE",
         "JSON for a checkpoint that does not tell its architecture: precond and init_kwargs, or CompVis' configuration")
-    package static let weights = Option.choice(
-        "weights", "SET", cases: WeightSet.self,
-        "ema or raw: the averages in a latent diffusion model's file, or the weights beside them [ema]")
+    package static let weights = Option.value(
+        "weights", "SET", kind: .checked { _ = try WeightSet(spelling: $0) },
+        "ema or raw: the averages in a latent diffusion model's file, or the weights beside them [ema]; of a folder, a "
+            + "variant such as fp16")
     package static let decoder = Option.value(
         "decoder", "FILE", "the decoder (VAE) of a latent diffusion model, before the one in the model's own file")
     package static let textEncoder = Option.value(

@@ -76,7 +76,7 @@ extension Arguments {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"),
-            weightSet: stringIfGiven("weights").flatMap(WeightSet.init), parts: modelParts,
+            weightSet: stringIfGiven("weights").flatMap { WeightSet(rawValue: $0) }, parts: modelParts,
             precision: try choice("precision"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout"))
         try request.check()

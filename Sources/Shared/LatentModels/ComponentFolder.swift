@@ -13,19 +13,23 @@ import Networks
 struct ComponentFolder: Sendable {
     let component: LatentComponent.Kind
     let path: String
+    /// The variant of the weights that goes before the others, such as `fp16`; nil if none does.
+    let variant: String?
 
     private static let settingsFile = "config.json"
     /// The marks of variants, in the order in which they are looked for.
     private static let variants = ["", ".fp16", ".bf16"]
 
-    init(component: LatentComponent.Kind, path: String) { (self.component, self.path) = (component, path) }
+    init(component: LatentComponent.Kind, path: String, variant: String? = nil) {
+        (self.component, self.path, self.variant) = (component, path, variant)
+    }
 
     /// Returns the folder at `path` itself, or the one in the folder of a whole model; nil if there is none.
-    init?(_ component: LatentComponent.Kind, in path: String) {
+    init?(_ component: LatentComponent.Kind, in path: String, variant: String? = nil) {
         if DiffusersFolder.isFolder(path) {
-            self = DiffusersFolder(path: path).folder(of: component)
+            self = DiffusersFolder(path: path, variant: variant).folder(of: component)
         } else {
-            self.init(component: component, path: path)
+            self.init(component: component, path: path, variant: variant)
             guard hasSettings else { return nil }
         }
     }
@@ -61,23 +65,42 @@ struct ComponentFolder: Sendable {
         return weights
     }
 
-    /// Returns the files of the weights, and the list of shards if they are several; nil if there are none.
-    private func weightFiles() throws -> (list: String?, files: [String])? {
+    /// Whether the folder has weights of the variant that goes before the others.
+    var hasVariant: Bool { variantFile != nil }
+    var hasWeights: Bool { weightFile != nil }
+
+    private var variantFile: (name: String, isList: Bool)? { variant.flatMap { weightFile(marked: [".\($0)"]) } }
+    private var weightFile: (name: String, isList: Bool)? { variantFile ?? weightFile(marked: Self.variants) }
+
+    /// Returns the first file of weights, or list of shards, with one of the marks; nil if there is none.
+    private func weightFile(marked marks: [String]) -> (name: String, isList: Bool)? {
         for (stem, ending) in component.files {
-            for variant in Self.variants {
-                let file = "\(stem)\(variant).\(ending)"
-                if has(file) { return (nil, [file]) }
-                let list = "\(stem).\(ending).index\(variant).json"
-                guard has(list) else { continue }
-                let shards = Set(try shards(list).values)
-                if let stray = shards.sorted().first(where: { $0.isEmpty || $0.contains { "/\\".contains($0) } }) {
-                    throw Failure(
-                        .data, place: place(list), "names the file `\(stray)`, which is not in the same folder")
-                }
-                return (list, shards.sorted())
+            for mark in marks {
+                let (file, list) = ("\(stem)\(mark).\(ending)", "\(stem).\(ending).index\(mark).json")
+                if has(file) { return (file, false) }
+                if has(list) { return (list, true) }
             }
         }
         return nil
+    }
+
+    /// Returns the files of the weights, and the list of shards if they are several; nil if there are none.
+    private func weightFiles() throws -> (list: String?, files: [String])? {
+        guard let (name, isList) = weightFile else { return nil }
+        guard isList else { return (nil, [name]) }
+        let shards = Set(try shards(name).values).sorted()
+        if let stray = shards.first(where: { $0.isEmpty || $0.contains { "/\\".contains($0) } }) {
+            throw Failure(.data, place: place(name), "names the file `\(stray)`, which is not in the same folder")
+        }
+        return (name, shards)
+    }
+
+    /// Throws `usage` if a variant goes before the others and the folder lacks it.
+    func requireVariant() throws {
+        guard let variant, !hasVariant, let (stem, ending) = component.files.first else { return }
+        throw Failure(
+            .usage, place: "weights",
+            "the folder \(path) has none called `\(variant)`: there is no \(stem).\(variant).\(ending)")
     }
 
     /// Returns the name of each tensor's file.

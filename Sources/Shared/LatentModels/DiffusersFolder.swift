@@ -5,6 +5,8 @@ import Networks
 /// A folder of diffusers, as files: `model_index.json`, and for each component a folder with its settings and weights.
 struct DiffusersFolder: Sendable {
     let path: String
+    /// The variant of the weights that goes before the others, such as `fp16`; nil if none does.
+    var variant: String?
 
     private static let index = "model_index.json"
     private static let scheduler = "scheduler/scheduler_config.json"
@@ -22,7 +24,18 @@ struct DiffusersFolder: Sendable {
 
     /// Returns the folder of one network.
     func folder(of component: LatentComponent.Kind) -> ComponentFolder {
-        ComponentFolder(component: component, path: place(component.rawValue))
+        ComponentFolder(component: component, path: place(component.rawValue), variant: variant)
+    }
+
+    /// Returns a note for the user if a variant goes before the others and some of `components` lack it, as one sentence without
+    /// a subject. Throws `usage` if all lack it.
+    func remarkOnVariant(of components: [LatentComponent.Kind]) throws -> String? {
+        guard let variant else { return nil }
+        let folders = components.map(folder)
+        if !folders.contains(where: \.hasVariant) { try folders.first?.requireVariant() }
+        let others = folders.filter { !$0.hasVariant && $0.hasWeights }.map(\.component.rawValue)
+        guard !others.isEmpty else { return nil }
+        return "has no weights `\(variant)` in \(others.joined(separator: " and ")), whose usual ones are read"
     }
 
     /// Returns the digest of all files that are read (docs/STREAM.md, `ld3.model_sha256`). Before that, nothing is read but

@@ -23,6 +23,8 @@ extension LatentModelFiles {
             }
             return isFlow
         }
+        let given = ModelPart.allCases.filter { parts[$0] != nil }.map(\.kind)
+        let remark = try folder.remarkOnVariant(of: LatentComponent.Kind.allCases.filter { !given.contains($0) })
         let networks = try GivenParts(parts, else: folder)
         let unet = try LatentComponent(folder.folder(of: .unet))
         let network = try folder.folder(of: .unet).settings { try NetworkConfiguration(diffusers: $0) }
@@ -53,8 +55,8 @@ extension LatentModelFiles {
         }
         stored = try JoinedWeights([unet.listed] + networks.stored)
         digest = try folder.digest()
-        weightSet = nil
-        remarks = unet.stored.remarks.map { "\(folder.path) \($0)" } + networks.remarks
+        weightSet = folder.variant.flatMap { WeightSet(rawValue: $0) }
+        remarks = ([remark].compactMap(\.self) + unet.stored.remarks).map { "\(folder.path) \($0)" } + networks.remarks
         self.parts = networks.identities
         try take(networks, scaled: first == nil, groups: first?.groups ?? 32)
     }

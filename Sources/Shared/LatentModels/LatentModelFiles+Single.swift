@@ -19,6 +19,11 @@ extension LatentModelFiles {
         let isCompVis = names.isCompVis
         let stored: any WeightSource = isCompVis ? Self.named(file) : file.renamed(names.compVis)
         let averages = stored.withAverages()
+        guard [.averaged, .raw].contains(weightSet) else {
+            throw Failure(
+                .usage, place: "weights",
+                "are `ema` or `raw` of a file; \(path) is no folder with weights `\(weightSet.rawValue)`")
+        }
         weights = try given.joined(to: weightSet == .averaged ? averages ?? stored : stored)
         self.weightSet = averages == nil ? nil : weightSet
         places = TensorPlaces(
@@ -45,6 +50,7 @@ extension LatentModelFiles {
 
     /// Makes the model of a folder with the U-Net alone.
     init(unet folder: ComponentFolder, architecture: JSONValue?, parts: [ModelPart: String]) throws {
+        try folder.requireVariant()
         let unet = try LatentComponent(folder)
         let given = try GivenParts(parts)
         weights = try given.joined(to: unet.weights)
@@ -57,7 +63,7 @@ extension LatentModelFiles {
         stored = try JoinedWeights([unet.listed] + given.stored)
         tokenizer = Self.shipped(for: configuration)
         digest = try folder.digest()
-        weightSet = nil
+        weightSet = folder.variant.flatMap { WeightSet(rawValue: $0) }
         remarks = unet.stored.remarks.map { "\(folder.path) \($0)" } + given.remarks
         self.parts = given.identities
         try take(given, scaled: true)

@@ -17,7 +17,7 @@ package struct LatentModelFiles: Sendable {
     package var tokenizer: @Sendable () throws -> Tokenizer
     /// The digest of the model's own files (docs/STREAM.md, `ld3.model_sha256`).
     package var digest: String
-    /// The set of weights that these are; nil if the files hold one.
+    /// The set of weights that these are; nil if the file holds one, or if no variant of a folder was asked for.
     package var weightSet: WeightSet?
     /// Notes for the user about the choice of the weights, one sentence each.
     package var remarks: [String]
@@ -36,17 +36,18 @@ package struct LatentModelFiles: Sendable {
     package static func isFolder(_ path: String) -> Bool { ComponentFolder(.unet, in: path) != nil }
 
     /// Opens the model in a folder; nil if `path` is none. Throws `noInput` if it is no folder of diffusers, and `usage` if an
-    /// architecture is given for a folder that tells its own.
+    /// architecture is given for a folder that tells its own, or weights that it does not have.
     package static func inFolder(
-        _ path: String, architecture: JSONValue?, parts: [ModelPart: String]
+        _ path: String, architecture: JSONValue?, weightSet: WeightSet? = nil, parts: [ModelPart: String]
     ) throws -> LatentModelFiles? {
         if DiffusersFolder.isFolder(path) {
             guard architecture == nil else {
                 throw Failure(.usage, place: "architecture", "the folder \(path) tells its own")
             }
-            return try LatentModelFiles(diffusers: DiffusersFolder(path: path), parts: parts)
+            return try LatentModelFiles(
+                diffusers: DiffusersFolder(path: path, variant: weightSet?.rawValue), parts: parts)
         }
-        if let folder = ComponentFolder(.unet, in: path) {
+        if let folder = ComponentFolder(.unet, in: path, variant: weightSet?.rawValue) {
             return try LatentModelFiles(unet: folder, architecture: architecture, parts: parts)
         }
         if isDirectory(path) { try requireFile(path) }
@@ -54,9 +55,10 @@ package struct LatentModelFiles: Sendable {
     }
 
     /// Returns the digest of a folder of diffusers, of which only lists of shards are parsed.
-    package static func digest(ofFolder path: String) throws -> String {
-        if DiffusersFolder.isFolder(path) { return try DiffusersFolder(path: path).digest() }
-        return try ComponentFolder(component: .unet, path: path).digest()
+    package static func digest(ofFolder path: String, weightSet: WeightSet?) throws -> String {
+        let variant = weightSet?.rawValue
+        if DiffusersFolder.isFolder(path) { return try DiffusersFolder(path: path, variant: variant).digest() }
+        return try ComponentFolder(component: .unet, path: path, variant: variant).digest()
     }
 
     /// Throws `noInput` unless there is a file at `path`, or a folder of diffusers.
@@ -81,12 +83,4 @@ package struct LatentModelFiles: Sendable {
             return Tokenizer(try TokenVocabulary(openAI: text), padding: padding)
         }
     }
-}
-
-/// One of two sets of weights that a file may hold.
-package enum WeightSet: String, Sendable, CaseIterable {
-    /// The averages over training.
-    case averaged = "ema"
-    /// The weights of the last step of training.
-    case raw
 }

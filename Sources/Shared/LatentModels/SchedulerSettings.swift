@@ -53,17 +53,26 @@ struct SchedulerSettings {
 
     private static func table(_ settings: ComponentSettings) throws -> NoiseTable {
         let schedule = try settings.word("beta_schedule", default: "linear")
-        guard schedule == "scaled_linear" else {
-            throw Failure(
-                .data, place: "beta_schedule", "is `\(schedule)`; only noise levels that are scaled_linear are read")
-        }
         let (first, last) = (
             try settings.number("beta_start", default: 1e-4), try settings.number("beta_end", default: 0.02)
         )
         let count = try settings.count("num_train_timesteps", default: 1000)
-        guard let table = NoiseTable(scaledLinear: first, last, count: count) else {
+        let table: NoiseTable? =
+            switch schedule {
+            case "linear":
+                LinearNoiseLevels(count: count, first: first, last: last).flatMap(NoiseTable.init(linear:))
+            case "scaled_linear": NoiseTable(scaledLinear: first, last, count: count)
+            case "squaredcos_cap_v2": NoiseTable(cosine: count)
+            default:
+                throw Failure(
+                    .data, place: "beta_schedule", unknown: schedule,
+                    choices: ["linear", "scaled_linear", "squaredcos_cap_v2"])
+            }
+        guard let table else {
             throw Failure(
-                .data, place: "beta_start", "\(count) noise levels from \(first) to \(last) do not rise within (0, 1)")
+                .data, place: "beta_start",
+                "\(counted(count, "noise level")) from \(first) to \(last) do not rise within (0, 1), or leave no signal"
+            )
         }
         return table
     }

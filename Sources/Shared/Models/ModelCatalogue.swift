@@ -21,7 +21,8 @@ package enum ModelCatalogue {
     ///   - guidance: the weight of classifier-free guidance, 1 for none; nil for the model's own, which is none unless it
     ///     guides itself.
     ///   - architecture: a JSON file with `precond` and `init_kwargs`, for a checkpoint that does not tell its architecture.
-    ///   - weightSet: the set of weights to be taken of a file that holds two; nil for the averages.
+    ///   - weightSet: the set of weights to be taken of a file that holds two, or of a folder; nil for the averages of a file
+    ///     and a folder's usual ones.
     ///   - parts: the files or folders of networks of a latent diffusion model that go before the model's own.
     ///   - precision: the numbers that networks multiply.
     ///   - threads: the number of threads of the network engine; nil for one on each core.
@@ -106,13 +107,10 @@ package enum ModelCatalogue {
         _ path: String, process: NoiseProcess?, architecture: String?, weightSet: WeightSet?,
         parts: [ModelPart: String], engine: EngineSettings
     ) throws -> Opened {
-        if LatentModelFiles.isFolder(path), weightSet != nil {
-            throw Failure(.usage, place: "weights", "the folder \(path) has one set only")
-        }
         let document = try architecture.map { try JSONValue(file: $0) }
-        if let files = try LatentModelFiles.inFolder(path, architecture: document, parts: parts) {
-            return try latent(files, process: process, engine: engine)
-        }
+        let inFolder = try LatentModelFiles.inFolder(
+            path, architecture: document, weightSet: weightSet, parts: parts)
+        if let inFolder { return try latent(inFolder, process: process, engine: engine) }
         let file = try CheckpointFile.open(path)
         let files = try LatentModelFiles(
             file, path: path, architecture: document, weightSet: weightSet ?? .averaged, parts: parts)

@@ -19,7 +19,7 @@ package struct ModelRequest: Sendable {
     package var allowsOther: Bool
     /// A file that tells the architecture of a checkpoint.
     package var architecture: String?
-    /// The set of weights that the user wants of a file with two.
+    /// The set of weights that the user wants of a file or a folder with several.
     package var weightSet: WeightSet?
     /// The files or folders of networks that go before the model's own.
     package var parts: [ModelPart: String]
@@ -123,6 +123,7 @@ package struct ModelRequest: Sendable {
                 childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         }
         model.remarks.forEach(warn)
+        if guidance == 0 { warn("guidance of 0 leaves out the prompt or the class; 1 is none") }
         if !allowsOther {
             for origin in origins {
                 try Self.check(model, against: origin, warn: warn)
@@ -233,8 +234,7 @@ package struct ModelRequest: Sendable {
         try origin.metadata[Key.weights].map { word in
             guard let weightSet = WeightSet(rawValue: word) else {
                 throw Failure(
-                    .data, place: "\(origin.place): \(Key.weights)", unknown: word,
-                    choices: WeightSet.allCases.map(\.rawValue))
+                    .data, place: "\(origin.place): \(Key.weights)", "is \(word.quoted(limit: 40)), no name of weights")
             }
             return weightSet
         }

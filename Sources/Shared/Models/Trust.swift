@@ -60,7 +60,10 @@ enum Trust {
                 suggestion: suggestion)
         }
         // No fault of a folder's lists of shards is told, since data named it.
-        let digest = isFolder ? try? LatentModelFiles.digest(ofFolder: path) : try modelDigest(ofFile: path)
+        let weightSet = origin.metadata[Key.weights].flatMap { WeightSet(rawValue: $0) }
+        let digest =
+            isFolder
+            ? try? LatentModelFiles.digest(ofFolder: path, weightSet: weightSet) : try modelDigest(ofFile: path)
         guard isOneModel(digest, recorded) else {
             throw refusal(of: name, by: origin, "a file whose digest is not the recorded one")
         }

@@ -5,8 +5,8 @@ extension NoiseProcess {
     /// The names of processes, for help texts and errors.
     package static let spellings = [
         "edm", "edm:MIN,MAX", "vp-linear", "vp-cosine", "vp-discrete:sd", "vp-discrete:ldm",
-        "vp-discrete:scaled-linear:K,BETA1,BETAT", "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT",
-        "vp-discrete:FILE", "flow", "flow:shift=K",
+        "vp-discrete:scaled-linear:K,BETA1,BETAT", "vp-discrete:linear:K,BETA1,BETAT", "vp-discrete:cosine:K",
+        "vp-discrete:point-cloud", "vp-discrete:point-cloud:K,BETA1,BETAT", "vp-discrete:FILE", "flow", "flow:shift=K",
     ]
 
     /// Makes the process of a name. Throws a usage failure if there is no such process.
@@ -37,6 +37,18 @@ extension NoiseProcess {
                 self = try Self.levels(argument, in: spelling) {
                     NoiseTable(scaledLinear: $1, $2, count: $0).map { .vpDiscrete($0) }
                 }
+            case _ where argument.hasPrefix("linear:"):
+                self = try Self.levels(argument, in: spelling) {
+                    LinearNoiseLevels(count: $0, first: $1, last: $2).flatMap(NoiseTable.init(linear:))
+                        .map { .vpDiscrete($0) }
+                }
+            case _ where argument.hasPrefix("cosine:"):
+                guard let table = Int(argument.dropFirst("cosine:".count)).flatMap(NoiseTable.init(cosine:)) else {
+                    throw Failure(
+                        .usage, "`\(spelling)` needs a count of noise levels from 2",
+                        suggestion: "for example vp-discrete:cosine:1000")
+                }
+                self = .vpDiscrete(table)
             default:
                 let path = String(argument)
                 self = .vpDiscrete(try NoiseTable(name: path, alphasCumprod: readTable(path)))

@@ -72,6 +72,36 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
+    /// Makes the table of evenly spaced betas (Ho et al. 2020), called `linear:K,BETA1,BETAT`. Returns nil if a level has no signal
+    /// left in Double, or fewer than two have enough.
+    package init?(linear levels: LinearNoiseLevels) {
+        self.init(
+            name: "linear:\(levels.count),\(levels.first),\(levels.last)",
+            betas: (0..<levels.count).map(levels.level))
+    }
+
+    /// Makes the table of `count` betas, each at most 0.999, that follow from a cosine (Nichol and Dhariwal 2021, Eq. 17), called
+    /// `cosine:K`. Returns nil unless there are 2 betas or more.
+    package init?(cosine count: Int) {
+        guard (2...1 << 16).contains(count) else { return nil }
+        func signal(_ index: Int) -> Double {
+            let cosine = Double.cos((Double(index) / Double(count) + 0.008) / 1.008 * .pi / 2)
+            return cosine * cosine
+        }
+        self.init(
+            name: "cosine:\(count)", betas: (0..<count).map { min(1 - signal($0 + 1) / signal($0), 0.999) })
+    }
+
+    private init?(name: String, betas: [Double]) {
+        var product = 1.0
+        let values = betas.map { beta in
+            product *= 1 - beta
+            return product
+        }
+        guard let table = try? NoiseTable(name: name, alphasCumprod: values) else { return nil }
+        self = table
+    }
+
     /// The products of 1 - beta up to each level.
     package var alphasCumprod: [Double] { logAlphas.map { Double.exp(2 * $0) } }
 

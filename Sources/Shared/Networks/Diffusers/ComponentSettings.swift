@@ -62,7 +62,7 @@ package struct ComponentSettings {
             if let number = value.double, number == wanted.double { continue }
             throw Failure(
                 .data, place: key,
-                "is `\(value.text)`" + (wanted == .null ? "" : " and not `\(wanted.text)`")
+                "is \(value.text.quoted(limit: 60))" + (wanted == .null ? "" : " and not `\(wanted.text)`")
                     + "; such a network is not computed here")
         }
     }
