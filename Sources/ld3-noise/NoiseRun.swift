@@ -55,7 +55,7 @@ struct NoiseRun {
         (seeds, places) = try arguments.seeds(else: source.rows.map { SeedList(count: $0) })
         prompts = rule?.list(for: seeds.slice(places).seeds)
         // The shape of a latent does not tell its model.
-        let identity = opened.flatMap { $0.isLatent ? $0.identityMetadata : nil } ?? [:]
+        let identity = arguments.identityMetadata(of: opened)
         metadata = identity.merging(prompts?.metadata ?? [:]) { first, _ in first }
         if let rows = source.rows, rows != seeds.count {
             throw Failure(.usage, place: "--from", "has \(counted(rows, "row")) for \(counted(seeds.count, "seed"))")
@@ -67,7 +67,7 @@ struct NoiseRun {
         do {
             return try ModelRequest(
                 name: arguments.modelName, architecture: arguments.stringIfGiven("architecture"),
-                parts: arguments.modelParts, threads: arguments.threads()
+                weightSet: arguments.weightSet, parts: arguments.modelParts, threads: arguments.threads()
             ).open { _ in }
         } catch var failure as Failure where failure.status == .data && !arguments.isGiven("model") {
             failure.suggestion = failure.suggestion ?? "--shape and --classes say what a model would"

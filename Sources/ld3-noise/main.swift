@@ -15,7 +15,7 @@ let command = Command(
                 .value(
                     "model", "MODEL", kind: .checked { _ = try ModelSpecification($0) }, default: "mnist32",
                     "the model whose shape the samples have"),
-                .architecture, .decoder, .textEncoder, .shape,
+                .architecture, .decoder, .textEncoder, .weights, .shape,
                 .value("from", "FILE", "take the noise from the rows of a .npy file instead of drawing it"),
                 .choice(
                     "rng", cases: GaussianNoise.self, default: "philox",

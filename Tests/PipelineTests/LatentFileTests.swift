@@ -92,6 +92,30 @@ struct LatentFileTests {
         }
     }
 
+    /// The variant of a folder's weights is told with the noise, and all later stages take it.
+    @Test func aVariantIsFollowed() throws {
+        let model = try TinyLatentFolder()
+        let unet = "\(model.path)/unet/diffusion_pytorch_model"
+        let noise = "ld3-noise -n 1 --model \(model.path) --prompt x"
+        let rest = "\(Self.teacher) | ld3-sample -q --schedule uniform --nfe 1 --solver ddim --latents"
+        let half = try Programs.shell("\(noise) | \(rest)")
+        #expect(half.status == 0, "\(half.errors)")
+        let copied = try Programs.shell(
+            "cp \(unet).fp16.safetensors \(unet).safetensors && truncate -s -2 \(unet).safetensors && printf zz >> \(unet).safetensors"
+        )
+        #expect(copied.status == 0, "\(copied.errors)")
+        let plain = try Programs.shell("\(noise) | \(rest)")
+        let chosen = try Programs.shell("\(noise) --weights fp16 | \(rest)")
+        #expect(plain.status == 0 && chosen.status == 0, "\(plain.errors)\(chosen.errors)")
+        #expect(try streamFrames(chosen.output)[0].metadata["ld3.weights"] == "fp16")
+        #expect(try streamRows(chosen.output, of: "latent") == streamRows(half.output, of: "latent"))
+        #expect(try streamRows(plain.output, of: "latent") != streamRows(half.output, of: "latent"))
+        try expect("\(noise) | \(Self.teacher) --model \(model.path) --weights fp16", 65, "digest")
+        try expect("\(noise) --weights bf16", 64, "--weights", "diffusion_pytorch_model.bf16.safetensors")
+        try expect("\(noise) --weights ../fp16", 64, "--weights", "is no name of weights")
+        try expect("ld3-noise -n 1 --shape 4 --weights fp16", 64, "--weights", "none is opened")
+    }
+
     @Test func aMissingShardIsNamed() throws {
         let model = try TinyLatentFolder()
         try model.remove("unet/diffusion_pytorch_model.fp16.safetensors")

@@ -32,8 +32,8 @@ extension Option {
         "decoder", "FILE", "the decoder (VAE) of a latent diffusion model, before the one in the model's own file")
     package static let textEncoder = Option.value(
         "text-encoder", "FILE", "the CLIP text encoder of a latent diffusion model, before the model's own")
-    /// The names of the options that name files beside the model's.
-    package static let modelFiles = ["architecture", "decoder", "text-encoder"]
+    /// The names of the options that choose a model's files beside --model.
+    package static let modelFiles = ["architecture", "decoder", "text-encoder", "weights"]
     package static let precision = Option.choice(
         "precision", cases: ProductPrecision.self, default: ProductPrecision.float32.rawValue,
         "the numbers that networks multiply: float32, or bf16, which is two to three times as fast and has 8 bits")

@@ -6,6 +6,7 @@ import Models
 import Options
 import Schedules
 import Solvers
+import TensorStream
 
 extension Option {
     package static func solver(default name: String) -> Option {
@@ -71,12 +72,23 @@ extension Arguments {
         return parts
     }
 
+    /// The set of --weights.
+    package var weightSet: WeightSet? { stringIfGiven("weights").flatMap { WeightSet(rawValue: $0) } }
+
+    /// Returns the keys by which noise tells for which latent diffusion model it is; none for another model.
+    package func identityMetadata(of model: Model?) -> [String: String] {
+        guard let model, model.isLatent else { return [:] }
+        var keys = model.identityMetadata
+        keys[Key.weights] = weightSet?.rawValue
+        return keys
+    }
+
     /// Returns the request that the options of `OptionGroup.modelGroup` and `modelDetails` make.
     package func modelRequest() throws -> ModelRequest {
         let request = ModelRequest(
             name: modelName, process: try process(), guidance: doubleIfGiven("guidance"),
             allowsOther: flag("allow-other-model"), architecture: stringIfGiven("architecture"),
-            weightSet: stringIfGiven("weights").flatMap { WeightSet(rawValue: $0) }, parts: modelParts,
+            weightSet: weightSet, parts: modelParts,
             precision: try choice("precision"), threads: threads(),
             childTimeout: integerIfGiven("child-timeout"))
         try request.check()
