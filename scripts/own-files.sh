@@ -30,13 +30,13 @@ need_loss() {
 }
 
 # noise OPTIONS...: draws noise for the model. Of the options in MODEL, ld3-noise takes those that name the file of the
-# architecture or of the text encoder.
+# architecture or of the text encoder, and --weights.
 # shellcheck disable=SC2086
 noise() {
     local own=(--model "$CHECKPOINT") option= word
     for word in ${MODEL:-}; do
-        case $word in --architecture=* | --text-encoder=*) own+=("$word") ;; esac
-        case $option in --architecture | --text-encoder) own+=("$option" "$word") ;; esac
+        case $word in --architecture=* | --text-encoder=* | --weights=*) own+=("$word") ;; esac
+        case $option in --architecture | --text-encoder | --weights) own+=("$option" "$word") ;; esac
         option=$word
     done
     if [ -n "${NOISE:-}" ]; then own=($NOISE); fi
