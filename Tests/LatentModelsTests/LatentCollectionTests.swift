@@ -89,30 +89,4 @@ import Testing
         let decoded = try model.decoded(try sd.tensor("z"))
         try sd.expect(decoded, "decoded")
     }
-
-    @Test(arguments: WeightSet.allCases) func lsun(weightSet: WeightSet) throws {
-        let model = try Opened("lsun", "model.ckpt", weightSet)
-        #expect(model.files.weightSet == weightSet && model.files.configuration.condition == .none)
-        let steps = try model.recorded.tensor("t").doubles().map { 1000 * $0 - 1 }
-        let noise = try model.unet().evaluate(try model.tensor("x"), steps: steps, given: [.none])
-        try model.expect(noise[0], "noise_\(weightSet.rawValue)")
-        try model.expect(try model.decoded(try model.tensor("z")), "decoded")
-    }
-
-    @Test func imageNet() throws {
-        let model = try Opened("imagenet", "model.ckpt")
-        #expect(model.files.configuration.condition == .classes(width: 8) && model.files.weightSet == nil)
-        let embedder = try ClassEmbedder(weights: model.files.weights, prefix: LatentModelFiles.conditionPrefix)
-        let labels = try model.recorded.tensor("label").int64s().map { Int($0) }
-        let unet = try model.unet(tokens: 1)
-        let contexts = [
-            try unet.read(try embedder.contexts([-1, -1])), try unet.read(try embedder.contexts(labels)),
-        ]
-        let steps = try model.recorded.tensor("t").doubles().map { 1000 * $0 - 1 }
-        let outputs = try unet.evaluate(try model.tensor("x"), steps: steps, given: contexts)
-        var guided = outputs[1].scaled(by: 2)
-        guided.add(outputs[0], times: -1)
-        try model.expect(guided, "guided_noise")
-        try model.expect(try model.decoded(try model.tensor("z")), "decoded")
-    }
 }
