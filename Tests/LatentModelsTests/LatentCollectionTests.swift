@@ -16,20 +16,19 @@ import Testing
         let pool = ThreadPool(threads: 2)
 
         /// - Parameter file: the model's file or folder.
-        init(_ folder: String, _ file: String, _ weightSet: WeightSet = .averaged) throws {
+        init(_ folder: String, _ file: String) throws {
             let root = try #require(Fixtures.shared("latent/\(folder)"))
             let architecture = file == "diffusers" ? nil : try JSONValue(file: "\(root)/architecture.json")
-            files = try #require(
-                try LatentModelFiles.open("\(root)/\(file)", architecture: architecture, weightSet: weightSet))
+            files = try #require(try LatentModelFiles.open("\(root)/\(file)", architecture: architecture))
             recorded = try SafetensorsFile(path: "\(root)/io.safetensors")
         }
 
         func tensor(_ name: String) throws -> Tensor<Float> { try recorded.tensor(name).tensor() }
 
-        func unet(tokens: Int = 77) throws -> LatentUNet {
+        func unet() throws -> LatentUNet {
             try LatentUNet(
                 weights: files.weights, prefix: LatentModelFiles.networkPrefix,
-                configuration: files.configuration.network, height: 16, width: 16, tokens: tokens, pool: pool)
+                configuration: files.configuration.network, height: 16, width: 16, tokens: 77, pool: pool)
         }
 
         func decoded(_ z: Tensor<Float>) throws -> Tensor<Float> {

@@ -41,14 +41,14 @@ struct LatentFixture {
     }
 
     func decoder(
-        height: Int, width: Int, scaleFactor: Double = 0.18215, quantizes: Bool = true, pullsOneByOne: Bool? = nil
+        height: Int, width: Int, scaleFactor: Double = 0.18215, pullsOneByOne: Bool? = nil
     ) throws -> LatentDecoder {
         let prefix = AutoencoderArchitecture.prefix(in: weights) ?? ""
-        var architecture = try AutoencoderArchitecture(weights: weights, prefix: prefix, groups: groups)
-        if !quantizes { architecture.codes = nil }
         return try LatentDecoder(
-            weights: weights, prefix: prefix, architecture: architecture, scaleFactor: scaleFactor, height: height,
-            width: width, pullsOneByOne: pullsOneByOne, pool: ThreadPool(threads: 2))
+            weights: weights, prefix: prefix,
+            architecture: try AutoencoderArchitecture(weights: weights, prefix: prefix, groups: groups),
+            scaleFactor: scaleFactor, height: height, width: width, pullsOneByOne: pullsOneByOne,
+            pool: ThreadPool(threads: 2))
     }
 
     func tensor(_ name: String) throws -> Tensor<Float> { try recorded.tensor(name).tensor() }
