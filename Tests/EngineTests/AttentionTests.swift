@@ -15,6 +15,7 @@ import Testing
         crossAttention(height: 5, width: 9, keys: 1, channels: 10, heads: 1),
         // Several pieces of keys, ranges of them, and steps of queries.
         attention(height: 13, width: 12, channels: 20, heads: 2),
+        crossAttention(height: 2, width: 3, keys: 600, channels: 10, heads: 2),
         crossAttention(height: 2, width: 3, keys: 1100, channels: 8, heads: 1),
         attention(height: 300, width: 1, channels: 12, heads: 2, isCausal: true),
     ]

@@ -33,6 +33,7 @@ import Testing
         let results = try [false, true].map { pullsOneByOne in
             let decoder = try sd.decoder(height: 5, width: 5, pullsOneByOne: pullsOneByOne)
             let linear = try decoder.linearize(z)
+            #expect(throws: Failure.self) { try linear.pullback(v.samples(0..<1)) }
             return [linear.images, try linear.pullback(v), try linear.pullback(v)]
         }
         #expect(results[0] == results[1])

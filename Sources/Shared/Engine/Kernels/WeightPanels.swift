@@ -64,10 +64,14 @@ struct WeightPanels: Sendable {
     }
 
     /// Asks for a part of the rows behind `rows` of a panel, as many as these, to be had in cache soon: part `part` of
-    /// `parts`. The first pass over a block of weights would wait for memory otherwise.
+    /// `parts`. The first pass over a block of weights would wait for memory otherwise. Does nothing for panels that are
+    /// widened, or made of several taps.
     func prefetch(_ index: Int, after rows: Range<Int>, part: Int, of parts: Int) {
         guard matrix.precision == .float32 else { return }
-        if let turn { return turn.taps == 1 ? prefetch(index, after: rows, turn, part: part, of: parts) : () }
+        if let turn {
+            if turn.taps == 1 { prefetchSquares(index, after: rows, turn, part: part, of: parts) }
+            return
+        }
         let width = width(ofPanel: index)
         let next = matrix.panel(index) + rows.upperBound * width
         let count = rows.count * width
@@ -76,15 +80,20 @@ struct WeightPanels: Sendable {
         }
     }
 
-    /// The same if panels are made of a matrix with one tap. Squares of 32 x 32 elements are contiguous there.
-    private func prefetch(_ index: Int, after rows: Range<Int>, _ turn: Turn, part: Int, of parts: Int) {
+    /// Asks for a part of the next rows of a panel that is made, or of the next panel's first rows. With one tap, 32 of
+    /// its rows and 32 of its columns are a square of contiguous elements in the kept matrix.
+    private func prefetchSquares(_ index: Int, after rows: Range<Int>, _ turn: Turn, part: Int, of parts: Int) {
         let endsPanel = rows.upperBound == self.rows
+        let made = endsPanel ? index + 1 : index
+        guard made < panelCount else { return }
         let first = endsPanel ? 0 : rows.upperBound
-        let kept = turn.firstChannel + (endsPanel ? index + 1 : index) * 32
-        let vectors = (min(first + rows.count, self.rows) - first + 31) / 32 * 64
+        let squares = first / 32..<(min(first + rows.count, self.rows) + 31) / 32
+        let vectors = 64 * squares.count
         for vector in vectors * part / parts..<vectors * (part + 1) / parts {
-            let panel = min(first / 32 + vector / 64, matrix.panelCount - 1)
-            processor_prefetch(matrix.panel(panel) + kept * matrix.width(ofPanel: panel) + vector % 64 * lanes)
+            let panel = squares.lowerBound + vector / 64, width = matrix.width(ofPanel: panel)
+            guard vector % 64 < 2 * width else { continue }
+            processor_prefetch(
+                matrix.panel(panel) + (turn.firstChannel + made * 32) * width + vector % 64 * lanes)
         }
     }
 

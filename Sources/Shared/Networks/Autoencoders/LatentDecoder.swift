@@ -37,13 +37,13 @@ package struct LatentDecoder: Sendable {
         guard height > 0, width > 0, scaleFactor.isFinite, scaleFactor != 0 else {
             throw Failure(.data, "latents of \(height)x\(width) pixels scaled by \(scaleFactor) cannot be decoded")
         }
-        var builder = AutoencoderBuilder(
+        var autoencoder = AutoencoderBuilder(
             architecture, NetworkBuilder(weights: weights, prefix: prefix, requiresBiases: true))
-        let input = builder.builder.input(
+        let input = autoencoder.builder.input(
             MapShape(height: height, width: width, channels: architecture.latentChannels))
-        let output = try builder.build(input)
-        let graph = try builder.builder.graph.multiplying(in: precision)
-        try builder.builder.refuseOthers(roots: ["decoder.", "post_quant_conv.", "quantize.embedding."])
+        let output = try autoencoder.build(input)
+        let graph = try autoencoder.builder.graph.multiplying(in: precision)
+        try autoencoder.builder.refuseOthers(roots: ["decoder.", "post_quant_conv.", "quantize.embedding."])
         let isLarge = CompiledNetwork.imagesTogether(graph) != nil
         network = CompiledNetwork(
             graph, inputs: [input], outputs: [output], differentiable: [input], pool: pool,
@@ -53,7 +53,7 @@ package struct LatentDecoder: Sendable {
         latentShape = [architecture.latentChannels, height, width]
         imageShape = [architecture.imageChannels, height * architecture.factor, width * architecture.factor]
         multiplications = graph.multiplications
-        tensors = builder.builder.requested
+        tensors = autoencoder.builder.requested
         inverseScale = 1 / scaleFactor
     }
 
@@ -61,10 +61,13 @@ package struct LatentDecoder: Sendable {
         try network.evaluate([latents.scaled(by: inverseScale)])[0]
     }
 
-    /// Returns the pictures, and a closure that pulls a cotangent of the pictures back to the latents.
+    /// Returns the pictures of latents [B, C, h, w], and a closure that pulls a cotangent of the pictures, of their
+    /// shape, back to the latents.
     ///
-    /// The maps of a single latent are kept for the closure. Those of several latents of a large decoder would take too
-    /// much memory: the closure computes the maps of one latent after another again.
+    /// A small decoder keeps the maps of all latents for the closure, and a large one those of a single latent. If there
+    /// are several, their maps would take too much memory, so the closure computes them again, one latent at a time.
+    ///
+    /// - Throws: `data` if latents or cotangent have the wrong shape.
     package func linearize(
         _ latents: Tensor<Float>
     ) throws -> (images: Tensor<Float>, pullback: (Tensor<Float>) throws -> Tensor<Float>) {
@@ -76,6 +79,10 @@ package struct LatentDecoder: Sendable {
         return (
             try network.evaluate([latents])[0],
             { cotangent in
+                guard cotangent.batch == latents.batch else {
+                    throw Failure(
+                        .data, "a cotangent of \(cotangent.batch) samples came for a batch of \(latents.batch)")
+                }
                 let pulled = try (0..<latents.batch).map { index in
                     let (_, pullback) = try network.linearize([latents.samples(index..<index + 1)])
                     return try pullback([cotangent.samples(index..<index + 1)])[0]

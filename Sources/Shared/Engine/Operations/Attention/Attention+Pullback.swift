@@ -60,6 +60,7 @@ extension Attention {
         var queries: MutableFloatPointer { start + attention.blocks * scratch.blockCount }
         /// g of all blocks as rows.
         var cotangents: MutableFloatPointer { queries + products.queryCount }
+        /// k and v as rows, and k as columns.
         var keyRows: MutableFloatPointer { run.scratch + pair * products.rowCount }
         var valueRows: MutableFloatPointer { run.scratch + scratch.values + pair * products.rowCount }
         var columns: MutableFloatPointer { run.scratch + scratch.columns + pair * products.columnCount }

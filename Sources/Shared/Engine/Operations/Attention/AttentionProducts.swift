@@ -32,7 +32,9 @@ protocol AttentionProducts: Sendable {
     /// Writes a block's vectors into the head's matrix that has a row for each query.
     func layOutQueries(_ vectors: FloatPointer, stride: Int, _ block: Attention.Block, to target: MutableFloatPointer)
 
-    /// Sets `piece`, [keys][32], to the products of some of a head's rows with a block's vectors.
+    /// Sets `piece`, [keys][32], to the products of some keys' rows with a block's vectors.
+    ///
+    /// - Parameter rows: those of one head, as `layOutRows` wrote them.
     func multiply(
         rows: MutableFloatPointer, keys: Range<Int>, vectors: MutableFloatPointer, to piece: MutableFloatPointer)
     /// Sets `result`, [channels][32], to the sum over some keys of a head's columns times a piece, or adds it.

@@ -1,5 +1,5 @@
-/// Products in Float, on the inner loop of the convolutions. All factors are copied, so that what a product reads is in
-/// one piece of memory.
+/// Products in Float, on the inner loop of the convolutions. k and v are copied: in a map their rows lie a whole pixel
+/// apart, so that a product would fetch most cache lines for a part only.
 struct FloatAttentionProducts: AttentionProducts {
     private let attention: Attention
     private let queryRows: PackedMatrix
@@ -13,11 +13,12 @@ struct FloatAttentionProducts: AttentionProducts {
 
     static let pieceKeys = 128
 
-    /// Transposed k and v are cut into blocks of so many keys, [blocks][channels][keys]. A piece begins with a block.
-    private var blockKeys: Int { attention.rangeKeys % Self.pieceKeys == 0 ? Self.pieceKeys : 64 }
+    /// Transposed k and v lie as [groups][channels][columnKeys] in groups of so many keys. This number divides `rangeKeys`
+    /// and `pieceKeys`, so that every piece begins with a group.
+    private var columnKeys: Int { attention.rangeKeys % Self.pieceKeys == 0 ? Self.pieceKeys : 64 }
 
-    var rowCount: Int { attention.keys.pixels * attention.channels }
-    var columnCount: Int { attention.channels * roundUp(attention.keys.pixels, to: blockKeys) }
+    var rowCount: Int { roundUp(attention.keys.pixels * attention.channels, to: lanes) }
+    var columnCount: Int { attention.channels * roundUp(attention.keys.pixels, to: columnKeys) }
     var vectorCount: Int { attention.channels * Attention.block }
     var queryCount: Int { queryRows.count }
     var sumCount: Int { keySums.count }
@@ -38,10 +39,10 @@ struct FloatAttentionProducts: AttentionProducts {
 
     func layOutColumns(_ run: GraphRun, _ part: Attention.Part, to target: MutableFloatPointer) {
         attention.forEachChunk(run, part) { pair, first, count, source in
-            let block = first / blockKeys * blockKeys
+            let start = first / columnKeys * columnKeys
             MatrixProduct.transpose(
                 rows: count, columns: attention.channels, source, lds: part.stride,
-                to: target + pair * columnCount + block * attention.channels + first - block, ldt: blockKeys)
+                to: target + pair * columnCount + start * attention.channels + first - start, ldt: columnKeys)
         }
     }
 
@@ -69,10 +70,10 @@ struct FloatAttentionProducts: AttentionProducts {
         columns: MutableFloatPointer, keys: Range<Int>, piece: MutableFloatPointer, own: MutableFloatPointer,
         to result: MutableFloatPointer, adds: Bool
     ) {
-        for first in stride(from: keys.lowerBound, to: keys.upperBound, by: blockKeys) {
+        for first in stride(from: keys.lowerBound, to: keys.upperBound, by: columnKeys) {
             MatrixProduct.multiply(
-                rows: attention.channels, depth: min(blockKeys, keys.upperBound - first),
-                a: FloatPointer(columns + first * attention.channels), lda: blockKeys,
+                rows: attention.channels, depth: min(columnKeys, keys.upperBound - first),
+                a: FloatPointer(columns + first * attention.channels), lda: columnKeys,
                 b: FloatPointer(piece + (first - keys.lowerBound) * Attention.block), c: result,
                 adds: adds || first > keys.lowerBound)
         }
