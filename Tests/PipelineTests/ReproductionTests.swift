@@ -58,6 +58,8 @@ struct ReproductionTests {
     /// The files that each table needs, in the order in which they are asked for, and a word that tells each.
     private static let needed: [(command: String, files: [(String, String)])] = [
         ("reproduce-pixel cifar10", files("edm-cifar10-32x32-uncond-vp.pkl", nil, "cifar10-32x32.npz")),
+        ("reproduce-latent lsun-latent", files("lsun_bedrooms.zip", nil, "VIRTUAL_lsun_bedroom256.npz")),
+        ("reproduce-latent sd", files("v1-5-pruned-emaonly", "captions_val2014.json", "ms_coco-512x512.npz")),
         ("reproduce-latent imagenet256", files("cin256-v2", nil, "VIRTUAL_imagenet256_labeled.npz")),
         ("reproduce-latent instaflow", files("2-Rectified Flow", "captions_val2014.json", "ms_coco-512x512.npz")),
     ]
@@ -157,6 +159,26 @@ struct ReproductionTests {
         try expectTable(
             result, rows: isPublished ? 4 : 2, "uniform", isPublished ? "15.49" : solver,
             results: folder.file("results"))
+    }
+
+    /// The smallest form of the tables on digits64: both losses, the teacher's distance and that of each solver.
+    @Test func theTablesOnDigits64() throws {
+        let folder = try TemporaryFolder()
+        let result = try Programs.shell(
+            "'\(Fixtures.root)/scripts/reproduce-digits64'",
+            environment: [
+                "RESULTS": folder.path, "PAIRS": "2", "FRESH": "2", "SETS": "2", "SIZE": "2", "BUDGETS": "2",
+                "SOLVERS": "ddim ipndm-2", "FIT": "--rounds 1,0 --polish 0 --heuristics uniform",
+            ])
+        #expect(result.status == 0 && !result.text.contains("nan"), "\(result.errors)\(result.text)")
+        for words in ["**DDIM**", "| LD3 |", "| LD3 l2 |", "The teacher itself", "| iPNDM-2 | LD3 | best heuristic |"] {
+            #expect(result.text.contains(words), "\(words): \(result.text)")
+        }
+        let table = try String(contentsOfFile: folder.file("digits64.csv"), encoding: .utf8)
+        #expect(table.split(separator: "\n").count == 1 + 2 * 7)
+        for grid in ["uniform", "ld3", "teacher"] {
+            #expect(FileManager.default.fileExists(atPath: folder.file("digits64-\(grid).png")))
+        }
     }
 
     @Test func anotherModelIsRefused() throws {
