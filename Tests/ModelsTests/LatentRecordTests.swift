@@ -8,8 +8,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Whole models of the collection, from prompts, classes or contexts to predictions and pictures, against PyTorch in double
-/// precision.
+/// Whole models of the collection, from prompts, classes or contexts to predictions and pictures, against PyTorch in
+/// double precision.
 @Suite(.enabled(if: Fixtures.shared("latent/INDEX.json") != nil)) struct LatentRecordTests {
     private static let prompts = Condition(prompts: [
         "A dog sitting at a table in front of a plate.", "a photo of an astronaut riding a horse, 1990s",

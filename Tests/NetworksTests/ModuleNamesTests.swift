@@ -42,8 +42,8 @@ import Testing
     }
 }
 
-/// The tables of all names and shapes of the released models, against what the networks here ask for. They are tested if
-/// the collection is there.
+/// The tables of all names and shapes of the released models, against what the networks here ask for. They are tested
+/// if the collection is there.
 @Suite(.enabled(if: Fixtures.shared("latent/names.json") != nil)) struct ReleasedNamesTests {
     private struct Row {
         /// The name in the single file, without the prefix of its network.
