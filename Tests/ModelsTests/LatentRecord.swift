@@ -48,8 +48,8 @@ struct LatentRecord {
 extension LatentRecord {
     mutating func add(_ name: String, _ values: Tensor<Float>) { self[name] = values.elements.map(Double.init) }
 
-    /// Adds a prediction for the states x, and the cotangents of x and of the times for the prediction's cotangent v. It
-    /// is made of the data prediction, as solvers make it.
+    /// Adds a prediction for the states x, and the cotangents of x and of the times for the prediction's cotangent v.
+    /// It is made of the data prediction, as solvers make it.
     ///
     /// - Parameter times: nil for those recorded as t.
     mutating func add(
@@ -79,8 +79,8 @@ extension LatentRecord {
         add("decoded_vjp_z", try decoding.pullback(try tensor("v_image")))
     }
 
-    /// Adds a solution along `times`, its pictures, the mean square of each picture, and the gradients of the sum of these
-    /// in the noise, in the times and in the times that the network is told. Returns the pictures.
+    /// Adds a solution along `times`, its pictures, the mean square of each picture, and the gradients of the sum of
+    /// these in the noise, in the times and in the times that the network is told. Returns the pictures.
     ///
     /// - Parameter modelTimes: nil if the network is told the times themselves, whose gradients then have both parts.
     @discardableResult
