@@ -123,7 +123,7 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         }
     }
 
-    /// Guidance extrapolates from the unconditional output through the conditional one; w = 1 runs the network once.
+    /// Guidance extrapolates from the unconditional output through the conditional one.
     @Test func guidance() throws {
         let base = Labelled(base: GaussianDenoiser<Double>(sampleShape: [4]))
         let x = Tensor(shape: [2, 4], elements: numbers(8))
@@ -139,6 +139,19 @@ func numbers(_ count: Int, seed: Int = 1) -> [Double] {
         #expect(
             try Guided(base, weight: 3).denoise(x, at: clocks, given: .none)
                 == base.denoise(x, at: clocks, given: .none))
+    }
+
+    /// The network runs once for a sample if w = 1 or if there is nothing to be led towards, else twice.
+    @Test(arguments: [(3, [2, 0], 2), (1, [2, 0], 1), (3, nil, 1)] as [(Double, [Int]?, Int)])
+    func runsOfGuidance(weight: Double, classes: [Int]?, runs: Int) throws {
+        let counter = EvaluationCounter()
+        let base = CountingDenoiser(Labelled(base: GaussianDenoiser(sampleShape: [4])), counter: counter)
+        let guided = Guided(base, weight: weight)
+        let x = Tensor(shape: [2, 4], elements: numbers(8))
+        _ = try guided.denoise(x, at: [0.7, 0.2], given: Condition(classes: classes))
+        #expect(counter.count == EvaluationCount(forwards: 2 * runs))
+        _ = try guided.linearize(x, at: [0.7, 0.2], given: Condition(classes: classes)).pullback(x)
+        #expect(counter.count == EvaluationCount(forwards: 4 * runs, pullbacks: 2 * runs))
     }
 
     @Test func badMixtures() {

@@ -16,20 +16,19 @@ import Testing
         let pool = ThreadPool(threads: 2)
 
         /// - Parameter file: the model's file or folder.
-        init(_ folder: String, _ file: String, _ weightSet: WeightSet? = nil) throws {
+        init(_ folder: String, _ file: String) throws {
             let root = try #require(Fixtures.shared("latent/\(folder)"))
             let architecture = file == "diffusers" ? nil : try JSONValue(file: "\(root)/architecture.json")
-            files = try #require(
-                try LatentModelFiles.open("\(root)/\(file)", architecture: architecture, weightSet: weightSet))
+            files = try #require(try LatentModelFiles.open("\(root)/\(file)", architecture: architecture))
             recorded = try SafetensorsFile(path: "\(root)/io.safetensors")
         }
 
         func tensor(_ name: String) throws -> Tensor<Float> { try recorded.tensor(name).tensor() }
 
-        func unet(tokens: Int = 77) throws -> LatentUNet {
+        func unet() throws -> LatentUNet {
             try LatentUNet(
                 weights: files.weights, prefix: LatentModelFiles.networkPrefix,
-                configuration: files.configuration.network, height: 16, width: 16, tokens: tokens, pool: pool)
+                configuration: files.configuration.network, height: 16, width: 16, tokens: 77, pool: pool)
         }
 
         func decoded(_ z: Tensor<Float>) throws -> Tensor<Float> {
@@ -88,31 +87,5 @@ import Testing
         try model.expect(velocity[0], "velocity")
         let decoded = try model.decoded(try sd.tensor("z"))
         try sd.expect(decoded, "decoded")
-    }
-
-    @Test(arguments: [WeightSet.averaged, .raw]) func lsun(weightSet: WeightSet) throws {
-        let model = try Opened("lsun", "model.ckpt", weightSet)
-        #expect(model.files.weightSet == weightSet && model.files.configuration.condition == .none)
-        let steps = try model.recorded.tensor("t").doubles().map { 1000 * $0 - 1 }
-        let noise = try model.unet().evaluate(try model.tensor("x"), steps: steps, given: [.none])
-        try model.expect(noise[0], "noise_\(weightSet.rawValue)")
-        try model.expect(try model.decoded(try model.tensor("z")), "decoded")
-    }
-
-    @Test func imageNet() throws {
-        let model = try Opened("imagenet", "model.ckpt")
-        #expect(model.files.configuration.condition == .classes(width: 8) && model.files.weightSet == nil)
-        let embedder = try ClassEmbedder(weights: model.files.weights, prefix: LatentModelFiles.conditionPrefix)
-        let labels = try model.recorded.tensor("label").int64s().map { Int($0) }
-        let unet = try model.unet(tokens: 1)
-        let contexts = [
-            try unet.read(try embedder.contexts([-1, -1])), try unet.read(try embedder.contexts(labels)),
-        ]
-        let steps = try model.recorded.tensor("t").doubles().map { 1000 * $0 - 1 }
-        let outputs = try unet.evaluate(try model.tensor("x"), steps: steps, given: contexts)
-        var guided = outputs[1].scaled(by: 2)
-        guided.add(outputs[0], times: -1)
-        try model.expect(guided, "guided_noise")
-        try model.expect(try model.decoded(try model.tensor("z")), "decoded")
     }
 }

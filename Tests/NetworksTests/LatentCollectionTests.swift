@@ -41,18 +41,25 @@ import Testing
             fixture.recorded, 5e-6)
     }
 
+    /// A decoder without its codes decodes latents that are not quantized.
     @Test(
         .enabled(if: Fixtures.shared("unet_ldm/kl_f8.weights.safetensors") != nil),
-        arguments: [("kl_f8", 4, 0.18215), ("vq_f4", 8, 1)] as [(String, Int, Double)])
-    func decoders(name: String, size: Int, scale: Double) throws {
-        let fixture = try collected(name)
+        arguments: [("kl_f8", 4, 0.18215, ""), ("vq_f4", 8, 1, ""), ("vq_f4", 8, 1, "_noquant")]
+            as [(String, Int, Double, String)])
+    func decoders(name: String, size: Int, scale: Double, ending: String) throws {
+        var fixture = try collected(name)
+        if ending == "_noquant" {
+            let weights = fixture.weights.renamed { $0.hasPrefix("quantize.") ? nil : $0 }
+            fixture = LatentFixture(weights, fixture.recorded, fixture.configuration)
+        }
         for pullsOneByOne in [false, true] {
             let decoder = try fixture.decoder(
                 height: size, width: size, scaleFactor: scale, pullsOneByOne: pullsOneByOne)
             let linear = try decoder.linearize(try fixture.tensor("z"))
             let pulled = try linear.pullback(try fixture.tensor("v"))
             try check(
-                [(doubles(linear.images), "decoded.f64"), (doubles(pulled), "vjp_z.f64")], fixture.recorded, 1e-5)
+                [(doubles(linear.images), "decoded\(ending).f64"), (doubles(pulled), "vjp_z\(ending).f64")],
+                fixture.recorded, 1e-5)
         }
     }
 
@@ -99,58 +106,5 @@ import Testing
         let numbers = try recorded.tensor("input_ids").int64s().map { Int($0) }
         let context = try encoder.encode((0..<3).map { Array(numbers[$0 * 77..<($0 + 1) * 77]) })
         try check([(doubles(context), "last_hidden_state.f64")], recorded, 2e-6)
-    }
-}
-
-extension LatentCollectionTests {
-    private func diffusers(_ folder: String, files: [String], heads: String) throws -> LatentFixture {
-        let root = try #require(Fixtures.shared("latent/\(folder)"))
-        let settings = try JSONValue(file: "\(root)/diffusers/unet/config.json")
-        let names = ModuleNames.unet(try NetworkConfiguration(diffusers: settings))
-        let weights = try JoinedWeights(files.map { try SafetensorsFile(path: "\(root)/diffusers/unet/\($0)") })
-            .renamed { names.compVis($0).map { "model.diffusion_model." + $0 } }
-        let configuration = try JSONValue(
-            parsing: """
-                {"norm_num_groups": 2, "init_kwargs": {"image_size": 16, "in_channels": 4, "out_channels": 4,
-                "model_channels": 4, "attention_resolutions": [4, 2, 1], "num_res_blocks": 2, "channel_mult": [1, 2, 4, 4],
-                \(heads), "use_spatial_transformer": true, "context_dim": 16}}
-                """)
-        return LatentFixture(weights, try SafetensorsFile(path: "\(root)/io.safetensors"), configuration)
-    }
-
-    /// Linear projections, and heads of one width. The network predicts v; only its output is recorded.
-    @Test(.enabled(if: Fixtures.shared("latent/names.json") != nil)) func stableDiffusion2() throws {
-        let fixture = try diffusers(
-            "sd2", files: ["diffusion_pytorch_model.safetensors"], heads: #""num_head_channels": 4"#)
-        let unet = try fixture.unet(height: 16, width: 16)
-        let contexts = [
-            try unet.read(try fixture.tensor("uncond_context")), try unet.read(try fixture.tensor("context")),
-        ]
-        let steps = try fixture.numbers("t").map { 1000 * $0 - 1 }
-        let values = try unet.evaluate(try fixture.tensor("x"), steps: steps, given: contexts)
-        try check([(doubles(values[1]), "out.f64")], fixture.recorded, 5e-6)
-    }
-
-    /// A velocity at the step 1000 t.
-    @Test(.enabled(if: Fixtures.shared("latent/names.json") != nil)) func instaflow() throws {
-        let names = (1...2).map { "diffusion_pytorch_model-0000\($0)-of-00002.safetensors" }
-        let fixture = try diffusers("instaflow", files: names, heads: #""num_heads": 2"#)
-        let sd = try LatentFixture("sd")
-        let unet = try fixture.unet(height: 16, width: 16)
-        let texts = try unet.read(try sd.tensor("embedding"))
-        let (x, v) = (try fixture.tensor("x"), try fixture.tensor("v"))
-        let steps = try fixture.numbers("t").map { 1000 * $0 }
-        let one = try unet.linearize(x, steps: steps, given: [texts.rows([0, 1])])
-        let pulled = try one.pullback([v])
-        let two = try unet.linearize(x, steps: steps, given: [texts.rows([2, 2]), texts.rows([0, 1])])
-        let guided = try two.pullback([v.scaled(by: -0.5), v.scaled(by: 1.5)])
-        try check(
-            [
-                (doubles(one.values[0]), "velocity.f64"), (doubles(pulled.x), "velocity_vjp_x.f64"),
-                (pulled.steps.map { 1000 * $0 }, "velocity_vjp_t.f64"),
-                (doubles(weightedSum(-0.5, two.values[0], 1.5, two.values[1])), "guided_velocity.f64"),
-                (doubles(guided.x), "guided_velocity_vjp_x.f64"),
-                (guided.steps.map { 1000 * $0 }, "guided_velocity_vjp_t.f64"),
-            ], fixture.recorded, 2e-5)
     }
 }

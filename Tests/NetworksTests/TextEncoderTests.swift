@@ -59,6 +59,18 @@ import Testing
         #expect(throws: Failure.self) { try encoder.encode([[1, 2, 3]]) }
     }
 
+    /// A layer that lacks its first norm is not taken for the end of the encoder.
+    @Test(arguments: [("hf", "layers.1.layer_norm1.weight"), ("fused", "resblocks.1.ln_1.weight")])
+    func aTensorIsMissing(naming: String, name: String) throws {
+        let weights = try SafetensorsFile(path: Fixtures.path("latent/openai.\(naming).safetensors"))
+            .renamed { $0.hasSuffix(name) ? nil : $0 }
+        let architecture = try #require(TextEncoderArchitecture(weights: weights))
+        #expect(architecture.layers == 4)
+        #expect(throws: Failure.self) {
+            try TextEncoder(weights: weights, architecture: architecture, pool: ThreadPool(threads: 1))
+        }
+    }
+
     @Test func aFileWithoutTextEncoder() throws {
         #expect(TextEncoderArchitecture(weights: try LatentFixture("lsun").weights) == nil)
     }

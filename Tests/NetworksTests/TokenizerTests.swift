@@ -33,6 +33,27 @@ import Testing
         }
     }
 
+    /// The collection has what transformers' tokenizer makes of texts for the encoder: cut and padded to 77 numbers.
+    @Test(
+        .enabled(if: Fixtures.shared("clip/tokens.json") != nil),
+        arguments: [
+            ("latent/tokenizer/cases.json", "latent/tokenizer/padded.safetensors", "padded"),
+            ("clip/tokens.json", "clip/tokens.safetensors", "hf_padded"),
+        ])
+    func paddedTexts(texts: String, file: String, name: String) throws {
+        let document = try JSONValue(file: #require(Fixtures.shared(texts)))
+        let entries = try #require((document["cases"] ?? document).elements)
+        let padded = try SafetensorsFile(path: #require(Fixtures.shared(file))).tensor(name)
+        let tokenizer = try tokenizer()
+        let found = try entries.map { entry in
+            let tokens = tokenizer.tokens(try #require(entry["prompt"]?.string), length: 77)
+            if let isCut = entry["truncated"] { #expect((tokens.cutText != nil) == (isCut == true)) }
+            return tokens.numbers
+        }
+        #expect(padded.shape == [found.count, 77])
+        #expect(try padded.int64s().map { Int($0) } == found.flatMap { $0 })
+    }
+
     @Test func theEmptyText() throws {
         let (one, two) = (try tokenizer(), try tokenizer(padding: 0))
         #expect(one.tokens("", length: 77).numbers == [49_406] + [Int](repeating: 49_407, count: 76))

@@ -49,13 +49,15 @@ package struct TextEncoderArchitecture: Sendable, Equatable {
         width = table[1]
         func shape(_ name: String) -> [Int]? { weights.shape(of: prefix + name) }
         positions = shape(Self.positionTable(naming))?.first ?? 0
-        var count = 0
-        while shape(Self.layer(naming, count) + Self.norms(naming)[0] + ".weight") != nil { count += 1 }
-        layers = count
+        let root = prefix + Self.layers(naming)
+        let numbers = weights.tensorNames.filter { $0.hasPrefix(root) }
+            .compactMap { Int($0.dropFirst(root.count).prefix { $0 != "." }) }
+        // A layer counts even if tensors of it are missing, so that these are named when it is made.
+        layers = numbers.max().map { min($0, 1 << 10) + 1 } ?? 0
         hiddenWidth = shape(Self.layer(naming, 0) + Self.feedForward(naming)[0] + ".weight")?.first ?? 4 * width
         heads = max(1, width / 64)
         activation = width == 1024 ? .exact : .logistic
-        skippedLayers = width == 1024 && count == 24 ? 1 : 0
+        skippedLayers = width == 1024 && layers == 24 ? 1 : 0
     }
 
     /// Throws `data` if the sizes do not fit each other.
@@ -78,9 +80,11 @@ package struct TextEncoderArchitecture: Sendable, Equatable {
         naming == .huggingFace ? "embeddings.position_embedding.weight" : "positional_embedding"
     }
 
-    static func layer(_ naming: Naming, _ index: Int) -> String {
-        naming == .huggingFace ? "encoder.layers.\(index)." : "transformer.resblocks.\(index)."
+    private static func layers(_ naming: Naming) -> String {
+        naming == .huggingFace ? "encoder.layers." : "transformer.resblocks."
     }
+
+    static func layer(_ naming: Naming, _ index: Int) -> String { "\(layers(naming))\(index)." }
 
     static func norms(_ naming: Naming) -> [String] {
         naming == .huggingFace ? ["layer_norm1", "layer_norm2"] : ["ln_1", "ln_2"]
