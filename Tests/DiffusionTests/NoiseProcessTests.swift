@@ -176,7 +176,10 @@ func times(of process: NoiseProcess) -> [Double] {
     }
 
     /// Nothing is left of the signal behind many large betas.
-    @Test(arguments: ["cosine:1", "cosine:x", "cosine:", "linear:1000,0.0001", "linear:2000,0.9,0.99"])
+    @Test(arguments: [
+        "cosine:1", "cosine:x", "cosine:", "cosine", "cosine:65537", "linear", "linear:1000,0.0001",
+        "linear:10,-1e-4,0.02", "linear:10,nan,0.1", "linear:2000,0.9,0.99", "scaled-linear:65536,0.1,0.2",
+    ])
     func tablesThatAreNone(name: String) {
         #expect { try NoiseProcess(spelling: "vp-discrete:\(name)") } throws: { ($0 as? Failure)?.status == .usage }
     }

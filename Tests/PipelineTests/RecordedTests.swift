@@ -107,7 +107,7 @@ struct RecordedTests {
     @Test func peopleAreToldOfModelGuidanceAndRuns() throws {
         _ = try run("\(Self.noise) | \(Self.teach) --guidance 3 > pairs && \(Self.fit) < pairs > fit.ld3")
         let text = try run("\(Self.fit) --format text < pairs").text
-        let model = "\nmodel model.safetensors, guidance 3.0, two runs of the network an evaluation\n"
+        let model = "\nmodel model.safetensors, guidance 3.0, an evaluation runs the network twice\n"
         #expect(text.contains(model), "\(text)")
         #expect(text.contains("\nmade by ld3-noise ") && text.contains(" | ld3-teacher ") && text.contains("a green 3"))
         for format in ["comfy", "diffusers-timesteps", "all"] {

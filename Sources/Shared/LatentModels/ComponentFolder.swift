@@ -100,7 +100,8 @@ struct ComponentFolder: Sendable {
         guard let variant, !hasVariant, let (stem, ending) = component.files.first else { return }
         throw Failure(
             .usage, place: "weights",
-            "the folder \(path) has none called `\(variant)`: there is no \(stem).\(variant).\(ending)")
+            "the folder \(path) has none called `\(variant)`: there is no \(stem).\(variant).\(ending)",
+            suggestion: "leave <weights> out for the usual ones")
     }
 
     /// Returns the name of each tensor's file.

@@ -15,15 +15,15 @@ extension LatentModelFiles {
             try locating(path) { try OtherLatentFiles.refuseParts(file) }
             return nil
         }
+        guard [.averaged, .raw].contains(weightSet) else {
+            throw Failure(
+                .usage, place: "weights",
+                "`\(weightSet.rawValue)` is for a folder of diffusers, and \(path) is a file, which has ema or raw")
+        }
         let given = try GivenParts(parts)
         let isCompVis = names.isCompVis
         let stored: any WeightSource = isCompVis ? Self.named(file) : file.renamed(names.compVis)
         let averages = stored.withAverages()
-        guard [.averaged, .raw].contains(weightSet) else {
-            throw Failure(
-                .usage, place: "weights",
-                "are `ema` or `raw` of a file; \(path) is no folder with weights `\(weightSet.rawValue)`")
-        }
         weights = try given.joined(to: weightSet == .averaged ? averages ?? stored : stored)
         self.weightSet = averages == nil ? nil : weightSet
         places = TensorPlaces(

@@ -69,10 +69,12 @@ struct SchedulerSettings {
                     choices: ["linear", "scaled_linear", "squaredcos_cap_v2"])
             }
         guard let table else {
-            throw Failure(
-                .data, place: "beta_start",
-                "\(counted(count, "noise level")) from \(first) to \(last) do not rise within (0, 1), or leave no signal"
-            )
+            throw schedule == "squaredcos_cap_v2"
+                ? Failure(.data, place: "num_train_timesteps", "is \(count), and must be from 2 to 65536")
+                : Failure(
+                    .data, place: "beta_start",
+                    "\(counted(count, "noise level")) from \(first) to \(last) do not rise within (0, 1), or leave no signal"
+                )
         }
         return table
     }

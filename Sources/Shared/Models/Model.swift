@@ -22,7 +22,7 @@ package struct Model: Sendable {
     package let conditionInputs: ConditionInputs
     /// Samples that are solved at once if the user does not say: enough to keep the cores busy, few enough to stream.
     package let defaultBatch: Int
-    /// The set of weights that is used; nil if the model's file holds one.
+    /// The set of weights that is used; nil if the file holds one, or if no variant of a folder was asked for.
     package let weightSet: WeightSet?
     /// The networks that the user gives in files of their own, with the paths and digests of these.
     package let parts: [ModelPart: ModelIdentity]

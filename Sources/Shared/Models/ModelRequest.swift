@@ -123,7 +123,7 @@ package struct ModelRequest: Sendable {
                 childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         }
         model.remarks.forEach(warn)
-        if guidance == 0 { warn("guidance of 0 leaves out the prompt or the class; 1 is none") }
+        if guidance == 0 { warn("<guidance> 0 ignores the prompt or the class; 1 turns guidance off") }
         if !allowsOther {
             for origin in origins {
                 try Self.check(model, against: origin, warn: warn)
@@ -176,12 +176,20 @@ package struct ModelRequest: Sendable {
                 throw Failure(
                     .data, place: origin.place,
                     "made with the model \(name) of digest \(brief(digest: digest)), not with \(model.name) of digest "
-                        + brief(digest: own), suggestion: insistence)
+                        + brief(digest: own), suggestion: remedy(for: model, origin) + insistence)
             }
             try checkArchitecture(of: model, against: origin)
         } else if name != model.name {
             warn("\(origin.place) was made with the model \(name), not with \(model.name)")
         }
+    }
+
+    /// Returns the beginning of a suggestion if the input was made with another set of weights than the model's.
+    private static func remedy(for model: Model, _ origin: Origin) -> String {
+        let (recorded, own) = (origin.metadata[Key.weights], model.weightSet?.rawValue)
+        guard recorded != own, model.isLatent else { return "" }
+        func told(_ set: String?) -> String { set.map { "<weights> \($0)" } ?? "no <weights>" }
+        return "it had \(told(recorded)), here is \(told(own)): give the same to both; "
     }
 
     /// Throws `data` if an input was made with another file of `architecture` than the model, or with one where the model has

@@ -25,6 +25,7 @@ extension NoiseProcess {
         case ("flow", true): self = .flow(shift: try Self.shift(argument, in: spelling))
         case ("interval", true): self = try Self.interval(argument, in: spelling)
         case ("vp-discrete", true) where !argument.isEmpty:
+            let kind = argument.prefix { $0 != ":" }
             switch argument {
             case "sd": self = .vpDiscrete(.stableDiffusion)
             case "ldm": self = .vpDiscrete(.latentDiffusion)
@@ -33,19 +34,19 @@ extension NoiseProcess {
                 self = try Self.levels(argument, in: spelling) {
                     LinearNoiseLevels(count: $0, first: $1, last: $2)?.process
                 }
-            case _ where argument.hasPrefix("scaled-linear:"):
+            case _ where kind == "scaled-linear":
                 self = try Self.levels(argument, in: spelling) {
                     NoiseTable(scaledLinear: $1, $2, count: $0).map { .vpDiscrete($0) }
                 }
-            case _ where argument.hasPrefix("linear:"):
+            case _ where kind == "linear":
                 self = try Self.levels(argument, in: spelling) {
                     LinearNoiseLevels(count: $0, first: $1, last: $2).flatMap(NoiseTable.init(linear:))
                         .map { .vpDiscrete($0) }
                 }
-            case _ where argument.hasPrefix("cosine:"):
+            case _ where kind == "cosine":
                 guard let table = Int(argument.dropFirst("cosine:".count)).flatMap(NoiseTable.init(cosine:)) else {
                     throw Failure(
-                        .usage, "`\(spelling)` needs a count of noise levels from 2",
+                        .usage, "`\(spelling)` needs a count of noise levels from 2 to 65536",
                         suggestion: "for example vp-discrete:cosine:1000")
                 }
                 self = .vpDiscrete(table)
@@ -94,7 +95,9 @@ extension NoiseProcess {
             let last = Double(numbers[2]), let process = make(count, first, last)
         else {
             throw Failure(
-                .usage, "`\(spelling)` needs a count from 2 and two noise levels, 0 < BETA1 <= BETAT < 1",
+                .usage,
+                "`\(spelling)` needs a count from 2 to 65536 and two noise levels, 0 < BETA1 <= BETAT < 1, that leave some "
+                    + "signal",
                 suggestion: "for example vp-discrete:\(kind):200,0.0001,0.05")
         }
         return process

@@ -20,9 +20,9 @@ extension Schedule {
         ].compactMap { $0?.onePrintableLine }
     }
 
-    /// An evaluation with guidance other than 0 and 1 runs the network with the condition and without it.
+    /// An evaluation with guidance other than 1 runs the network with the condition and without it.
     private var runs: [String] {
-        guard let guidance = made[Key.guidance].flatMap(Double.init), ![0, 1].contains(guidance) else { return [] }
-        return ["two runs of the network an evaluation"]
+        guard let guidance = made[Key.guidance].flatMap(Double.init), guidance != 1 else { return [] }
+        return ["an evaluation runs the network twice"]
     }
 }

@@ -40,7 +40,7 @@ package enum Key {
     package static let modelDigest = "ld3.model_sha256"
     package static let process = "ld3.process"
     package static let guidance = "ld3.guidance"
-    /// The set of the model's weights that was used: `ema` or `raw`.
+    /// The set of the model's weights that was used: `ema`, `raw` or a folder's variant.
     package static let weights = "ld3.weights"
     /// The digest of the file that tells the model's architecture, if the user gave one.
     package static let architectureDigest = "ld3.architecture_sha256"

@@ -7,7 +7,8 @@ import Tensors
 /// Entries with lambda < -5.1 at the tail are dropped, and T is the last knot that is kept. The time N t - 1 that a model
 /// is told stays n exactly. The first knot of the point cloud's table is the data themselves, at t = 0.
 package struct NoiseTable: Sendable, Equatable {
-    /// The name of a known table (sd, ldm or point-cloud with its numbers), or of the file that the table was read from.
+    /// The name of a table with a formula (sd, or a kind with its numbers: linear:1000,0.0001,0.02), or of the file that the
+    /// table was read from.
     package let name: String
     /// The number of entries before any are dropped. The data are not counted.
     package let count: Int
@@ -49,7 +50,7 @@ package struct NoiseTable: Sendable, Equatable {
     /// Makes the table of betas = linspace(sqrt(first), sqrt(last), count)^2, which CompVis calls linear and diffusers scaled
     /// linear. It is called `sd`, `ldm` or `scaled-linear:K,BETA1,BETAT`.
     ///
-    /// Returns nil unless there are 2 betas or more, and they rise within (0, 1).
+    /// Returns nil unless there are 2 to 65536 betas that rise within (0, 1) and leave some signal in Double.
     package init?(scaledLinear first: Double, _ last: Double, count: Int = 1000) {
         guard (2...1 << 16).contains(count), first > 0, last > first, last < 1 else { return nil }
         let known = [Self.stableDiffusion, Self.latentDiffusion].first {
@@ -57,6 +58,7 @@ package struct NoiseTable: Sendable, Equatable {
         }
         let name = known?.name ?? "scaled-linear:\(count),\(first),\(last)"
         self.init(name: name, first: first, last: last, count: count)
+        guard logAlphas.allSatisfy(\.isFinite) else { return nil }
     }
 
     private init(name: String, first: Double, last: Double, count: Int = 1000) {
@@ -72,8 +74,8 @@ package struct NoiseTable: Sendable, Equatable {
         }
     }
 
-    /// Makes the table of evenly spaced betas (Ho et al. 2020), called `linear:K,BETA1,BETAT`. Returns nil if a level has no signal
-    /// left in Double, or fewer than two have enough.
+    /// Makes the table of evenly spaced betas (Ho et al. 2020), called `linear:K,BETA1,BETAT`. Returns nil if a beta is too
+    /// small to change the signal in Double, if nothing is left of the signal, or if fewer than two levels have enough of it.
     package init?(linear levels: LinearNoiseLevels) {
         self.init(
             name: "linear:\(levels.count),\(levels.first),\(levels.last)",
@@ -81,7 +83,7 @@ package struct NoiseTable: Sendable, Equatable {
     }
 
     /// Makes the table of `count` betas, each at most 0.999, that follow from a cosine (Nichol and Dhariwal 2021, Eq. 17), called
-    /// `cosine:K`. Returns nil unless there are 2 betas or more.
+    /// `cosine:K`. Returns nil unless there are 2 to 65536 betas.
     package init?(cosine count: Int) {
         guard (2...1 << 16).contains(count) else { return nil }
         func signal(_ index: Int) -> Double {
