@@ -123,7 +123,7 @@ package struct ModelRequest: Sendable {
                 childTimeout: childTimeout ?? ModelCatalogue.childTimeout)
         }
         model.remarks.forEach(warn)
-        if guidance == 0 { warn("<guidance> 0 ignores the prompt or the class; 1 turns guidance off") }
+        if guidance == 0 { warn("guidance 0 ignores the prompt or the class; 1 turns guidance off") }
         if !allowsOther {
             for origin in origins {
                 try Self.check(model, against: origin, warn: warn)
