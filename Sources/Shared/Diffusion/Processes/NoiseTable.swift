@@ -58,7 +58,8 @@ package struct NoiseTable: Sendable, Equatable {
         }
         let name = known?.name ?? "scaled-linear:\(count),\(first),\(last)"
         self.init(name: name, first: first, last: last, count: count)
-        guard logAlphas.allSatisfy(\.isFinite) else { return nil }
+        // A product that is near the smallest Double no longer falls.
+        guard zip(logAlphas, logAlphas.dropFirst()).allSatisfy({ $0 > $1 && $1.isFinite }) else { return nil }
     }
 
     private init(name: String, first: Double, last: Double, count: Int = 1000) {
