@@ -3,12 +3,13 @@
 
     ld3-teacher --model 'exec:python3 scripts/torch_denoiser.py my_unet.py:load --shape 3,32,32 --device cuda'
 
-my_unet.py:load (or package.module:load) is called without arguments and returns a torch module or function
-network(x, t, labels): x [B, shape], t [B], labels [B] integers with -1 for none, or None. On a flow, t is sigma, from 1
-(noise) to 0, whatever its shift. With a table of N noise levels (vp-discrete:sd, ldm or scaled-linear:N,BETA1,BETAN), t is
-the time step, from N - 1 to 0, with fractions between. What it returns is what --predicts says, [B, shape], or a tuple or
-an output of diffusers that begins with it. The velocity of a flow is noise - data, as in diffusers. The ld3 programs want
-the x_0 prediction and get it by x = alpha x_0 + sigma noise. What the network prints goes to standard error.
+my_unet.py:load (or package.module:load) is called without arguments and returns a torch module or function network(x,
+t, labels): x [B, shape], t [B], labels [B] integers with -1 for none, or None. On a flow, t is sigma, from 1 (noise)
+to 0, whatever its shift. With a table of N noise levels (vp-discrete:sd, ldm, scaled-linear:N,BETA1,BETAN,
+linear:N,BETA1,BETAN or cosine:N), t is the time step, from N - 1 to 0, with fractions between. What it returns is
+what --predicts says, [B, shape], or a tuple or an output of diffusers that begins with it. The velocity of a flow is
+noise - data, as in diffusers. The ld3 programs want the x_0 prediction and get it by x = alpha x_0 + sigma noise.
+What the network prints goes to standard error.
 """
 import argparse
 import importlib
@@ -31,13 +32,20 @@ def flow_sigma(process, t):
 
 def log_alphas(process):
     """log alpha of each noise level, at t = 1/N, ..., 1, of a table that has a formula, or None."""
-    numbers = {"vp-discrete:sd": (1000, 0.00085, 0.012), "vp-discrete:ldm": (1000, 0.0015, 0.0195)}.get(process)
-    if process.startswith("vp-discrete:scaled-linear:"):
-        numbers = [float(text) for text in process.rpartition(":")[2].split(",")]
-    if numbers is None:
+    name, _, table = process.partition(":")
+    table = {"sd": "scaled-linear:1000,0.00085,0.012", "ldm": "scaled-linear:1000,0.0015,0.0195"}.get(table, table)
+    kind, _, numbers = table.partition(":")
+    if name != "vp-discrete" or kind not in ("scaled-linear", "linear", "cosine"):
         return None
-    count, first, last = numbers
-    betas = torch.linspace(math.sqrt(first), math.sqrt(last), int(count), dtype=torch.float64) ** 2
+    if kind == "cosine":
+        angles = (torch.arange(int(numbers) + 1, dtype=torch.float64) / int(numbers) + 0.008) / 1.008 * math.pi / 2
+        signals = torch.cos(angles) ** 2
+        betas = (1 - signals[1:] / signals[:-1]).clamp(max=0.999)
+    else:
+        count, first, last = (float(text) for text in numbers.split(","))
+        power = 2 if kind == "scaled-linear" else 1
+        first, last = first ** (1 / power), last ** (1 / power)
+        betas = torch.linspace(first, last, int(count), dtype=torch.float64) ** power
     return 0.5 * torch.log1p(-betas).cumsum(0)
 
 

@@ -95,13 +95,15 @@ struct TorchDenoiserTests {
     }
 
     /// With a table of noise levels, the network is told its time step, and any prediction gives x_0.
-    @Test(arguments: ["sd", "ldm", "scaled-linear:100,0.001,0.02"], ["noise", "velocity"])
+    @Test(
+        arguments: ["sd", "ldm", "scaled-linear:100,0.001,0.02", "linear:100,0.0001,0.02", "cosine:100"],
+        ["noise", "velocity"])
     func noiseTablesAreKnown(table: String, predicts: String) throws {
         let model = try open("--process vp-discrete:\(table) --predicts \(predicts)")
         let process = model.process
         #expect(process.spelling == "vp-discrete:\(table)")
         let (times, weight): ([Double], [Float]) = ([0.31, 0.5555], [0.5, -0.25, 2])
-        let count = table.hasPrefix("scaled") ? 100.0 : 1000
+        let count = table.contains(":") ? 100.0 : 1000
         let values = try model.denoiser.denoise(x, at: times, given: .none)
         let expected = (0..<6).map { index in
             let t = times[index / 3], output = Double(weight[index % 3] * x[index]) * (count * t - 1)

@@ -71,6 +71,13 @@ import Testing
         }
     }
 
+    /// Only numbers from 0 on are layers.
+    @Test func layersWithoutANumberDoNotCount() throws {
+        let weights = try SafetensorsFile(path: Fixtures.path("latent/openai.hf.safetensors"))
+            .renamed { $0.replacing("encoder.layers.", with: "encoder.layers.-1") }
+        #expect(try #require(TextEncoderArchitecture(weights: weights)).layers == 0)
+    }
+
     @Test func aFileWithoutTextEncoder() throws {
         #expect(TextEncoderArchitecture(weights: try LatentFixture("lsun").weights) == nil)
     }

@@ -110,7 +110,9 @@ struct LatentFileTests {
         #expect(try streamFrames(chosen.output)[0].metadata["ld3.weights"] == "fp16")
         #expect(try streamRows(chosen.output, of: "latent") == streamRows(half.output, of: "latent"))
         #expect(try streamRows(plain.output, of: "latent") != streamRows(half.output, of: "latent"))
-        try expect("\(noise) | \(Self.teacher) --model \(model.path) --weights fp16", 65, "digest", "no --weights, here is --weights fp16")
+        try expect(
+            "\(noise) | \(Self.teacher) --model \(model.path) --weights fp16", 65, "digest",
+            "no --weights, here is --weights fp16")
         try expect("\(noise) --weights bf16", 64, "--weights", "diffusion_pytorch_model.bf16.safetensors")
         try expect("\(noise) --weights ../fp16", 64, "--weights", "is no name of weights")
         try expect("ld3-noise -n 1 --shape 4 --weights fp16", 64, "--weights", "none is opened")

@@ -184,10 +184,14 @@ package struct ModelRequest: Sendable {
         }
     }
 
-    /// Returns the beginning of a suggestion if the input was made with another set of weights than the model's.
+    /// Returns the beginning of a suggestion if the input was made with another variant of a folder's weights than the
+    /// model's. The sets of a single file have one digest.
     private static func remedy(for model: Model, _ origin: Origin) -> String {
         let (recorded, own) = (origin.metadata[Key.weights], model.weightSet?.rawValue)
-        guard recorded != own, model.isLatent else { return "" }
+        let ofFiles = [WeightSet.averaged, .raw].map(\.rawValue)
+        guard recorded != own, [recorded, own].contains(where: { $0.map { !ofFiles.contains($0) } ?? false }) else {
+            return ""
+        }
         func told(_ set: String?) -> String { set.map { "<weights> \($0)" } ?? "no <weights>" }
         return "it had \(told(recorded)), here is \(told(own)): give the same to both; "
     }

@@ -51,9 +51,9 @@ package struct TextEncoderArchitecture: Sendable, Equatable {
         positions = shape(Self.positionTable(naming))?.first ?? 0
         let root = prefix + Self.layers(naming)
         let numbers = weights.tensorNames.filter { $0.hasPrefix(root) }
-            .compactMap { Int($0.dropFirst(root.count).prefix { $0 != "." }) }
+            .compactMap { UInt16($0.dropFirst(root.count).prefix { $0 != "." }) }
         // A layer counts even if tensors of it are missing, so that these are named when it is made.
-        layers = numbers.max().map { min($0, 1 << 10) + 1 } ?? 0
+        layers = numbers.max().map { min(Int($0), 1 << 10) + 1 } ?? 0
         hiddenWidth = shape(Self.layer(naming, 0) + Self.feedForward(naming)[0] + ".weight")?.first ?? 4 * width
         heads = max(1, width / 64)
         activation = width == 1024 ? .exact : .logistic
